@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything built goes to $(B); nothing is written beside a source. V=1 shows commands.
+# Flags are not tracked: another flavour is another folder, as in `make B=build/clang CC=clang`.
+
+B          ?= build
+CLANG      ?= clang
+PKG_CONFIG ?= pkg-config
+INSTALL    ?= install
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+SBINDIR    ?= $(PREFIX)/sbin
+MANDIR     ?= $(PREFIX)/share/man
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
+VERSION    := $(shell cat VERSION)
+BPF_ARCH   := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/ppc64le/powerpc/; s/s390x/s390/')
+
+# Debian keeps bpftool where a plain user's PATH does not look
+ifeq ($(origin BPFTOOL),undefined)
+BPFTOOL    := $(or $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool),bpftool)
+endif
+
+# Libraries, by the program that links them; the packages they come in are in tools/deps.
+AGENT_PKGS     := libbpf libelf zlib json-c libseccomp
+CLEARANCE_PKGS := json-c ncursesw
+TEST_PKGS      := cmocka
+
+CFLAGS     ?= -O2 -g
+WARN       := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+override CFLAGS += -std=gnu11 -D_GNU_SOURCE $(WARN) -fno-strict-aliasing -MMD -MP
+override CFLAGS += -fstack-protector-strong -fPIE -DTEROK_VERSION='"$(VERSION)"'
+override CFLAGS += -Iinclude -Iuser -I. -I$(B)/bpf -I$(B)/hub
+override CFLAGS += $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+override LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
+BPF_CFLAGS := -g -O2 -Wall -Werror -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) \
+	      -Iinclude -Ivmlinux -Ibpf -MMD -MP
+
+# What builds nothing needs no library. `run` and `test` as root install what is missing first.
+GOALS := $(or $(MAKECMDGOALS),all)
+ifneq ($(filter-out clean help print-deps format vmlinux uninstall,$(GOALS)),)
+ifneq ($(filter run test,$(GOALS)),)
+ifeq ($(shell id -u)$(findstring n,$(firstword -$(MAKEFLAGS))),0)
+DEPS_SAID  := $(shell tools/deps --install build test >&2; echo $$?)
+$(if $(filter-out 0,$(DEPS_SAID)),$(error packages are missing, see above))
+endif
+endif
+PKGS       := $(sort $(AGENT_PKGS) $(CLEARANCE_PKGS) $(if $(filter test unit kernel,$(GOALS)),$(TEST_PKGS)))
+LACKING    := $(shell for p in $(PKGS); do $(PKG_CONFIG) --exists $$p 2>/dev/null || echo $$p; done)
+ifneq ($(LACKING),)
+$(error missing: $(LACKING); try: sudo apt-get install $(or $(shell tools/deps --missing build test),pkg-config))
+endif
+override CFLAGS += $(shell $(PKG_CONFIG) --cflags $(PKGS))
+AGENT_LIBS     := $(shell $(PKG_CONFIG) --libs $(AGENT_PKGS))
+CLEARANCE_LIBS := $(shell $(PKG_CONFIG) --libs $(CLEARANCE_PKGS))
+TEST_LIBS       = $(shell $(PKG_CONFIG) --libs $(TEST_PKGS))
+endif
+
+ifneq ($(V),1)
+Q   := @
+say  = @printf '  %-7s %s\n' '$(1)' '$(patsubst $(B)/%,%,$@)';
+endif
+
+# One archive per room: a program links only what its line here names, so a call in the
+# wrong direction does not link.
+obj            = $(patsubst %.c,$(B)/%.o,$(1))
+base_OBJ      := $(call obj,$(wildcard user/base/*.c))
+agent_OBJ     := $(call obj,$(filter-out user/bpfd.c,$(wildcard user/*.c)))
+hub_OBJ       := $(call obj,$(filter-out hub/client%.c,$(wildcard hub/*.c)))
+clearance_OBJ := $(call obj,$(wildcard hub/client*.c hub/wire.c))
+tool_OBJ      := $(call obj,$(wildcard tools/clearance*.c))
+bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
+demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
+rooms         := $(if $(agent_OBJ),agent) $(if $(hub_OBJ),hub) $(if $(clearance_OBJ),clearance) base
+ARCHIVES      := $(rooms:%=$(B)/lib%.a)
+archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
+
+PROGRAMS   := $(B)/terok-bpfd $(if $(tool_OBJ),$(B)/terok-clearance)
+BENCH      := $(if $(bench_OBJ),$(B)/terok-bench)
+DEMO       := $(if $(demo_OBJ),$(B)/terok-demo)
+
+# Tests: test_*.c is a program; every other .c of its folder, and of the folder above for
+# kernel/escape, is linked into each. test_*.sh runs as it is.
+test_dirs  := unit hub kernel kernel/escape
+tests_in    = $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)/test_*.c))
+support_in  = $(call obj,$(filter-out tests/$(1)/test_%.c %.bpf.c,$(wildcard tests/$(1)/*.c)))
+TESTS      := $(foreach d,$(test_dirs),$(call tests_in,$(d)))
+SUPPORT    := $(foreach d,$(test_dirs),$(call support_in,$(d)))
+PODMAN     := $(wildcard tests/podman/test_*.sh)
+SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/kernel/test_*.sh)
+FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
+SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
+ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(hub_OBJ) $(clearance_OBJ) \
+	      $(tool_OBJ) $(bench_OBJ) $(demo_OBJ) $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+MAN8       := $(wildcard user/*.8)
+MAN1       := $(wildcard tools/*.1)
+UNITS      := $(wildcard user/*.service)
+COMPLETION := $(wildcard user/completion/*)
+
+all: $(PROGRAMS) ## build the programs (the default)
+
+$(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent hub clearance base)
+$(B)/terok-clearance: $(tool_OBJ) $(call archives,clearance base)
+$(B)/terok-bench: $(bench_OBJ) $(ARCHIVES)
+$(B)/terok-demo: $(demo_OBJ) $(call archives,clearance base)
+$(B)/libbase.a: $(base_OBJ)
+$(B)/libagent.a: $(agent_OBJ)
+$(B)/libhub.a: $(hub_OBJ)
+$(B)/libclearance.a: $(clearance_OBJ)
+
+$(PROGRAMS): private LIBS = $(AGENT_LIBS)
+$(B)/terok-clearance $(DEMO): private LIBS = $(CLEARANCE_LIBS)
+$(BENCH): private LIBS = $(AGENT_LIBS) -lm
+$(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
+$(TESTS:=.o): private CFLAGS += -Werror=unused-function
+$(TESTS:=.o) $(SUPPORT) $(FUZZ:=.o): private CFLAGS += -Ibpf -Itests
+$(FUZZ:=.o): private CFLAGS += -Wno-missing-prototypes
+$(bench_OBJ): private CFLAGS += -Ibpf -I$(B)/tools/bench
+$(ALL_OBJ): | $(SKELETONS) $(VARLINK)
+
+$(foreach d,$(test_dirs),$(eval $(call tests_in,$(d)): $(call support_in,$(d))))
+$(call tests_in,kernel/escape): $(call support_in,kernel)
+$(TESTS): $(B)/%: $(B)/%.o $(ARCHIVES)
+
+# Fuzz targets: in B=build/fuzz with libFuzzer's main; elsewhere with one that replays seeds.
+$(FUZZ): $(B)/%: $(B)/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(ARCHIVES)
+$(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
+
+$(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO):
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
+
+$(B)/%.o: %.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) -c $< -o $@
+
+# Rewritten only when it changes: an archive forgets a source that was removed.
+$(ARCHIVES:=.list): FORCE
+	@mkdir -p $(@D) && echo '$($(patsubst lib%.a.list,%,$(@F))_OBJ)' | cmp -s - $@ || \
+		echo '$($(patsubst lib%.a.list,%,$(@F))_OBJ)' > $@
+
+$(ARCHIVES): %: %.list
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+$(B)/%.bpf.o: %.bpf.c
+	$(call say,BPF)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -MT $@ -MF $(@:.o=.d) -c $< -o $@.tmp
+	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm $@.tmp
+
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(call say,SKEL)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(*F)_bpf > $@.tmp && mv $@.tmp $@
+
+# org.terok.Firewall1.varlink -> static const char org_terok_Firewall1_varlink[] = "...";
+$(B)/hub/%.varlink.h: hub/%.varlink
+	$(call say,IDL)
+	$(Q)mkdir -p $(@D) && { echo 'static const char $(subst .,_,$*)_varlink[] ='; \
+		sed 's/[\\"]/\\&/g; s/\t/\\t/g; s/^/\t"/; s/$$/\\n"/' $<; echo '	"";'; } > $@.tmp && mv $@.tmp $@
+
+# What root built in a user's tree stays that user's to rebuild and remove.
+give_back = @[ -z "$$SUDO_UID" ] || [ ! -d $(B) ] || chown -hR "$$SUDO_UID:$$SUDO_GID" $(B)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 16
+run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what is missing
+	$(give_back)
+	@B=$(B) tools/demo
+test: $(PROGRAMS) $(DEMO) $(TESTS) $(FUZZ) ## all tests, as root on a real kernel; installs what is missing
+	$(give_back)
+	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN)
+unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
+	@B=$(B) tests/run $^
+kernel: $(PROGRAMS) $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$(TESTS)) ## kernel and hub tests, as root
+	@B=$(B) tests/run $(filter $(B)/tests/%,$^) $(filter tests/kernel/% tests/hub/%,$(SCRIPTS))
+podman: $(PROGRAMS) $(DEMO) ## tests with real containers, as root
+	@B=$(B) tests/run $(PODMAN)
+lint: $(PROGRAMS) ## rules of the house that a machine can check
+	@tests/lint/all $(B)
+check: lint unit ## what to run before each commit
+asan: ## all tests with address and undefined-behaviour sanitizers, in their own build folder
+	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined test
+bench: $(PROGRAMS) $(BENCH) ## every figure we promise, paired and interleaved, as root
+	@tools/bench/run $(B) $(BENCH_ARGS)
+fuzz-targets: $(FUZZ)
+fuzz: ## each fuzz target for FUZZ_SECONDS (60), in its own build folder
+	@$(MAKE) --no-print-directory B=$(B)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined FUZZING=1 fuzz-targets
+	@tests/fuzz/run $(B)/fuzz
+install: all ## to DESTDIR, under PREFIX
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(COMPDIR))
+	$(INSTALL) -m 0755 $(B)/terok-bpfd $(DESTDIR)$(SBINDIR)
+	$(if $(tool_OBJ),$(INSTALL) -m 0755 $(B)/terok-clearance $(DESTDIR)$(BINDIR))
+	$(if $(MAN8),$(INSTALL) -m 0644 $(MAN8) $(DESTDIR)$(MANDIR)/man8)
+	$(if $(MAN1),$(INSTALL) -m 0644 $(MAN1) $(DESTDIR)$(MANDIR)/man1)
+	$(if $(COMPLETION),$(INSTALL) -m 0644 $(COMPLETION) $(DESTDIR)$(COMPDIR))
+	$(foreach u,$(UNITS),sed 's,@SBINDIR@,$(SBINDIR),' $(u) > $(DESTDIR)$(UNITDIR)/$(notdir $(u)) && chmod 0644 $(DESTDIR)$(UNITDIR)/$(notdir $(u)))
+uninstall: ## undo install
+	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(DESTDIR)$(BINDIR)/terok-clearance
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1)))
+	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS))) $(addprefix $(DESTDIR)$(COMPDIR)/,$(notdir $(COMPLETION)))
+format: ## clang-format in place
+	find bpf include user hub tools tests -name '*.[ch]' | xargs clang-format -i
+vmlinux: ## cut vmlinux/vmlinux.h again, from the running kernel
+	BPFTOOL=$(BPFTOOL) CLANG=$(CLANG) vmlinux/regen
+clean: ## remove the build folder
+	rm -rf $(B)
+print-deps: ## packages to install
+	@tools/deps --list build test podman
+
+-include $(shell find $(B) -path $(B)/asan -prune -o -path $(B)/fuzz -prune -o -name '*.d' -print 2>/dev/null)
+FORCE:
+.PHONY: all help run test unit kernel podman lint check asan bench fuzz fuzz-targets install uninstall \
+	format vmlinux clean print-deps FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * decide.h - the one decision, for every hook and for people who ask about one
+ *
+ * Plain C over terok/abi.h: no helper, no map. Whoever includes it first provides
+ * rule_find(), prefix_find(), self_find() and decide_now(): bpf/ looks into the pinned
+ * maps, tests use tables. A rule about policy that is not here does not exist.
+ *
+ * The order is the specification:
+ *   1. no guard, or one without a state: deny
+ *   2. loopback, the guard's own addresses: allow
+ *   3. state block: deny
+ *   4. infrastructure rules: allow
+ *   5. link-local and metadata addresses that no exact rule names: deny
+ *   6. deny rules, exact or prefix: deny, whatever the prefix lengths of the allows
+ *   7. allow rules that have not ended: allow
+ *   8. private ranges: deny, unless the state is down_all
+ *   9. the state's default
+ * The own addresses are looked up last, because only a refusal makes the answer matter.
+ */
+#ifndef TEROK_DECIDE_H
+#define TEROK_DECIDE_H
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((__always_inline__))
+#endif
+
+/*
+ * The verifier walks a static function again for every path that leads to it, a global one
+ * once: as statics these cost seconds of loading, as globals milliseconds.
+ */
+#ifdef __bpf__
+#define DECIDE_FUNCTION __attribute__((__noinline__))
+#else
+#define DECIDE_FUNCTION static __attribute__((__noinline__))
+#endif
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define decide_host32(x) __builtin_bswap32(x)
+#else
+#define decide_host32(x) (x)
+#endif
+
+/* Prefix rules that have ended hide shorter ones that have not: look this often. */
+#define PREFIX_TRIES 4
+
+/* Where one attempt goes. */
+struct flow {
+	__u32 addr[4]; /* network order, IPv4 as ::ffff:a.b.c.d */
+	__u16 port;    /* host order; 0 where the protocol has none */
+	__u8 proto;
+	__u8 local; /* the packet stays on the loopback interface (the backstop knows) */
+};
+
+struct decision {
+	__u8 action; /* enum terok_action */
+	__u8 reason; /* enum terok_reason */
+	__u8 timed;  /* allowed by a rule with an end: the flow must be remembered */
+};
+
+/* What the rules of one kind say: bits, so that the words of several kinds add up with |. */
+enum said {
+	SAID_ALLOW = 1,       /* without an end */
+	SAID_ALLOW_TIMED = 2, /* until later */
+	SAID_DENY = 4,
+	SAID_INFRA = 8,
+	SAID_ENDED = 16, /* a rule was there, and is over */
+};
+
+static const struct terok_rule *rule_find(const struct terok_rule_key *key);
+static const struct terok_rule *prefix_find(const struct terok_prefix_key *key);
+static _Bool self_find(const struct terok_self_key *key);
+static __u64 decide_now(void);
+
+/* The clock costs as much as a lookup: asked only for rules that have an end. */
+static __always_inline _Bool rule_ended(const struct terok_rule *rule)
+{
+	return rule->until_ns && rule->until_ns <= decide_now();
+}
+
+static __always_inline _Bool flow_is_v4(const struct flow *flow)
+{
+	return !flow->addr[0] && !flow->addr[1] && decide_host32(flow->addr[2]) == 0xffff;
+}
+
+static __always_inline _Bool flow_is_loopback(const struct flow *flow)
+{
+	if (flow->local)
+		return 1;
+	if (flow_is_v4(flow)) /* 0.0.0.0 is routed to loopback */
+		return !flow->addr[3] || decide_host32(flow->addr[3]) >> 24 == 127;
+	return !flow->addr[0] && !flow->addr[1] && !flow->addr[2] &&
+	       decide_host32(flow->addr[3]) <= 1; /* :: and ::1 */
+}
+
+/* Metadata services live on link-local addresses and on fd00:ec2::254. */
+static __always_inline _Bool flow_is_hard(const struct flow *flow)
+{
+	__u32 first = decide_host32(flow->addr[0]);
+
+	if (flow_is_v4(flow))
+		return decide_host32(flow->addr[3]) >> 16 == 0xa9fe; /* 169.254/16 */
+	return first >> 22 == 0xfe80 >> 6 ||                         /* fe80::/10 */
+	       (first == 0xfd000ec2 && !flow->addr[1] && !flow->addr[2] &&
+		decide_host32(flow->addr[3]) == 0x254);
+}
+
+static __always_inline _Bool flow_is_private(const struct flow *flow)
+{
+	__u32 a = decide_host32(flow->addr[3]), first = decide_host32(flow->addr[0]);
+
+	if (flow_is_v4(flow))
+		return a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || /* RFC 1918 */
+		       a >> 16 == 0xa9fe ||                                      /* link-local */
+		       a >> 24 == 0 || a >> 22 == 0x6440 >> 6 || /* this network, 100.64/10 */
+		       a >> 28 >= 14;                            /* multicast, 240/4 */
+	return first >> 25 == 0xfc >> 1 || first >> 22 == 0xfe80 >> 6 || /* fc00::/7, fe80::/10 */
+	       first >> 24 == 0xff;                                      /* multicast */
+}
+
+/* What a rule that was found says now. */
+static __always_inline __u32 rule_says(const struct terok_rule *rule)
+{
+	if (rule_ended(rule))
+		return SAID_ENDED;
+	if (rule->flags & TEROK_RULE_INFRA)
+		return SAID_INFRA;
+	if (rule->action != TEROK_ALLOW)
+		return SAID_DENY;
+	return rule->until_ns ? SAID_ALLOW_TIMED : SAID_ALLOW;
+}
+
+/* The exact rule of one shape. */
+DECIDE_FUNCTION __u32 exact_look(const struct flow *flow, __u32 guard, __u32 shape)
+{
+	const struct terok_rule *rule;
+	struct terok_rule_key key = {};
+
+	if (!flow)
+		return 0;
+	key.guard = guard;
+	key.port = shape & TEROK_SHAPE_PORT ? flow->port : 0;
+	key.proto = shape & TEROK_SHAPE_PROTO ? flow->proto : 0;
+	__builtin_memcpy(key.addr, flow->addr, sizeof(key.addr));
+	rule = rule_find(&key);
+	return rule ? rule_says(rule) : 0;
+}
+
+/* The longest prefix rule of one shape and action that has not ended. */
+DECIDE_FUNCTION __u32 prefix_look(const struct flow *flow, __u32 guard, __u32 shape, __u32 action)
+{
+	struct terok_prefix_key key = { .prefixlen = TEROK_PREFIX_FIXED + 128, .guard = guard };
+	__u32 said = 0;
+
+	if (!flow)
+		return 0;
+	key.port = shape & TEROK_SHAPE_PORT ? flow->port : 0;
+	key.proto = shape & TEROK_SHAPE_PROTO ? flow->proto : 0;
+	key.action = action;
+	__builtin_memcpy(key.addr, flow->addr, sizeof(key.addr));
+
+	for (int i = 0; i < PREFIX_TRIES; i++) {
+		const struct terok_rule *rule = prefix_find(&key);
+
+		if (!rule)
+			return said;
+		said = rule_says(rule);
+		if (said != SAID_ENDED)
+			return said;
+		if (!rule->bits || rule->bits > 128)
+			return said;
+		key.prefixlen = TEROK_PREFIX_FIXED + rule->bits - 1;
+	}
+	/* more ended rules than anyone looks through: whatever is behind them, be safe */
+	return action == TEROK_DENY ? SAID_DENY : SAID_ENDED;
+}
+
+/* All exact rules; only shapes that the guard has are asked for. */
+static __always_inline __u32 exact_look_all(const struct terok_guard *guard,
+					    const struct flow *flow)
+{
+	__u32 said = 0;
+
+	if (guard->exact & 1 << TEROK_SHAPE_PORT_PROTO)
+		said |= exact_look(flow, guard->id, TEROK_SHAPE_PORT_PROTO);
+	if (guard->exact & 1 << TEROK_SHAPE_ANY)
+		said |= exact_look(flow, guard->id, TEROK_SHAPE_ANY);
+	if (guard->exact & 1 << TEROK_SHAPE_PORT)
+		said |= exact_look(flow, guard->id, TEROK_SHAPE_PORT);
+	if (guard->exact & 1 << TEROK_SHAPE_PROTO)
+		said |= exact_look(flow, guard->id, TEROK_SHAPE_PROTO);
+	return said;
+}
+
+/* All prefix rules of one action, the same way. */
+static __always_inline __u32 prefix_look_all(const struct terok_guard *guard,
+					     const struct flow *flow, enum terok_action action)
+{
+	__u32 has = guard->prefix >> (action == TEROK_ALLOW ? TEROK_SHAPE_MAX_ : 0), said = 0;
+
+	for (__u32 shape = 0; shape < TEROK_SHAPE_MAX_; shape++)
+		if (has & 1 << shape)
+			said |= prefix_look(flow, guard->id, shape, action);
+	return said;
+}
+
+#define DECISION(action, reason, timed) ((struct decision){ action, reason, timed })
+
+/* Steps 7 to 9: nothing forbids it by name. @said: by the exact rules. */
+static __always_inline struct decision decide_allow(const struct terok_guard *guard,
+						    const struct flow *flow, __u32 said)
+{
+	if (!(said & SAID_ALLOW) && guard->prefix >> TEROK_SHAPE_MAX_)
+		said |= prefix_look_all(guard, flow, TEROK_ALLOW);
+	if (said & SAID_ALLOW)
+		return DECISION(TEROK_ALLOW, TEROK_REASON_RULE_ALLOW, 0);
+	if (said & SAID_ALLOW_TIMED)
+		return DECISION(TEROK_ALLOW, TEROK_REASON_RULE_ALLOW, 1);
+
+	if (guard->state == TEROK_STATE_DOWN_ALL)
+		return DECISION(TEROK_ALLOW, TEROK_REASON_DEFAULT, 0);
+	if (said & SAID_ENDED && guard->state == TEROK_STATE_UP)
+		return DECISION(TEROK_DENY, TEROK_REASON_EXPIRED, 0);
+	if (flow_is_private(flow))
+		return DECISION(TEROK_DENY, TEROK_REASON_PRIVATE, 0);
+	if (guard->state == TEROK_STATE_DOWN)
+		return DECISION(TEROK_ALLOW, TEROK_REASON_DEFAULT, 0);
+	return DECISION(TEROK_DENY, TEROK_REASON_DEFAULT, 0);
+}
+
+/* Steps 3 to 9. */
+static __always_inline struct decision decide_policy(const struct terok_guard *guard,
+						     const struct flow *flow)
+{
+	__u32 said;
+
+	if (guard->state == TEROK_STATE_BLOCK)
+		return DECISION(TEROK_DENY, TEROK_REASON_BLOCKED, 0);
+
+	said = exact_look_all(guard, flow);
+	if (said & SAID_INFRA)
+		return DECISION(TEROK_ALLOW, TEROK_REASON_INFRA, 0);
+	if (said & SAID_DENY)
+		return DECISION(TEROK_DENY, TEROK_REASON_RULE_DENY, 0);
+	if (!(said & (SAID_ALLOW | SAID_ALLOW_TIMED)) && flow_is_hard(flow))
+		return DECISION(TEROK_DENY, TEROK_REASON_HARD, 0);
+	if (guard->prefix & ((1 << TEROK_SHAPE_MAX_) - 1) &&
+	    prefix_look_all(guard, flow, TEROK_DENY) & SAID_DENY)
+		return DECISION(TEROK_DENY, TEROK_REASON_RULE_DENY, 0);
+	return decide_allow(guard, flow, said);
+}
+
+/**
+ * decide() - may this guard reach this destination now?
+ * @guard: the guard; NULL, or its zero value, if the hook ran for a cgroup nobody set up
+ * @flow:  destination, already unmapped
+ */
+static __always_inline struct decision decide(const struct terok_guard *guard,
+					      const struct flow *flow)
+{
+	struct terok_self_key self = {};
+	struct decision decision;
+
+	if (!guard || !guard->id || guard->state == TEROK_STATE_NONE ||
+	    guard->state >= TEROK_STATE_MAX_)
+		return DECISION(TEROK_DENY, TEROK_REASON_NO_GUARD, 0);
+	if (flow_is_loopback(flow))
+		return DECISION(TEROK_ALLOW, TEROK_REASON_LOOPBACK, 0);
+
+	decision = decide_policy(guard, flow);
+	if (decision.action == TEROK_ALLOW)
+		return decision;
+
+	self.guard = guard->id;
+	__builtin_memcpy(self.addr, flow->addr, sizeof(self.addr));
+	if (self_find(&self))
+		return DECISION(TEROK_ALLOW, TEROK_REASON_SELF, 0);
+	return decision;
+}
+
+/* Could any rule of this guard, or its state, let an ICMP echo (which has no port) out? */
+static __always_inline _Bool decide_ping_possible(const struct terok_guard *guard)
+{
+	const __u32 portless = 1 << TEROK_SHAPE_ANY | 1 << TEROK_SHAPE_PROTO;
+
+	return guard->state == TEROK_STATE_DOWN || guard->state == TEROK_STATE_DOWN_ALL ||
+	       guard->exact & portless || guard->prefix >> TEROK_SHAPE_MAX_ & portless;
+}
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * maps.h - every map: what it holds, how large, who writes it
+ *
+ * Names fit the kernel's 15 characters and are the pins' names under v1/maps/. All but
+ * counts, budget and wake flag are written by the agent only.
+ */
+#ifndef TEROK_MAPS_H
+#define TEROK_MAPS_H
+
+/*
+ * The guard, found through the attachment: the key is the attached cgroup, so child
+ * cgroups have their ancestor's guard, and the lookup costs nothing. Fresh storage is
+ * zero, which denies; it outlives the links, so detaching writes NONE first.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+	__type(key, __u64);
+	__type(value, struct terok_guard);
+} terok_guards SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE);
+	__type(key, __u64);
+	__type(value, struct terok_counts);
+} terok_counts SEC(".maps");
+
+/* One address each; a hash, because tries cost a cache miss per bit of a large table. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEROK_MAX_RULES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct terok_rule_key);
+	__type(value, struct terok_rule);
+} terok_rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, TEROK_MAX_RULES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct terok_prefix_key);
+	__type(value, struct terok_rule);
+} terok_prefix SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEROK_MAX_SELF);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct terok_self_key);
+	__type(value, __u32);
+} terok_self SEC(".maps");
+
+/* Not read here: what people call a guard, kept with it so that any agent finds it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEROK_MAX_GUARDS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct terok_info);
+} terok_info SEC(".maps");
+
+/* Flows that a rule with an end allowed: they live on when it has ended. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct terok_flow);
+} terok_flows SEC(".maps");
+
+/* Pinned, so that records wait for the next agent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, TEROK_RING_BYTES);
+} terok_records SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct terok_wake);
+} terok_wake SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct terok_meta);
+} terok_meta SEC(".maps");
+
+#endif

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * terok.bpf.c - hooks on a guarded cgroup
+ *
+ * Each SEC() function turns its context into a struct route, asks decide(), and acts on
+ * the answer. Maps are in maps.h; what the agent may set before load is const volatile;
+ * nothing else is a global, so that all state can be read with bpftool.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "terok/abi.h"
+#include "maps.h"
+
+static const struct terok_rule *rule_find(const struct terok_rule_key *key)
+{
+	return bpf_map_lookup_elem(&terok_rules, key);
+}
+
+static const struct terok_rule *prefix_find(const struct terok_prefix_key *key)
+{
+	return bpf_map_lookup_elem(&terok_prefix, key);
+}
+
+static _Bool self_find(const struct terok_self_key *key)
+{
+	return bpf_map_lookup_elem(&terok_self, key) != 0;
+}
+
+static __u64 decide_now(void)
+{
+	return bpf_ktime_get_boot_ns();
+}
+
+#include "decide.h"
+#include "flow.h"
+#include "emit.h"
+
+/* uapi values that vmlinux.h, being made from BTF, does not carry */
+#define EPERM           1
+#define EACCES          13
+#define EPROTONOSUPPORT 93
+#define EHOSTUNREACH    113
+#define SOCK_STREAM     1
+#define SOCK_DGRAM      2
+#define IPPROTO_ICMPV6  58
+#define IPPROTO_MPTCP   262
+#define TCP_LISTEN      10
+
+/* What a refused call returns; the loader may set others before load. */
+const volatile int refuse_connect4 = EHOSTUNREACH;
+const volatile int refuse_connect6 = EACCES;
+const volatile int refuse_sendmsg = EPERM;
+
+/*
+ * A refused connect or datagram. A call, not inlined: its copies would make four programs
+ * as large as the rest of the file.
+ */
+static __noinline int refuse(struct bpf_sock_addr *ctx, const struct route *route,
+			     enum terok_hook hook, enum terok_reason reason)
+{
+	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
+	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct terok_record *rec = record_reserve(guard, counts, now);
+
+	if (!rec)
+		return 0;
+	record_fill(rec, guard, route, hook, reason, now);
+	record_task(rec);
+	rec->sock_cookie = bpf_get_socket_cookie(ctx);
+	rec->netns_cookie = bpf_get_netns_cookie(ctx);
+	record_submit(rec, counts);
+	return 0;
+}
+
+/* A timed rule allowed this flow: let the backstop know it when the rule has ended. */
+static __always_inline void flow_remember(struct bpf_sock_addr *ctx,
+					  const struct terok_guard *guard, const struct flow *flow)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct terok_flow *mine;
+
+	if (!sk)
+		return;
+	mine = bpf_sk_storage_get(&terok_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!mine)
+		return; /* no memory: the flow ends with its rule, the safe side */
+	mine->guard = guard->id;
+	mine->epoch = guard->epoch;
+	mine->port = flow->port;
+	mine->proto = flow->proto;
+	__builtin_memcpy(mine->addr, flow->addr, sizeof(mine->addr));
+}
+
+/* connect and sendmsg: 1 lets the call go on, 0 makes it fail with @error. */
+static __always_inline int on_address(struct bpf_sock_addr *ctx, const struct route *route,
+				      enum terok_hook hook, _Bool known, int error)
+{
+	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
+	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
+	struct decision decision = { TEROK_DENY, TEROK_REASON_MALFORMED, 0 };
+
+	if (known)
+		decision = decide(guard, &route->flow);
+	if (decision.action == TEROK_ALLOW) {
+		count(&counts->allowed);
+		if (decision.timed && (hook == TEROK_HOOK_CONNECT4 || hook == TEROK_HOOK_CONNECT6))
+			flow_remember(ctx, guard, &route->flow);
+		return 1;
+	}
+	refuse(ctx, route, hook, decision.reason);
+	bpf_set_retval(-error);
+	return 0;
+}
+
+SEC("cgroup/connect4")
+int terok_connect4(struct bpf_sock_addr *ctx)
+{
+	struct route route = {};
+
+	route_from_addr4(&route, ctx);
+	return on_address(ctx, &route, TEROK_HOOK_CONNECT4, 1, refuse_connect4);
+}
+
+SEC("cgroup/connect6")
+int terok_connect6(struct bpf_sock_addr *ctx)
+{
+	struct route route = {};
+
+	route_from_addr6(&route, ctx);
+	return on_address(ctx, &route, TEROK_HOOK_CONNECT6, 1,
+			  route.family == AF_INET ? refuse_connect4 : refuse_connect6);
+}
+
+SEC("cgroup/sendmsg4")
+int terok_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	struct route route = {};
+	_Bool known;
+
+	route_from_addr4(&route, ctx);
+	known = route_from_peer(&route, ctx);
+	return on_address(ctx, &route, TEROK_HOOK_SENDMSG4, known, refuse_sendmsg);
+}
+
+SEC("cgroup/sendmsg6")
+int terok_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	struct route route = {};
+	_Bool known;
+
+	route_from_addr6(&route, ctx);
+	known = route_from_peer(&route, ctx);
+	return on_address(ctx, &route, TEROK_HOOK_SENDMSG6, known, refuse_sendmsg);
+}
+
+/*
+ * Only sockets whose every packet the other hooks understand: UDP-Lite, SCTP and raw
+ * sockets send past connect and sendmsg without a privilege.
+ */
+static __always_inline _Bool sock_allowed(const struct bpf_sock *ctx,
+					  const struct terok_guard *guard)
+{
+	__u32 type = ctx->type, proto = ctx->protocol;
+
+	if (type == SOCK_STREAM)
+		return proto == IPPROTO_TCP;
+	if (type != SOCK_DGRAM)
+		return 0;
+	if (proto == IPPROTO_UDP)
+		return 1;
+	/* sendto() of an echo socket runs no hook but the backstop, which decides each packet */
+	return (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6) && decide_ping_possible(guard);
+}
+
+SEC("cgroup/sock_create")
+int terok_socket(struct bpf_sock *ctx)
+{
+	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
+	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
+	struct route route = {};
+	struct terok_record *rec;
+	__u64 now;
+
+	if (sock_allowed(ctx, guard))
+		return 1;
+
+	/* what a kernel without MPTCP says: applications then take TCP */
+	if (ctx->protocol == IPPROTO_MPTCP)
+		bpf_set_retval(-EPROTONOSUPPORT);
+
+	now = bpf_ktime_get_boot_ns();
+	rec = record_reserve(guard, counts, now);
+	if (!rec)
+		return 0;
+	route.family = ctx->family;
+	route.flow.proto = ctx->protocol; /* 262 does not fit: 6, with the reason it is clear */
+	record_fill(rec, guard, &route, TEROK_HOOK_SOCK_CREATE, TEROK_REASON_SOCKET_KIND, now);
+	record_task(rec);
+	rec->sock_type = ctx->type;
+	rec->sock_cookie = bpf_get_socket_cookie(ctx);
+	rec->netns_cookie = bpf_get_netns_cookie(ctx);
+	record_submit(rec, counts);
+	return 0;
+}
+
+/* Was this very flow approved while its rule held? Denies and revocations end the epoch. */
+static __always_inline _Bool flow_approved(const struct terok_guard *guard, const struct flow *flow,
+					   struct bpf_sock *sk)
+{
+	struct terok_flow *mine;
+	__u32 addr[4];
+
+	if (!sk)
+		return 0;
+	mine = bpf_sk_storage_get(&terok_flows, sk, 0, 0);
+	if (!mine || mine->guard != guard->id || mine->epoch != guard->epoch)
+		return 0;
+	__builtin_memcpy(addr, mine->addr, sizeof(addr));
+	return mine->port == flow->port && mine->proto == flow->proto && addr[0] == flow->addr[0] &&
+	       addr[1] == flow->addr[1] && addr[2] == flow->addr[2] && addr[3] == flow->addr[3];
+}
+
+/* Would the rule's end alone refuse it? Anything that forbids by name holds for old flows too. */
+static __always_inline _Bool reason_spares_flows(enum terok_reason reason)
+{
+	return reason == TEROK_REASON_EXPIRED || reason == TEROK_REASON_DEFAULT ||
+	       reason == TEROK_REASON_PRIVATE || reason == TEROK_REASON_HARD;
+}
+
+/* A listener, or the half-open connection that it answers for. */
+static __always_inline _Bool sk_answers(const struct bpf_sock *sk)
+{
+	return sk->state == TCP_LISTEN || sk->state == TCP_NEW_SYN_RECV;
+}
+
+static __noinline int drop(struct __sk_buff *skb, const struct route *route,
+			   enum terok_reason reason)
+{
+	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
+	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct terok_record *rec = record_reserve(guard, counts, now);
+
+	count(&counts->dropped);
+	if (!rec)
+		return 0;
+	record_fill(rec, guard, route, TEROK_HOOK_EGRESS, reason, now);
+	record_no_task(rec);
+	rec->cgroup = bpf_skb_cgroup_id(skb);
+	rec->sock_cookie = bpf_get_socket_cookie(skb);
+	rec->netns_cookie = 0; /* no helper for it in this context */
+	record_submit(rec, counts);
+	return 0;
+}
+
+/*
+ * The backstop: what leaves on the wire is decided by what is on the wire, whatever
+ * socket call made it. Dropping is all it can do: datagrams fail with EPERM, TCP is silent.
+ */
+SEC("cgroup_skb/egress")
+int terok_egress(struct __sk_buff *skb)
+{
+	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
+	struct bpf_sock *sk = skb->sk;
+	struct route route = {};
+	struct decision decision;
+
+	if (route_from_packet(&route, skb) && !route.flow.local)
+		return drop(skb, &route, TEROK_REASON_MALFORMED);
+	decision = decide(guard, &route.flow);
+	if (route.routed && !route.flow.local) /* allowed or not: it goes elsewhere afterwards */
+		return drop(skb, &route, TEROK_REASON_ROUTED);
+	if (decision.action == TEROK_ALLOW)
+		return 1;
+
+	if (decision.reason != TEROK_REASON_NO_GUARD && sk && sk_answers(sk))
+		decision.reason = TEROK_REASON_UNSOLICITED;
+	if (sk)
+		sk = bpf_sk_fullsock(sk);
+	if (reason_spares_flows(decision.reason) && flow_approved(guard, &route.flow, sk))
+		return 1;
+	return drop(skb, &route, decision.reason);
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "org.terok.Clearance1.varlink.h"
+#include "org.terok.Firewall1.varlink.h"
+#include "queue.h"
+
+#define CLEARANCE "org.terok.Clearance1"
+#define FIREWALL  "org.terok.Firewall1"
+#define FOR_MAX_S (366 * 86400LL)
+
+static const char *param_text(struct json_object *parameters, const char *key)
+{
+	return json_object_get_string(json_object_object_get(parameters, key));
+}
+
+/* --- subscriptions ------------------------------------------------------------------- */
+
+struct subscription {
+	struct subscriber subscriber;
+	struct varlink_call *call;
+	struct queue queue;
+};
+
+/* One event as a reply frame, its NUL included. */
+static void frame_add(struct json *out, const struct subscription *sub, const struct event *event)
+{
+	enum face face = sub->subscriber.face;
+
+	out->comma = false;
+	json_open_object(out, NULL);
+	json_add_bool(out, "continues", true);
+	json_open_object(out, "parameters");
+	if (event)
+		json_add_raw(out, "event", event->text[face], event->n[face]);
+	if (face == FACE_FIREWALL)
+		json_add_uint(out, "lost", sub->queue.lost);
+	json_close_object(out);
+	json_close_object(out);
+	out->comma = false;
+	json_add_raw(out, NULL, "", 1);
+}
+
+static void subscription_push(struct subscriber *subscriber, struct event *event)
+{
+	struct subscription *sub = container_of(subscriber, struct subscription, subscriber);
+	_cleanup_json_ struct json out = {};
+
+	if (sub->queue.n || varlink_stream_full(sub->call)) {
+		queue_push(&sub->queue, event);
+		return;
+	}
+	frame_add(&out, sub, event);
+	if (json_done(&out))
+		varlink_stream(sub->call, out.text, out.n);
+}
+
+/* It lagged and has room again: all that waits, in one send. */
+static void subscription_drained(void *owner)
+{
+	struct subscription *sub = owner;
+	_cleanup_json_ struct json out = {};
+	struct event *event;
+
+	while ((event = queue_pop(&sub->queue))) {
+		frame_add(&out, sub, event);
+		event_unref(event);
+	}
+	if (json_done(&out) && out.n)
+		varlink_stream(sub->call, out.text, out.n);
+}
+
+static void subscription_gone(void *owner)
+{
+	struct subscription *sub = owner;
+
+	hub_unsubscribe(&sub->subscriber);
+	queue_done(&sub->queue);
+	free(sub);
+}
+
+static struct subscription *subscribe(struct varlink_call *call, enum face face, uint32_t guard)
+{
+	struct subscription *sub = calloc(1, sizeof(*sub));
+
+	if (!sub)
+		return NULL;
+	sub->call = call;
+	sub->subscriber = (struct subscriber){ .face = face,
+					       .uid = varlink_call_uid(call),
+					       .guard = guard,
+					       .push = subscription_push };
+	varlink_keep(call, sub, subscription_drained, subscription_gone);
+	return sub;
+}
+
+static void run_subscribe(struct varlink_call *call, struct json_object *parameters)
+{
+	struct subscription *sub = subscribe(call, FACE_CLEARANCE, 0);
+
+	(void)parameters;
+	if (sub)
+		hub_subscribe(varlink_call_user(call), &sub->subscriber, false);
+}
+
+/* A number from the wire as a guard's: what is none can never be one that is. */
+static bool guard_param(struct json_object *parameters, uint32_t *ret)
+{
+	struct json_object *value = json_object_object_get(parameters, "guard");
+	int64_t guard = value ? json_object_get_int64(value) : 0;
+
+	*ret = guard;
+	return guard >= 0 && guard <= UINT32_MAX;
+}
+
+static void run_monitor(struct varlink_call *call, struct json_object *parameters)
+{
+	bool replay = json_object_get_boolean(json_object_object_get(parameters, "replay"));
+	_cleanup_json_ struct json out = {};
+	struct subscription *sub;
+	uint32_t guard;
+
+	if (!guard_param(parameters, &guard)) {
+		varlink_error_text(call, "org.varlink.service.InvalidParameter", "parameter",
+				   "guard");
+		return;
+	}
+	sub = subscribe(call, FACE_FIREWALL, guard);
+	if (!sub)
+		return;
+	frame_add(&out, sub, NULL); /* the subscription stands */
+	if (json_done(&out))
+		varlink_stream(call, out.text, out.n);
+	hub_subscribe(varlink_call_user(call), &sub->subscriber, replay);
+}
+
+/* --- answers ------------------------------------------------------------------------- */
+
+struct waiting {
+	struct varlink_call *call;
+	struct hub *hub;
+	uint64_t token;
+	enum face face;
+	char id[32];
+	bool allow;
+};
+
+static void waiting_gone(void *owner)
+{
+	struct waiting *waiting = owner;
+
+	hub_answer_forget(waiting->hub, waiting->token);
+	free(waiting);
+}
+
+static void reply_clearance(struct waiting *waiting, const struct msg_result *result,
+			    const char *problem)
+{
+	_cleanup_json_ struct json out = {};
+
+	if (!result->result) {
+		varlink_reply(waiting->call, "{\"ok\":true}");
+		return;
+	}
+	json_open_object(&out, NULL);
+	json_add_string(&out, "action", waiting->allow ? "allow" : "deny");
+	json_add_string(&out, "stderr", problem);
+	json_close_object(&out);
+	varlink_error(waiting->call, CLEARANCE ".ShieldCliFailed", json_done(&out));
+}
+
+static void reply_firewall(struct waiting *waiting, const struct msg_result *result,
+			   const char *problem)
+{
+	_cleanup_json_ struct json out = {};
+
+	json_open_object(&out, NULL);
+	if (!result->result) {
+		json_add_uint(&out, "until_ns", result->until_ns);
+		json_close_object(&out);
+		varlink_reply(waiting->call, json_done(&out));
+		return;
+	}
+	json_add_string(&out, "request_id", waiting->id);
+	json_add_string(&out, "reason", problem);
+	json_close_object(&out);
+	varlink_error(waiting->call, FIREWALL ".NotApplied", json_done(&out));
+}
+
+static void answered(const struct msg_result *result, void *user)
+{
+	struct waiting *waiting = user;
+	char problem[sizeof(result->problem) + 1] = "";
+
+	memcpy(problem, result->problem, strnlen(result->problem, sizeof(result->problem)));
+	if (waiting->face == FACE_CLEARANCE)
+		reply_clearance(waiting, result, problem);
+	else
+		reply_firewall(waiting, result, problem);
+	free(waiting);
+}
+
+static void answer(struct varlink_call *call, enum face face, struct request *request, bool allow,
+		   enum scope scope, uint64_t seconds)
+{
+	struct msg_result failed = { .result = -EIO, .problem = "the agent cannot be reached" };
+	struct waiting *waiting = calloc(1, sizeof(*waiting));
+	struct hub *hub = varlink_call_user(call);
+
+	if (!waiting) {
+		varlink_error(call, "invalid.asyncvarlink.InternalServerError", NULL);
+		return;
+	}
+	*waiting = (struct waiting){ .call = call, .hub = hub, .face = face, .allow = allow };
+	memcpy(waiting->id, request->id, sizeof(waiting->id));
+	varlink_keep(call, waiting, NULL, waiting_gone);
+	if (hub_answer_send(hub, request, varlink_call_uid(call), allow ? TEROK_ALLOW : TEROK_DENY,
+			    scope, seconds, answered, waiting, &waiting->token))
+		answered(&failed, waiting);
+}
+
+static int action_parse(const char *text)
+{
+	return !strcmp(text, "allow") ? 1 : !strcmp(text, "deny") ? 0 : -1;
+}
+
+static void tuple_mismatch(struct varlink_call *call, const struct request *request,
+			   const char *container, const char *dest)
+{
+	_cleanup_json_ struct json out = {};
+
+	json_open_object(&out, NULL);
+	json_add_string(&out, "expected_container", request->container);
+	json_add_string(&out, "expected_dest", request->dest);
+	json_add_string(&out, "got_container", container);
+	json_add_string(&out, "got_dest", dest);
+	json_close_object(&out);
+	varlink_error(call, CLEARANCE ".VerdictTupleMismatch", json_done(&out));
+}
+
+/* The contract's order of checks: action, then the request, then what was asked. */
+static void run_verdict(struct varlink_call *call, struct json_object *parameters)
+{
+	const char *container = param_text(parameters, "container"),
+		   *id = param_text(parameters, "request_id"),
+		   *dest = param_text(parameters, "dest"),
+		   *action = param_text(parameters, "action");
+	struct request *request;
+
+	if (action_parse(action) < 0) {
+		varlink_error_text(call, CLEARANCE ".InvalidAction", "action", action);
+		return;
+	}
+	request = hub_find(varlink_call_user(call), id, varlink_call_uid(call));
+	if (!request)
+		varlink_error_text(call, CLEARANCE ".UnknownRequest", "request_id", id);
+	else if (strcmp(request->container, container) || strcmp(request->dest, dest))
+		tuple_mismatch(call, request, container, dest);
+	else
+		answer(call, FACE_CLEARANCE, request, action_parse(action), SCOPE_SESSION, 0);
+}
+
+static void invalid_scope(struct varlink_call *call, const char *scope, const char *reason)
+{
+	_cleanup_json_ struct json out = {};
+
+	json_open_object(&out, NULL);
+	json_add_string(&out, "scope", scope);
+	json_add_string(&out, "reason", reason);
+	json_close_object(&out);
+	varlink_error(call, FIREWALL ".InvalidScope", json_done(&out));
+}
+
+/* The scope and its seconds; false: the error was sent. */
+static bool scope_parse(struct varlink_call *call, struct json_object *parameters,
+			enum scope *scope, int64_t *seconds)
+{
+	struct json_object *number = json_object_object_get(parameters, "seconds");
+	const char *text = param_text(parameters, "scope");
+
+	*seconds = number ? json_object_get_int64(number) : 0;
+	if (!text || !strcmp(text, "session"))
+		*scope = SCOPE_SESSION;
+	else if (!strcmp(text, "once"))
+		*scope = SCOPE_ONCE;
+	else if (!strcmp(text, "time"))
+		*scope = SCOPE_TIME;
+	else
+		return invalid_scope(call, text, "it is once, time or session"), false;
+	if (*scope == SCOPE_TIME && (*seconds < 1 || *seconds > FOR_MAX_S))
+		return invalid_scope(call, "time", "it needs seconds, 1 to 31622400"), false;
+	if (*scope != SCOPE_TIME && number)
+		return invalid_scope(call, text ?: "session", "seconds belong to time"), false;
+	return true;
+}
+
+static void run_answer(struct varlink_call *call, struct json_object *parameters)
+{
+	const char *id = param_text(parameters, "request_id"),
+		   *action = param_text(parameters, "action");
+	struct request *request;
+	enum scope scope;
+	int64_t seconds;
+
+	if (action_parse(action) < 0) {
+		varlink_error_text(call, FIREWALL ".InvalidAction", "action", action);
+		return;
+	}
+	if (!scope_parse(call, parameters, &scope, &seconds))
+		return;
+	request = hub_find(varlink_call_user(call), id, varlink_call_uid(call));
+	if (!request)
+		varlink_error_text(call, FIREWALL ".UnknownRequest", "request_id", id);
+	else
+		answer(call, FACE_FIREWALL, request, action_parse(action), scope, seconds);
+}
+
+/* --- listings ------------------------------------------------------------------------ */
+
+static void add_request(const struct event *event, void *user)
+{
+	json_add_raw(user, NULL, event->text[FACE_FIREWALL], event->n[FACE_FIREWALL]);
+}
+
+static void run_list_requests(struct varlink_call *call, struct json_object *parameters)
+{
+	_cleanup_json_ struct json out = {};
+	uint32_t guard;
+
+	if (!guard_param(parameters, &guard)) {
+		varlink_error_text(call, "org.varlink.service.InvalidParameter", "parameter",
+				   "guard");
+		return;
+	}
+	json_open_object(&out, NULL);
+	json_open_array(&out, "requests");
+	hub_requests(varlink_call_user(call), varlink_call_uid(call), guard, add_request, &out);
+	json_close_array(&out);
+	json_close_object(&out);
+	varlink_reply(call, json_done(&out));
+}
+
+struct guards {
+	struct listing listing;
+	struct varlink_call *call;
+	struct hub *hub;
+	struct json out;
+};
+
+static void guards_free(struct guards *guards)
+{
+	hub_list_end(guards->hub, &guards->listing);
+	json_free(&guards->out);
+	free(guards);
+}
+
+static void guards_gone(void *owner)
+{
+	guards_free(owner);
+}
+
+static void guards_add(struct listing *listing, const struct label *label,
+		       const struct terok_counts *counts)
+{
+	wire_guard(&container_of(listing, struct guards, listing)->out, label, counts);
+}
+
+static void guards_done(struct listing *listing)
+{
+	struct guards *guards = container_of(listing, struct guards, listing);
+
+	json_close_array(&guards->out);
+	json_close_object(&guards->out);
+	varlink_reply(guards->call, json_done(&guards->out));
+	guards_free(guards);
+}
+
+static void run_list_guards(struct varlink_call *call, struct json_object *parameters)
+{
+	struct guards *guards = calloc(1, sizeof(*guards));
+
+	(void)parameters;
+	if (!guards) {
+		varlink_error(call, "invalid.asyncvarlink.InternalServerError", NULL);
+		return;
+	}
+	guards->call = call;
+	guards->hub = varlink_call_user(call);
+	guards->listing = (struct listing){ .uid = varlink_call_uid(call),
+					    .guard = guards_add,
+					    .done = guards_done };
+	json_open_object(&guards->out, NULL);
+	json_open_array(&guards->out, "guards");
+	varlink_keep(call, guards, NULL, guards_gone);
+	if (hub_list(guards->hub, &guards->listing)) {
+		varlink_error(call, "invalid.asyncvarlink.InternalServerError", NULL);
+		guards_free(guards);
+	}
+}
+
+/* --- tables -------------------------------------------------------------------------- */
+
+static const struct varlink_param verdict_params[] = {
+	{ "container", json_type_string, false },
+	{ "request_id", json_type_string, false },
+	{ "dest", json_type_string, false },
+	{ "action", json_type_string, false },
+};
+static const struct varlink_param monitor_params[] = {
+	{ "guard", json_type_int, true },
+	{ "replay", json_type_boolean, true },
+};
+static const struct varlink_param answer_params[] = {
+	{ "request_id", json_type_string, false },
+	{ "action", json_type_string, false },
+	{ "scope", json_type_string, true },
+	{ "seconds", json_type_int, true },
+};
+static const struct varlink_method clearance_methods[] = {
+	{ "Subscribe", NULL, 0, true, run_subscribe },
+	{ "Verdict", verdict_params, 4, false, run_verdict },
+};
+static const struct varlink_method firewall_methods[] = {
+	{ "Monitor", monitor_params, 2, true, run_monitor },
+	{ "Answer", answer_params, 4, false, run_answer },
+	{ "ListRequests", monitor_params, 1, false, run_list_requests },
+	{ "ListGuards", NULL, 0, false, run_list_guards },
+};
+static const struct varlink_interface interfaces[] = {
+	{ CLEARANCE, org_terok_Clearance1_varlink, clearance_methods, 2 },
+	{ FIREWALL, org_terok_Firewall1_varlink, firewall_methods, 4 },
+};
+static const struct varlink_info info = { "terok", "terok-clearance", TEROK_VERSION,
+					  "https://github.com/terok-ai/terok-clearance" };
+
+int serve_new(struct loop *loop, int fd, struct hub *hub, struct varlink_server **ret)
+{
+	return varlink_server_new(loop, fd, &info, interfaces, 2, hub, ret);
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/sanitise.h"
+
+static const char *const states[] = {
+	[TEROK_STATE_NONE] = "error",  [TEROK_STATE_UP] = "up",
+	[TEROK_STATE_DOWN] = "down",   [TEROK_STATE_DOWN_ALL] = "down_all",
+	[TEROK_STATE_BLOCK] = "block",
+};
+static const char *const kinds[] = {
+	[TEROK_KIND_CGROUP] = "cgroup",
+	[TEROK_KIND_CONTAINER] = "container",
+	[TEROK_KIND_EXEC] = "exec",
+};
+static const char *const hooks[] = {
+	[TEROK_HOOK_NONE] = "",
+	[TEROK_HOOK_CONNECT4] = "connect4",
+	[TEROK_HOOK_CONNECT6] = "connect6",
+	[TEROK_HOOK_SENDMSG4] = "sendmsg4",
+	[TEROK_HOOK_SENDMSG6] = "sendmsg6",
+	[TEROK_HOOK_SOCK_CREATE] = "sock_create",
+	[TEROK_HOOK_EGRESS] = "egress",
+};
+static const char *const reasons[] = {
+	[TEROK_REASON_NO_GUARD] = "no_guard",
+	[TEROK_REASON_LOOPBACK] = "loopback",
+	[TEROK_REASON_SELF] = "self",
+	[TEROK_REASON_BLOCKED] = "blocked",
+	[TEROK_REASON_INFRA] = "infrastructure",
+	[TEROK_REASON_HARD] = "hard_deny",
+	[TEROK_REASON_RULE_DENY] = "rule_deny",
+	[TEROK_REASON_RULE_ALLOW] = "rule_allow",
+	[TEROK_REASON_EXPIRED] = "expired",
+	[TEROK_REASON_PRIVATE] = "private",
+	[TEROK_REASON_DEFAULT] = "default",
+	[TEROK_REASON_FLOW] = "flow",
+	[TEROK_REASON_SOCKET_KIND] = "socket_kind",
+	[TEROK_REASON_UNSOLICITED] = "unsolicited",
+	[TEROK_REASON_ROUTED] = "routing_header",
+	[TEROK_REASON_MALFORMED] = "malformed",
+};
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+_Static_assert(COUNT(states) == TEROK_STATE_MAX_, "a name for each state");
+_Static_assert(COUNT(kinds) == TEROK_KIND_MAX_, "a name for each kind");
+_Static_assert(COUNT(hooks) == TEROK_HOOK_MAX_, "a name for each hook");
+_Static_assert(COUNT(reasons) == TEROK_REASON_MAX_, "a name for each reason");
+#define NAME(table, n) ((n) < COUNT(table) ? (table)[n] : "unknown")
+
+const char *wire_state_name(uint32_t state)
+{
+	return NAME(states, state);
+}
+
+static const struct terok_record no_record;
+
+/* Text that a container may have chosen, in a field of fixed size. */
+static void add_safe(struct json *json, const char *key, const char *text, size_t size)
+{
+	char buf[SANITISE_MAX + 1];
+
+	json_add_string(json, key, sanitise(buf, SANITISE_MAX, text, strnlen(text, size)));
+}
+
+#define add_field(json, key, field) add_safe(json, key, field, sizeof(field))
+
+static void add_number_text(struct json *json, const char *key, uint64_t value)
+{
+	char buf[24];
+
+	snprintf(buf, sizeof(buf), "%" PRIu64, value);
+	json_add_string(json, key, buf);
+}
+
+void wire_container(char ret[static TEROK_NAME_LEN], const struct label *label)
+{
+	const char *text = label->info.container;
+
+	sanitise(ret, TEROK_NAME_LEN - 1, text, strnlen(text, TEROK_NAME_LEN));
+}
+
+void wire_request_id(char ret[static 32], const struct label *label, uint64_t ask)
+{
+	char container[TEROK_NAME_LEN];
+
+	wire_container(container, label);
+	snprintf(ret, 32, "%.12s:%" PRIu64, container, ask % UINT64_C(1000000000000000000));
+}
+
+static void add_container(struct json *json, const struct label *label)
+{
+	if (label)
+		add_field(json, "container", label->info.container);
+	else
+		json_add_string(json, "container", "");
+}
+
+static void add_dest(struct json *json, const struct news *news)
+{
+	const struct terok_record *record = news->refused ? &news->refused->record : &no_record;
+	char buf[ADDR_TEXT] = "";
+
+	json_add_string(json, "dest",
+			news->dest      ? news->dest
+			: news->refused ? addr_format(buf, record->dst)
+					: "");
+	json_add_uint(json, "port", record->dst_port);
+	json_add_uint(json, "proto", record->proto);
+	json_add_string(json, "domain", ""); /* names are not known to the kernel's hooks */
+}
+
+/* "curl[4711] /usr/bin/curl": in dossier values, where today's clients show free text. */
+static void add_process_short(struct json *json, const struct msg_refused *refused)
+{
+	const struct terok_record *record = &refused->record;
+	char buf[TEROK_COMM_LEN + 16 + MSG_TEXT];
+
+	if (!record->tgid)
+		return;
+	snprintf(buf, sizeof(buf), "%.*s[%u] %.*s", TEROK_COMM_LEN, record->comm, record->tgid,
+		 MSG_TEXT, refused->exe);
+	add_field(json, "process", buf);
+	snprintf(buf, sizeof(buf), "%.*s[%u]", TEROK_COMM_LEN, record->pcomm, record->ppid);
+	add_field(json, "parent", buf);
+	add_number_text(json, "uid", record->uid);
+}
+
+static void add_dossier(struct json *json, const struct news *news)
+{
+	json_open_object(json, "dossier");
+	/* the contract: an applied verdict carries none */
+	if (news->label && !news->action) {
+		add_field(json, "name", news->label->info.name);
+		add_field(json, "container_name", news->label->info.name);
+	}
+	if (news->refused) {
+		add_process_short(json, news->refused);
+		json_add_string(json, "reason", NAME(reasons, news->refused->record.reason));
+		json_add_string(json, "hook", NAME(hooks, news->refused->record.hook));
+	}
+	json_close_object(json);
+}
+
+void wire_clearance(struct json *json, const struct news *news)
+{
+	json_open_object(json, NULL);
+	json_add_string(json, "type", news->clearance);
+	add_container(json, news->label);
+	json_add_string(json, "request_id", news->request_id ?: "");
+	add_dest(json, news);
+	json_add_string(json, "action", news->action ?: "");
+	json_add_bool(json, "ok", news->ok);
+	json_add_string(json, "reason", news->reason ?: "");
+	add_dossier(json, news);
+	json_close_object(json);
+}
+
+static void add_process(struct json *json, const struct msg_refused *refused)
+{
+	const struct terok_record *record = refused ? &refused->record : &no_record;
+
+	json_open_object(json, "process");
+	json_add_uint(json, "pid", record->tgid);
+	json_add_uint(json, "thread", record->pid);
+	json_add_uint(json, "start_ns", record->start_ns);
+	json_add_uint(json, "uid", record->uid);
+	json_add_uint(json, "gid", record->gid);
+	add_field(json, "comm", record->comm);
+	add_safe(json, "exe", refused ? refused->exe : "", MSG_TEXT);
+	add_safe(json, "cmdline", refused ? refused->cmdline : "", MSG_TEXT);
+	add_number_text(json, "exe_inode", record->exe_ino);
+	add_number_text(json, "exe_device", record->exe_dev);
+	json_add_uint(json, "parent_pid", record->ppid);
+	add_field(json, "parent_comm", record->pcomm);
+	json_close_object(json);
+}
+
+static void add_refusal(struct json *json, const struct news *news)
+{
+	const struct terok_record *record = news->refused ? &news->refused->record : &no_record;
+	static const uint8_t unbound[16];
+	char buf[ADDR_TEXT] = "";
+
+	if (memcmp(record->src, unbound, sizeof(unbound)))
+		addr_format(buf, record->src);
+	json_add_string(json, "reason",
+			news->refused ? NAME(reasons, record->reason) : news->reason ?: "");
+	json_add_string(json, "hook", NAME(hooks, record->hook));
+	json_add_string(json, "source", buf);
+	json_add_uint(json, "source_port", record->src_port);
+	add_number_text(json, "socket_cookie", record->sock_cookie);
+	add_number_text(json, "netns_cookie", record->netns_cookie);
+	add_number_text(json, "cgroup", record->cgroup);
+	json_add_uint(json, "count", news->refused ? news->refused->count : 0);
+	add_process(json, news->refused);
+}
+
+void wire_firewall(struct json *json, const struct news *news)
+{
+	const struct label *label = news->label;
+
+	json_open_object(json, NULL);
+	json_add_uint(json, "sequence", news->sequence);
+	json_add_string(json, "type", news->type);
+	json_add_uint(json, "boot_ns",
+		      news->refused ? news->refused->record.boot_ns : news->boot_ns);
+	json_add_uint(json, "guard", label ? label->id : 0);
+	add_container(json, label);
+	add_safe(json, "name", label ? label->info.name : "", TEROK_NAME_LEN);
+	json_add_string(json, "request_id", news->request_id ?: "");
+	add_dest(json, news);
+	add_refusal(json, news);
+	json_add_string(json, "state", label ? NAME(states, label->state) : "");
+	json_add_string(json, "action", news->action ?: "");
+	json_add_string(json, "scope", news->scope ?: "");
+	json_add_uint(json, "until_ns", news->until_ns);
+	json_add_bool(json, "ok", news->ok);
+	json_add_string(json, "problem", news->problem ?: "");
+	json_add_uint(json, "uid", news->uid);
+	json_close_object(json);
+}
+
+void wire_guard(struct json *json, const struct label *label, const struct terok_counts *counts)
+{
+	json_open_object(json, NULL);
+	json_add_uint(json, "guard", label->id);
+	add_field(json, "container", label->info.container);
+	add_field(json, "name", label->info.name);
+	add_field(json, "cgroup", label->info.path);
+	json_add_uint(json, "uid", label->info.uid);
+	json_add_string(json, "kind", NAME(kinds, label->info.kind));
+	json_add_string(json, "state", NAME(states, label->state));
+	json_open_object(json, "counters");
+	json_add_uint(json, "attempts", counts->allowed + counts->refused);
+	json_add_uint(json, "allowed", counts->allowed);
+	json_add_uint(json, "refused", counts->refused);
+	json_add_uint(json, "delivered", counts->delivered);
+	json_add_uint(json, "limited", counts->limited);
+	json_add_uint(json, "lost", counts->lost);
+	json_add_uint(json, "dropped", counts->dropped);
+	json_close_object(json);
+	json_close_object(json);
+}

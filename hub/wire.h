@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wire.h - what happened -> the JSON of org.terok.Clearance1 and org.terok.Firewall1
+ *
+ * The one place where a struct becomes text for people, and so the one place where text
+ * that a container chose is sanitised. A ClearanceEvent has exactly eleven keys in the
+ * contract's order: today's clients drop the stream at any other.
+ * Called by: hub.c, serve.c. Threads: none.
+ */
+#ifndef HUB_WIRE_H
+#define HUB_WIRE_H
+
+#include <stdbool.h>
+
+#include "base/json.h"
+#include "terok/core_msg.h"
+
+/* A guard as the core last told it. */
+struct label {
+	uint32_t id, state;
+	struct terok_info info;
+};
+
+/* One thing that happened; what does not belong to it stays zero. */
+struct news {
+	uint64_t sequence, boot_ns;
+	const char *type;          /* of Firewall1 */
+	const char *clearance;     /* of Clearance1; NULL: not told there */
+	const struct label *label; /* NULL: no guard that we know */
+	const struct msg_refused *refused;
+	const char *request_id, *dest;
+	const char *action, *scope, *reason, *problem;
+	uint64_t until_ns;
+	uint32_t uid; /* who answered */
+	bool ok;
+};
+
+/** wire_clearance() - a ClearanceEvent; wire_firewall() - a Firewall1 Event */
+void wire_clearance(struct json *json, const struct news *news);
+void wire_firewall(struct json *json, const struct news *news);
+
+/** wire_guard() - a Firewall1 Guard */
+void wire_guard(struct json *json, const struct label *label, const struct terok_counts *counts);
+
+/** wire_request_id() - "<first 12 of container>:<ask>" */
+void wire_request_id(char ret[static 32], const struct label *label, uint64_t ask);
+
+/** wire_container() - the container as people are shown it, sanitised */
+void wire_container(char ret[static TEROK_NAME_LEN], const struct label *label);
+
+/** wire_state_name() - "up", "down", ...; static */
+const char *wire_state_name(uint32_t state);
+
+#endif

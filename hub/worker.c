@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/confine.h"
+#include "base/event.h"
+#include "base/log.h"
+#include "serve.h"
+
+#define CORE_FD   3
+#define LISTEN_FD 4
+#define BITE      64 /* messages taken from the core a round: clients get their turn between */
+
+struct hub_worker {
+	struct source core;
+	struct loop *loop;
+	struct hub *hub;
+};
+
+/* What the worker may still do, and who needs it. */
+static const char *const calls[] = {
+	"epoll_pwait2",
+	"epoll_pwait",
+	"epoll_wait",
+	"epoll_ctl", /* base/event.c */
+	"accept4",
+	"getsockopt", /* base/varlink.c, sock.c */
+	"recvfrom",
+	"recvmsg",
+	"sendto",
+	"sendmsg",
+	"shutdown",      /* frames and messages */
+	"close",         /* peers that go */
+	"clock_gettime", /* now_boot_ns(); vdso fallback */
+	"brk",
+	"mmap",
+	"munmap",
+	"mremap",
+	"madvise", /* malloc */
+	"futex",
+	"getrandom", /* libc's own */
+	"write",
+	"fstat",
+	"newfstatat", /* base/log.c: stderr */
+	"rt_sigreturn",
+	"exit_group",
+	"exit",
+	"restart_syscall", /* the end */
+	NULL,
+};
+
+static int worker_send(struct msg_packet *packet, void *user)
+{
+	(void)user;
+	packet->pad = 0;
+	if (send(CORE_FD, packet, core_msg_size(packet->type), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -errno;
+	return 0;
+}
+
+static int on_core(struct source *source, uint32_t events)
+{
+	struct hub_worker *worker = container_of(source, struct hub_worker, core);
+	struct msg_packet packet;
+
+	(void)events;
+	for (int i = 0; i < BITE; i++) {
+		ssize_t n = recv(CORE_FD, &packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
+
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		if (!n) {
+			loop_stop(worker->loop);
+			return 0;
+		}
+		if (n > (ssize_t)sizeof(packet) || !core_msg_check(&packet, n, FROM_CORE))
+			return log_error(-EPROTO, "the core said something that is no message");
+		hub_hear(worker->hub, &packet);
+	}
+	return 0;
+}
+
+static int worker_confine(void)
+{
+	int r = confine_early(LISTEN_FD);
+
+	if (!r)
+		r = confine_user(); /* needs the capability that the next stage drops */
+	if (!r)
+		r = confine_caps(0);
+	if (!r)
+		r = confine_files();
+	return r;
+}
+
+int hub_worker_main(void)
+{
+	struct varlink_server *server = NULL;
+	struct hub_worker worker = {};
+	int r;
+
+	log_setup("terok-bpfd hub", LOG_INFO, false);
+	signal(SIGPIPE, SIG_IGN);
+	/* a terminal's Ctrl-C ends the core, which ends us when all is told */
+	signal(SIGINT, SIG_IGN);
+	r = worker_confine();
+	if (r) {
+		log_error(r, "give up privileges");
+		return 1;
+	}
+	r = loop_new(&worker.loop);
+	if (!r)
+		r = hub_new(worker_send, &worker, &worker.hub);
+	if (!r)
+		r = serve_new(worker.loop, LISTEN_FD, worker.hub, &server);
+	if (!r)
+		r = source_add(worker.loop, &worker.core, CORE_FD, EPOLLIN, on_core);
+	if (!r) /* everything is open: from here on only what serving needs */
+		r = confine_calls(calls);
+	if (!r)
+		r = loop_run(worker.loop);
+	if (r)
+		log_error(r, "hub");
+	varlink_server_free(server);
+	hub_free(worker.hub);
+	loop_free(worker.loop);
+	return r ? 1 : 0;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * terok/abi.h - everything that crosses the boundary between kernel and agent
+ *
+ * Included by bpf/ (after vmlinux.h) and by user space, so: __u8..__u64 only, no pointers, no enum as a field, no padding that is not
+ * named. People read these structs with bpftool, so what they hold is what people
+ * write: an address is its 16 bytes in the order they are sent (IPv4 as
+ * ::ffff:a.b.c.d, one key form for both families), a port is in host byte order,
+ * and so is all else. Times are nanoseconds of CLOCK_BOOTTIME.
+ *
+ * A layout change bumps TEROK_ABI_VERSION, which is also the name of the pin
+ * folder; an agent refuses pins of another version. Sizes are pinned at the end
+ * of the file, on both sides. Numbers are shown to people and stored: they are
+ * never renumbered.
+ */
+#ifndef TEROK_ABI_H
+#define TEROK_ABI_H
+
+#ifndef __bpf__ /* there vmlinux.h has them */
+#include <linux/types.h>
+#endif
+
+#define TEROK_ABI_VERSION 1
+#define TEROK_COMM_LEN    16         /* TASK_COMM_LEN */
+#define TEROK_NAME_LEN    72         /* a 64-digit container id or a name, NUL included */
+#define TEROK_PATH_LEN    256        /* a cgroup's path below the cgroup2 root, NUL included */
+#define TEROK_MAX_GUARDS  4096       /* default; the loader may raise it */
+#define TEROK_MAX_RULES   131072     /* full table: new rule refused, none evicted */
+#define TEROK_MAX_SELF    32768      /* own addresses of all guards */
+#define TEROK_RING_BYTES  (1U << 20) /* 5 ms of records at 1.2 million a second */
+
+/* What a guard lets out; the zero value must be the safest (fresh storage is zero). */
+enum terok_state {
+	TEROK_STATE_NONE = 0, /* hook attached, no policy yet: deny everything, loopback too */
+	TEROK_STATE_UP,       /* default deny, rules allow */
+	TEROK_STATE_DOWN,     /* open; denies and private ranges hold */
+	TEROK_STATE_DOWN_ALL, /* open; denies hold */
+	TEROK_STATE_BLOCK,    /* nothing leaves but loopback */
+	TEROK_STATE_MAX_,
+};
+
+enum terok_action { TEROK_DENY = 0, TEROK_ALLOW = 1 };
+
+/* Why a decision was taken. */
+enum terok_reason {
+	TEROK_REASON_NO_GUARD = 0, /* no policy for this cgroup */
+	TEROK_REASON_LOOPBACK,     /* loopback or the unspecified address */
+	TEROK_REASON_SELF,         /* an address of the guard's own interfaces */
+	TEROK_REASON_BLOCKED,      /* state block */
+	TEROK_REASON_INFRA,        /* resolver, gate, proxy */
+	TEROK_REASON_HARD,         /* metadata service or link-local, and nobody named it */
+	TEROK_REASON_RULE_DENY,
+	TEROK_REASON_RULE_ALLOW,
+	TEROK_REASON_EXPIRED,     /* the rule that would have allowed it has ended */
+	TEROK_REASON_PRIVATE,     /* private range, and nobody named it */
+	TEROK_REASON_DEFAULT,     /* the state's default */
+	TEROK_REASON_FLOW,        /* backstop: a flow approved while its rule held */
+	TEROK_REASON_SOCKET_KIND, /* sock_create: neither TCP nor UDP */
+	TEROK_REASON_UNSOLICITED, /* backstop: answer to a peer that nobody here asked for */
+	TEROK_REASON_ROUTED,      /* backstop: IPv6 routing header */
+	TEROK_REASON_MALFORMED,   /* no address, or a packet that cannot be read */
+	TEROK_REASON_MAX_,
+};
+
+enum terok_hook {
+	TEROK_HOOK_NONE = 0,
+	TEROK_HOOK_CONNECT4,
+	TEROK_HOOK_CONNECT6,
+	TEROK_HOOK_SENDMSG4,
+	TEROK_HOOK_SENDMSG6,
+	TEROK_HOOK_SOCK_CREATE,
+	TEROK_HOOK_EGRESS,
+	TEROK_HOOK_MAX_,
+};
+
+/*
+ * Which fields of a rule are named. An exact or prefix rule has one shape; a guard
+ * remembers which shapes it has, and no hook looks up a shape that is not there.
+ */
+enum terok_shape {
+	TEROK_SHAPE_ANY = 0,    /* every port, every protocol */
+	TEROK_SHAPE_PROTO,      /* one protocol */
+	TEROK_SHAPE_PORT,       /* one port, every protocol */
+	TEROK_SHAPE_PORT_PROTO, /* one port of one protocol */
+	TEROK_SHAPE_MAX_,
+};
+
+/* Who made a rule. */
+enum terok_author {
+	TEROK_AUTHOR_OPERATOR = 0, /* a verb of terok-bpfd */
+	TEROK_AUTHOR_VERDICT,      /* an answer through the hub */
+	TEROK_AUTHOR_INFRA,        /* the agent, for its own services */
+	TEROK_AUTHOR_MAX_,
+};
+
+#define TEROK_RULE_INFRA 1 /* terok_rule.flags: evaluated before denies */
+
+/* Value of terok_guards (cgroup storage, key: id of the attached cgroup). */
+struct terok_guard {
+	__u32 id;              /* 0: none */
+	__u32 state;           /* enum terok_state */
+	__u32 exact;           /* bit 1 << shape: exact rules of that shape exist */
+	__u32 prefix;          /* bit 1 << (shape + 4 * action): prefix rules of that kind exist */
+	__u32 epoch;           /* a flow approved in another epoch is approved no more */
+	__u32 record_gap_ns;   /* 1 s / rate of records; 0: the default rate */
+	__u64 record_burst_ns; /* burst * gap */
+	__u64 budget_ns;       /* when the record budget is whole again; hooks write it */
+	__u64 reserved[3];
+};
+
+struct terok_rule_key { /* key of terok_rules (hash): one address */
+	__u32 guard;    /* terok_guard.id */
+	__u16 port;     /* 0: any */
+	__u8 proto;     /* IPPROTO_*, 0: any */
+	__u8 pad;       /* zero: a hash key compares every byte */
+	__u8 addr[16];
+};
+
+struct terok_prefix_key { /* key of terok_prefix (LPM trie): a range of addresses */
+	__u32 prefixlen;  /* TEROK_PREFIX_FIXED + bits of addr that count (IPv4: 96 + n) */
+	__u32 guard;
+	__u16 port;
+	__u8 proto;
+	__u8 action; /* enum terok_action: a longer allow never hides a deny */
+	__u8 addr[16];
+};
+#define TEROK_PREFIX_FIXED 64 /* bits before addr, all of which must match */
+
+struct terok_rule {     /* value of terok_rules and terok_prefix */
+	__u64 until_ns; /* 0: no end */
+	__u64 made_ns;
+	__u32 uid;   /* who asked for it */
+	__u8 action; /* enum terok_action */
+	__u8 author; /* enum terok_author */
+	__u8 flags;  /* TEROK_RULE_* */
+	__u8 bits;   /* prefix rule: 0..128; exact rule: 128 */
+};
+
+struct terok_self_key { /* key of terok_self (hash): an address of the guard's own interfaces */
+	__u32 guard;
+	__u8 addr[16];
+};
+
+/* Value of terok_info (hash, key: guard id): what people call it. Written by the agent only. */
+struct terok_info {
+	__u64 cgroup;                   /* id: inode number of its directory */
+	__u64 made_ns;                  /* when it was attached */
+	__u32 uid;                      /* owner: who may see and answer for it besides root */
+	__u32 kind;                     /* enum terok_kind */
+	char container[TEROK_NAME_LEN]; /* full container id, or the name again */
+	char name[TEROK_NAME_LEN];
+	char path[TEROK_PATH_LEN]; /* below the cgroup2 root, starts with '/' */
+};
+
+enum terok_kind { TEROK_KIND_CGROUP = 0, TEROK_KIND_CONTAINER, TEROK_KIND_EXEC, TEROK_KIND_MAX_ };
+
+/*
+ * One refused attempt, as put on terok_records. The process fields are those of the
+ * task that made the call; TEROK_HOOK_EGRESS runs in whatever context sends the
+ * packet and leaves them zero.
+ */
+struct terok_record {
+	__u16 version; /* TEROK_ABI_VERSION */
+	__u8 verdict;  /* enum terok_action */
+	__u8 reason;   /* enum terok_reason */
+	__u8 hook;     /* enum terok_hook */
+	__u8 family;   /* AF_INET (v4-mapped too) or AF_INET6 */
+	__u8 proto;    /* IPPROTO_* */
+	__u8 pad0;
+	__u64 boot_ns;
+	__u32 guard;     /* 0: the hook found none */
+	__u32 sock_type; /* SOCK_*; sock_create only, else 0 */
+	__u8 src[16];    /* zero: not bound yet */
+	__u8 dst[16];
+	__u16 src_port;
+	__u16 dst_port;
+	__u32 pid;  /* thread, initial pid namespace */
+	__u32 tgid; /* process, initial pid namespace */
+	__u32 ppid; /* parent process */
+	__u64 sock_cookie;
+	__u64 netns_cookie;
+	__u64 cgroup;   /* id of the caller's cgroup: the guard's or a child */
+	__u64 start_ns; /* the process's birth; with tgid it names the process for ever */
+	__u32 uid;      /* initial user namespace */
+	__u32 gid;
+	__u64 exe_ino;
+	__u32 exe_dev; /* kernel encoding: major << 20 | minor */
+	__u32 pad1;
+	char comm[TEROK_COMM_LEN];  /* NUL-terminated; the process chose it: untrusted */
+	char pcomm[TEROK_COMM_LEN]; /* the parent's */
+};
+
+/*
+ * Value of terok_counts (per-CPU cgroup storage). Exactly:
+ * attempts = allowed + refused, refused = delivered + limited + lost.
+ */
+struct terok_counts {
+	__u64 allowed;   /* connects and datagrams */
+	__u64 refused;   /* attempts refused, sockets refused, packets dropped */
+	__u64 delivered; /* records put on the ring */
+	__u64 limited;   /* records not made: the guard had spent its budget */
+	__u64 lost;      /* records not made: the ring was full */
+	__u64 dropped;   /* of refused: packets stopped by the backstop */
+};
+
+/* Value of terok_wake (mmapable array): the consumer's side of the sleep agreement. */
+struct terok_wake {
+	__u32 asleep; /* 1: the next record must wake the consumer, who then is awake */
+	__u32 pad[15];
+};
+
+/* Value of terok_flows (socket storage): approval of a timed rule, kept for the flow's life. */
+struct terok_flow {
+	__u32 guard;
+	__u32 epoch;
+	__u16 port;
+	__u8 proto;
+	__u8 pad;
+	__u8 addr[16];
+};
+
+/* Value of terok_meta (array of one): whose pins these are. */
+struct terok_meta {
+	__u32 abi;        /* TEROK_ABI_VERSION */
+	__u32 next_id;    /* the next guard's id; ids are not reused while the pins live */
+	char version[24]; /* of the agent that loaded them */
+	__u64 loaded_ns;
+};
+
+_Static_assert(sizeof(struct terok_guard) == 64, "ABI: guard");
+_Static_assert(sizeof(struct terok_rule_key) == 24, "ABI: rule key");
+_Static_assert(sizeof(struct terok_prefix_key) == 28, "ABI: prefix key");
+_Static_assert(sizeof(struct terok_rule) == 24, "ABI: rule");
+_Static_assert(sizeof(struct terok_self_key) == 20, "ABI: self key");
+_Static_assert(sizeof(struct terok_info) == 424, "ABI: info");
+_Static_assert(sizeof(struct terok_record) == 160, "ABI: record");
+_Static_assert(sizeof(struct terok_counts) == 48, "ABI: counts");
+_Static_assert(sizeof(struct terok_wake) == 64, "ABI: wake");
+_Static_assert(sizeof(struct terok_flow) == 28, "ABI: flow");
+_Static_assert(sizeof(struct terok_meta) == 40, "ABI: meta");
+
+#endif

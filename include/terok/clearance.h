@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * terok/clearance.h - libclearance: speak to the hub (org.terok.Firewall1)
+ *
+ * A client holds two connections to one hub socket, one for the endless stream of events
+ * and one for calls, hidden behind one descriptor to poll. It reads and writes without
+ * blocking; callbacks run inside terok_client_process(). One client belongs to one thread.
+ */
+#ifndef TEROK_CLEARANCE_H
+#define TEROK_CLEARANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TEROK_CLEARANCE_SOCKET "/run/terok/clearance.sock"
+
+struct terok_client;
+
+struct terok_process {
+	int64_t pid, thread, start_ns, uid, gid, parent_pid;
+	const char *comm, *exe, *cmdline, *exe_inode, *exe_device, *parent_comm;
+};
+
+/* One event; strings are never NULL, live until the callback returns, and are printable ASCII. */
+struct terok_event {
+	int64_t sequence, boot_ns, guard, port, proto, source_port, count, until_ns, uid;
+	const char *type, *container, *name, *request_id, *dest, *domain, *reason, *hook, *source;
+	const char *socket_cookie, *netns_cookie, *cgroup, *state, *action, *scope, *problem;
+	struct terok_process process;
+	bool ok;
+	const char *json; /* the event as it came, one line */
+};
+
+struct terok_guard_status {
+	int64_t guard, uid;
+	const char *container, *name, *cgroup, *kind, *state;
+	struct {
+		int64_t attempts, allowed, refused, delivered, limited, lost, dropped;
+	} counters;
+	const char *json;
+};
+
+/**
+ * struct terok_client_events - what a client is told, each may be NULL
+ * @subscribed: the subscription stands; events from now on arrive
+ * @event:	one event; @lost: how many this client missed so far for being slow
+ * @answered:	what became of terok_client_answer(): @error NULL on success, else the
+ *		varlink error's name; @problem: for people; @cookie: the caller's
+ * @guard:	one guard of terok_client_list_guards(); NULL after the last
+ * @closed:	the hub went away (0) or broke the protocol (negative errno); the client
+ *		may only be closed after this
+ */
+struct terok_client_events {
+	void (*subscribed)(void *user);
+	void (*event)(const struct terok_event *event, int64_t lost, void *user);
+	void (*answered)(const char *error, const char *problem, uint64_t cookie, void *user);
+	void (*guard)(const struct terok_guard_status *guard, void *user);
+	void (*closed)(int error, void *user);
+};
+
+/**
+ * terok_client_open() - connect to a hub
+ * @path: its socket; NULL: TEROK_CLEARANCE_SOCKET
+ *
+ * Return: 0; -ENOENT or -ECONNREFUSED when no hub is there, -EACCES when it is not for
+ * this user, other negative errno.
+ */
+int terok_client_open(const char *path, const struct terok_client_events *events, void *user,
+		      struct terok_client **ret);
+
+/** terok_client_close() - disconnect and free; NULL is fine; not from a callback */
+void terok_client_close(struct terok_client *client);
+
+/** terok_client_fd() - readable when terok_client_process() has something to do */
+int terok_client_fd(const struct terok_client *client);
+
+/** terok_client_process() - read, write and call back, without blocking; 0 or negative errno */
+int terok_client_process(struct terok_client *client);
+
+/** terok_client_monitor() - subscribe, once; @guard 0: all that the user may see */
+int terok_client_monitor(struct terok_client *client, int64_t guard, bool replay);
+
+/**
+ * terok_client_answer() - answer a request
+ * @action: "allow" or "deny"; @scope: "once", "time" (@seconds) or "session"
+ *
+ * Return: 0 when sent (events->answered tells the rest), negative errno.
+ */
+int terok_client_answer(struct terok_client *client, const char *request_id, const char *action,
+			const char *scope, int64_t seconds, uint64_t cookie);
+
+/** terok_client_list_guards() - ask for all guards, each through events->guard */
+int terok_client_list_guards(struct terok_client *client);
+
+#endif

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# lib.sh - what the container tests share; sourced by test_*.sh, which run in a throw-away host
+#
+# A test is: enter_lab first, then need_*, start_*, and checks that each name what they
+# expect. The first check that fails ends the test with its name. B is the build folder.
+set -eu -o pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+B=$(readlink -f "${B:-$HERE/../../build}")
+BPFD=$B/terok-bpfd
+CLEARANCE=$B/terok-clearance
+HOST=198.51.100.2 # the server: another network namespace, a documentation address
+PORT=4433
+export TEROK_PINS=/sys/fs/bpf/terok TEROK_RUN=/run/terok
+
+skip() { echo "$(basename "$0"): SKIP: $*" >&2; exit 77; }
+fail() {
+	echo "$(basename "$0"): FAIL: $*" >&2
+	if [ -s /run/agent.log ]; then sed 's/^/  agent: /' /run/agent.log >&2; fi
+	exit 1
+}
+
+# Run again inside tests/lab/inlab.sh, once.
+enter_lab() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	for p in podman conmon runc crun iptables busybox ip nsenter jq socat; do
+		command -v $p >/dev/null || skip "$p is not installed (see 'make print-deps')"
+	done
+	for p in "$BPFD" "$CLEARANCE"; do
+		[ -x "$p" ] || fail "$p is not there (make)"
+	done
+	[ -z "${LAB_DIR-}" ] || return 0
+	exec "$HERE/../lab/inlab.sh" timeout -k 5 120 env B="$B" bash "$0"
+}
+
+# check TEXT CMD...: CMD succeeds; refuse TEXT CMD...: CMD fails
+check() { local text=$1; shift; "$@" >/run/out 2>&1 || fail "$text: '$*' failed: $(cat /run/out)"; echo "ok $text"; }
+refuse() { local text=$1; shift; ! "$@" >/run/out 2>&1 || fail "$text: '$*' succeeded: $(cat /run/out)"; echo "ok $text"; }
+
+# A namespace "srv" behind a cable, with a server that takes and closes connections.
+start_server() {
+	ip netns add srv
+	ip link add cable type veth peer name eth0 netns srv
+	ip addr add 198.51.100.1/24 dev cable
+	ip link set cable up
+	nsenter --net=/run/netns/srv sh -c \
+		"ip addr add $HOST/24 dev eth0; ip link set eth0 up; ip link set lo up"
+	nsenter --net=/run/netns/srv busybox nc -ll -p $PORT -e /bin/true &
+	for _ in $(seq 100); do # the listener has no way to say that it listens
+		if nsenter --net=/run/netns/srv busybox nc -w 1 $HOST $PORT </dev/null 2>/dev/null; then
+			return 0
+		fi
+		sleep 0.05
+	done
+	fail "the server does not answer"
+}
+
+# An image with busybox and nothing else, as a tar file that any user can import.
+make_image() {
+	local root=/run/image
+	mkdir -p $root/bin $root/etc
+	cp "$(command -v busybox)" $root/bin/busybox
+	for a in sh sleep nc id; do ln -s busybox $root/bin/$a; done
+	echo root:x:0:0::/:/bin/sh >$root/etc/passwd
+	tar -C $root -cf /run/image.tar .
+	chmod 644 /run/image.tar
+}
+
+# The agent in the background, ready when this returns.
+start_agent() {
+	mkfifo /run/ready
+	"$BPFD" run --ready-fd=9 9>/run/ready 2>/run/agent.log &
+	AGENT=$!
+	read -r -n 1 -t 20 <>/run/ready || fail "the agent did not get ready"
+}
+
+stop_agent() {
+	kill -TERM "$AGENT"
+	wait "$AGENT" || fail "the agent ended with $?"
+	: >/run/agent.log
+}
+
+# A hub client in the background; its events come as lines on descriptor 8.
+start_client() {
+	mkfifo /run/events
+	"$CLEARANCE" --json >/run/events 2>>/run/agent.log &
+	exec 8</run/events
+}
+
+# wait_event TEXT JQ-CONDITION: read on to the first event that fits; EVENT is it.
+wait_event() {
+	while read -r -t 10 EVENT <&8; do
+		if jq -e "$2" >/dev/null 2>&1 <<<"$EVENT"; then echo "ok $1"; return 0; fi
+	done
+	fail "$1: no such event came ($2)"
+}
+
+# The whole path for one container: attach, refused, told, answered, passes, detach.
+# walk NAME CLIENT...: CLIENT... connects from within the container
+walk() {
+	local name=$1 id
+	shift
+	check "before it is guarded, the server is reached" "$@"
+	check "attach finds the container" "$BPFD" attach "$name"
+	refuse "guarded, the server is refused" "$@"
+	wait_event "the refusal is told" ".type == \"request\" and .dest == \"$HOST\" and .port == $PORT"
+	[ "$(jq -r .process.comm <<<"$EVENT")" = nc ] || fail "the process is named: $EVENT"
+	[ "$(jq -r .name <<<"$EVENT")" = "${name#*:}" ] || fail "the container is named: $EVENT"
+	id=$(jq -r .request_id <<<"$EVENT")
+	check "allow is taken" answer "$id" allow
+	check "the answer is in force at once" "$@"
+	wait_event "the answer is told" ".type == \"verdict\" and .request_id == \"$id\" and .ok"
+	check "block is taken" "$BPFD" block "$name"
+	refuse "blocked, the server is refused" "$@"
+	check "detach is taken" "$BPFD" detach "$name"
+	check "no longer guarded, the server is reached" "$@"
+}
+
+# answer ID allow|deny: as any varlink client would
+answer() {
+	local reply
+	reply=$(printf '{"method":"org.terok.Firewall1.Answer","parameters":{"request_id":"%s","action":"%s","scope":"session"}}\0' \
+		"$1" "$2" | timeout 5 socat -t 5 - UNIX-CONNECT:$TEROK_RUN/clearance.sock | tr '\0' '\n')
+	echo "$reply"
+	jq -e '.error == null and .parameters != null' <<<"$reply" >/dev/null
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_asked.c - user/asked.c: what was asked, once per quiet time, and by which number */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "asked.h"
+
+static struct asked_table *table;
+
+static int setup(void **state)
+{
+	(void)state;
+	return asked_new(&table);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	asked_free(table);
+	return 0;
+}
+
+static struct terok_record refusal(unsigned n, uint64_t at_ns)
+{
+	struct terok_record record = { .guard = 1, .proto = 6, .dst_port = 443, .boot_ns = at_ns };
+
+	record.dst[12] = n >> 24;
+	record.dst[13] = n >> 16;
+	record.dst[14] = n >> 8;
+	record.dst[15] = n;
+	return record;
+}
+
+static uint64_t ask(unsigned n, uint64_t at_ns)
+{
+	struct terok_record record = refusal(n, at_ns);
+	const struct asked *asked = asked_note(table, &record, true);
+
+	return asked ? asked->id : 0;
+}
+
+static void the_same_destination_is_asked_once_in_the_quiet_time(void **state)
+{
+	uint64_t start = 1000, id = ask(5, start);
+	struct terok_record record;
+
+	(void)state;
+	assert_true(id);
+	assert_int_equal(ask(5, start + 1), 0);
+	assert_int_equal(ask(5, start + ASKED_QUIET_NS - 1), 0);
+	/* then again, under the same number, with all that happened meanwhile */
+	assert_int_equal(ask(5, start + ASKED_QUIET_NS), id);
+	assert_int_equal(asked_find(table, id)->count, 4);
+
+	/* any other guard, address, port or protocol is another question */
+	assert_true(ask(6, start));
+	record = refusal(5, start), record.guard = 2;
+	assert_non_null(asked_note(table, &record, true));
+	record = refusal(5, start), record.dst_port = 80;
+	assert_non_null(asked_note(table, &record, true));
+	record = refusal(5, start), record.proto = 17;
+	assert_non_null(asked_note(table, &record, true));
+}
+
+static void a_number_is_never_used_twice(void **state)
+{
+	uint64_t last = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 3 * ASKED_MAX; i++) {
+		uint64_t id = ask(i, 1000);
+
+		assert_true(id > last);
+		last = id;
+	}
+}
+
+static void the_oldest_question_gives_way_and_the_others_stay_findable(void **state)
+{
+	uint64_t ids[ASKED_MAX + 1];
+
+	(void)state;
+	for (unsigned i = 0; i <= ASKED_MAX; i++)
+		ids[i] = ask(i * 7919, 1000);
+	assert_null(asked_find(table, ids[0]));
+	for (unsigned i = 1; i <= ASKED_MAX; i++) {
+		assert_non_null(asked_find(table, ids[i]));
+		assert_int_equal(ask(i * 7919, 1001), 0);
+	}
+	assert_true(ask(0, 1001)); /* forgotten: asked anew */
+}
+
+static void an_answered_question_is_asked_anew(void **state)
+{
+	uint64_t id = ask(5, 1000);
+
+	(void)state;
+	asked_forget(table, id);
+	assert_null(asked_find(table, id));
+	assert_true(ask(5, 1001) > id);
+	assert_null(asked_find(table, id));
+	assert_null(asked_find(table, 0));
+}
+
+static void what_a_rule_refuses_is_told_but_is_no_question(void **state)
+{
+	struct terok_record record = refusal(5, 1000);
+	uint64_t id = ask(5, 1000);
+	const struct asked *told;
+
+	(void)state;
+	told = asked_note(table, &record, false);
+	assert_non_null(told);
+	assert_false(told->question);
+	assert_null(asked_find(table, told->id));
+	assert_null(asked_find(table, id));
+	assert_null(asked_note(table, &record, false));
+}
+
+static void count_open(const struct asked *asked, void *user)
+{
+	assert_true(asked->question);
+	++*(int *)user;
+}
+
+static void a_guards_end_ends_its_questions(void **state)
+{
+	struct terok_record other = refusal(1, 1000);
+	int open = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++)
+		ask(i, 1000);
+	other.guard = 2;
+	assert_non_null(asked_note(table, &other, true));
+	asked_forget_guard(table, 1);
+	asked_each(table, count_open, &open);
+	assert_int_equal(open, 1);
+	assert_null(asked_note(table, &other, true));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(the_same_destination_is_asked_once_in_the_quiet_time),
+		T(a_number_is_never_used_twice),
+		T(the_oldest_question_gives_way_and_the_others_stay_findable),
+		T(an_answered_question_is_asked_anew),
+		T(what_a_rule_refuses_is_told_but_is_no_question),
+		T(a_guards_end_ends_its_questions),
+	};
+
+	return cmocka_run_group_tests_name("asked", tests, NULL, NULL);
+}

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_decide.c - bpf/decide.h on the host: the order of policy, step by step */
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/addr.h"
+#include "terok/abi.h"
+
+/* Tables in place of the pinned maps, searched the way the kernel searches them. */
+#define ROOM 16
+#define NOW  1000
+#define ME   7
+
+static struct {
+	struct {
+		struct terok_rule_key key;
+		struct terok_rule rule;
+	} exact[ROOM];
+	struct {
+		struct terok_prefix_key key;
+		struct terok_rule rule;
+	} prefix[ROOM];
+	struct terok_self_key self;
+	unsigned n_exact, n_prefix, lookups;
+} table;
+
+static struct terok_guard the_guard;
+
+static const struct terok_rule *rule_find(const struct terok_rule_key *key)
+{
+	table.lookups++;
+	for (unsigned i = 0; i < table.n_exact; i++)
+		if (!memcmp(key, &table.exact[i].key, sizeof(*key)))
+			return &table.exact[i].rule;
+	return NULL;
+}
+
+static int bits_match(const struct terok_prefix_key *a, const struct terok_prefix_key *b,
+		      unsigned bits)
+{
+	const uint8_t *x = (const uint8_t *)&a->guard, *y = (const uint8_t *)&b->guard;
+
+	if (memcmp(x, y, bits / 8))
+		return 0;
+	return !(bits % 8) || (x[bits / 8] ^ y[bits / 8]) >> (8 - bits % 8) == 0;
+}
+
+static const struct terok_rule *prefix_find(const struct terok_prefix_key *key)
+{
+	const struct terok_rule *best = NULL;
+	unsigned longest = 0;
+
+	table.lookups++;
+	for (unsigned i = 0; i < table.n_prefix; i++) {
+		unsigned bits = table.prefix[i].key.prefixlen;
+
+		if (bits > key->prefixlen || bits < longest ||
+		    !bits_match(key, &table.prefix[i].key, bits))
+			continue;
+		longest = bits;
+		best = &table.prefix[i].rule;
+	}
+	return best;
+}
+
+static _Bool self_find(const struct terok_self_key *key)
+{
+	return !memcmp(key, &table.self, sizeof(*key));
+}
+
+static __u64 decide_now(void)
+{
+	return NOW;
+}
+
+#include "decide.h"
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&table, 0, sizeof(table));
+	the_guard = (struct terok_guard){ .id = ME, .state = TEROK_STATE_UP };
+	return 0;
+}
+
+static struct flow flow_to(const char *text)
+{
+	struct dest dest;
+	struct flow flow;
+
+	assert_int_equal(dest_parse(text, &dest, NULL), 0);
+	memcpy(flow.addr, dest.addr, sizeof(flow.addr));
+	flow.port = dest.port ? dest.port : 443;
+	flow.proto = dest.proto ? dest.proto : 6;
+	flow.local = 0;
+	return flow;
+}
+
+static void rule(enum terok_action action, const char *text, uint64_t until_ns, unsigned flags)
+{
+	struct terok_rule value = { .action = action, .until_ns = until_ns, .flags = flags };
+	unsigned shape;
+	struct dest d;
+
+	assert_int_equal(dest_parse(text, &d, NULL), 0);
+	value.bits = d.bits;
+	shape = (d.port ? TEROK_SHAPE_PORT : 0) | (d.proto ? TEROK_SHAPE_PROTO : 0);
+	if (d.bits == 128) {
+		struct terok_rule_key key = { .guard = ME, .port = d.port, .proto = d.proto };
+
+		memcpy(key.addr, d.addr, 16);
+		table.exact[table.n_exact].key = key;
+		table.exact[table.n_exact++].rule = value;
+		the_guard.exact |= 1 << shape;
+	} else {
+		struct terok_prefix_key key = { .prefixlen = TEROK_PREFIX_FIXED + d.bits,
+						.guard = ME,
+						.port = d.port,
+						.proto = d.proto,
+						.action = action };
+
+		memcpy(key.addr, d.addr, 16);
+		table.prefix[table.n_prefix].key = key;
+		table.prefix[table.n_prefix++].rule = value;
+		the_guard.prefix |= 1 << (shape + TEROK_SHAPE_MAX_ * action);
+	}
+}
+
+#define assert_decides(to, want_action, want_reason)                                               \
+	do {                                                                                       \
+		struct flow flow_ = flow_to(to);                                                   \
+		struct decision decision_ = decide(&the_guard, &flow_);                            \
+		assert_int_equal(decision_.reason, want_reason);                                   \
+		assert_int_equal(decision_.action, want_action);                                   \
+	} while (0)
+
+static void without_a_guard_nothing_leaves(void **state)
+{
+	struct flow flow = flow_to("127.0.0.1");
+
+	(void)state;
+	assert_int_equal(decide(NULL, &flow).action, TEROK_DENY);
+	the_guard.state = TEROK_STATE_NONE;
+	assert_decides("127.0.0.1", TEROK_DENY, TEROK_REASON_NO_GUARD);
+	the_guard.state = TEROK_STATE_MAX_;
+	assert_decides("127.0.0.1", TEROK_DENY, TEROK_REASON_NO_GUARD);
+	the_guard = (struct terok_guard){ .state = TEROK_STATE_DOWN_ALL };
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_NO_GUARD);
+}
+
+static void loopback_and_own_addresses_come_before_block(void **state)
+{
+	struct dest own;
+
+	(void)state;
+	the_guard.state = TEROK_STATE_BLOCK;
+	assert_int_equal(dest_parse("10.0.0.5", &own, NULL), 0);
+	table.self.guard = ME;
+	memcpy(table.self.addr, own.addr, 16);
+	assert_decides("127.1.2.3", TEROK_ALLOW, TEROK_REASON_LOOPBACK);
+	assert_decides("0.0.0.0", TEROK_ALLOW, TEROK_REASON_LOOPBACK);
+	assert_decides("::1", TEROK_ALLOW, TEROK_REASON_LOOPBACK);
+	assert_decides("::", TEROK_ALLOW, TEROK_REASON_LOOPBACK);
+	assert_decides("10.0.0.5", TEROK_ALLOW, TEROK_REASON_SELF);
+	assert_decides("10.0.0.6", TEROK_DENY, TEROK_REASON_BLOCKED);
+	assert_decides("::2", TEROK_DENY, TEROK_REASON_BLOCKED);
+	assert_decides("0.0.0.1", TEROK_DENY, TEROK_REASON_BLOCKED);
+}
+
+static void block_stands_before_infrastructure_and_rules(void **state)
+{
+	(void)state;
+	rule(TEROK_ALLOW, "192.0.2.53:53/udp", 0, TEROK_RULE_INFRA);
+	rule(TEROK_ALLOW, "192.0.2.1", 0, 0);
+	the_guard.state = TEROK_STATE_BLOCK;
+	assert_decides("192.0.2.53:53/udp", TEROK_DENY, TEROK_REASON_BLOCKED);
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_BLOCKED);
+}
+
+static void infrastructure_stands_before_hard_and_operator_denies(void **state)
+{
+	(void)state;
+	rule(TEROK_ALLOW, "169.254.1.1:53/udp", 0, TEROK_RULE_INFRA);
+	rule(TEROK_DENY, "169.254.0.0/16", 0, 0);
+	rule(TEROK_DENY, "169.254.1.1", 0, 0);
+	assert_decides("169.254.1.1:53/udp", TEROK_ALLOW, TEROK_REASON_INFRA);
+	assert_decides("169.254.1.1:53/tcp", TEROK_DENY, TEROK_REASON_RULE_DENY);
+}
+
+static void a_hard_deny_falls_to_an_exact_name_only(void **state)
+{
+	(void)state;
+	the_guard.state = TEROK_STATE_DOWN_ALL;
+	rule(TEROK_ALLOW, "0.0.0.0/0", 0, 0);
+	rule(TEROK_ALLOW, "::/0", 0, 0);
+	assert_decides("169.254.169.254", TEROK_DENY, TEROK_REASON_HARD);
+	assert_decides("fe80::1", TEROK_DENY, TEROK_REASON_HARD);
+	assert_decides("fd00:ec2::254", TEROK_DENY, TEROK_REASON_HARD);
+	assert_decides("fd00:ec2::253", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+	rule(TEROK_ALLOW, "169.254.169.254:80", 0, 0);
+	assert_decides("169.254.169.254:80", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+	assert_decides("169.254.169.254:81", TEROK_DENY, TEROK_REASON_HARD);
+}
+
+static void deny_wins_in_every_shape_and_length(void **state)
+{
+	static const char *const denies[] = { "192.0.2.1",         "192.0.2.1/tcp", "192.0.2.1:443",
+					      "192.0.2.1:443/tcp", "192.0.2.0/24",  "192.0.0.0/8",
+					      "192.0.2.0/31:443",  "0.0.0.0/0/tcp" };
+
+	for (size_t i = 0; i < sizeof(denies) / sizeof(denies[0]); i++) {
+		setup(state);
+		/* one key holds one rule: the allow takes another shape than the deny */
+		rule(TEROK_ALLOW, i == 3 ? "192.0.2.1" : "192.0.2.1:443/tcp", 0, 0);
+		rule(TEROK_ALLOW, "192.0.2.0/28", 0, 0);
+		assert_decides("192.0.2.1", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+		rule(TEROK_DENY, denies[i], 0, 0);
+		assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_RULE_DENY);
+		the_guard.state = TEROK_STATE_DOWN_ALL;
+		assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_RULE_DENY);
+	}
+}
+
+static void a_rule_ends_at_its_deadline(void **state)
+{
+	(void)state;
+	rule(TEROK_ALLOW, "192.0.2.1", NOW + 1, 0);
+	rule(TEROK_ALLOW, "192.0.2.2", NOW, 0);
+	rule(TEROK_ALLOW, "198.51.100.0/24", NOW + 1, 0);
+	rule(TEROK_ALLOW, "203.0.113.0/24", NOW, 0);
+	assert_decides("192.0.2.1", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+	assert_decides("192.0.2.2", TEROK_DENY, TEROK_REASON_EXPIRED);
+	assert_decides("198.51.100.9", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+	assert_decides("203.0.113.9", TEROK_DENY, TEROK_REASON_EXPIRED);
+	the_guard.state = TEROK_STATE_DOWN;
+	rule(TEROK_DENY, "192.0.2.3", NOW, 0);
+	assert_decides("192.0.2.3", TEROK_ALLOW, TEROK_REASON_DEFAULT);
+}
+
+static void an_ended_prefix_hides_no_shorter_one(void **state)
+{
+	(void)state;
+	rule(TEROK_ALLOW, "192.0.0.0/8", 0, 0);
+	rule(TEROK_ALLOW, "192.0.2.0/24", NOW, 0);
+	rule(TEROK_ALLOW, "192.0.2.0/28", NOW, 0);
+	assert_decides("192.0.2.1", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+	rule(TEROK_DENY, "192.0.0.0/16", 0, 0);
+	rule(TEROK_DENY, "192.0.2.0/25", NOW, 0);
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_RULE_DENY);
+}
+
+static void more_ended_prefixes_than_are_looked_through_deny(void **state)
+{
+	char text[32];
+
+	(void)state;
+	rule(TEROK_ALLOW, "192.0.0.0/8", 0, 0);
+	for (int bits = 20; bits < 20 + PREFIX_TRIES; bits++) {
+		snprintf(text, sizeof(text), "192.0.2.0/%d", bits);
+		rule(TEROK_ALLOW, text, NOW, 0);
+	}
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_EXPIRED);
+	for (int bits = 20; bits < 20 + PREFIX_TRIES; bits++) {
+		snprintf(text, sizeof(text), "192.0.2.0/%d", bits);
+		rule(TEROK_DENY, text, NOW, 0);
+	}
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_RULE_DENY);
+}
+
+static void only_a_rule_with_an_end_makes_a_timed_flow(void **state)
+{
+	struct flow flow = flow_to("192.0.2.1");
+
+	(void)state;
+	rule(TEROK_ALLOW, "192.0.2.1:443", NOW + 5, 0);
+	assert_int_equal(decide(&the_guard, &flow).timed, 1);
+	rule(TEROK_ALLOW, "192.0.2.0/24", 0, 0);
+	assert_int_equal(decide(&the_guard, &flow).timed, 0);
+}
+
+static void private_ranges_hold_in_up_and_down_but_not_in_down_all(void **state)
+{
+	static const char *const private[] = { "10.0.0.1",        "172.16.0.1", "172.31.255.255",
+					       "192.168.0.1",     "100.64.0.1", "100.127.255.255",
+					       "0.1.2.3",         "224.0.0.1",  "240.0.0.1",
+					       "255.255.255.255", "fc00::1",    "fdff::1",
+					       "ff02::1" };
+	static const char *const public[] = { "9.255.255.255", "172.15.0.1", "172.32.0.1",
+					      "192.167.0.1",   "100.63.0.1", "100.128.0.1",
+					      "223.255.255.1", "fbff::1",    "fe00::1",
+					      "2001:db8::1" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(private) / sizeof(private[0]); i++) {
+		the_guard.state = TEROK_STATE_UP;
+		assert_decides(private[i], TEROK_DENY, TEROK_REASON_PRIVATE);
+		the_guard.state = TEROK_STATE_DOWN;
+		assert_decides(private[i], TEROK_DENY, TEROK_REASON_PRIVATE);
+		the_guard.state = TEROK_STATE_DOWN_ALL;
+		assert_decides(private[i], TEROK_ALLOW, TEROK_REASON_DEFAULT);
+	}
+	for (size_t i = 0; i < sizeof(public) / sizeof(public[0]); i++) {
+		the_guard.state = TEROK_STATE_UP;
+		assert_decides(public[i], TEROK_DENY, TEROK_REASON_DEFAULT);
+		the_guard.state = TEROK_STATE_DOWN;
+		assert_decides(public[i], TEROK_ALLOW, TEROK_REASON_DEFAULT);
+	}
+	the_guard.state = TEROK_STATE_UP;
+	rule(TEROK_ALLOW, "10.0.0.0/8", 0, 0);
+	assert_decides("10.0.0.1", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+}
+
+static void a_shape_that_a_guard_lacks_is_never_looked_up(void **state)
+{
+	(void)state;
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_DEFAULT);
+	assert_int_equal(table.lookups, 0);
+	rule(TEROK_ALLOW, "192.0.2.1:443/tcp", 0, 0);
+	assert_decides("192.0.2.1", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+	assert_int_equal(table.lookups, 1);
+}
+
+static void ping_needs_a_rule_without_a_port(void **state)
+{
+	(void)state;
+	assert_false(decide_ping_possible(&the_guard));
+	rule(TEROK_ALLOW, "192.0.2.1:443", 0, 0);
+	rule(TEROK_DENY, "192.0.2.0/24", 0, 0);
+	assert_false(decide_ping_possible(&the_guard));
+	rule(TEROK_ALLOW, "192.0.2.1/icmp", 0, 0);
+	assert_true(decide_ping_possible(&the_guard));
+}
+
+int main(void)
+{
+	/* -Werror=unused-function makes a test that is not listed here a build error */
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup(name, setup)
+		T(without_a_guard_nothing_leaves),
+		T(loopback_and_own_addresses_come_before_block),
+		T(block_stands_before_infrastructure_and_rules),
+		T(infrastructure_stands_before_hard_and_operator_denies),
+		T(a_hard_deny_falls_to_an_exact_name_only),
+		T(deny_wins_in_every_shape_and_length),
+		T(a_rule_ends_at_its_deadline),
+		T(an_ended_prefix_hides_no_shorter_one),
+		T(more_ended_prefixes_than_are_looked_through_deny),
+		T(only_a_rule_with_an_end_makes_a_timed_flow),
+		T(private_ranges_hold_in_up_and_down_but_not_in_down_all),
+		T(a_shape_that_a_guard_lacks_is_never_looked_up),
+		T(ping_needs_a_rule_without_a_port),
+	};
+
+	return cmocka_run_group_tests_name("decide", tests, NULL, NULL);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * families.h - one function for each family of figures
+ *
+ * Each runs in a process of its own, in the "client" namespace and the run's "main" cgroup,
+ * and may leave guards, cgroups and children behind: the runner's end removes them.
+ * Return: 0; a negative errno, reported, when the family could not be measured.
+ */
+#ifndef BENCH_FAMILIES_H
+#define BENCH_FAMILIES_H
+
+int bench_connect(void); /* an allowed connect() */
+int bench_refuse(void);  /* a refused one */
+int bench_rate(void);    /* refusals flat out */
+int bench_ask(void);     /* refusal to event */
+int bench_robot(void);   /* refusal to a retry that passes */
+int bench_verdict(void); /* verdict to the connect() that passes */
+int bench_idle(void);    /* the agent with nothing to do */
+int bench_load(void);    /* terok-bpfd load */
+
+#endif

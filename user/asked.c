@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "asked.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/event.h"
+
+#define BUCKETS (ASKED_MAX * 2) /* open addressing: at most half full */
+#define NOBODY  UINT16_MAX
+
+/* Slots are used in a circle, oldest replaced; buckets find them by destination. */
+struct asked_table {
+	uint64_t last_id;
+	unsigned next; /* slot to use next */
+	struct asked slot[ASKED_MAX];
+	uint16_t bucket[BUCKETS]; /* slot number or NOBODY */
+};
+
+int asked_new(struct asked_table **ret)
+{
+	struct asked_table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return -ENOMEM;
+	memset(table->bucket, 0xff, sizeof(table->bucket));
+	*ret = table;
+	return 0;
+}
+
+void asked_free(struct asked_table *table)
+{
+	free(table);
+}
+
+static unsigned record_hash(const struct terok_record *record)
+{
+	uint64_t a, b, h;
+
+	memcpy(&a, record->dst, 8);
+	memcpy(&b, record->dst + 8, 8);
+	h = (a ^ record->guard) * 0x9e3779b97f4a7c15ULL;
+	h = (h ^ b ^ (uint64_t)record->dst_port << 8 ^ record->proto) * 0x9e3779b97f4a7c15ULL;
+	return (h >> 40) % BUCKETS;
+}
+
+static bool record_same(const struct terok_record *a, const struct terok_record *b)
+{
+	return a->guard == b->guard && a->dst_port == b->dst_port && a->proto == b->proto &&
+	       a->sock_type == b->sock_type && !memcmp(a->dst, b->dst, sizeof(a->dst));
+}
+
+/* The bucket that holds this destination, or the free one where it would go. */
+static unsigned bucket_find(const struct asked_table *table, const struct terok_record *record)
+{
+	unsigned b = record_hash(record);
+
+	while (table->bucket[b] != NOBODY &&
+	       !record_same(&table->slot[table->bucket[b]].record, record))
+		b = (b + 1) % BUCKETS;
+	return b;
+}
+
+/* Empty a bucket and close the gap, so that every chain stays findable. */
+static void bucket_clear(struct asked_table *table, unsigned b)
+{
+	unsigned gap = b;
+
+	for (;;) {
+		unsigned home;
+
+		b = (b + 1) % BUCKETS;
+		if (table->bucket[b] == NOBODY)
+			break;
+		home = record_hash(&table->slot[table->bucket[b]].record);
+		/* may move into the gap unless its home lies after the gap */
+		if ((b - home + BUCKETS) % BUCKETS >= (b - gap + BUCKETS) % BUCKETS) {
+			table->bucket[gap] = table->bucket[b];
+			gap = b;
+		}
+	}
+	table->bucket[gap] = NOBODY;
+}
+
+static void slot_clear(struct asked_table *table, struct asked *slot)
+{
+	if (!slot->id)
+		return;
+	bucket_clear(table, bucket_find(table, &slot->record));
+	*slot = (struct asked){};
+}
+
+static uint64_t id_take(struct asked_table *table)
+{
+	uint64_t now_us = now_boot_ns() / 1000;
+
+	table->last_id = now_us > table->last_id ? now_us : table->last_id + 1;
+	return table->last_id;
+}
+
+static struct asked *slot_take(struct asked_table *table, const struct terok_record *record)
+{
+	unsigned n = table->next;
+	struct asked *slot = &table->slot[n];
+
+	table->next = (n + 1) % ASKED_MAX;
+	slot_clear(table, slot);
+	*slot = (struct asked){ .id = id_take(table), .record = *record };
+	table->bucket[bucket_find(table, record)] = n;
+	return slot;
+}
+
+const struct asked *asked_note(struct asked_table *table, const struct terok_record *record,
+			       bool question)
+{
+	unsigned b = bucket_find(table, record);
+	struct asked *slot = NULL;
+
+	if (table->bucket[b] != NOBODY)
+		slot = &table->slot[table->bucket[b]];
+	if (slot && slot->question == question) {
+		slot->count++;
+		if (record->boot_ns - slot->told_ns < ASKED_QUIET_NS)
+			return NULL;
+	} else {
+		/* new, or what was a question is now refused by a rule, or the other way round */
+		if (slot)
+			slot_clear(table, slot);
+		slot = slot_take(table, record);
+		slot->question = question;
+		slot->count = 1;
+	}
+	slot->told_ns = record->boot_ns;
+	slot->record = *record;
+	return slot;
+}
+
+const struct asked *asked_find(struct asked_table *table, uint64_t id)
+{
+	for (unsigned i = 0; id && i < ASKED_MAX; i++) {
+		const struct asked *slot =
+		    &table->slot[(table->next + ASKED_MAX - 1 - i) % ASKED_MAX];
+
+		if (slot->id == id)
+			return slot->question ? slot : NULL;
+	}
+	return NULL;
+}
+
+void asked_forget(struct asked_table *table, uint64_t id)
+{
+	struct asked *slot = (struct asked *)asked_find(table, id);
+
+	if (slot)
+		slot_clear(table, slot);
+}
+
+void asked_forget_guard(struct asked_table *table, uint32_t guard)
+{
+	for (unsigned i = 0; i < ASKED_MAX; i++)
+		if (table->slot[i].id && table->slot[i].record.guard == guard)
+			slot_clear(table, &table->slot[i]);
+}
+
+void asked_each(struct asked_table *table, void (*fn)(const struct asked *asked, void *user),
+		void *user)
+{
+	for (unsigned i = 0; i < ASKED_MAX; i++) {
+		const struct asked *slot = &table->slot[(table->next + i) % ASKED_MAX];
+
+		if (slot->id && slot->question)
+			fn(slot, user);
+	}
+}

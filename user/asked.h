@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * asked.h - what we asked people: the authority for every answer
+ *
+ * A table of the last ASKED_MAX refused destinations. Within ASKED_QUIET_NS the same
+ * guard, address, port and protocol are counted, not asked again. An answer carries a
+ * question's number; the destination comes from here, never from the answer.
+ *
+ * Owns: the numbers. They rise for ever, across restarts too (boot-time microseconds), so
+ * that an answer to a dead agent's question never meets another question.
+ * Called by: core. Threads: none. No allocation after asked_new().
+ */
+#ifndef TEROK_ASKED_H
+#define TEROK_ASKED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "terok/abi.h"
+
+#define ASKED_MAX      1024 /* oldest forgotten; its retry asks again */
+#define ASKED_QUIET_NS (30 * UINT64_C(1000000000))
+
+struct asked {
+	uint64_t id;                /* what an answer must name; 0: free slot */
+	uint64_t told_ns;           /* when people were told last */
+	uint64_t count;             /* refusals since the first */
+	bool question;              /* may be answered: the refusal is not one that a rule wanted */
+	struct terok_record record; /* the latest that people were told of */
+};
+
+struct asked_table;
+
+int asked_new(struct asked_table **ret);
+void asked_free(struct asked_table *table);
+DEFINE_CLEANUP(struct asked_table, asked_free)
+
+/**
+ * asked_note() - a refusal happened
+ * @question: may people answer it?
+ *
+ * Return: the entry to tell people about, or NULL: within the quiet time, only counted.
+ * Borrowed until the next call.
+ */
+const struct asked *asked_note(struct asked_table *table, const struct terok_record *record,
+			       bool question);
+
+/** asked_find() - the open question of that number, NULL: none (any more) */
+const struct asked *asked_find(struct asked_table *table, uint64_t id);
+
+/** asked_forget() - answered, or can no longer be; asked_forget_guard() - all of a guard */
+void asked_forget(struct asked_table *table, uint64_t id);
+void asked_forget_guard(struct asked_table *table, uint32_t guard);
+
+/** asked_each() - every open question, oldest first */
+void asked_each(struct asked_table *table, void (*fn)(const struct asked *asked, void *user),
+		void *user);
+
+#endif

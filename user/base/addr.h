@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * addr.h - addresses, prefixes, ports, protocols and durations as people write them
+ *
+ * An address is 16 bytes in network order, IPv4 as ::ffff:a.b.c.d, as in terok/abi.h.
+ * Reading is strict (inet_pton: no scope ids, no leading zeros, no shorthand like 10.1);
+ * every refusal names the text that was wrong. Writing is the canonical form, so that
+ * what is printed can be typed. No state, any thread.
+ */
+#ifndef BASE_ADDR_H
+#define BASE_ADDR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/problem.h"
+
+#define ADDR_TEXT 52 /* longest: [v6]/128 and NUL */
+
+struct dest {
+	uint8_t addr[16]; /* host bits beyond .bits are zero */
+	uint8_t bits;     /* 128: one address; IPv4 prefix n: 96 + n */
+	uint8_t proto;    /* IPPROTO_TCP, IPPROTO_UDP, any number; 0: any */
+	uint16_t port;    /* host byte order; 0: any */
+};
+
+/**
+ * dest_parse() - ADDRESS, ADDRESS/BITS, ADDRESS:PORT, [V6]:PORT, each with optional /tcp or /udp
+ *
+ * "10.0.0.0/8", "192.0.2.1:443", "[2001:db8::1]:443/tcp", "2001:db8::/32", "192.0.2.1/udp".
+ * Return: 0; -EINVAL with @why.
+ */
+int dest_parse(const char *text, struct dest *ret, struct problem *why);
+
+/** port_parse() - 1 to 65535; proto_parse() - tcp, udp, icmp, icmpv6, any or a number */
+int port_parse(const char *text, uint16_t *ret, struct problem *why);
+int proto_parse(const char *text, uint8_t *ret, struct problem *why);
+
+/** duration_parse() - "90", "90s", "10m", "2h", "1d" -> seconds, 1 s to 366 days */
+int duration_parse(const char *text, uint64_t *ret, struct problem *why);
+
+/** addr_format() - "192.0.2.1" or "2001:db8::1"; returns @buf */
+const char *addr_format(char buf[static ADDR_TEXT], const uint8_t addr[static 16]);
+
+/** dest_format() - address or prefix only, without port and protocol; returns @buf */
+const char *dest_format(char buf[static ADDR_TEXT], const struct dest *dest);
+
+/** proto_name() - "tcp", "udp", "icmp", "icmpv6", "any", else the number in @buf */
+const char *proto_name(uint8_t proto, char buf[static 8]);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * confine.h - what a process gives up, in named stages
+ *
+ *   confine_early()  first thing: no new privileges, no core dumps, no ptrace by equals,
+ *		      no descriptors but the ones named
+ *   confine_caps()   after the last privileged act: only the capabilities named
+ *   confine_user()   nobody, if it was root: after confine_caps(0) nothing needs a uid
+ *   confine_files()  Landlock: no file may be opened any more (what is open stays open)
+ *   confine_calls()  last: seccomp, anything not listed kills the process
+ *
+ * Each returns 0 or a negative errno, and a caller that gets an error must not go on.
+ */
+#ifndef BASE_CONFINE_H
+#define BASE_CONFINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** confine_early() - close every descriptor above @last_fd */
+int confine_early(int last_fd);
+
+/** confine_caps() - keep only the capabilities of @keep (1 << CAP_...), in every set */
+int confine_caps(uint64_t keep);
+
+/** confine_user() - become nobody if we are root, without supplementary groups */
+int confine_user(void);
+
+/** confine_files() - 0 also where the kernel has no Landlock: the other stages hold */
+int confine_files(void);
+
+/** confine_calls() - @names: system calls by name, NULL at the end */
+int confine_calls(const char *const *names);
+
+#endif

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/event.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S INT64_C(1000000000)
+#define ROUND    64 /* events taken per epoll_pwait2(); bounds the time between two looks at timers */
+
+struct loop {
+	int epoll_fd;
+	bool stop;
+	loop_poll_fn poll;
+	void *poll_user;
+	struct timer *timers;            /* soonest first */
+	int n_ready, next;               /* the round being dispatched */
+	struct epoll_event ready[ROUND]; /* data.ptr NULL: deleted meanwhile */
+};
+
+uint64_t now_boot_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+int loop_new(struct loop **ret)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+
+	if (!loop)
+		return -ENOMEM;
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll_fd < 0) {
+		free(loop);
+		return -errno;
+	}
+	*ret = loop;
+	return 0;
+}
+
+void loop_free(struct loop *loop)
+{
+	if (!loop)
+		return;
+	close(loop->epoll_fd);
+	free(loop);
+}
+
+void loop_stop(struct loop *loop)
+{
+	loop->stop = true;
+}
+
+int source_add(struct loop *loop, struct source *source, int fd, uint32_t events, source_fn fn)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = source };
+
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
+		return -errno;
+	*source = (struct source){ .loop = loop, .fn = fn, .fd = fd };
+	return 0;
+}
+
+int source_set(struct source *source, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = source };
+
+	if (epoll_ctl(source->loop->epoll_fd, EPOLL_CTL_MOD, source->fd, &ev))
+		return -errno;
+	return 0;
+}
+
+void source_del(struct source *source)
+{
+	struct loop *loop = source->loop;
+
+	if (!loop)
+		return;
+	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+	for (int i = loop->next; i < loop->n_ready; i++)
+		if (loop->ready[i].data.ptr == source)
+			loop->ready[i].data.ptr = NULL;
+	source->loop = NULL;
+}
+
+void timer_disarm(struct timer *timer)
+{
+	struct timer **p;
+
+	if (!timer->loop)
+		return;
+	for (p = &timer->loop->timers; *p != timer; p = &(*p)->next)
+		;
+	*p = timer->next;
+	timer->loop = NULL;
+}
+
+void timer_arm(struct loop *loop, struct timer *timer, uint64_t at_ns, timer_fn fn)
+{
+	struct timer **p;
+
+	timer_disarm(timer);
+	for (p = &loop->timers; *p && (*p)->at_ns <= at_ns; p = &(*p)->next)
+		;
+	*timer = (struct timer){ .loop = loop, .next = *p, .fn = fn, .at_ns = at_ns };
+	*p = timer;
+}
+
+void loop_set_poll(struct loop *loop, loop_poll_fn fn, void *user)
+{
+	loop->poll = fn;
+	loop->poll_user = user;
+}
+
+/* Nanoseconds until the first timer or the next poll, LOOP_SLEEP for neither. */
+static int64_t loop_timeout(const struct loop *loop)
+{
+	int64_t timeout = loop->poll ? loop->poll(loop->poll_user) : LOOP_SLEEP;
+	uint64_t now;
+
+	if (!loop->timers || !timeout)
+		return timeout;
+	now = now_boot_ns();
+	if (loop->timers->at_ns <= now)
+		return 0;
+	if (timeout == LOOP_SLEEP || loop->timers->at_ns - now < (uint64_t)timeout)
+		timeout = loop->timers->at_ns - now;
+	return timeout;
+}
+
+static int loop_wait(struct loop *loop)
+{
+	int64_t ns = loop_timeout(loop);
+	struct timespec ts = { .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };
+
+	if (loop->stop) /* the poll function may have ended it */
+		return 0;
+	return epoll_pwait2(loop->epoll_fd, loop->ready, ROUND, ns == LOOP_SLEEP ? NULL : &ts,
+			    NULL);
+}
+
+static int loop_fire_timers(struct loop *loop)
+{
+	uint64_t now = now_boot_ns(); /* once: a timer that re-arms itself waits a round */
+	int r = 0;
+
+	while (!r && loop->timers && loop->timers->at_ns <= now) {
+		struct timer *timer = loop->timers;
+
+		timer_disarm(timer);
+		r = timer->fn(timer);
+	}
+	return r;
+}
+
+int loop_run(struct loop *loop)
+{
+	int r = 0;
+
+	while (!r && !loop->stop) {
+		loop->next = 0;
+		loop->n_ready = loop_wait(loop);
+		if (loop->n_ready < 0 && errno != EINTR)
+			return -errno;
+
+		while (!r && loop->next < loop->n_ready) {
+			struct epoll_event *ev = &loop->ready[loop->next++];
+			struct source *source = ev->data.ptr;
+
+			if (source)
+				r = source->fn(source, ev->events);
+		}
+		if (!r)
+			r = loop_fire_timers(loop);
+	}
+	return r;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * event.h - one epoll loop per process: descriptors, deadlines, signals
+ *
+ * A source is a member of the object it serves, so nothing is allocated and the
+ * callback finds its object with container_of(). Level-triggered: what is not read
+ * now fires again. A callback may delete any source, itself and those that fired in
+ * the same round included. Nothing ticks: an idle process sleeps until something
+ * happens. One thread; a callback never blocks and never loops until EAGAIN on one
+ * peer (take a bounded bite, the rest comes next round).
+ */
+#ifndef BASE_EVENT_H
+#define BASE_EVENT_H
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+struct loop;
+struct source;
+struct timer;
+
+/** source_fn - @events: EPOLL*; return 0, or a negative errno to end loop_run() with it */
+typedef int (*source_fn)(struct source *source, uint32_t events);
+typedef int (*timer_fn)(struct timer *timer);
+
+struct source {
+	struct loop *loop; /* NULL: not in a loop */
+	source_fn fn;
+	int fd; /* borrowed: delete the source before closing it */
+};
+
+struct timer {
+	struct loop *loop; /* NULL: not armed */
+	struct timer *next;
+	timer_fn fn;
+	uint64_t at_ns; /* CLOCK_BOOTTIME, as deadlines in map values are */
+};
+
+int loop_new(struct loop **ret);
+void loop_free(struct loop *loop);
+
+/**
+ * loop_poll_fn - for a producer that must not pay for waking us: called once a round
+ *
+ * Return: LOOP_SLEEP: sleep until something happens; else at most so many nanoseconds,
+ * 0 to come back at once.
+ */
+typedef int64_t (*loop_poll_fn)(void *user);
+#define LOOP_SLEEP INT64_C(-1)
+
+/** loop_set_poll() - the one poll function of a loop; NULL: none */
+void loop_set_poll(struct loop *loop, loop_poll_fn fn, void *user);
+
+/** loop_run() - dispatch until a callback fails or loop_stop(); returns that error or 0 */
+int loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+/** source_add() - watch @fd; @source must stay put until source_del() */
+int source_add(struct loop *loop, struct source *source, int fd, uint32_t events, source_fn fn);
+int source_set(struct source *source, uint32_t events);
+void source_del(struct source *source);
+
+/** timer_arm() - call @fn once at @at_ns; re-arming moves it; a past time fires next round */
+void timer_arm(struct loop *loop, struct timer *timer, uint64_t at_ns, timer_fn fn);
+void timer_disarm(struct timer *timer);
+
+/** now_boot_ns() - CLOCK_BOOTTIME, the clock of bpf_ktime_get_boot_ns() */
+uint64_t now_boot_ns(void);
+
+#endif

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Room for @n more bytes and a NUL; false after an error. */
+static bool json_room(struct json *json, size_t n)
+{
+	size_t size = json->size ? json->size : 256;
+	char *text;
+
+	if (json->error)
+		return false;
+	if (json->n + n + 1 <= json->size)
+		return true;
+	if (n > JSON_LIMIT || json->n + n + 1 > JSON_LIMIT) {
+		json->error = -EMSGSIZE;
+		return false;
+	}
+	while (size < json->n + n + 1)
+		size *= 2;
+	text = realloc(json->text, size);
+	if (!text) {
+		json->error = -ENOMEM;
+		return false;
+	}
+	json->text = text;
+	json->size = size;
+	return true;
+}
+
+static void json_put(struct json *json, const char *text, size_t n)
+{
+	if (!json_room(json, n))
+		return;
+	memcpy(json->text + json->n, text, n);
+	json->n += n;
+	json->text[json->n] = '\0';
+}
+
+static void json_put_unit(struct json *json, unsigned unit)
+{
+	char buf[8];
+
+	json_put(json, buf, snprintf(buf, sizeof(buf), "\\u%04x", unit));
+}
+
+/* One code point from UTF-8; anything that is none counts as one byte of U+FFFD. */
+static size_t utf8_take(const uint8_t *s, size_t n, uint32_t *ret)
+{
+	size_t more = s[0] >= 0xf0 ? 3 : s[0] >= 0xe0 ? 2 : s[0] >= 0xc2 ? 1 : 0;
+	uint32_t point = s[0] & (0x3f >> more);
+
+	*ret = 0xfffd;
+	if (s[0] < 0xc2 || s[0] > 0xf4 || more >= n)
+		return 1;
+	for (size_t i = 1; i <= more; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 1;
+		point = point << 6 | (s[i] & 0x3f);
+	}
+	if (point > 0x10ffff || (point >= 0xd800 && point < 0xe000) ||
+	    point < (more == 2   ? 0x800U
+		     : more == 3 ? 0x10000U
+				 : 0x80U))
+		return 1;
+	*ret = point;
+	return more + 1;
+}
+
+static void json_quote(struct json *json, const uint8_t *s, size_t n)
+{
+	uint32_t point;
+
+	json_put(json, "\"", 1);
+	while (n) {
+		size_t plain = 0;
+
+		while (plain < n && s[plain] >= 0x20 && s[plain] < 0x7f && s[plain] != '"' &&
+		       s[plain] != '\\')
+			plain++;
+		json_put(json, (const char *)s, plain);
+		s += plain;
+		n -= plain;
+		if (!n)
+			break;
+		plain = 1;
+		if (*s == '"' || *s == '\\') {
+			json_put(json, *s == '"' ? "\\\"" : "\\\\", 2);
+		} else if (*s == '\n') {
+			json_put(json, "\\n", 2);
+		} else if (*s < 0x80) {
+			json_put_unit(json, *s);
+		} else {
+			plain = utf8_take(s, n, &point);
+			if (point > 0xffff)
+				json_put_unit(json, 0xd800 + ((point - 0x10000) >> 10));
+			json_put_unit(json, point > 0xffff ? 0xdc00 + (point & 0x3ff) : point);
+		}
+		s += plain;
+		n -= plain;
+	}
+	json_put(json, "\"", 1);
+}
+
+static void json_key(struct json *json, const char *key)
+{
+	if (json->comma)
+		json_put(json, ",", 1);
+	json->comma = true;
+	if (!key)
+		return;
+	json_quote(json, (const uint8_t *)key, strlen(key));
+	json_put(json, ":", 1);
+}
+
+static void json_start(struct json *json, const char *key, const char *bracket)
+{
+	json_key(json, key);
+	json_put(json, bracket, 1);
+	json->comma = false;
+}
+
+static void json_stop(struct json *json, const char *bracket)
+{
+	json_put(json, bracket, 1);
+	json->comma = true;
+}
+
+void json_open_object(struct json *json, const char *key)
+{
+	json_start(json, key, "{");
+}
+
+void json_open_array(struct json *json, const char *key)
+{
+	json_start(json, key, "[");
+}
+
+void json_close_object(struct json *json)
+{
+	json_stop(json, "}");
+}
+
+void json_close_array(struct json *json)
+{
+	json_stop(json, "]");
+}
+
+void json_add_bytes(struct json *json, const char *key, const char *value, size_t size)
+{
+	json_key(json, key);
+	json_quote(json, (const uint8_t *)value, size);
+}
+
+void json_add_string(struct json *json, const char *key, const char *value)
+{
+	json_add_bytes(json, key, value, strlen(value));
+}
+
+void json_add_raw(struct json *json, const char *key, const char *value, size_t size)
+{
+	json_key(json, key);
+	json_put(json, value, size);
+}
+
+void json_add_int(struct json *json, const char *key, int64_t value)
+{
+	char buf[24];
+
+	json_add_raw(json, key, buf, snprintf(buf, sizeof(buf), "%" PRId64, value));
+}
+
+void json_add_uint(struct json *json, const char *key, uint64_t value)
+{
+	char buf[24];
+
+	json_add_raw(json, key, buf, snprintf(buf, sizeof(buf), "%" PRIu64, value));
+}
+
+void json_add_bool(struct json *json, const char *key, bool value)
+{
+	json_add_raw(json, key, value ? "true" : "false", value ? 4 : 5);
+}
+
+void json_add_null(struct json *json, const char *key)
+{
+	json_add_raw(json, key, "null", 4);
+}
+
+const char *json_done(struct json *json)
+{
+	json_put(json, "", 0);
+	return json->error ? NULL : json->text;
+}
+
+void json_reset(struct json *json)
+{
+	json->n = 0;
+	json->error = 0;
+	json->comma = false;
+}
+
+void json_free(struct json *json)
+{
+	free(json->text);
+	*json = (struct json){};
+}
+
+int json_parse(const char *text, size_t size, struct json_object **ret)
+{
+	struct json_tokener *tokener;
+	struct json_object *object;
+	int r = -EINVAL;
+
+	if (size > JSON_LIMIT)
+		return -EINVAL;
+	tokener = json_tokener_new_ex(JSON_DEPTH);
+	if (!tokener)
+		return -ENOMEM;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	object = json_tokener_parse_ex(tokener, text, size);
+	/* a bare number ends only with the text: ask once more with the NUL */
+	if (json_tokener_get_error(tokener) == json_tokener_continue)
+		object = json_tokener_parse_ex(tokener, "", 1);
+	if (json_tokener_get_error(tokener) == json_tokener_success &&
+	    json_tokener_get_parse_end(tokener) <= size) {
+		size_t end = json_tokener_get_parse_end(tokener);
+
+		while (end && end < size && strchr(" \t\r\n", text[end]))
+			end++;
+		if (end >= size || json_tokener_get_parse_end(tokener) == 0)
+			r = 0;
+	}
+	json_tokener_free(tokener);
+	if (r)
+		json_object_put(object);
+	else
+		*ret = object;
+	return r;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spawn.h - run another program to its end and take what it wrote
+ *
+ * For verbs and workers, never for the core: it waits. The program gets an environment of
+ * its own, no standard input, its own process group, and a deadline; what is left of the
+ * group when it ends or is late is killed. No shell. Threads: none (it forks).
+ */
+#ifndef BASE_SPAWN_H
+#define BASE_SPAWN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/problem.h"
+
+#define SPAWN_ERR_MAX 512 /* of its standard error we keep this much, to show to people */
+
+struct spawn {
+	const char *const *argv; /* NULL-terminated; argv[0] is looked up in the PATH of env */
+	const char *const *env;  /* NULL-terminated "NAME=value"; NULL: none but a safe PATH */
+	uint64_t limit_ns;       /* from now */
+	size_t output_max;       /* more than this on standard output is an error */
+};
+
+struct spawn_result {
+	char *output; /* NUL-terminated; may hold other NULs */
+	size_t size;
+	int status;                /* 0 to 255, or 128 + signal */
+	char error[SPAWN_ERR_MAX]; /* first bytes of standard error, NUL-terminated, raw */
+};
+
+/**
+ * spawn_run() - run and wait
+ *
+ * Return: 0 when it ran, whatever its status; -ENOENT or -EACCES when it could not be
+ * started, -ETIMEDOUT, -EFBIG. @ret is the caller's to spawn_result_done() on 0 only.
+ */
+int spawn_run(const struct spawn *spawn, struct spawn_result *ret, struct problem *why);
+
+void spawn_result_done(struct spawn_result *result);
+
+/** spawn_reset_signals() - default actions and an empty mask, as a program expects them */
+void spawn_reset_signals(void);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * varlink.h - a varlink server: frames in, calls to tables of methods, frames out
+ *
+ * A frame is one JSON object and a NUL (https://varlink.org/Method-Call). Calls on one
+ * connection are served strictly one after the other; a method may answer later, and the
+ * next call waits for it. A streaming method occupies its connection for ever.
+ *
+ * What the peers of the system we replace can see is binding: frames that cannot be parsed
+ * are ignored, a JSON object that is no call is a ProtocolViolation, `parameters` is
+ * left out when empty, a oneway call gets no answer, not even an error.
+ *
+ * Owns: the peers of one listening socket. Knows no interface but org.varlink.service.
+ * Threads: none; all in the loop's callbacks.
+ */
+#ifndef BASE_VARLINK_H
+#define BASE_VARLINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/event.h"
+#include "base/json.h"
+
+#define VARLINK_FRAME_MAX (256 << 10) /* bytes of one call: a thousand times the longest of ours */
+#define VARLINK_PEERS_MAX 256         /* connections; every client holds two */
+#define VARLINK_UID_MAX   64 /* of one user, root excepted: one user cannot keep others out */
+#define VARLINK_OUT_MAX   (256 << 10) /* unread replies: more, and the peer's calls wait */
+
+struct varlink_call;
+struct varlink_server;
+
+struct varlink_param {
+	const char *name;
+	enum json_type type;
+	bool optional; /* may be absent or null */
+};
+
+struct varlink_method {
+	const char *name;
+	const struct varlink_param *params;
+	unsigned n;
+	bool stream; /* must be called with more */
+	void (*run)(struct varlink_call *call, struct json_object *parameters);
+};
+
+struct varlink_interface {
+	const char *name, *description;
+	const struct varlink_method *methods;
+	unsigned n;
+};
+
+struct varlink_info {
+	const char *vendor, *product, *version, *url;
+};
+
+/**
+ * varlink_server_new() - serve @interfaces (sorted by name, org.varlink.service not among
+ * them) on @fd, which stays the caller's; @user comes back from varlink_call_user()
+ */
+int varlink_server_new(struct loop *loop, int fd, const struct varlink_info *info,
+		       const struct varlink_interface *interfaces, unsigned n, void *user,
+		       struct varlink_server **ret);
+
+/** varlink_server_free() - close every connection */
+void varlink_server_free(struct varlink_server *server);
+DEFINE_CLEANUP(struct varlink_server, varlink_server_free)
+
+/** varlink_reply() - the call's one or last answer; @parameters: a JSON object or NULL */
+void varlink_reply(struct varlink_call *call, const char *parameters);
+
+/** varlink_error() - the same, as an error */
+void varlink_error(struct varlink_call *call, const char *error, const char *parameters);
+
+/** varlink_error_text() - an error with one string parameter */
+void varlink_error_text(struct varlink_call *call, const char *error, const char *key,
+			const char *value);
+
+/** varlink_stream() - @n bytes of finished frames, NULs included; the call goes on */
+void varlink_stream(struct varlink_call *call, const char *frames, size_t n);
+
+/** varlink_stream_full() - did the peer not take all of what was sent? then wait for drained */
+bool varlink_stream_full(const struct varlink_call *call);
+
+/**
+ * varlink_keep() - the call is answered later, or is a stream
+ * @owner: comes back in the callbacks
+ * @drained: a stream that was full has room again; NULL for others
+ * @gone: the peer has gone: the call may not be touched any more
+ */
+void varlink_keep(struct varlink_call *call, void *owner, void (*drained)(void *owner),
+		  void (*gone)(void *owner));
+
+/** varlink_call_uid() - who calls, by the kernel's word when it connected */
+uint32_t varlink_call_uid(const struct varlink_call *call);
+/** varlink_call_user() - what varlink_server_new() was given */
+void *varlink_call_user(const struct varlink_call *call);
+
+#endif

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * bpfd.c - terok-bpfd: the verb table, and the door for workers
+ *
+ * A verb is a file: verb_<name>.c. A worker is this program started again by the core with
+ * --worker NAME and its channel at descriptor 3; nobody else has a use for that.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cli.h"
+#include "base/log.h"
+#include "hub/worker.h"
+#include "guard.h"
+#include "verbs.h"
+
+static const struct cli_verb verbs[] = {
+	{ "load", "[--json]", "Load programs and maps and pin them", verb_load },
+	{ "unload", "[--force] [--json]", "Detach every guard and remove all pins", verb_unload },
+	{ "run", "[--socket PATH]", "Be the agent: tell refusals, apply answers", verb_run },
+	{ "status", "[GUARD] [--json]", "Show the agent and the guards", verb_status },
+	{ "attach", "CGROUP|CONTAINER [--name NAME] [--state STATE] [--json]",
+	  "Guard a cgroup or a running container", verb_attach },
+	{ "detach", "GUARD [--json]", "Stop guarding", verb_detach },
+	{ "exec", "[OPTIONS] -- CMD [ARG...]", "Run a command in a guard of its own", verb_exec },
+	{ "up", "GUARD [--json]", "Deny all but what rules allow", verb_up },
+	{ "down", "GUARD [--all] [--json]", "Open; denies and private ranges hold", verb_down },
+	{ "block", "GUARD [--json]", "Let nothing out but loopback", verb_block },
+	{ "allow", "GUARD DEST [--port N] [--proto P] [--for TIME] [--remove] [--json]",
+	  "Allow a destination", verb_allow },
+	{ "deny", "GUARD DEST [--port N] [--proto P] [--for TIME] [--remove] [--json]",
+	  "Deny a destination", verb_deny },
+	{ "rules", "GUARD [--json]", "Show the rules as the kernel has them", verb_rules },
+	{ "watch", "[GUARD] [--json]", "Print refusals and answers as they happen", verb_watch },
+	{ "check", "[--json]", "Say what this kernel lacks for guarding", verb_check },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const struct cli_program program = {
+	.name = "terok-bpfd",
+	.version = TEROK_VERSION,
+	.summary = "Guard the egress of containers: the kernel decides, people answer.",
+	.verbs = verbs,
+};
+
+int verb_fail(int err, const struct problem *why)
+{
+	return log_error(0, "%s", why->text[0] ? why->text : strerror(-err)), err;
+}
+
+int verb_open(const char *text, struct kernel **kernel, struct guard *guard)
+{
+	_cleanup_(kernel_freep) struct kernel *opened = NULL;
+	struct problem why = {};
+	int r = kernel_open(&opened, &why);
+
+	if (!r)
+		r = guard_find(opened, text, guard, &why);
+	if (r)
+		return verb_fail(r == -EINVAL ? -EIO : r, &why);
+	*kernel = TAKE_PTR(opened);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	log_setup("terok-bpfd", LOG_INFO, false);
+	if (argc == 3 && !strcmp(argv[1], "--worker") && !strcmp(argv[2], "hub"))
+		return hub_worker_main();
+	return cli_main(&program, argc, argv);
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "asked.h"
+#include "base/confine.h"
+#include "base/event.h"
+#include "base/log.h"
+#include "base/sock.h"
+#include "control.h"
+#include "guard.h"
+#include "kernel.h"
+#include "policy.h"
+#include "process.h"
+#include "record.h"
+#include "watched.h"
+#include "worker.h"
+
+#define ONCE_S       60 /* scope once: long enough for a person's retry */
+#define SECOND_NS    UINT64_C(1000000000)
+#define TRANSIENT_NS (10 * SECOND_NS) /* a transient agent without a first guard gives up */
+#define CORE_NICE    -10              /* the ring must be read while others run flat out */
+
+struct core {
+	const struct core_options *options;
+	struct loop *loop;
+	struct kernel *kernel;
+	struct kernel_load load;
+	struct records *records;
+	struct asked_table *asked;
+	struct watched *watched; /* the guards as people were last told of them */
+	struct control *control;
+	struct worker hub;
+	struct source signals;
+	struct timer give_up;
+	int lock_fd, listen_fd, signal_fd;
+};
+
+const char *core_socket_path(void)
+{
+	static char path[108];
+
+	snprintf(path, sizeof(path), "%s/clearance.sock", kernel_run_dir());
+	return path;
+}
+
+/* Refusals that a person may lift by an answer: nobody decided them by name. */
+static bool is_question(const struct terok_record *record)
+{
+	if (record->hook == TEROK_HOOK_SOCK_CREATE || !record->guard)
+		return false;
+	/* getaddrinfo() sorts addresses by UDP connects to no port: nothing is ever sent */
+	if (record->proto == IPPROTO_UDP && (!record->dst_port || record->dst_port == 65535))
+		return false;
+	return record->reason == TEROK_REASON_DEFAULT || record->reason == TEROK_REASON_PRIVATE ||
+	       record->reason == TEROK_REASON_EXPIRED;
+}
+
+static void tell_refused(const struct asked *asked, void *user)
+{
+	struct core *core = user;
+	struct msg_packet packet = { .type = MSG_REFUSED };
+	const struct process_text *text = process_name(&asked->record);
+
+	packet.REFUSED.ask = asked->question ? asked->id : 0;
+	packet.REFUSED.count = asked->count;
+	packet.REFUSED.record = asked->record;
+	memcpy(packet.REFUSED.exe, text->exe, sizeof(text->exe));
+	memcpy(packet.REFUSED.cmdline, text->cmdline, sizeof(text->cmdline));
+	worker_send(&core->hub, &packet);
+}
+
+static void on_record(const struct terok_record *record, void *user)
+{
+	struct core *core = user;
+	const struct asked *asked = asked_note(core->asked, record, is_question(record));
+
+	if (!asked)
+		return;
+	/* a guard that a verb attached a moment ago: people hear its name first */
+	watched_meet(core->watched, record->guard);
+	tell_refused(asked, core);
+}
+
+static void on_guard(const struct guard *guard, enum guard_news news, uint64_t token, void *user)
+{
+	struct core *core = user;
+	struct msg_packet packet = { .type = MSG_GUARD };
+
+	packet.GUARD.news = news;
+	packet.GUARD.id = guard->id;
+	packet.GUARD.state = guard->state;
+	packet.GUARD.token = token;
+	packet.GUARD.info = guard->info;
+	guard_counts(core->kernel, guard, &packet.GUARD.counts);
+	/* what a transition away from up answered needs no answer any more */
+	if (news == GUARD_STATE && guard->state != TEROK_STATE_UP)
+		asked_forget_guard(core->asked, guard->id);
+	timer_disarm(&core->give_up);
+	worker_send(&core->hub, &packet);
+}
+
+static void on_gone(uint32_t id, const char *reason, void *user)
+{
+	struct core *core = user;
+	struct msg_packet packet = { .type = MSG_GONE };
+
+	asked_forget_guard(core->asked, id);
+	packet.GONE.id = id;
+	snprintf(packet.GONE.reason, sizeof(packet.GONE.reason), "%s", reason);
+	worker_send(&core->hub, &packet);
+	if (core->options->transient && !watched_count(core->watched))
+		loop_stop(core->loop);
+}
+
+static const struct watched_events watched_events = { .guard = on_guard, .gone = on_gone };
+
+/* The hub (again): every guard, then every question that is still open. */
+static void on_hub_ready(void *user)
+{
+	struct core *core = user;
+
+	watched_list(core->watched, 0);
+	asked_each(core->asked, tell_refused, core);
+}
+
+static uint64_t scope_end(const struct msg_verdict *verdict)
+{
+	if (verdict->scope == SCOPE_SESSION)
+		return 0;
+	return now_boot_ns() +
+	       (verdict->scope == SCOPE_ONCE ? ONCE_S : verdict->seconds) * SECOND_NS;
+}
+
+static int apply_verdict(struct core *core, const struct msg_verdict *verdict, __u64 *until_ns,
+			 struct problem *why)
+{
+	const struct asked *asked = asked_find(core->asked, verdict->ask);
+	struct rule rule;
+	int r;
+
+	if (!asked)
+		return problem(why, -ENOENT, "nothing was asked by that number, or it is answered");
+	if (verdict->action > TEROK_ALLOW || verdict->scope >= SCOPE_MAX_ ||
+	    (verdict->scope == SCOPE_TIME && (!verdict->seconds || verdict->seconds > 366 * 86400)))
+		return problem(why, -EINVAL, "an answer allows or denies, for 366 days at most");
+
+	/* the destination is what we asked about: the answer has none */
+	rule = (struct rule){
+		.guard = asked->record.guard,
+		.dest = { .bits = 128,
+			  .proto = asked->record.proto,
+			  .port = asked->record.dst_port },
+		.value = { .until_ns = scope_end(verdict),
+			   .uid = verdict->uid,
+			   .action = verdict->action,
+			   .author = TEROK_AUTHOR_VERDICT },
+	};
+	memcpy(rule.dest.addr, asked->record.dst, sizeof(rule.dest.addr));
+	r = policy_add(core->kernel, &rule, why);
+	if (r)
+		return r;
+	*until_ns = rule.value.until_ns;
+	asked_forget(core->asked, verdict->ask);
+	return 0;
+}
+
+static void on_verdict(struct core *core, const struct msg_verdict *verdict)
+{
+	struct msg_packet packet = { .type = MSG_RESULT };
+	struct problem why = {};
+
+	packet.RESULT.ask = verdict->ask;
+	packet.RESULT.token = verdict->token;
+	packet.RESULT.result = apply_verdict(core, verdict, &packet.RESULT.until_ns, &why);
+	snprintf(packet.RESULT.problem, sizeof(packet.RESULT.problem), "%.127s", why.text);
+	worker_send(&core->hub, &packet);
+}
+
+static void on_hub_message(const struct msg_packet *packet, void *user)
+{
+	struct core *core = user;
+	struct msg_packet done = { .type = MSG_LISTED };
+
+	if (packet->type == MSG_VERDICT) {
+		on_verdict(core, &packet->VERDICT);
+	} else if (packet->type == MSG_LIST) {
+		watched_list(core->watched, packet->LIST.token);
+		done.LISTED.token = packet->LIST.token;
+		worker_send(&core->hub, &done);
+	}
+}
+
+static const struct worker_events hub_events = { .ready = on_hub_ready, .message = on_hub_message };
+
+static void on_changed(uint32_t guard, void *user)
+{
+	struct core *core = user;
+
+	watched_look(core->watched, guard);
+}
+
+static int on_signal(struct source *source, uint32_t events)
+{
+	struct core *core = container_of(source, struct core, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(core->signal_fd, &info, sizeof(info)) == sizeof(info))
+		loop_stop(core->loop);
+	return 0;
+}
+
+static int on_give_up(struct timer *timer)
+{
+	struct core *core = container_of(timer, struct core, give_up);
+
+	if (!watched_count(core->watched))
+		loop_stop(core->loop);
+	return 0;
+}
+
+static int core_signals(struct core *core)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	core->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (core->signal_fd < 0)
+		return -errno;
+	return source_add(core->loop, &core->signals, core->signal_fd, EPOLLIN, on_signal);
+}
+
+static int core_listen(struct core *core, struct problem *why)
+{
+	const char *path = core->options->socket ? core->options->socket : core_socket_path();
+	int r = sock_listen(path, 0600, &core->listen_fd, why);
+
+	if (r)
+		return r;
+	core->hub = (struct worker){ .loop = core->loop,
+				     .name = "hub",
+				     .listen_fd = core->listen_fd,
+				     .events = &hub_events,
+				     .user = core };
+	r = worker_start(&core->hub);
+	return r ? problem(why, r, "start the hub: %s", strerror(-r)) : 0;
+}
+
+static int core_open(struct core *core, struct problem *why)
+{
+	int r;
+
+	core->lock_fd = kernel_agent_lock(why);
+	if (core->lock_fd < 0)
+		return core->lock_fd;
+	r = kernel_load(&core->kernel, &core->load, why);
+	if (r)
+		return r;
+	r = loop_new(&core->loop);
+	if (!r)
+		r = core_signals(core);
+	if (!r)
+		r = asked_new(&core->asked);
+	if (!r)
+		r = watched_new(core->loop, core->kernel, &watched_events, core, &core->watched);
+	if (!r)
+		r = records_open(core->kernel, on_record, core, &core->records);
+	if (r)
+		return problem(why, r, "start: %s", strerror(-r));
+	r = control_serve(core->loop, on_changed, core, &core->control, why);
+	if (!r)
+		r = core_listen(core, why);
+	return r;
+}
+
+static void core_close(struct core *core)
+{
+	worker_stop(&core->hub);
+	control_free(core->control);
+	records_close(core->records);
+	watched_free(core->watched);
+	asked_free(core->asked);
+	source_del(&core->signals);
+	timer_disarm(&core->give_up);
+	loop_free(core->loop);
+	if (core->listen_fd >= 0)
+		unlink(core->options->socket ? core->options->socket : core_socket_path());
+	closep(&core->listen_fd);
+	closep(&core->signal_fd);
+	kernel_free(core->kernel);
+}
+
+static void core_ready(struct core *core)
+{
+	int fd = core->options->ready_fd;
+
+	if (fd >= 0 && write(fd, "1", 1) == 1)
+		close(fd);
+	if (core->options->transient)
+		timer_arm(core->loop, &core->give_up, now_boot_ns() + TRANSIENT_NS, on_give_up);
+}
+
+int core_run(const struct core_options *options, struct problem *why)
+{
+	struct core core = { .options = options, .lock_fd = -1, .listen_fd = -1, .signal_fd = -1 };
+	int r = core_open(&core, why);
+
+	if (!r) {
+		setpriority(PRIO_PROCESS, 0, CORE_NICE);
+		log_info("%s at %s: %u guards; hub at %s",
+			 core.load.loaded ? "loaded" : "adopted what was", kernel_pins(),
+			 core.load.guards, options->socket ? options->socket : core_socket_path());
+		watched_adopt(core.watched);
+		r = records_start(core.records, core.loop);
+		if (!r)
+			core_ready(&core);
+		if (!r)
+			r = loop_run(core.loop);
+	}
+	core_close(&core);
+	if (!r && options->transient && core.load.loaded)
+		r = kernel_unload(NULL, why);
+	closep(&core.lock_fd);
+	return r;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * guard.h - guarded cgroups: attach, state, find, detach
+ *
+ * Owns: the links under v1/guards/, and the terok_guards, terok_info and terok_self maps.
+ * All state is in the kernel: a guard is found by reading the pinned maps, so every
+ * function works with and without a running agent. Those that change something take
+ * policy.lock themselves.
+ * Called by: verbs and core. Does not know containers (podman.c finds their cgroup).
+ * Threads: none.
+ */
+#ifndef TEROK_GUARD_H
+#define TEROK_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel.h"
+
+struct guard {
+	uint32_t id;
+	enum terok_state state; /* as the kernel has it; NONE: half attached */
+	bool alive;             /* its cgroup still exists and every hook's link is on it */
+	struct terok_info info;
+	struct terok_guard value;
+};
+
+struct guard_spec {
+	int cgroup_fd; /* its directory; stays the caller's */
+	int netns_fd;  /* for its own addresses; -1: the caller's namespace */
+	enum terok_kind kind;
+	uint32_t uid;                 /* owner */
+	const char *container, *name; /* NULL container: the name again */
+	enum terok_state state;       /* written last; normally UP */
+	uint32_t rate, burst;         /* records a second and in a burst; 0: 1,000 and 2,000 */
+};
+
+/**
+ * guard_attach() - guard a cgroup
+ * @existing: true when it was guarded already (nothing was changed but missing hooks)
+ *
+ * Order: info and own addresses, backstop, socket hooks, state word last; until then all
+ * is denied. Return: 0; -ENOTDIR/-EINVAL if cgroup_fd is not in cgroup2, -EBUSY when a
+ * foreign program keeps ours out, -ENOSPC when the guard table is full. On error nothing
+ * stays attached.
+ */
+int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, struct guard *ret,
+		 bool *existing, struct problem *why);
+
+/** guard_detach() - state word first, then links, then rules, addresses and label */
+int guard_detach(const struct kernel *kernel, const struct guard *guard, struct problem *why);
+
+/** guard_set_state() - one map write; in force for the next decision when this returns */
+int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state state,
+		    struct problem *why);
+
+/** guard_get() - by number; -ENOENT */
+int guard_get(const struct kernel *kernel, uint32_t id, struct guard *ret);
+
+/** guard_find() - by id, name, container id (12 or 64 digits) or cgroup path; -ENOENT, -ENOTUNIQ */
+int guard_find(const struct kernel *kernel, const char *text, struct guard *ret,
+	       struct problem *why);
+
+/** guard_each() - call @fn for every guard by ascending id; stops at its first non-zero result */
+int guard_each(const struct kernel *kernel, int (*fn)(const struct guard *guard, void *user),
+	       void *user);
+
+/** guard_counts() - sums over CPUs since attach */
+int guard_counts(const struct kernel *kernel, const struct guard *guard, struct terok_counts *ret);
+
+/** guard_value() - label and word of a guard, without looking at its links; -ENOENT, -ENODEV */
+int guard_value(const struct kernel *kernel, uint32_t id, struct terok_info *info,
+		struct terok_guard *value, struct problem *why);
+
+/** guard_change() - one read-modify-write of a guard's word by @fn; the caller holds policy.lock */
+int guard_change(const struct kernel *kernel, uint32_t id, void (*fn)(struct terok_guard *, void *),
+		 void *user, struct problem *why);
+
+/**
+ * guard_refresh_self() - write the addresses of a namespace's interfaces as the guard's own
+ * @netns_fd: the namespace; -1: ours; GUARD_NO_NETNS: none, remove them all
+ */
+#define GUARD_NO_NETNS -2
+int guard_refresh_self(const struct kernel *kernel, uint32_t id, int netns_fd);
+
+/** state_name() - "up", "down", "down_all", "block", "error" for NONE */
+const char *state_name(enum terok_state state);
+
+/** reason_name() - "default", "rule_deny", ... ; static */
+const char *reason_name(enum terok_reason reason);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kernel.h - the BPF object: open, load, pin, adopt, replace, unload
+ *
+ * Owns: everything under the pin folder (TEROK_PINS, default /sys/fs/bpf/terok):
+ *   v1/maps/NAME         the maps, shared by programs and agents of this ABI version
+ *   v1/progs/HOOK        the programs
+ *   v1/guards/ID/HOOK    one link per guard and hook (guard.c makes them)
+ * Called by: verbs and core. Knows bpffs, not policy.
+ * Threads: none.
+ *
+ * Locks (flock; files under TEROK_RUN, default /run/terok):
+ *   agent.lock    held for life by the one consumer of the ring; holds its pid
+ *   policy.lock   held around every read-modify-write of pinned maps and links
+ */
+#ifndef TEROK_KERNEL_H
+#define TEROK_KERNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+#include "base/problem.h"
+#include "terok/abi.h"
+
+enum kernel_map {
+	MAP_GUARDS,
+	MAP_COUNTS,
+	MAP_RULES,
+	MAP_PREFIX,
+	MAP_SELF,
+	MAP_INFO,
+	MAP_FLOWS,
+	MAP_RECORDS,
+	MAP_WAKE,
+	MAP_META,
+	MAP_MAX_,
+};
+
+struct kernel {
+	int map[MAP_MAX_];         /* descriptors, -1: not open */
+	int prog[TEROK_HOOK_MAX_]; /* by hook; index TEROK_HOOK_NONE unused */
+};
+
+struct kernel_load {
+	bool mounted;                 /* bpffs was not mounted and is now */
+	bool loaded;                  /* nothing was there before */
+	bool replaced;                /* programs of another build were there: links now run ours */
+	unsigned maps, progs, guards; /* what is pinned now */
+	uint64_t took_ns;
+};
+
+/** kernel_paths() - the pin folder of this ABI version and the runtime folder; static strings */
+const char *kernel_pins(void);
+const char *kernel_run_dir(void);
+
+/** kernel_hook_name() - pin and display name of a hook: "connect4"; static */
+const char *kernel_hook_name(enum terok_hook hook);
+
+/**
+ * kernel_load() - make sure that this build's programs and maps are loaded and pinned
+ *
+ * Mounts bpffs if nobody has, adopts pins it finds (maps reused, links moved to the new
+ * programs without a gap), refuses pins of another version or layout by name.
+ * Idempotent. On error what was there before is still there and still enforces.
+ */
+int kernel_load(struct kernel **ret, struct kernel_load *report, struct problem *why);
+
+/** kernel_open() - open what is pinned, load nothing; -ENOENT with a hint if nothing is */
+int kernel_open(struct kernel **ret, struct problem *why);
+
+/** kernel_unload() - detach every guard and remove every pin; counts what was removed */
+int kernel_unload(struct kernel_load *removed, struct problem *why);
+
+void kernel_free(struct kernel *kernel);
+DEFINE_CLEANUP(struct kernel, kernel_free)
+
+/** kernel_lock() - policy.lock, waiting; close the descriptor to release; negative errno */
+int kernel_lock(struct problem *why);
+
+/** kernel_agent_lock() - agent.lock or -EBUSY with the holder's pid in @why; returns the fd */
+int kernel_agent_lock(struct problem *why);
+
+/** kernel_agent_pid() - pid of the running agent, 0 if none */
+pid_t kernel_agent_pid(void);
+
+#endif

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pins.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "base/cleanup.h"
+#include "kernel.h"
+
+#define PINS_DEFAULT "/sys/fs/bpf/terok"
+#define BPFFS        "/sys/fs/bpf"
+#define VERSION_DIR  "v1"
+#define STAGE_DIR    "v1_stage"
+_Static_assert(TEROK_ABI_VERSION == 1, "the folder's name says the version");
+
+static void closedirp(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+static const char *pins_root(void)
+{
+	const char *root = getenv("TEROK_PINS");
+
+	return root && *root ? root : PINS_DEFAULT;
+}
+
+const char *kernel_pins(void)
+{
+	static char path[PINS_PATH_LEN];
+
+	snprintf(path, sizeof(path), "%s/" VERSION_DIR, pins_root());
+	return path;
+}
+
+static const char *path_below(char buf[static PINS_PATH_LEN], const char *dir, const char *fmt,
+			      va_list ap)
+{
+	int n = snprintf(buf, PINS_PATH_LEN, "%s/%s/", pins_root(), dir);
+
+	if (n < PINS_PATH_LEN)
+		vsnprintf(buf + n, PINS_PATH_LEN - n, fmt, ap);
+	return buf;
+}
+
+const char *pins_path(char buf[static PINS_PATH_LEN], const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	path_below(buf, VERSION_DIR, fmt, ap);
+	va_end(ap);
+	return buf;
+}
+
+const char *pins_stage_path(char buf[static PINS_PATH_LEN], const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	path_below(buf, STAGE_DIR, fmt, ap);
+	va_end(ap);
+	return buf;
+}
+
+bool pins_exist(void)
+{
+	return !access(kernel_pins(), F_OK);
+}
+
+static bool is_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
+}
+
+/* The folder that holds the pin root; a pin root of one's own must be on a bpffs already. */
+static void parent_of(char buf[static PINS_PATH_LEN], const char *path)
+{
+	char *slash;
+
+	snprintf(buf, PINS_PATH_LEN, "%s", path);
+	slash = strrchr(buf, '/');
+	if (slash && slash != buf)
+		*slash = '\0';
+}
+
+int pins_mount(bool *mounted, struct problem *why)
+{
+	char parent[PINS_PATH_LEN];
+
+	parent_of(parent, pins_root());
+	if (is_bpffs(pins_root()) || is_bpffs(parent))
+		return 0;
+	if (strcmp(parent, BPFFS))
+		return problem(why, -ENOTDIR,
+			       "%s is not on a BPF filesystem; try: mount -t bpf bpf %s",
+			       pins_root(), parent);
+	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+		return problem(why, -errno, "mount the BPF filesystem on " BPFFS ": %s%s",
+			       strerror(errno), errno == EPERM ? "; run as root" : "");
+	*mounted = true;
+	return 0;
+}
+
+int pins_check_version(struct problem *why)
+{
+	_cleanup_(closedirp) DIR *dir = opendir(pins_root());
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		const char *name = entry->d_name;
+
+		if (name[0] != 'v' || !strcmp(name, VERSION_DIR) || !strcmp(name, STAGE_DIR))
+			continue;
+		return problem(why, -EEXIST,
+			       "%s/%s holds pins of another version; remove them with that "
+			       "version's terok-bpfd unload, then try again",
+			       pins_root(), name);
+	}
+	return 0;
+}
+
+static int dir_make(const char *path, struct problem *why)
+{
+	if (!mkdir(path, 0700) || errno == EEXIST)
+		return 0;
+	if (errno == EROFS)
+		return problem(why, -EROFS,
+			       "%s: the BPF filesystem is mounted read-only; try: mount -o "
+			       "remount,rw " BPFFS,
+			       path);
+	return problem(why, -errno, "make %s: %s%s", path, strerror(errno),
+		       errno == EACCES || errno == EPERM ? "; run as root" : "");
+}
+
+/* Remove a folder of pins and folders; counts the pins. Missing is fine. */
+static int tree_remove(const char *path, unsigned *pins, struct problem *why)
+{
+	_cleanup_(closedirp) DIR *dir = opendir(path);
+	struct dirent *entry;
+	char below[PINS_PATH_LEN];
+
+	if (!dir)
+		return errno == ENOENT ? 0 : problem(why, -errno, "%s: %s", path, strerror(errno));
+	while ((entry = readdir(dir))) {
+		int r = 0;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		if (snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) >=
+		    (int)sizeof(below))
+			return problem(why, -ENAMETOOLONG, "%s: a name too long", path);
+		if (entry->d_type == DT_DIR)
+			r = tree_remove(below, pins, why);
+		else if (unlink(below))
+			r = problem(why, -errno, "remove %s: %s", below, strerror(errno));
+		else if (pins)
+			++*pins;
+		if (r)
+			return r;
+	}
+	return rmdir(path) ? problem(why, -errno, "remove %s: %s", path, strerror(errno)) : 0;
+}
+
+int pins_stage_begin(struct problem *why)
+{
+	static const char *const dirs[] = { "maps", "progs", "guards" };
+	char path[PINS_PATH_LEN];
+	int r;
+
+	r = dir_make(pins_root(), why);
+	if (r)
+		return r;
+	pins_stage_path(path, "%s", "");
+	path[strlen(path) - 1] = '\0';
+	r = tree_remove(path, NULL, why);
+	if (!r)
+		r = dir_make(path, why);
+	for (size_t i = 0; !r && i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		r = dir_make(pins_stage_path(path, "%s", dirs[i]), why);
+	return r;
+}
+
+int pins_stage_publish(struct problem *why)
+{
+	char stage[PINS_PATH_LEN];
+
+	pins_stage_path(stage, "%s", "");
+	stage[strlen(stage) - 1] = '\0';
+	if (rename(stage, kernel_pins()))
+		return problem(why, -errno, "publish %s: %s", kernel_pins(), strerror(errno));
+	return 0;
+}
+
+int pins_guard_dir(uint32_t id, struct problem *why)
+{
+	char path[PINS_PATH_LEN];
+
+	return dir_make(pins_path(path, "guards/%u", id), why);
+}
+
+int pins_guard_remove(uint32_t id, struct problem *why)
+{
+	char path[PINS_PATH_LEN];
+
+	for (int hook = TEROK_HOOK_NONE + 1; hook < TEROK_HOOK_MAX_; hook++)
+		unlink(pins_path(path, "guards/%u/%s", id, kernel_hook_name(hook)));
+	return tree_remove(pins_path(path, "guards/%u", id), NULL, why);
+}
+
+int pins_each_guard(int (*fn)(uint32_t id, void *user), void *user)
+{
+	_cleanup_(closedirp) DIR *dir = NULL;
+	char path[PINS_PATH_LEN];
+	struct dirent *entry;
+	int r = 0;
+
+	dir = opendir(pins_path(path, "guards"));
+	while (!r && dir && (entry = readdir(dir))) {
+		char *end;
+		unsigned long id = strtoul(entry->d_name, &end, 10);
+
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && !*end && id <= UINT32_MAX)
+			r = fn(id, user);
+	}
+	return r;
+}
+
+static int guard_remove(uint32_t id, void *user)
+{
+	int r = pins_guard_remove(id, NULL);
+
+	if (!r)
+		++*(unsigned *)user;
+	return r;
+}
+
+int pins_remove(unsigned *maps, unsigned *progs, unsigned *guards, struct problem *why)
+{
+	char path[PINS_PATH_LEN];
+	int r;
+
+	/* links first: while one stands, its programs and maps must be findable */
+	r = pins_each_guard(guard_remove, guards);
+	if (r)
+		return problem(why, r, "remove the guards below %s: %s", kernel_pins(),
+			       strerror(-r));
+	r = tree_remove(pins_path(path, "progs"), progs, why);
+	if (!r)
+		r = tree_remove(pins_path(path, "maps"), maps, why);
+	if (!r)
+		r = tree_remove(kernel_pins(), NULL, why);
+	pins_stage_path(path, "%s", "");
+	path[strlen(path) - 1] = '\0';
+	if (!r)
+		r = tree_remove(path, NULL, why);
+	if (!r && rmdir(pins_root()) && errno != ENOENT && errno != ENOTEMPTY)
+		r = problem(why, -errno, "remove %s: %s", pins_root(), strerror(errno));
+	return r;
+}

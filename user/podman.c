@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "podman.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+
+#include "base/spawn.h"
+#include "netns.h"
+
+#define CMDLINE_MAX  16384 /* podman's conmon lines have about 2,000 bytes */
+#define STAT_MAX     1024
+#define INSPECT_MAX  (4U << 20) /* labels and environment of one container, generously */
+#define INSPECT_NS   UINT64_C(10000000000)
+#define JSON_DEPTH   32
+#define ID_SHORT_MIN 12 /* fewer digits are a name */
+
+/* What is looked for, and the best that was found so far. */
+struct search {
+	const char *text; /* name or id, without the user */
+	bool any_user;
+	uid_t uid;
+	bool is_id; /* may be an id or the beginning of one */
+	unsigned found, monitors;
+	pid_t monitor;
+	struct podman_container best;
+};
+
+static bool is_hex(const char *text, size_t len)
+{
+	return strlen(text) == len && strspn(text, "0123456789abcdef") == len;
+}
+
+static bool is_name(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len && len < TEROK_NAME_LEN && isalnum((unsigned char)*text) &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			    "0123456789_.-") == len;
+}
+
+int podman_parse_monitor(const char *cmdline, size_t size, char id[static PODMAN_ID_LEN],
+			 char name[static TEROK_NAME_LEN])
+{
+	const char *of = NULL, *unit = NULL, *called = NULL, *end = cmdline + size;
+
+	if (!size || end[-1])
+		return -ENOENT; /* not whole */
+	for (const char *word = cmdline; word < end; word += strlen(word) + 1) {
+		const char *value = word + strlen(word) + 1;
+
+		if (word == cmdline || value >= end)
+			continue;
+		if (!strcmp(word, "-c"))
+			of = value;
+		else if (!strcmp(word, "-u"))
+			unit = value;
+		else if (!strcmp(word, "-n"))
+			called = value;
+		else if (!strcmp(word, "--"))
+			break;
+		else
+			continue;
+		word = value;
+	}
+	/* a monitor of "podman exec" has another -u than -c */
+	if (!of || !unit || !called || strcmp(of, unit) || !is_hex(of, 64) || !is_name(called))
+		return -ENOENT;
+	strcpy(id, of);
+	strcpy(name, called);
+	return 0;
+}
+
+int podman_cgroup_to_guard(const char *path, const char *id, char ret[static TEROK_PATH_LEN])
+{
+	const char *at = path;
+
+	while (*at) {
+		const char *part = at + (*at == '/'), *end = strchrnul(part, '/');
+		const char *hit = strstr(part, id);
+
+		if (hit && hit + strlen(id) <= end && strncmp(part, "libpod-conmon-", 14)) {
+			if (end - path >= TEROK_PATH_LEN)
+				return -ENAMETOOLONG;
+			memcpy(ret, path, end - path);
+			ret[end - path] = '\0';
+			return 0;
+		}
+		at = end;
+	}
+	return -EREMCHG;
+}
+
+static ssize_t read_proc(pid_t pid, const char *what, char *ret, size_t size)
+{
+	_cleanup_close_ int fd = -1;
+	char path[48];
+	size_t at = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, what);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		ssize_t n = read(fd, ret + at, size - at);
+
+		if (n < 0)
+			return -errno;
+		at += n;
+		if (n == 0)
+			return at;
+		if (at == size)
+			return -EFBIG;
+	}
+}
+
+/* Real uid of a process, in our user namespace; the owner of /proc/PID may be another. */
+static int uid_of(pid_t pid, uid_t *ret)
+{
+	char text[4096];
+	const char *line;
+	ssize_t n = read_proc(pid, "status", text, sizeof(text) - 1);
+	unsigned uid;
+
+	if (n < 0)
+		return n;
+	text[n] = '\0';
+	line = strstr(text, "\nUid:"); /* the name before it cannot hold a newline */
+	if (!line || sscanf(line, "\nUid: %u", &uid) != 1)
+		return -EBADMSG;
+	*ret = uid;
+	return 0;
+}
+
+/* In our pid namespace: a container's root cannot pass for a monitor of another container. */
+static bool is_here(pid_t pid)
+{
+	struct stat theirs, ours;
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
+	return !stat(path, &theirs) && !stat("/proc/self/ns/pid", &ours) &&
+	       theirs.st_ino == ours.st_ino;
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	char text[STAT_MAX];
+	ssize_t n = read_proc(pid, "stat", text, sizeof(text) - 1);
+	const char *behind;
+	int parent;
+
+	if (n < 0)
+		return n;
+	text[n] = '\0';
+	behind = strrchr(text, ')'); /* the name may hold anything, ')' too */
+	return behind && sscanf(behind, ") %*c %d", &parent) == 1 ? parent : -EBADMSG;
+}
+
+static int each_process(int (*fn)(pid_t pid, struct search *search), struct search *search)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	int r = 0;
+
+	if (!proc)
+		return -errno;
+	while (!r && (entry = readdir(proc))) {
+		char *end;
+		long pid = strtol(entry->d_name, &end, 10);
+
+		if (pid > 0 && !*end)
+			r = fn(pid, search);
+	}
+	closedir(proc);
+	return r;
+}
+
+static bool fits(const struct search *search, const char *id, const char *name, uid_t uid)
+{
+	if (!search->any_user && search->uid != uid)
+		return false;
+	return !strcmp(name, search->text) ||
+	       (search->is_id && !strncmp(id, search->text, strlen(search->text)));
+}
+
+/* Root's come before all others: no user can hide or shadow one of root's by its name. */
+static int look_at_monitor(pid_t pid, struct search *search)
+{
+	char comm[20], line[CMDLINE_MAX], id[PODMAN_ID_LEN], name[TEROK_NAME_LEN];
+	ssize_t n = read_proc(pid, "comm", comm, sizeof(comm));
+	uid_t uid = UINT32_MAX;
+
+	if (n != 7 || memcmp(comm, "conmon\n", 7) || !is_here(pid))
+		return 0;
+	n = read_proc(pid, "cmdline", line, sizeof(line));
+	if (n <= 0 || podman_parse_monitor(line, n, id, name) || uid_of(pid, &uid))
+		return 0;
+	search->monitors++;
+	if (!fits(search, id, name, uid))
+		return 0;
+	if (search->found && search->best.uid == 0 && uid != 0)
+		return 0;
+	if (search->found && search->best.uid != 0 && uid == 0)
+		search->found = 0;
+	search->found++;
+	search->monitor = pid;
+	search->best.uid = uid;
+	strcpy(search->best.id, id);
+	strcpy(search->best.name, name);
+	return 0;
+}
+
+/* The container's first process is the monitor's child whose cgroup carries the id. */
+static int look_at_child(pid_t pid, struct search *search)
+{
+	char path[TEROK_PATH_LEN];
+
+	if (parent_of(pid) != search->monitor)
+		return 0;
+	search->best.pid = pid;
+	if (cgroup_of_pid(pid, path, NULL))
+		return 0;
+	return podman_cgroup_to_guard(path, search->best.id, search->best.cgroup) ? 0 : 1;
+}
+
+static struct json_object *member(struct json_object *from, const char *key, enum json_type type)
+{
+	struct json_object *value = NULL;
+
+	if (!json_object_is_type(from, json_type_object) ||
+	    !json_object_object_get_ex(from, key, &value) || !json_object_is_type(value, type))
+		return NULL;
+	return value;
+}
+
+static int take_inspect(struct json_object *list, struct podman_container *ret, struct problem *why)
+{
+	struct json_object *first, *id, *name, *state, *pid;
+	int64_t number;
+
+	if (!json_object_is_type(list, json_type_array) || json_object_array_length(list) != 1)
+		return problem(why, -EBADMSG, "podman inspect: one container expected");
+	first = json_object_array_get_idx(list, 0);
+	id = member(first, "Id", json_type_string);
+	name = member(first, "Name", json_type_string);
+	state = member(first, "State", json_type_object);
+	pid = state ? member(state, "Pid", json_type_int) : NULL;
+	if (!id || !name || !pid)
+		return problem(why, -EBADMSG, "podman inspect: no Id, Name or State.Pid");
+	number = json_object_get_int64(pid);
+	if (!is_hex(json_object_get_string(id), 64) || !is_name(json_object_get_string(name)) ||
+	    number < 0 || number > INT32_MAX)
+		return problem(why, -EBADMSG, "podman inspect: Id, Name or State.Pid is odd");
+	strcpy(ret->id, json_object_get_string(id));
+	strcpy(ret->name, json_object_get_string(name));
+	ret->pid = number;
+	return 0;
+}
+
+int podman_parse_inspect(const char *json, size_t size, struct podman_container *ret,
+			 struct problem *why)
+{
+	struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
+	struct json_object *list;
+	int r;
+
+	if (!tokener)
+		return -ENOMEM;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	if (size > INSPECT_MAX)
+		size = 0;
+	while (size && isspace((unsigned char)json[size - 1])) /* strict takes nothing behind */
+		size--;
+	list = json_tokener_parse_ex(tokener, json, size);
+	if (!list || json_tokener_get_parse_end(tokener) != size)
+		r = problem(why, -EBADMSG, "podman inspect: not JSON");
+	else
+		r = take_inspect(list, ret, why);
+	json_object_put(list);
+	json_tokener_free(tokener);
+	return r;
+}
+
+/* Ask root's podman; for containers that lost their monitor and for those that do not run. */
+static int ask_podman(struct search *search, struct problem *why)
+{
+	const char *const argv[] = { "podman", "inspect",    "--type", "container",
+				     "--",     search->text, NULL };
+	static const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+					   "/usr/bin:/sbin:/bin",
+					   "HOME=/root", "LANG=C.UTF-8", NULL };
+	struct spawn spawn = { argv, env, INSPECT_NS, INSPECT_MAX };
+	struct spawn_result result;
+	int r = spawn_run(&spawn, &result, why);
+
+	if (r)
+		return r;
+	r = result.status ? -ENOENT
+			  : podman_parse_inspect(result.output, result.size, &search->best, why);
+	spawn_result_done(&result);
+	if (r)
+		return r;
+	search->best.uid = 0;
+	if (!search->best.pid)
+		return problem(why, -ESRCH, "container %s does not run; podman start %s",
+			       search->best.name, search->best.name);
+	return 0;
+}
+
+/* Believe the kernel: it lives, its cgroup carries its id, and it still lives afterwards. */
+static int verify(struct podman_container *c, struct problem *why)
+{
+	_cleanup_close_ int pidfd = pidfd_open(c->pid, 0), cgroup = -1, netns = -1, ours = -1;
+	uint64_t inode = 0, our_inode = 0;
+	char path[TEROK_PATH_LEN];
+	int r;
+
+	if (pidfd < 0)
+		return problem(why, -ESRCH, "container %s does not run", c->name);
+	r = cgroup_of_pid(c->pid, path, why);
+	if (r)
+		return r;
+	r = podman_cgroup_to_guard(path, c->id, c->cgroup);
+	if (r)
+		return problem(why, r,
+			       "container %s has no cgroup of its own (it shares %s); start it "
+			       "with --cgroup-parent, e.g. podman run --cgroup-parent %.*s/task",
+			       c->name, path, (int)(strrchr(path, '/') - path), path);
+	cgroup = cgroup_open(c->cgroup, why);
+	if (cgroup < 0)
+		return cgroup;
+	netns = netns_of_pid(c->pid, why);
+	if (netns < 0)
+		return netns;
+	ours = netns_of_pid(0, NULL);
+	if (netns_inode(netns, &inode) || netns_inode(ours, &our_inode))
+		return problem(why, -EIO, "cannot tell the network namespace of %s", c->name);
+	if (pidfd_send_signal(pidfd, 0, NULL, 0))
+		return problem(why, -ESRCH, "container %s ended meanwhile", c->name);
+	c->host_network = inode == our_inode;
+	c->cgroup_fd = TAKE_FD(cgroup);
+	c->netns_fd = TAKE_FD(netns);
+	return 0;
+}
+
+/* "USER:NAME", "UID:NAME" or "NAME"; the text after the colon is what fits() compares. */
+static int parse_text(const char *text, struct search *search, struct problem *why)
+{
+	const char *colon = strchr(text, ':');
+	size_t len;
+
+	search->text = colon ? colon + 1 : text;
+	search->any_user = !colon;
+	if (colon) {
+		_cleanup_free_ char *user = strndup(text, colon - text);
+		struct passwd *entry = user ? getpwnam(user) : NULL;
+		char *end = NULL;
+		unsigned long uid = user && isdigit((unsigned char)*user) ? strtoul(user, &end, 10)
+									  : UINT32_MAX;
+
+		if (!entry && (!end || *end || uid >= UINT32_MAX))
+			return problem(why, -EINVAL, "no user '%s'", user ? user : "");
+		search->uid = entry ? entry->pw_uid : (uid_t)uid;
+	}
+	if (!is_name(search->text))
+		return problem(why, -EINVAL, "'%s' is no container name or id", text);
+	len = strlen(search->text);
+	search->is_id = len >= ID_SHORT_MIN && len <= 64 && is_hex(search->text, len);
+	return 0;
+}
+
+/* From the monitors that were found, or none, to a pid. */
+static int resolve(struct search *search, struct problem *why)
+{
+	bool of_user = search->found && search->best.uid;
+	int r = -ENOENT;
+
+	/* a user's container must not stand in for one of root's that lost its monitor */
+	if (search->any_user ? !search->found || of_user : !search->found && !search->uid) {
+		struct search asked = *search;
+
+		r = ask_podman(&asked, search->found ? NULL : why);
+		if (!r)
+			search->best = asked.best;
+	}
+	if (!r || !search->found)
+		return r;
+	r = each_process(look_at_child, search);
+	if (!search->best.pid)
+		return problem(why, -ESRCH, "container %s does not run", search->best.name);
+	return r < 0 ? r : 0;
+}
+
+int podman_find(const char *text, struct podman_container *ret, struct problem *why)
+{
+	struct search search = { .best = { .cgroup_fd = -1, .netns_fd = -1 } };
+	int r = parse_text(text, &search, why);
+
+	if (r)
+		return r;
+	r = each_process(look_at_monitor, &search);
+	if (r < 0)
+		return problem(why, r, "cannot read /proc");
+	if (search.found > 1)
+		return problem(why, -ENOTUNIQ,
+			       "%u containers fit '%s'; say USER:%s, or the full id", search.found,
+			       search.text, search.text);
+	r = resolve(&search, why);
+	if (r == -ENOENT)
+		return problem(why, r,
+			       "no running container '%s' (root's podman and every "
+			       "user's monitors were asked)",
+			       text);
+	if (!r)
+		r = verify(&search.best, why);
+	if (!r)
+		*ret = search.best;
+	return r;
+}
+
+void podman_container_done(struct podman_container *container)
+{
+	closep(&container->cgroup_fd);
+	closep(&container->netns_fd);
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/event.h"
+#include "guard.h"
+
+/* Which fields a rule names: its shape, by which hooks know whether to look. */
+static enum terok_shape shape_of(const struct dest *dest)
+{
+	return (dest->port ? TEROK_SHAPE_PORT : 0) | (dest->proto ? TEROK_SHAPE_PROTO : 0);
+}
+
+static struct terok_rule_key exact_key(const struct rule *rule)
+{
+	struct terok_rule_key key = { .guard = rule->guard,
+				      .port = rule->dest.port,
+				      .proto = rule->dest.proto };
+
+	memcpy(key.addr, rule->dest.addr, sizeof(key.addr));
+	return key;
+}
+
+static struct terok_prefix_key prefix_key(const struct rule *rule, enum terok_action action)
+{
+	struct terok_prefix_key key = { .prefixlen = TEROK_PREFIX_FIXED + rule->dest.bits,
+					.guard = rule->guard,
+					.port = rule->dest.port,
+					.proto = rule->dest.proto,
+					.action = action };
+
+	memcpy(key.addr, rule->dest.addr, sizeof(key.addr));
+	return key;
+}
+
+struct bits {
+	__u32 exact, prefix, epochs;
+};
+
+static void add_bits(struct terok_guard *value, void *user)
+{
+	const struct bits *bits = user;
+
+	value->exact |= bits->exact;
+	value->prefix |= bits->prefix;
+	value->epoch += bits->epochs;
+}
+
+static int write_problem(const struct rule *rule, struct problem *why)
+{
+	char text[ADDR_TEXT];
+
+	if (errno == E2BIG || errno == ENOSPC)
+		return problem(why, -ENOSPC,
+			       "the rule table is full (%d rules): %s was not added, nothing was "
+			       "removed; take rules away with terok-bpfd allow|deny --remove",
+			       TEROK_MAX_RULES, dest_format(text, &rule->dest));
+	return problem(why, -errno, "write the rule for %s: %s", dest_format(text, &rule->dest),
+		       strerror(errno));
+}
+
+static int exact_write(const struct kernel *kernel, const struct rule *rule,
+		       const struct terok_rule *value, struct bits *bits, struct problem *why)
+{
+	struct terok_rule_key key = exact_key(rule);
+
+	if (bpf_map_update_elem(kernel->map[MAP_RULES], &key, value, BPF_ANY))
+		return write_problem(rule, why);
+	bits->exact = 1 << shape_of(&rule->dest);
+	return 0;
+}
+
+/* A trie keeps allow and deny apart; saying the opposite replaces, so the other one goes. */
+static int prefix_write(const struct kernel *kernel, const struct rule *rule,
+			const struct terok_rule *value, struct bits *bits, struct problem *why)
+{
+	struct terok_prefix_key key = prefix_key(rule, value->action);
+	struct terok_prefix_key other = prefix_key(rule, !value->action);
+
+	if (bpf_map_update_elem(kernel->map[MAP_PREFIX], &key, value, BPF_ANY))
+		return write_problem(rule, why);
+	bpf_map_delete_elem(kernel->map[MAP_PREFIX], &other);
+	bits->prefix = 1 << (shape_of(&rule->dest) + TEROK_SHAPE_MAX_ * value->action);
+	return 0;
+}
+
+int policy_add(const struct kernel *kernel, const struct rule *rule, struct problem *why)
+{
+	struct terok_rule value = rule->value;
+	_cleanup_close_ int lock = -1;
+	struct terok_guard guard;
+	struct terok_info info;
+	struct bits bits = {};
+	int r;
+
+	if (value.action > TEROK_ALLOW || rule->dest.bits > 128)
+		return problem(why, -EINVAL, "a rule allows or denies one address or prefix");
+	value.made_ns = now_boot_ns();
+	value.bits = rule->dest.bits;
+	lock = kernel_lock(why);
+	if (lock < 0)
+		return lock;
+	r = guard_value(kernel, rule->guard, &info, &guard, why);
+	if (r)
+		return r;
+	r = value.bits == 128 ? exact_write(kernel, rule, &value, &bits, why)
+			      : prefix_write(kernel, rule, &value, &bits, why);
+	if (r)
+		return r;
+	/* a rule that hooks need not be told of is in force already */
+	if ((guard.exact & bits.exact) == bits.exact && (guard.prefix & bits.prefix) == bits.prefix)
+		return 0;
+	return guard_change(kernel, rule->guard, add_bits, &bits, why);
+}
+
+int policy_remove(const struct kernel *kernel, const struct rule *rule, struct problem *why)
+{
+	struct terok_rule_key exact = exact_key(rule);
+	struct terok_prefix_key prefix = prefix_key(rule, rule->value.action);
+	struct bits bits = { .epochs = 1 }; /* flows that this rule's end spared end now */
+	_cleanup_close_ int lock = kernel_lock(why);
+	struct terok_rule there;
+	char text[ADDR_TEXT];
+	int r;
+
+	if (lock < 0)
+		return lock;
+	if (rule->dest.bits == 128)
+		r = bpf_map_lookup_elem(kernel->map[MAP_RULES], &exact, &there) ||
+		    there.action != rule->value.action ||
+		    bpf_map_delete_elem(kernel->map[MAP_RULES], &exact);
+	else
+		r = bpf_map_delete_elem(kernel->map[MAP_PREFIX], &prefix);
+	if (r)
+		return problem(why, -ENOENT, "no such rule: %s %s; terok-bpfd rules lists them",
+			       rule->value.action == TEROK_ALLOW ? "allow" : "deny",
+			       dest_format(text, &rule->dest));
+	return guard_change(kernel, rule->guard, add_bits, &bits, why);
+}
+
+static int each_exact(int map, uint32_t guard, int (*fn)(const struct rule *, void *), void *user)
+{
+	struct terok_rule_key key, *prev = NULL;
+	int r = 0;
+
+	while (!r && !bpf_map_get_next_key(map, prev, &key)) {
+		struct rule rule = { .guard = key.guard,
+				     .dest = {
+					 .bits = 128, .proto = key.proto, .port = key.port } };
+
+		prev = &key;
+		memcpy(rule.dest.addr, key.addr, sizeof(key.addr));
+		if ((!guard || key.guard == guard) && !bpf_map_lookup_elem(map, &key, &rule.value))
+			r = fn(&rule, user);
+	}
+	return r;
+}
+
+static int each_prefix(int map, uint32_t guard, int (*fn)(const struct rule *, void *), void *user)
+{
+	struct terok_prefix_key key, *prev = NULL;
+	int r = 0;
+
+	while (!r && !bpf_map_get_next_key(map, prev, &key)) {
+		struct rule rule = { .guard = key.guard,
+				     .dest = { .bits = key.prefixlen - TEROK_PREFIX_FIXED,
+					       .proto = key.proto,
+					       .port = key.port } };
+
+		prev = &key;
+		memcpy(rule.dest.addr, key.addr, sizeof(key.addr));
+		if ((!guard || key.guard == guard) && !bpf_map_lookup_elem(map, &key, &rule.value))
+			r = fn(&rule, user);
+	}
+	return r;
+}
+
+int policy_each(const struct kernel *kernel, uint32_t guard,
+		int (*fn)(const struct rule *rule, void *user), void *user)
+{
+	int r = each_exact(kernel->map[MAP_RULES], guard, fn, user);
+
+	return r ? r : each_prefix(kernel->map[MAP_PREFIX], guard, fn, user);
+}
+
+#define FORGET_BATCH 256 /* rules per walk: deleting while walking restarts the walk */
+
+struct batch {
+	struct rule rule[FORGET_BATCH];
+	unsigned n;
+};
+
+static int batch_collect(const struct rule *rule, void *user)
+{
+	struct batch *batch = user;
+
+	batch->rule[batch->n++] = *rule;
+	return batch->n == FORGET_BATCH;
+}
+
+int policy_forget(const struct kernel *kernel, uint32_t guard)
+{
+	struct batch batch;
+	int total = 0;
+
+	do {
+		batch.n = 0;
+		policy_each(kernel, guard, batch_collect, &batch);
+		for (unsigned i = 0; i < batch.n; i++) {
+			struct terok_rule_key exact = exact_key(&batch.rule[i]);
+			struct terok_prefix_key prefix =
+			    prefix_key(&batch.rule[i], batch.rule[i].value.action);
+
+			if (batch.rule[i].dest.bits == 128)
+				bpf_map_delete_elem(kernel->map[MAP_RULES], &exact);
+			else
+				bpf_map_delete_elem(kernel->map[MAP_PREFIX], &prefix);
+		}
+		total += batch.n;
+	} while (batch.n == FORGET_BATCH);
+	return total;
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+
+static struct cached {
+	uint32_t tgid;
+	uint64_t start_ns, exe_ino; /* the inode: a process that calls exec() is another program */
+	struct process_text text;
+} cache[PROCESS_CACHE];
+
+static ssize_t file_read(int dir, const char *name, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+
+	buf[n > 0 ? n : 0] = '\0';
+	return n;
+}
+
+/*
+ * Field 22 of /proc/PID/stat is the birth in clock ticks since boot. The command name in
+ * field 2 may hold anything, parentheses included: fields are counted from its last one.
+ */
+static bool is_born_at(int dir, uint64_t start_ns)
+{
+	uint64_t tick_ns = UINT64_C(1000000000) / sysconf(_SC_CLK_TCK), ticks;
+	char stat[512], *p;
+
+	if (file_read(dir, "stat", stat, sizeof(stat)) <= 0)
+		return false;
+	p = strrchr(stat, ')');
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	return p && sscanf(p, " %lu", &ticks) == 1 && ticks == start_ns / tick_ns;
+}
+
+static void text_read(const struct terok_record *record, struct process_text *ret)
+{
+	struct process_text text = {};
+	char path[32];
+	_cleanup_close_ int dir = -1;
+	ssize_t n;
+
+	*ret = text;
+	snprintf(path, sizeof(path), "/proc/%u", record->tgid);
+	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || !is_born_at(dir, record->start_ns))
+		return;
+	n = readlinkat(dir, "exe", text.exe, sizeof(text.exe) - 1);
+	text.exe[n > 0 ? n : 0] = '\0';
+	n = file_read(dir, "cmdline", text.cmdline, sizeof(text.cmdline));
+	while (n > 0 && !text.cmdline[n - 1])
+		n--;
+	for (ssize_t i = 0; i < n; i++)
+		if (!text.cmdline[i])
+			text.cmdline[i] = ' ';
+	if (is_born_at(dir, record->start_ns)) /* it did not end, and its number begin again */
+		*ret = text;
+}
+
+const struct process_text *process_name(const struct terok_record *record)
+{
+	static const struct process_text nobody;
+	struct cached *slot = &cache[record->tgid % PROCESS_CACHE];
+
+	if (!record->tgid)
+		return &nobody;
+	if (slot->tgid == record->tgid && slot->start_ns == record->start_ns &&
+	    slot->exe_ino == record->exe_ino && slot->text.exe[0])
+		return &slot->text;
+	slot->tgid = record->tgid;
+	slot->start_ns = record->start_ns;
+	slot->exe_ino = record->exe_ino;
+	text_read(record, &slot->text);
+	return &slot->text;
+}

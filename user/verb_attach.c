@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/* verb_attach.c - terok-bpfd attach, detach: a cgroup or container becomes a guard, and stops */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cli.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cgroup.h"
+#include "control.h"
+#include "guard.h"
+#include "netns.h"
+#include "podman.h"
+#include "verbs.h"
+
+/* A cgroup is a path; everything else is a container. */
+static bool is_path(const char *text)
+{
+	return strchr(text, '/') != NULL;
+}
+
+static int state_parse(const char *text, enum terok_state *ret, struct problem *why)
+{
+	for (int state = TEROK_STATE_UP; state < TEROK_STATE_MAX_; state++) {
+		if (!strcmp(text, state_name(state))) {
+			*ret = state;
+			return 0;
+		}
+	}
+	return problem(why, -EINVAL, "state '%s' is none of up, down, down_all, block", text);
+}
+
+static void print_guard(const char *what, const struct guard *guard, bool json)
+{
+	_cleanup_json_ struct json out = {};
+
+	if (!json) {
+		printf("%s guard %u (%s) on %s, state %s\n", what, guard->id, guard->info.name,
+		       guard->info.path, state_name(guard->state));
+		return;
+	}
+	json_open_object(&out, NULL);
+	json_add_string(&out, "result", what);
+	json_add_uint(&out, "guard", guard->id);
+	json_add_string(&out, "name", guard->info.name);
+	json_add_string(&out, "container", guard->info.container);
+	json_add_string(&out, "cgroup", guard->info.path);
+	json_add_string(&out, "state", state_name(guard->state));
+	json_close_object(&out);
+	puts(json_done(&out) ?: "{}");
+}
+
+static int attach(const struct guard_spec *spec, struct guard *ret, bool *existing,
+		  struct problem *why)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	int r = kernel_open(&kernel, why);
+
+	if (r == -ENOENT) /* nothing is loaded yet: attaching asks for it */
+		r = kernel_load(&kernel, NULL, why);
+	if (!r)
+		r = guard_attach(kernel, spec, ret, existing, why);
+	if (!r)
+		control_notify(ret->id);
+	return r;
+}
+
+static int attach_cgroup(const char *text, struct guard_spec *spec, struct guard *ret,
+			 bool *existing, struct problem *why)
+{
+	_cleanup_close_ int fd = cgroup_open(text, why), netns_fd = -1;
+	char path[TEROK_PATH_LEN];
+	pid_t pid;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = cgroup_path(fd, path);
+	if (r)
+		return problem(why, r, "%s: %s", text, strerror(-r));
+	spec->cgroup_fd = fd;
+	spec->kind = TEROK_KIND_CGROUP;
+	if (!spec->name)
+		spec->name = strrchr(path, '/') + 1;
+	pid = cgroup_first_pid(fd);
+	if (pid)
+		netns_fd = netns_of_pid(pid, NULL);
+	spec->netns_fd = netns_fd;
+	return attach(spec, ret, existing, why);
+}
+
+static int attach_container(const char *text, struct guard_spec *spec, struct guard *ret,
+			    bool *existing, struct problem *why)
+{
+	struct podman_container container;
+	int r = podman_find(text, &container, why);
+
+	if (r)
+		return r;
+	spec->cgroup_fd = container.cgroup_fd;
+	spec->netns_fd = container.netns_fd;
+	spec->kind = TEROK_KIND_CONTAINER;
+	spec->uid = container.uid;
+	spec->container = container.id;
+	if (!spec->name)
+		spec->name = container.name;
+	r = attach(spec, ret, existing, why);
+	podman_container_done(&container);
+	return r;
+}
+
+int verb_attach(int argc, char **argv)
+{
+	const char *state = "up", *name = NULL;
+	bool json = false, existing = false;
+	const struct cli_option options[] = {
+		{ "name", "NAME", "what to call it (the container's or cgroup's)", CLI_STRING,
+		  &name },
+		{ "state", "STATE", "up (default), down, down_all or block", CLI_STRING, &state },
+		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
+		{},
+	};
+	struct guard_spec spec = { .cgroup_fd = -1, .netns_fd = -1 };
+	struct problem why = {};
+	struct guard guard;
+	int r = cli_parse(argc, argv, options, 1, 1);
+
+	if (r < 0)
+		return r;
+	r = state_parse(state, &spec.state, &why);
+	if (!r && name && (!*name || strlen(name) >= TEROK_NAME_LEN))
+		r = problem(&why, -EINVAL, "a name has 1 to %d characters", TEROK_NAME_LEN - 1);
+	if (r)
+		return verb_fail(r, &why);
+	spec.name = name;
+	r = is_path(argv[1]) ? attach_cgroup(argv[1], &spec, &guard, &existing, &why)
+			     : attach_container(argv[1], &spec, &guard, &existing, &why);
+	if (r)
+		return verb_fail(r == -EINVAL ? -EIO : r, &why);
+	print_guard(existing ? "already" : "attached", &guard, json);
+	return 0;
+}
+
+int verb_detach(int argc, char **argv)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	bool json = false;
+	const struct cli_option options[] = {
+		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
+		{},
+	};
+	struct problem why = {};
+	struct guard guard;
+	int r = cli_parse(argc, argv, options, 1, 1);
+
+	if (r < 0)
+		return r;
+	r = verb_open(argv[1], &kernel, &guard);
+	if (r)
+		return r;
+	r = guard_detach(kernel, &guard, &why);
+	if (r)
+		return verb_fail(r, &why);
+	control_notify(guard.id);
+	print_guard("detached", &guard, json);
+	return 0;
+}

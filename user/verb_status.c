@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+/* verb_status.c - terok-bpfd status: the agent, and every guard as the kernel has it */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cli.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "core.h"
+#include "guard.h"
+#include "verbs.h"
+
+#define RED   "\033[31m"
+#define PLAIN "\033[0m"
+
+struct printer {
+	const struct kernel *kernel;
+	struct json json;
+	bool as_json;
+	unsigned n;
+};
+
+static const char *const kinds[] = { "cgroup", "container", "exec" };
+_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == TEROK_KIND_MAX_, "all kinds");
+
+static void guard_json(struct json *json, const struct guard *guard, const struct terok_counts *c)
+{
+	json_open_object(json, NULL);
+	json_add_uint(json, "guard", guard->id);
+	json_add_string(json, "name", guard->info.name);
+	json_add_string(json, "container", guard->info.container);
+	json_add_string(json, "kind",
+			guard->info.kind < TEROK_KIND_MAX_ ? kinds[guard->info.kind] : "unknown");
+	json_add_string(json, "cgroup", guard->info.path);
+	json_add_uint(json, "cgroup_id", guard->info.cgroup);
+	json_add_uint(json, "uid", guard->info.uid);
+	json_add_string(json, "state", state_name(guard->state));
+	json_add_bool(json, "alive", guard->alive);
+	json_open_object(json, "counters");
+	json_add_uint(json, "attempts", c->allowed + c->refused);
+	json_add_uint(json, "allowed", c->allowed);
+	json_add_uint(json, "refused", c->refused);
+	json_add_uint(json, "delivered", c->delivered);
+	json_add_uint(json, "limited", c->limited);
+	json_add_uint(json, "lost", c->lost);
+	json_add_uint(json, "dropped", c->dropped);
+	json_close_object(json);
+	json_close_object(json);
+}
+
+static void guard_text(const struct guard *guard, const struct terok_counts *c)
+{
+	bool bad = guard->state == TEROK_STATE_NONE, colour = bad && cli_colour(1);
+
+	printf("%s%5u  %-20.20s  %-8s  %9llu  %9llu  %9llu  %s%s%s\n", colour ? RED : "", guard->id,
+	       guard->info.name, state_name(guard->state),
+	       (unsigned long long)(c->allowed + c->refused), (unsigned long long)c->refused,
+	       (unsigned long long)(c->limited + c->lost), guard->info.path,
+	       !guard->alive ? "  (its cgroup is gone or a hook is missing)" : "",
+	       colour ? PLAIN : "");
+}
+
+static int print_guard(const struct guard *guard, void *user)
+{
+	struct printer *printer = user;
+	struct terok_counts counts = {};
+
+	guard_counts(printer->kernel, guard, &counts); /* none left of a dead cgroup */
+	if (printer->as_json)
+		guard_json(&printer->json, guard, &counts);
+	else if (!printer->n)
+		printf("%5s  %-20s  %-8s  %9s  %9s  %9s  %s\n", "GUARD", "NAME", "STATE",
+		       "ATTEMPTS", "REFUSED", "UNTOLD", "CGROUP");
+	if (!printer->as_json)
+		guard_text(guard, &counts);
+	printer->n++;
+	return 0;
+}
+
+static void print_agent(struct printer *printer, bool loaded)
+{
+	pid_t pid = kernel_agent_pid();
+	char agent[48] = "not running (decisions go on; nobody is asked)";
+
+	if (printer->as_json) {
+		json_open_object(&printer->json, NULL);
+		json_add_bool(&printer->json, "loaded", loaded);
+		json_add_string(&printer->json, "pins", kernel_pins());
+		json_add_int(&printer->json, "agent_pid", pid);
+		json_add_string(&printer->json, "hub", pid ? core_socket_path() : "");
+		json_open_array(&printer->json, "guards");
+		return;
+	}
+	if (pid)
+		snprintf(agent, sizeof(agent), "running, pid %d", (int)pid);
+	printf("agent:   %s\nkernel:  %s%s\n", agent,
+	       loaded ? "loaded at " : "nothing loaded; try: ",
+	       loaded ? kernel_pins() : "terok-bpfd load");
+}
+
+static int print_all(struct printer *printer, const char *one, struct problem *why)
+{
+	struct guard guard;
+	int r;
+
+	if (!one)
+		return guard_each(printer->kernel, print_guard, printer);
+	r = guard_find(printer->kernel, one, &guard, why);
+	return r ? r : print_guard(&guard, printer);
+}
+
+int verb_status(int argc, char **argv)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	struct printer printer = {};
+	const struct cli_option options[] = {
+		{ "json", NULL, "one JSON object", CLI_FLAG, &printer.as_json },
+		{},
+	};
+	struct problem why = {};
+	int n = cli_parse(argc, argv, options, 0, 1), r;
+
+	if (n < 0)
+		return n;
+	r = kernel_open(&kernel, &why);
+	if (r && r != -ENOENT)
+		return verb_fail(r == -EINVAL ? -EIO : r, &why);
+	print_agent(&printer, kernel != NULL);
+	printer.kernel = kernel;
+	if (kernel)
+		r = print_all(&printer, n ? argv[1] : NULL, &why);
+	else
+		r = n ? r : 0;
+	if (printer.as_json && !r) {
+		json_close_array(&printer.json);
+		json_close_object(&printer.json);
+		puts(json_done(&printer.json) ?: "{}");
+	} else if (!r && kernel && !printer.n) {
+		printf("guards:  none\n");
+	}
+	json_free(&printer.json);
+	return r ? verb_fail(r == -EINVAL ? -EIO : r, &why) : 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verbs.h - one function per verb of terok-bpfd, in verb_<name>.c
+ *
+ * Each gets its own arguments (argv[0] is the verb) and returns what cli.h says: 0, an
+ * exit code of its own, or a negative errno that it has reported already.
+ */
+#ifndef TEROK_VERBS_H
+#define TEROK_VERBS_H
+
+#include "base/problem.h"
+
+int verb_allow(int argc, char **argv);
+int verb_attach(int argc, char **argv);
+int verb_block(int argc, char **argv);
+int verb_check(int argc, char **argv);
+int verb_deny(int argc, char **argv);
+int verb_detach(int argc, char **argv);
+int verb_down(int argc, char **argv);
+int verb_exec(int argc, char **argv);
+int verb_load(int argc, char **argv);
+int verb_rules(int argc, char **argv);
+int verb_run(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_unload(int argc, char **argv);
+int verb_up(int argc, char **argv);
+int verb_watch(int argc, char **argv);
+
+struct kernel;
+struct guard;
+
+/** verb_fail() - report @why, which says it all; returns @err */
+int verb_fail(int err, const struct problem *why);
+
+/** verb_open() - the pinned maps and one guard by what a person calls it; reports */
+int verb_open(const char *text, struct kernel **kernel, struct guard *guard);
+
+#endif

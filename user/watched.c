@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "watched.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cgroup.h"
+#include "netns.h"
+
+#define BUCKETS 256
+/* exec detaches its guard itself; if it was killed, this is how long its cgroup may be empty */
+#define EXEC_GRACE_NS (2 * UINT64_C(1000000000))
+
+struct entry {
+	struct entry *next;
+	struct watched *watched;
+	uint32_t id;
+	enum terok_state state; /* as people were told */
+	enum terok_kind kind;
+	int cgroup_fd, netns_fd, watch_fd; /* watch_fd: addresses; -1 each */
+	struct source cgroup, addresses;
+	struct timer grace;
+	char path[TEROK_PATH_LEN];
+};
+
+struct watched {
+	struct loop *loop;
+	const struct kernel *kernel;
+	const struct watched_events *events;
+	void *user;
+	unsigned n;
+	struct entry *bucket[BUCKETS];
+};
+
+int watched_new(struct loop *loop, const struct kernel *kernel, const struct watched_events *events,
+		void *user, struct watched **ret)
+{
+	struct watched *watched = calloc(1, sizeof(*watched));
+
+	if (!watched)
+		return -ENOMEM;
+	watched->loop = loop;
+	watched->kernel = kernel;
+	watched->events = events;
+	watched->user = user;
+	*ret = watched;
+	return 0;
+}
+
+unsigned watched_count(const struct watched *watched)
+{
+	return watched->n;
+}
+
+static struct entry **entry_slot(struct watched *watched, uint32_t id)
+{
+	struct entry **slot = &watched->bucket[id % BUCKETS];
+
+	while (*slot && (*slot)->id != id)
+		slot = &(*slot)->next;
+	return slot;
+}
+
+static void entry_free(struct entry *entry)
+{
+	source_del(&entry->cgroup);
+	source_del(&entry->addresses);
+	timer_disarm(&entry->grace);
+	closep(&entry->cgroup_fd);
+	closep(&entry->watch_fd);
+	closep(&entry->netns_fd);
+	free(entry);
+}
+
+void watched_free(struct watched *watched)
+{
+	if (!watched)
+		return;
+	for (int i = 0; i < BUCKETS; i++) {
+		while (watched->bucket[i]) {
+			struct entry *entry = watched->bucket[i];
+
+			watched->bucket[i] = entry->next;
+			entry_free(entry);
+		}
+	}
+	free(watched);
+}
+
+/* The guard is no more: forget it, and tell. @id by value: the entry goes. */
+static void entry_end(struct watched *watched, uint32_t id, const char *reason)
+{
+	struct entry **slot = entry_slot(watched, id), *entry = *slot;
+
+	if (!entry)
+		return;
+	*slot = entry->next;
+	watched->n--;
+	entry_free(entry);
+	watched->events->gone(id, reason, watched->user);
+}
+
+static void guard_end(struct watched *watched, uint32_t id, const char *reason)
+{
+	struct problem why = {};
+	struct guard guard;
+	int r = guard_get(watched->kernel, id, &guard);
+
+	if (!r)
+		r = guard_detach(watched->kernel, &guard, &why);
+	if (r && r != -ENOENT)
+		log_error(r, "detach guard %u: %s", id, why.text);
+	entry_end(watched, id, reason);
+}
+
+/* The exec that made this cgroup was killed: end what it would have ended. */
+static int entry_grace(struct timer *timer)
+{
+	struct entry *entry = container_of(timer, struct entry, grace);
+	struct watched *watched = entry->watched;
+	char path[TEROK_PATH_LEN];
+	uint32_t id = entry->id;
+
+	if (cgroup_populated_at(entry->cgroup_fd) > 0)
+		return 0;
+	memcpy(path, entry->path, sizeof(path));
+	guard_end(watched, id, "cgroup empty");
+	cgroup_remove(path, NULL, NULL);
+	return 0;
+}
+
+static int entry_cgroup_event(struct source *source, uint32_t events)
+{
+	struct entry *entry = container_of(source, struct entry, cgroup);
+	int populated = cgroup_populated_at(entry->cgroup_fd);
+
+	(void)events;
+	if (populated < 0)
+		guard_end(entry->watched, entry->id, "cgroup removed");
+	else if (!populated && entry->kind == TEROK_KIND_EXEC)
+		timer_arm(entry->watched->loop, &entry->grace, now_boot_ns() + EXEC_GRACE_NS,
+			  entry_grace);
+	else
+		timer_disarm(&entry->grace);
+	return 0;
+}
+
+static int entry_addresses_event(struct source *source, uint32_t events)
+{
+	struct entry *entry = container_of(source, struct entry, addresses);
+	int r = netns_changed(entry->watch_fd);
+
+	(void)events;
+	if (r > 0)
+		r = guard_refresh_self(entry->watched->kernel, entry->id, entry->netns_fd);
+	if (r < 0)
+		log_warn(r, "own addresses of guard %u", entry->id);
+	return 0;
+}
+
+/* Follow the addresses of the namespace that the guard's first process lives in. */
+static void entry_watch_addresses(struct entry *entry, int cgroup_fd)
+{
+	pid_t pid = cgroup_first_pid(cgroup_fd);
+	int r;
+
+	if (!pid && entry->kind != TEROK_KIND_EXEC)
+		return; /* empty: what it was attached with holds */
+	entry->netns_fd = netns_of_pid(pid, NULL);
+	if (entry->netns_fd < 0)
+		return;
+	entry->watch_fd = netns_watch(entry->netns_fd);
+	r = entry->watch_fd < 0 ? entry->watch_fd
+				: source_add(entry->watched->loop, &entry->addresses,
+					     entry->watch_fd, EPOLLIN, entry_addresses_event);
+	if (!r)
+		r = guard_refresh_self(entry->watched->kernel, entry->id, entry->netns_fd);
+	if (r)
+		log_warn(r, "own addresses of guard %u are not followed", entry->id);
+}
+
+static int entry_watch(struct entry *entry, const struct guard *guard)
+{
+	_cleanup_close_ int cgroup_fd = cgroup_open_id(guard->info.cgroup, NULL);
+
+	if (cgroup_fd < 0)
+		return cgroup_fd;
+	entry->cgroup_fd = cgroup_watch(cgroup_fd);
+	if (entry->cgroup_fd < 0)
+		return entry->cgroup_fd;
+	entry_watch_addresses(entry, cgroup_fd);
+	return source_add(entry->watched->loop, &entry->cgroup, entry->cgroup_fd, EPOLLPRI,
+			  entry_cgroup_event);
+}
+
+static void entry_begin(struct watched *watched, const struct guard *guard, enum guard_news news)
+{
+	struct entry **slot = entry_slot(watched, guard->id);
+	struct entry *entry = calloc(1, sizeof(*entry));
+	int r;
+
+	if (!entry) {
+		log_error(-ENOMEM, "watch guard %u", guard->id);
+		return;
+	}
+	*entry = (struct entry){ .watched = watched,
+				 .id = guard->id,
+				 .state = guard->state,
+				 .kind = guard->info.kind,
+				 .cgroup_fd = -1,
+				 .netns_fd = -1,
+				 .watch_fd = -1 };
+	memcpy(entry->path, guard->info.path, sizeof(entry->path));
+	*slot = entry;
+	watched->n++;
+	r = entry_watch(entry, guard);
+	if (r)
+		log_warn(r, "watch the cgroup of guard %u", guard->id);
+	watched->events->guard(guard, news, 0, watched->user);
+}
+
+void watched_meet(struct watched *watched, uint32_t id)
+{
+	if (id && !*entry_slot(watched, id))
+		watched_look(watched, id);
+}
+
+void watched_look(struct watched *watched, uint32_t id)
+{
+	struct entry *entry = *entry_slot(watched, id);
+	struct guard guard;
+
+	if (guard_get(watched->kernel, id, &guard)) {
+		entry_end(watched, id, "detached");
+		return;
+	}
+	if (!entry) {
+		entry_begin(watched, &guard, GUARD_ATTACHED);
+	} else if (entry->state != guard.state) {
+		entry->state = guard.state;
+		watched->events->guard(&guard, GUARD_STATE, 0, watched->user);
+	}
+}
+
+/* A guard that was there before us: dead ones are swept, half-attached ones shown as error. */
+static int adopt_one(const struct guard *guard, void *user)
+{
+	struct watched *watched = user;
+	_cleanup_close_ int fd = cgroup_open_id(guard->info.cgroup, NULL);
+
+	if (fd == -ENOENT) {
+		log_info("guard %u (%s): its cgroup is gone; detached", guard->id,
+			 guard->info.name);
+		guard_end(watched, guard->id, "cgroup removed");
+		return 0;
+	}
+	if (guard->state == TEROK_STATE_NONE)
+		log_error(0,
+			  "guard %u (%s) is half attached: everything is denied; attach it again",
+			  guard->id, guard->info.name);
+	entry_begin(watched, guard, GUARD_LISTED);
+	return 0;
+}
+
+void watched_adopt(struct watched *watched)
+{
+	guard_each(watched->kernel, adopt_one, watched);
+}
+
+struct listing {
+	struct watched *watched;
+	uint64_t token;
+};
+
+static int list_one(const struct guard *guard, void *user)
+{
+	struct listing *listing = user;
+
+	listing->watched->events->guard(guard, GUARD_LISTED, listing->token,
+					listing->watched->user);
+	return 0;
+}
+
+void watched_list(struct watched *watched, uint64_t token)
+{
+	struct listing listing = { .watched = watched, .token = token };
+
+	guard_each(watched->kernel, list_one, &listing);
+}

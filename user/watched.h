@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watched.h - the guards as a running agent knows them: news, own addresses, ends
+ *
+ * The truth is in the pinned maps; this table remembers what people were last told, so
+ * that a change (by a verb, by a dying cgroup) becomes one piece of news. For each guard
+ * it holds a watch on the cgroup (it ends: detach) and one on the addresses of its
+ * network namespace (they change: write them as the guard's own).
+ * Called by: core. Threads: none.
+ */
+#ifndef TEROK_WATCHED_H
+#define TEROK_WATCHED_H
+
+#include "base/cleanup.h"
+#include "base/event.h"
+#include "guard.h"
+#include "terok/core_msg.h"
+
+struct watched;
+
+struct watched_events {
+	void (*guard)(const struct guard *guard, enum guard_news news, uint64_t token, void *user);
+	void (*gone)(uint32_t id, const char *reason, void *user);
+};
+
+int watched_new(struct loop *loop, const struct kernel *kernel, const struct watched_events *events,
+		void *user, struct watched **ret);
+void watched_free(struct watched *watched);
+
+/** watched_adopt() - look at every guard there is; those whose cgroup has gone are detached */
+void watched_adopt(struct watched *watched);
+
+/** watched_meet() - look at a guard only if it is not known yet; cheap if it is */
+void watched_meet(struct watched *watched, uint32_t id);
+
+/** watched_look() - look at one guard again; news if it is new, changed or gone */
+void watched_look(struct watched *watched, uint32_t id);
+
+/** watched_list() - tell every guard as it is now (GUARD_LISTED), with @token */
+void watched_list(struct watched *watched, uint64_t token);
+
+/** watched_count() - how many there are */
+unsigned watched_count(const struct watched *watched);
+
+#endif

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#define SEND_BUFFER (2 << 20) /* bytes; some 1,500 refusals while the worker is busy */
+#define STOP_MS     1000
+
+static int worker_spawn(struct worker *worker);
+
+static void worker_forget(struct worker *worker)
+{
+	source_del(&worker->source);
+	source_del(&worker->exit_source);
+	closep(&worker->fd);
+	closep(&worker->pid_fd);
+	worker->pid = 0;
+}
+
+static int worker_again(struct timer *timer)
+{
+	struct worker *worker = container_of(timer, struct worker, restart);
+	int r = worker_spawn(worker);
+
+	if (r) {
+		log_error(r, "start worker %s; trying again", worker->name);
+		timer_arm(worker->loop, &worker->restart, now_boot_ns() + WORKER_WINDOW_NS,
+			  worker_again);
+	}
+	return 0;
+}
+
+/* Restart at once, unless it dies too often: then wait, and say so. */
+static void worker_schedule(struct worker *worker)
+{
+	uint64_t now = now_boot_ns(), at = now;
+
+	if (now - worker->window_ns > WORKER_WINDOW_NS) {
+		worker->window_ns = now;
+		worker->starts = 0;
+	}
+	if (++worker->starts > WORKER_RESTARTS) {
+		log_error(0,
+			  "worker %s died %u times in a row: nobody can be asked for a while; "
+			  "decisions go on",
+			  worker->name, WORKER_RESTARTS);
+		at = now + WORKER_WINDOW_NS;
+	}
+	timer_arm(worker->loop, &worker->restart, at, worker_again);
+}
+
+static int worker_exited(struct source *source, uint32_t events)
+{
+	struct worker *worker = container_of(source, struct worker, exit_source);
+	siginfo_t info = {};
+
+	(void)events;
+	waitid(P_PIDFD, worker->pid_fd, &info, WEXITED | WNOHANG);
+	log_warn(0, "worker %s ended (%s %d)", worker->name,
+		 info.si_code == CLD_EXITED ? "exit" : "signal", info.si_status);
+	worker_forget(worker);
+	worker_schedule(worker);
+	return 0;
+}
+
+/* A worker that breaks the protocol is a worker that was taken over. */
+static void worker_kill(struct worker *worker, const char *reason)
+{
+	log_error(0, "worker %s: %s; it is killed", worker->name, reason);
+	syscall(SYS_pidfd_send_signal, worker->pid_fd, SIGKILL, NULL, 0);
+	source_del(&worker->source);
+}
+
+static int worker_receive(struct worker *worker)
+{
+	struct msg_packet packet;
+	ssize_t n = recv(worker->fd, &packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (!n)
+		return -EPIPE; /* it ended: exit_source takes it from here */
+	if (n > (ssize_t)sizeof(packet) || !core_msg_check(&packet, n, FROM_HUB)) {
+		worker_kill(worker, "said something that is not in the vocabulary");
+		return -EPROTO;
+	}
+	worker->events->message(&packet, worker->user);
+	return 0;
+}
+
+static int worker_ready(struct source *source, uint32_t events)
+{
+	struct worker *worker = container_of(source, struct worker, source);
+
+	if (events & EPOLLIN && worker_receive(worker)) {
+		source_del(&worker->source);
+		return 0;
+	}
+	if (events & EPOLLOUT && worker->dropped) {
+		worker->dropped = false;
+		source_set(&worker->source, EPOLLIN);
+		worker->events->ready(worker->user);
+	} else if (events & (EPOLLHUP | EPOLLERR) && !(events & EPOLLIN)) {
+		source_del(&worker->source);
+	}
+	return 0;
+}
+
+/* In the child: descriptors 3 and 4 and nothing else, then this program again. */
+static void __attribute__((__noreturn__)) worker_exec(const struct worker *worker, int fd)
+{
+	sigset_t none;
+	int listen_fd = -1;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* out of the way of 3 and 4, whatever they are now */
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+	if (worker->listen_fd >= 0)
+		listen_fd = fcntl(worker->listen_fd, F_DUPFD_CLOEXEC, 10);
+	if (fd < 0 || dup2(fd, 3) != 3 || (listen_fd >= 0 && dup2(listen_fd, 4) != 4))
+		_exit(126);
+	syscall(SYS_close_range, listen_fd >= 0 ? 5 : 4, ~0U, 0);
+	execl("/proc/self/exe", "terok-bpfd", "--worker", worker->name, NULL);
+	_exit(127);
+}
+
+static int worker_spawn(struct worker *worker)
+{
+	_cleanup_close_ int ours = -1;
+	int pair[2], size = SEND_BUFFER, r;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	ours = pair[0];
+	setsockopt(ours, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	pid = fork();
+	if (pid < 0) {
+		r = -errno;
+		close(pair[1]);
+		return r;
+	}
+	if (!pid)
+		worker_exec(worker, pair[1]);
+	close(pair[1]);
+
+	worker->pid = pid;
+	worker->fd = TAKE_FD(ours);
+	worker->pid_fd = syscall(SYS_pidfd_open, pid, 0);
+	r = worker->pid_fd < 0 ? -errno : 0;
+	if (!r)
+		r = source_add(worker->loop, &worker->exit_source, worker->pid_fd, EPOLLIN,
+			       worker_exited);
+	if (!r)
+		r = source_add(worker->loop, &worker->source, worker->fd, EPOLLIN, worker_ready);
+	if (r) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		worker_forget(worker);
+		return r;
+	}
+	worker->dropped = false;
+	worker->events->ready(worker->user);
+	return 0;
+}
+
+int worker_start(struct worker *worker)
+{
+	worker->fd = worker->pid_fd = -1;
+	worker->window_ns = now_boot_ns();
+	worker->starts = 1;
+	return worker_spawn(worker);
+}
+
+void worker_stop(struct worker *worker)
+{
+	struct pollfd gone = { .fd = worker->pid_fd, .events = POLLIN };
+
+	if (!worker->loop)
+		return;
+	timer_disarm(&worker->restart);
+	if (worker->pid > 0) {
+		source_del(&worker->source);
+		closep(&worker->fd); /* the end of file is the word to stop */
+		if (poll(&gone, 1, STOP_MS) != 1)
+			kill(worker->pid, SIGKILL);
+		waitpid(worker->pid, NULL, 0);
+	}
+	worker_forget(worker);
+}
+
+void worker_send(struct worker *worker, struct msg_packet *packet)
+{
+	packet->pad = 0;
+	if (worker->pid && !worker->dropped &&
+	    send(worker->fd, packet, core_msg_size(packet->type), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return;
+	worker->lost++;
+	if (worker->pid && !worker->dropped && errno == EAGAIN) {
+		worker->dropped = true;
+		source_set(&worker->source, EPOLLIN | EPOLLOUT);
+	}
+}

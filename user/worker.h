@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker.h - start, restart and talk to a worker: this program again, without privileges
+ *
+ * A worker is /proc/self/exe --worker NAME with descriptor 3 its end of a SOCK_SEQPACKET
+ * pair and, for the hub, 4 the listening socket. It is started anew when it dies, at most
+ * WORKER_RESTARTS times in WORKER_WINDOW_NS; after that the core says so, waits a window,
+ * and tries again: decisions do not need workers.
+ * Sending never blocks: what a stuck or dead worker cannot take is dropped, and
+ * worker_events.ready is called when it can be told everything anew.
+ * Owns: the pair and the child. Called by: core. Threads: none.
+ */
+#ifndef TEROK_WORKER_H
+#define TEROK_WORKER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/event.h"
+#include "terok/core_msg.h"
+
+#define WORKER_RESTARTS  5
+#define WORKER_WINDOW_NS (10 * UINT64_C(1000000000))
+
+struct worker_events {
+	/* it has started, or has room again after a message was dropped: tell it all */
+	void (*ready)(void *user);
+	/* one checked message from it */
+	void (*message)(const struct msg_packet *packet, void *user);
+};
+
+struct worker {
+	struct loop *loop;
+	const char *name;
+	int listen_fd; /* handed to every incarnation; stays the owner's */
+	const struct worker_events *events;
+	void *user;
+	pid_t pid;      /* 0: none */
+	int fd, pid_fd; /* our end; the child */
+	struct source source, exit_source;
+	struct timer restart;
+	uint64_t window_ns; /* when the restarts began to be counted */
+	unsigned starts;    /* in this window */
+	bool dropped, stopping;
+	uint64_t lost; /* messages that it could not take */
+};
+
+/** worker_start() - start it; fill loop, name, listen_fd, events and user first */
+int worker_start(struct worker *worker);
+
+/** worker_stop() - close its pipe, which ends it; kill it if it has not gone in a second */
+void worker_stop(struct worker *worker);
+
+/** worker_send() - one message; @packet needs its type and payload; dropped messages are counted */
+void worker_send(struct worker *worker, struct msg_packet *packet);
+
+#endif
