@@ -77,11 +77,13 @@ static void wait_no_agent(void)
 static int teardown(void **state)
 {
 	int *ends[] = { &talk.in, &talk.out, &talk.err, &talk.inside };
+	char path[64] = "";
 
 	(void)state;
 	if (talk.pid > 0) {
 		kill(talk.pid, SIGKILL);
 		waitpid(talk.pid, NULL, 0);
+		snprintf(path, sizeof(path), "/terok/exec-%d", talk.pid);
 	}
 	for (size_t i = 0; i < 4; i++)
 		if (*ends[i] >= 0 && (i != 1 || talk.out != talk.in))
@@ -90,6 +92,9 @@ static int teardown(void **state)
 	if (kernel_agent_pid())
 		kill(kernel_agent_pid(), SIGTERM);
 	wait_no_agent();
+	if (*path)
+		cgroup_remove(path, NULL, NULL);
+	cgroup_rmdir("/terok");
 	test_world_free(world);
 	return 0;
 }

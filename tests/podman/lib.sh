@@ -30,7 +30,7 @@ enter_lab() {
 		[ -x "$p" ] || fail "$p is not there (make)"
 	done
 	[ -z "${LAB_DIR-}" ] || return 0
-	exec "$HERE/../lab/inlab.sh" timeout -k 5 120 env B="$B" bash "$0"
+	exec "$HERE/../lab/inlab.sh" timeout -k 5 100 env B="$B" bash "$0"
 }
 
 # check TEXT CMD...: CMD succeeds; refuse TEXT CMD...: CMD fails

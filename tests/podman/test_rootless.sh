@@ -26,7 +26,7 @@ chown -R dev:dev /home/dev
 as_dev() {
 	(
 		echo $BASHPID >$group/login/cgroup.procs
-		cd /home/dev
+		cd /home/dev || exit 1
 		exec setpriv --reuid 61000 --regid 61000 --init-groups \
 			env -i PATH="$PATH" HOME=/home/dev XDG_RUNTIME_DIR=/run/user/61000 "$@"
 	)

@@ -22,12 +22,15 @@ uint64_t bench_ns(void)
 
 void bench_cpu(int cpu)
 {
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	cpu_set_t set;
 
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+	if (cpus < 2)
 		return;
 	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
+	for (long i = 0; i < cpus; i++)
+		if (cpu == BENCH_ANY_CPU || cpu == i)
+			CPU_SET(i, &set);
 	sched_setaffinity(0, sizeof(set), &set);
 }
 

@@ -113,7 +113,9 @@ int bench_json(const char *path);
 /** bench_idle_cpu() - per cent of CPU time that nobody used during the last 200 ms */
 double bench_idle_cpu(void);
 
-/** bench_cpu() - pin the caller; a machine with one CPU is left alone */
+#define BENCH_ANY_CPU -1
+
+/** bench_cpu() - pin the caller, or let it go; a machine with one CPU is left alone */
 void bench_cpu(int cpu);
 
 uint64_t bench_ns(void); /* CLOCK_MONOTONIC, about 20 ns a call */

@@ -161,7 +161,7 @@ static int path_enter(struct config *config)
 		break;
 	case WAY_HUB:
 		cgroup = state.cgroup;
-		r = agent_start(&state.agent);
+		r = agent_start(&state.agent, false);
 		if (!r)
 			r = asker_open(&state.asker);
 		break;
@@ -264,7 +264,7 @@ static int events(struct path p[static N_EVENTS])
 
 	for (int i = 0; i < N_EVENTS; i++)
 		c[i].user = &p[i];
-	r = run(c, N_EVENTS, bench_pick(7, 3));
+	r = run(c, N_EVENTS, bench_pick(7, 2));
 	if (r)
 		return r;
 	bench_table("connect() entry to event, idle", c, N_EVENTS, NFT_LINES);

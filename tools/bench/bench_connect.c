@@ -180,7 +180,7 @@ static int one_guard(int type)
 		c[i].measure = tcp ? one_tcp : one_udp;
 		c[i].n = tcp ? bench_pick(1500, 800) : bench_pick(8000, 4000);
 	}
-	r = bench_rounds(c, n, bench_pick(9, 5));
+	r = bench_rounds(c, n, bench_pick(9, 3));
 	if (r)
 		return r;
 	bench_table(tcp ? "TCP connect() over veth, allowed, one guard"
@@ -352,7 +352,7 @@ static int many_guards(int type)
 		c[i].measure = many_measure;
 		c[i].leave = many_leave;
 	}
-	r = bench_rounds(c, 3, bench_pick(9, 3));
+	r = bench_rounds(c, 3, bench_pick(9, 2));
 	if (r)
 		return r;
 	bench_table(tcp ? "TCP connect() over veth, allowed, random guard and destination"

@@ -82,7 +82,7 @@ int bench_idle(void)
 	if (!r)
 		r = idle_peer(&peer_idle);
 	if (!r)
-		r = agent_start(&agent);
+		r = agent_start(&agent, false);
 	if (!r)
 		r = idle_watch(&ours_idle, bench_pick(12, 5));
 	if (!r && ours_idle.state.processes < 2)

@@ -60,7 +60,7 @@ static int path_enter(struct config *config)
 	case SIDE_SILENT: cgroup = state.silent; break;
 	case SIDE_READER: r = reader_start(&state.reader); break;
 	case SIDE_AGENT:
-		r = agent_start(&state.agent);
+		r = agent_start(&state.agent, true);
 		if (!r)
 			r = asker_open(&state.asker);
 		break;
@@ -156,7 +156,7 @@ static int paths(void)
 		c[i].n = ((struct path *)c[i].user)->pause_ns ? bench_pick(60, 30)
 							      : bench_pick(8000, 4000);
 	}
-	r = bench_rounds(c, N_PATHS, bench_pick(9, 4));
+	r = bench_rounds(c, N_PATHS, bench_pick(9, 3));
 	if (r)
 		return r;
 	bench_table("TCP connect(), refused", c, N_PATHS, SILENT);

@@ -24,6 +24,7 @@
 #include "families.h"
 #include "place.h"
 
+/* A client that retries keeps CPU 0 to itself, so the deciders of both sides have CPU 1. */
 #define PAUSE_NS 8000000
 #define RETRY_NS 2000
 #define WAIT_NS  2000000000ull
@@ -75,21 +76,35 @@ static void robot_run(void)
 	_exit(1);
 }
 
-/* Wait for one line of the decider that is @line. */
-static int decider_wait(const char *line)
+/* The next line of the decider; its end cut off. */
+static int decider_line(char *line, size_t size)
 {
 	struct pollfd p = { .fd = state.says, .events = POLLIN };
-	char buf[128];
-	ssize_t n;
+	size_t n = 0;
 
-	if (poll(&p, 1, WAIT_NS / 1000000) <= 0)
-		return -ETIMEDOUT;
-	n = read(p.fd, buf, sizeof(buf) - 1);
-	if (n <= 0)
-		return -EPIPE;
-	buf[n] = 0;
-	buf[strcspn(buf, "\n")] = 0;
-	return strcmp(buf, line) ? -EPROTO : 0;
+	while (n + 1 < size) {
+		if (poll(&p, 1, WAIT_NS / 1000000) <= 0)
+			return -ETIMEDOUT;
+		if (read(p.fd, &line[n], 1) != 1)
+			return -EPIPE;
+		if (line[n] == '\n') {
+			line[n] = 0;
+			return 0;
+		}
+		n++;
+	}
+	return -EMSGSIZE;
+}
+
+/* Wait until the decider has said @wanted; it may be asked twice about what is retried fast. */
+static int decider_wait(const char *wanted)
+{
+	char line[128] = "";
+	int r = 0;
+
+	while (!r && strcmp(line, wanted))
+		r = decider_line(line, sizeof(line));
+	return r;
 }
 
 static int decider_start(const struct path *path)
@@ -127,7 +142,7 @@ static void decider_stop(void)
 static int path_enter(struct config *config)
 {
 	const struct path *path = config->user;
-	int r = is_ours(path) ? agent_start(&state.agent) : 0;
+	int r = is_ours(path) ? agent_start(&state.agent, !path->told) : 0;
 	int netns = place_netns(path->netns);
 
 	if (!r)

@@ -33,7 +33,7 @@ static struct {
 
 static int hub_enter(struct config *config)
 {
-	int r = agent_start(&state.agent);
+	int r = agent_start(&state.agent, false);
 
 	(void)config;
 	if (!r)

@@ -23,8 +23,8 @@
 #define START_TRIES 2000 /* milliseconds that a start may take */
 #define STOP_TRIES  2000
 
-/* A child of the bench on the consumer's CPU, in the agent's cgroup. */
-static pid_t child_start(void)
+/* A child of the bench in the agent's cgroup, on the consumer's CPU or on any. */
+static pid_t child_start(bool pinned)
 {
 	int cgroup = place_cgroup("agent");
 	pid_t pid = fork();
@@ -32,7 +32,7 @@ static pid_t child_start(void)
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		place_enter(cgroup, -1);
-		bench_cpu(1);
+		bench_cpu(pinned ? 1 : BENCH_ANY_CPU);
 	}
 	close(cgroup);
 	return pid;
@@ -91,7 +91,7 @@ int reader_start(struct reader *reader)
 	if (seen == MAP_FAILED)
 		return -errno;
 	reader->seen = seen;
-	reader->pid = child_start();
+	reader->pid = child_start(true);
 	if (!reader->pid)
 		_exit(reader_run(seen) ? 1 : 0);
 	for (int i = 0; i < START_TRIES && !__atomic_load_n(&seen->ready, __ATOMIC_ACQUIRE); i++)
@@ -144,9 +144,9 @@ static void agent_exec(void)
 	_exit(127);
 }
 
-int agent_start(struct agent *agent)
+int agent_start(struct agent *agent, bool pinned)
 {
-	agent->pid = child_start();
+	agent->pid = child_start(pinned);
 	if (!agent->pid)
 		agent_exec();
 	for (int i = 0; i < START_TRIES; i++) {

@@ -2,7 +2,7 @@
 /*
  * consumer.h - who reads our records: the whole agent, or its ring consumer alone
  *
- * Both run as children on the consumer's CPU, in the run's "agent" cgroup, which is where
+ * Both run as children in the run's "agent" cgroup, which is where
  * their CPU time and memory are read.
  * Owns: the children, ended by *_stop() or with the bench.
  */
@@ -37,8 +37,12 @@ struct agent {
 	pid_t pid;
 };
 
-/** agent_start() - returns when the hub takes connections */
-int agent_start(struct agent *agent);
+/**
+ * agent_start() - returns when the hub takes connections
+ * @pinned: to the consumer's CPU, where one that floods has the other to itself; else it
+ *	    runs where the scheduler puts it, as it does for people
+ */
+int agent_start(struct agent *agent, bool pinned);
 void agent_stop(struct agent *agent);
 
 /** agent_socket() - path of the hub's socket; static */
