@@ -118,7 +118,9 @@ const struct asked *asked_note(struct asked_table *table, const struct terok_rec
 
 	if (table->bucket[b] != NOBODY)
 		slot = &table->slot[table->bucket[b]];
-	if (slot && slot->question == question) {
+	if (slot && record->boot_ns <= slot->answered_ns)
+		return NULL;
+	if (slot && slot->question == question && !slot->answered_ns) {
 		slot->count++;
 		if (record->boot_ns - slot->told_ns < ASKED_QUIET_NS)
 			return NULL;
@@ -142,17 +144,17 @@ const struct asked *asked_find(struct asked_table *table, uint64_t id)
 		    &table->slot[(table->next + ASKED_MAX - 1 - i) % ASKED_MAX];
 
 		if (slot->id == id)
-			return slot->question ? slot : NULL;
+			return slot->question && !slot->answered_ns ? slot : NULL;
 	}
 	return NULL;
 }
 
-void asked_forget(struct asked_table *table, uint64_t id)
+void asked_answered(struct asked_table *table, uint64_t id)
 {
 	struct asked *slot = (struct asked *)asked_find(table, id);
 
 	if (slot)
-		slot_clear(table, slot);
+		slot->answered_ns = now_boot_ns();
 }
 
 void asked_forget_guard(struct asked_table *table, uint32_t guard)
@@ -168,7 +170,7 @@ void asked_each(struct asked_table *table, void (*fn)(const struct asked *asked,
 	for (unsigned i = 0; i < ASKED_MAX; i++) {
 		const struct asked *slot = &table->slot[(table->next + i) % ASKED_MAX];
 
-		if (slot->id && slot->question)
+		if (slot->id && slot->question && !slot->answered_ns)
 			fn(slot, user);
 	}
 }

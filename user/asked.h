@@ -26,6 +26,7 @@ struct asked {
 	uint64_t id;                /* what an answer must name; 0: free slot */
 	uint64_t told_ns;           /* when people were told last */
 	uint64_t count;             /* refusals since the first */
+	uint64_t answered_ns;       /* when a rule was made of it; older refusals ask nothing */
 	bool question;              /* may be answered: the refusal is not one that a rule wanted */
 	struct terok_record record; /* the latest that people were told of */
 };
@@ -49,8 +50,15 @@ const struct asked *asked_note(struct asked_table *table, const struct terok_rec
 /** asked_find() - the open question of that number, NULL: none (any more) */
 const struct asked *asked_find(struct asked_table *table, uint64_t id);
 
-/** asked_forget() - answered, or can no longer be; asked_forget_guard() - all of a guard */
-void asked_forget(struct asked_table *table, uint64_t id);
+/**
+ * asked_answered() - the rule is in force: no such question any more
+ *
+ * Refusals from before that moment may still wait in the ring; they ask nothing. One from
+ * after it (the rule has ended, or was taken away) is a new question.
+ */
+void asked_answered(struct asked_table *table, uint64_t id);
+
+/** asked_forget_guard() - all of a guard: nobody can answer them any more */
 void asked_forget_guard(struct asked_table *table, uint32_t guard);
 
 /** asked_each() - every open question, oldest first */

@@ -2,10 +2,12 @@
 #include "core.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -27,7 +29,8 @@
 #define ONCE_S       60 /* scope once: long enough for a person's retry */
 #define SECOND_NS    UINT64_C(1000000000)
 #define TRANSIENT_NS (10 * SECOND_NS) /* a transient agent without a first guard gives up */
-#define CORE_NICE    -10              /* the ring must be read while others run flat out */
+#define RING_RECORDS (TEROK_RING_BYTES / sizeof(struct terok_record)) /* more than it holds */
+#define CORE_NICE    -10 /* the ring must be read while others run flat out */
 
 struct core {
 	const struct core_options *options;
@@ -169,7 +172,7 @@ static int apply_verdict(struct core *core, const struct msg_verdict *verdict, _
 	if (r)
 		return r;
 	*until_ns = rule.value.until_ns;
-	asked_forget(core->asked, verdict->ask);
+	asked_answered(core->asked, verdict->ask);
 	return 0;
 }
 
@@ -204,6 +207,10 @@ static const struct worker_events hub_events = { .ready = on_hub_ready, .message
 static void on_changed(uint32_t guard, void *user)
 {
 	struct core *core = user;
+
+	/* what was refused before the word was said is told before it is answered */
+	for (unsigned n = 0; n < RING_RECORDS && records_drain(core->records, RECORD_BATCH);)
+		n += RECORD_BATCH;
 
 	watched_look(core->watched, guard);
 }
@@ -303,6 +310,30 @@ static void core_close(struct core *core)
 	kernel_free(core->kernel);
 }
 
+/*
+ * What the core may still do, and what for. Everything else went; the workers give up all
+ * of it.
+ */
+static const uint64_t core_caps =
+    1ULL << CAP_BPF | 1ULL << CAP_PERFMON | /* maps and links of guards */
+    1ULL << CAP_NET_ADMIN |                 /* attach: a verdict never needs it, adopting does */
+    1ULL << CAP_SYS_ADMIN |       /* into a guard's network namespace, for its addresses */
+    1ULL << CAP_SYS_PTRACE |      /* /proc/PID/exe of other users' processes */
+    1ULL << CAP_DAC_READ_SEARCH | /* open a cgroup by its id */
+    1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETPCAP | /* workers become nobody */
+    1ULL << CAP_KILL;                                               /* ... and are ended */
+
+static int core_confine(struct problem *why)
+{
+	int r = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+		    ? -errno
+		    : 0;
+
+	if (!r)
+		r = confine_caps(core_caps);
+	return r ? problem(why, r, "give up privileges: %s", strerror(-r)) : 0;
+}
+
 static void core_ready(struct core *core)
 {
 	int fd = core->options->ready_fd;
@@ -320,6 +351,9 @@ int core_run(const struct core_options *options, struct problem *why)
 
 	if (!r) {
 		setpriority(PRIO_PROCESS, 0, CORE_NICE);
+		r = core_confine(why);
+	}
+	if (!r) {
 		log_info("%s at %s: %u guards; hub at %s",
 			 core.load.loaded ? "loaded" : "adopted what was", kernel_pins(),
 			 core.load.guards, options->socket ? options->socket : core_socket_path());

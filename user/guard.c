@@ -153,7 +153,6 @@ int guard_each(const struct kernel *kernel, int (*fn)(const struct guard *guard,
 
 struct search {
 	const char *text;
-	uint64_t cgroup;
 	unsigned found;
 	struct guard guard;
 };
@@ -181,15 +180,20 @@ static int search_name(const struct guard *guard, void *user)
 	return 0;
 }
 
-static int search_cgroup(const struct guard *guard, void *user)
+/* By cgroup, in the labels alone: attaching the thousandth guard must not look at links. */
+static uint32_t id_of_cgroup(const struct kernel *kernel, uint64_t cgroup)
 {
-	struct search *search = user;
+	uint32_t id, *prev = NULL, key;
+	struct terok_info info;
 
-	if (guard->info.cgroup != search->cgroup)
-		return 0;
-	search->found++;
-	search->guard = *guard;
-	return 1;
+	while (!bpf_map_get_next_key(kernel->map[MAP_INFO], prev, &id)) {
+		if (!bpf_map_lookup_elem(kernel->map[MAP_INFO], &id, &info) &&
+		    info.cgroup == cgroup)
+			return id;
+		key = id;
+		prev = &key;
+	}
+	return 0;
 }
 
 int guard_find(const struct kernel *kernel, const char *text, struct guard *ret,
@@ -291,11 +295,13 @@ static void value_clear(const struct kernel *kernel, uint64_t cgroup)
 }
 
 static int state_write(const struct kernel *kernel, const struct guard_spec *spec, uint32_t id,
-		       uint64_t cgroup, struct problem *why)
+		       uint64_t cgroup, bool rules, struct problem *why)
 {
 	struct terok_guard value = { .id = id, .state = spec->state };
 	int r;
 
+	if (rules)
+		policy_shapes(kernel, id, &value);
 	if (spec->rate) {
 		value.record_gap_ns = SECOND_NS / spec->rate ?: 1;
 		value.record_burst_ns =
@@ -331,7 +337,7 @@ static int attach_new(const struct kernel *kernel, const struct guard_spec *spec
 	if (!r)
 		r = links_make(kernel, spec, id, cgroup, why);
 	if (!r)
-		r = state_write(kernel, spec, id, cgroup, why);
+		r = state_write(kernel, spec, id, cgroup, false, why);
 	if (r) {
 		attach_undo(kernel, id, cgroup);
 		return r;
@@ -344,36 +350,30 @@ int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, str
 		 bool *existing, struct problem *why)
 {
 	_cleanup_close_ int lock = -1;
-	struct search search = {};
+	uint64_t cgroup;
 	uint32_t id;
 	int r;
 
 	if (!spec->name || !*spec->name || spec->state >= TEROK_STATE_MAX_)
 		return problem(why, -EINVAL, "a guard needs a name and a state");
-	r = cgroup_id(spec->cgroup_fd, &search.cgroup);
+	r = cgroup_id(spec->cgroup_fd, &cgroup);
 	if (r)
 		return problem(why, r, "not a cgroup v2 directory");
 	lock = kernel_lock(why);
 	if (lock < 0)
 		return lock;
 
-	r = guard_each(kernel, search_cgroup, &search);
-	if (r < 0)
-		return problem(why, r, "list guards: %s", strerror(-r));
-	id = search.guard.id;
-	*existing = search.found;
-	if (!search.found)
-		r = attach_new(kernel, spec, search.cgroup, &id, why);
-	else if (search.guard.state != TEROK_STATE_NONE)
-		r = 0;
-	else { /* an agent died on the way: complete what it began */
-		r = links_make(kernel, spec, id, search.cgroup, why);
+	id = id_of_cgroup(kernel, cgroup);
+	*existing = id != 0;
+	if (!id) {
+		r = attach_new(kernel, spec, cgroup, &id, why);
+	} else if (!guard_get(kernel, id, ret) && ret->state == TEROK_STATE_NONE) {
+		/* an agent died on the way: complete what it began */
+		r = links_make(kernel, spec, id, cgroup, why);
 		if (!r)
-			r = state_write(kernel, spec, id, search.cgroup, why);
+			r = state_write(kernel, spec, id, cgroup, true, why);
 	}
-	if (r)
-		return r;
-	return guard_get(kernel, id, ret);
+	return r ? r : guard_get(kernel, id, ret);
 }
 
 /* Rules, own addresses and label of a guard whose links are gone. */

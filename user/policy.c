@@ -186,6 +186,24 @@ int policy_each(const struct kernel *kernel, uint32_t guard,
 	return r ? r : each_prefix(kernel->map[MAP_PREFIX], guard, fn, user);
 }
 
+static int shape_collect(const struct rule *rule, void *user)
+{
+	struct terok_guard *guard = user;
+	unsigned shape = shape_of(&rule->dest);
+
+	if (rule->dest.bits == 128)
+		guard->exact |= 1U << shape;
+	else
+		guard->prefix |= 1U << (shape + TEROK_SHAPE_MAX_ * rule->value.action);
+	return 0;
+}
+
+void policy_shapes(const struct kernel *kernel, uint32_t id, struct terok_guard *guard)
+{
+	guard->exact = guard->prefix = 0;
+	policy_each(kernel, id, shape_collect, guard);
+}
+
 #define FORGET_BATCH 256 /* rules per walk: deleting while walking restarts the walk */
 
 struct batch {

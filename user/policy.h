@@ -37,6 +37,9 @@ int policy_remove(const struct kernel *kernel, const struct rule *rule, struct p
 int policy_each(const struct kernel *kernel, uint32_t guard,
 		int (*fn)(const struct rule *rule, void *user), void *user);
 
+/** policy_shapes() - set exact and prefix of @guard to what rules there are */
+void policy_shapes(const struct kernel *kernel, uint32_t id, struct terok_guard *guard);
+
 /** policy_forget() - remove every rule of a guard that is gone; returns how many */
 int policy_forget(const struct kernel *kernel, uint32_t guard);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/inotify.h>
 
 #include "base/log.h"
 #include "cgroup.h"
@@ -29,14 +30,19 @@ struct watched {
 	const struct kernel *kernel;
 	const struct watched_events *events;
 	void *user;
+	int parents_fd; /* inotify: the folders that guarded cgroups live in */
+	struct source parents;
 	unsigned n;
 	struct entry *bucket[BUCKETS];
 };
+
+static int parents_event(struct source *source, uint32_t events);
 
 int watched_new(struct loop *loop, const struct kernel *kernel, const struct watched_events *events,
 		void *user, struct watched **ret)
 {
 	struct watched *watched = calloc(1, sizeof(*watched));
+	int r;
 
 	if (!watched)
 		return -ENOMEM;
@@ -44,6 +50,14 @@ int watched_new(struct loop *loop, const struct kernel *kernel, const struct wat
 	watched->kernel = kernel;
 	watched->events = events;
 	watched->user = user;
+	watched->parents_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	r = watched->parents_fd < 0
+		? -errno
+		: source_add(loop, &watched->parents, watched->parents_fd, EPOLLIN, parents_event);
+	if (r) {
+		watched_free(watched);
+		return r;
+	}
 	*ret = watched;
 	return 0;
 }
@@ -77,6 +91,8 @@ void watched_free(struct watched *watched)
 {
 	if (!watched)
 		return;
+	source_del(&watched->parents);
+	closep(&watched->parents_fd);
 	for (int i = 0; i < BUCKETS; i++) {
 		while (watched->bucket[i]) {
 			struct entry *entry = watched->bucket[i];
@@ -127,6 +143,7 @@ static int entry_grace(struct timer *timer)
 	memcpy(path, entry->path, sizeof(path));
 	guard_end(watched, id, "cgroup empty");
 	cgroup_remove(path, NULL, NULL);
+	cgroup_rmdir("/terok"); /* what exec made it in, if that was the last of it */
 	return 0;
 }
 
@@ -144,6 +161,42 @@ static int entry_cgroup_event(struct source *source, uint32_t events)
 	else
 		timer_disarm(&entry->grace);
 	return 0;
+}
+
+/*
+ * A cgroup that was empty already when it is removed says nothing by itself: its parent
+ * does. Which one it was is asked of each, since a name may come back at once.
+ */
+static int parents_event(struct source *source, uint32_t events)
+{
+	struct watched *watched = container_of(source, struct watched, parents);
+	char buf[4096] __attribute__((__aligned__(__alignof__(struct inotify_event))));
+
+	(void)events;
+	while (read(watched->parents_fd, buf, sizeof(buf)) > 0)
+		;
+	for (int i = 0; i < BUCKETS; i++) {
+		for (struct entry *entry = watched->bucket[i], *next; entry; entry = next) {
+			next = entry->next;
+			if (entry->cgroup_fd >= 0 && cgroup_populated_at(entry->cgroup_fd) < 0)
+				guard_end(watched, entry->id, "cgroup removed");
+		}
+	}
+	return 0;
+}
+
+/* A watch ends with its folder; one on a folder that no guard is in any more costs nothing. */
+static int parent_watch(struct watched *watched, const char *path)
+{
+	char full[CGROUP_ROOT_LEN + TEROK_PATH_LEN];
+	int r = cgroup_root(full, NULL);
+
+	if (r)
+		return r;
+	strncat(full, path, TEROK_PATH_LEN - 1);
+	*strrchr(full, '/') = '\0';
+	return inotify_add_watch(watched->parents_fd, full, IN_DELETE | IN_ONLYDIR) < 0 ? -errno
+											: 0;
 }
 
 static int entry_addresses_event(struct source *source, uint32_t events)
@@ -183,6 +236,7 @@ static void entry_watch_addresses(struct entry *entry, int cgroup_fd)
 static int entry_watch(struct entry *entry, const struct guard *guard)
 {
 	_cleanup_close_ int cgroup_fd = cgroup_open_id(guard->info.cgroup, NULL);
+	int r;
 
 	if (cgroup_fd < 0)
 		return cgroup_fd;
@@ -190,6 +244,9 @@ static int entry_watch(struct entry *entry, const struct guard *guard)
 	if (entry->cgroup_fd < 0)
 		return entry->cgroup_fd;
 	entry_watch_addresses(entry, cgroup_fd);
+	r = parent_watch(entry->watched, entry->path);
+	if (r)
+		return r;
 	return source_add(entry->watched->loop, &entry->cgroup, entry->cgroup_fd, EPOLLPRI,
 			  entry_cgroup_event);
 }

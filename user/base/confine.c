@@ -24,17 +24,26 @@ int confine_early(int last_fd)
 	return syscall(SYS_close_range, last_fd + 1, ~0U, 0) ? -errno : 0;
 }
 
-int confine_caps(uint64_t keep)
+/* Needs CAP_SETPCAP, so it comes before the uid or that capability goes. */
+static int bounding_drop(uint64_t keep)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {};
-
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) && errno != EINVAL)
-		return -errno;
 	for (int cap = 0; cap < 64 && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
 		if (!(keep >> cap & 1) && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1 &&
 		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno != EPERM)
 			return -errno;
+	return 0;
+}
+
+int confine_caps(uint64_t keep)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = {};
+	int r = bounding_drop(keep);
+
+	if (r)
+		return r;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) && errno != EINVAL)
+		return -errno;
 	if (syscall(SYS_capget, &head, data))
 		return -errno;
 	for (int i = 0; i < 2; i++) { /* what it does not have it cannot keep */
@@ -47,8 +56,13 @@ int confine_caps(uint64_t keep)
 
 int confine_user(void)
 {
+	int r;
+
 	if (geteuid())
 		return 0;
+	r = bounding_drop(0);
+	if (r)
+		return r;
 	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
 	    setresuid(NOBODY, NOBODY, NOBODY))
 		return -errno;

@@ -23,7 +23,7 @@ int confine_early(int last_fd);
 /** confine_caps() - keep only the capabilities of @keep (1 << CAP_...), in every set */
 int confine_caps(uint64_t keep);
 
-/** confine_user() - become nobody if we are root, without supplementary groups */
+/** confine_user() - become nobody if we are root: no groups, an empty bounding set */
 int confine_user(void);
 
 /** confine_files() - 0 also where the kernel has no Landlock: the other stages hold */
