@@ -113,16 +113,41 @@ static __always_inline int route_read_ports(struct route *route, struct __sk_buf
 	return 0;
 }
 
+static __always_inline void route_from_header4(struct route *route, const struct iphdr *ip)
+{
+	route->family = AF_INET;
+	addr_from_v4(route->flow.addr, ip->daddr); /* with source routing: the first hop */
+	addr_from_v4(route->src, ip->saddr);
+	route->flow.proto = ip->protocol;
+}
+
+/* The packets that most are: no options, no fragment, headers in the linear part. */
+static __always_inline _Bool route_from_plain4(struct route *route, struct __sk_buff *skb)
+{
+	const void *data = (const void *)(long)skb->data, *end = (const void *)(long)skb->data_end;
+	const struct iphdr *ip = data;
+	const __u16 *ports = data + sizeof(*ip);
+
+	if (data + sizeof(*ip) + 4 > end || ip->version != 4 || ip->ihl != 5 ||
+	    ip->frag_off & bpf_htons(0x1fff))
+		return 0;
+	route_from_header4(route, ip);
+	if (ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP) {
+		route->src_port = bpf_ntohs(ports[0]);
+		route->flow.port = bpf_ntohs(ports[1]);
+	}
+	return 1;
+}
+
 static __always_inline int route_from_packet4(struct route *route, struct __sk_buff *skb)
 {
 	struct iphdr ip;
 
+	if (route_from_plain4(route, skb))
+		return 0;
 	if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
 		return -1;
-	route->family = AF_INET;
-	addr_from_v4(route->flow.addr, ip.daddr); /* with source routing: the first hop */
-	addr_from_v4(route->src, ip.saddr);
-	route->flow.proto = ip.protocol;
+	route_from_header4(route, &ip);
 	if (ip.frag_off & bpf_htons(0x1fff)) /* a later fragment has no ports: only rules for all */
 		return 0;
 	return route_read_ports(route, skb, ip.ihl * 4);

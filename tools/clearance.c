@@ -353,8 +353,7 @@ static const struct cli_verb verbs[] = {
 	  "Show requests as they come and answer them (default)", verb_clearance },
 	{ "list", "[--json] [--socket PATH]", "Show what waits for an answer", verb_list },
 	{ "guards", "[--json] [--socket PATH]", "Show guards and their counters", verb_guards },
-	{ "answer", "REQUEST_ID allow|deny [--scope once|session] [--for TIME]",
-	  "Answer one request", verb_answer },
+	{ "answer", "REQUEST_ID allow|deny [OPTIONS]", "Answer one request", verb_answer },
 	{ NULL, NULL, NULL, NULL },
 };
 

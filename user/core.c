@@ -365,8 +365,9 @@ int core_run(const struct core_options *options, struct problem *why)
 			r = loop_run(core.loop);
 	}
 	core_close(&core);
+	/* whoever attached a guard since we decided to end keeps it: the next agent adopts it */
 	if (!r && options->transient && core.load.loaded)
-		r = kernel_unload(NULL, why);
+		r = kernel_unload_idle(why) < 0 ? -EIO : 0;
 	closep(&core.lock_fd);
 	return r;
 }

@@ -16,8 +16,9 @@
 #include "policy.h"
 
 #define PARENT     "/terok" /* below the cgroup2 root, shared by all execs */
-#define TELL_TRIES 3        /* against a transient agent that ends while we arrive */
-#define NAME_TRIES 16       /* cgroups of killed execs that had our pid */
+#define OPEN_TRIES 10
+#define TELL_TRIES 3  /* against a transient agent that ends while we arrive */
+#define NAME_TRIES 16 /* cgroups of killed execs that had our pid */
 
 /* Who called sudo; root itself has no SUDO_UID, or 0. */
 static uid_t owner(void)
@@ -133,6 +134,27 @@ static int add_rules(struct exec_guard *own, const struct exec_options *options,
 	return 0;
 }
 
+/*
+ * A transient agent that has just lost its last guard unloads everything: if that falls
+ * between our opening and our attaching, begin again, with an agent that stays.
+ */
+static int attach(struct exec_guard *own, const struct guard_spec *spec, struct problem *why)
+{
+	int r = -ESTALE;
+
+	for (int i = 0; (r == -ESTALE || r == -ENOENT) && i < OPEN_TRIES; i++) {
+		bool existing;
+
+		kernel_freep(&own->kernel);
+		r = i ? agent_ensure(why) : 0;
+		if (!r)
+			r = kernel_open(&own->kernel, why);
+		if (!r)
+			r = guard_attach(own->kernel, spec, &own->guard, &existing, why);
+	}
+	return r;
+}
+
 int exec_guard_make(struct exec_guard *own, const struct exec_options *options, const char *name,
 		    struct problem *why)
 {
@@ -143,17 +165,14 @@ int exec_guard_make(struct exec_guard *own, const struct exec_options *options, 
 		.name = name,
 		.state = TEROK_STATE_UP,
 	};
-	bool existing;
-	int r = kernel_open(&own->kernel, why);
+	int r = make_cgroup(own, why);
 
-	if (!r)
-		r = make_cgroup(own, why);
 	if (!r)
 		r = start_keeper(own, why);
 	if (r)
 		return r;
 	spec.cgroup_fd = own->cgroup_fd;
-	r = guard_attach(own->kernel, &spec, &own->guard, &existing, why);
+	r = attach(own, &spec, why);
 	if (r)
 		return r;
 	own->guarded = true;

@@ -363,6 +363,8 @@ int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, str
 	if (lock < 0)
 		return lock;
 
+	if (!kernel_is_current(kernel))
+		return problem(why, -ESTALE, "the programs were unloaded meanwhile; try again");
 	id = id_of_cgroup(kernel, cgroup);
 	*existing = id != 0;
 	if (!id) {

@@ -40,7 +40,8 @@ struct guard_spec {
  * @existing: true when it was guarded already (nothing was changed but missing hooks)
  *
  * Order: info and own addresses, backstop, socket hooks, state word last; until then all
- * is denied. Return: 0; -ENOTDIR/-EINVAL if cgroup_fd is not in cgroup2, -EBUSY when a
+ * is denied. Return: 0; -ESTALE the pins were unloaded since @kernel was opened (open it
+ * again); -ENOTDIR/-EINVAL if cgroup_fd is not in cgroup2, -EBUSY when a
  * foreign program keeps ours out, -ENOSPC when the guard table is full. On error nothing
  * stays attached.
  */

@@ -348,7 +348,7 @@ int kernel_load(struct kernel **ret, struct kernel_load *report, struct problem 
 	return 0;
 }
 
-int kernel_open(struct kernel **ret, struct problem *why)
+static int open_locked(struct kernel **ret, struct problem *why)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
 	char path[PINS_PATH_LEN];
@@ -378,6 +378,45 @@ int kernel_open(struct kernel **ret, struct problem *why)
 	}
 	*ret = TAKE_PTR(kernel);
 	return 0;
+}
+
+int kernel_open(struct kernel **ret, struct problem *why)
+{
+	_cleanup_close_ int lock = kernel_lock(why); /* all of one load, or nothing */
+
+	return lock < 0 ? lock : open_locked(ret, why);
+}
+
+static int map_id(int fd, __u32 *ret)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	*ret = info.id;
+	return 0;
+}
+
+bool kernel_is_current(const struct kernel *kernel)
+{
+	_cleanup_close_ int pinned = -1;
+	char path[PINS_PATH_LEN];
+	__u32 mine, theirs;
+
+	pinned = bpf_obj_get(pins_path(path, "maps/%s", map_names[MAP_META]));
+	return !map_id(kernel->map[MAP_META], &mine) && !map_id(pinned, &theirs) && mine == theirs;
+}
+
+int kernel_unload_idle(struct problem *why)
+{
+	_cleanup_close_ int lock = kernel_lock(why);
+	unsigned guards = 0, maps = 0, progs = 0;
+
+	if (lock < 0)
+		return lock;
+	pins_each_guard(count_guard, &guards);
+	return guards ? 1 : pins_remove(&maps, &progs, &guards, why);
 }
 
 int kernel_unload(struct kernel_load *removed, struct problem *why)

@@ -73,6 +73,17 @@ int kernel_open(struct kernel **ret, struct problem *why);
 /** kernel_unload() - detach every guard and remove every pin; counts what was removed */
 int kernel_unload(struct kernel_load *removed, struct problem *why);
 
+/** kernel_unload_idle() - the same, but only if no guard is there; 1: kept, some guard is */
+int kernel_unload_idle(struct problem *why);
+
+/**
+ * kernel_is_current() - are these still the pinned maps?
+ *
+ * An agent that ended may have unloaded them since they were opened: what is written into
+ * them then guards nobody. Only a holder of policy.lock can rely on the answer.
+ */
+bool kernel_is_current(const struct kernel *kernel);
+
 void kernel_free(struct kernel *kernel);
 DEFINE_CLEANUP(struct kernel, kernel_free)
 

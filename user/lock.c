@@ -27,11 +27,15 @@ static int lock_open(const char *name, int flags, struct problem *why)
 	char path[160];
 	int fd;
 
-	if (mkdir(kernel_run_dir(), 0755) && errno != EEXIST)
-		return problem(why, -errno, "make %s: %s%s", kernel_run_dir(), strerror(errno),
-			       errno == EACCES ? "; run as root" : "");
 	snprintf(path, sizeof(path), "%s/%s", kernel_run_dir(), name);
 	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+	/* the folder is made when it is missed: every verdict comes through here */
+	if (fd < 0 && errno == ENOENT && flags & O_CREAT) {
+		if (mkdir(kernel_run_dir(), 0755) && errno != EEXIST)
+			return problem(why, -errno, "make %s: %s%s", kernel_run_dir(),
+				       strerror(errno), errno == EACCES ? "; run as root" : "");
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+	}
 	if (fd < 0)
 		return problem(why, -errno, "open %s: %s%s", path, strerror(errno),
 			       errno == EACCES ? "; run as root" : "");

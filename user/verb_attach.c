@@ -14,6 +14,8 @@
 #include "podman.h"
 #include "verbs.h"
 
+#define OPEN_TRIES 5
+
 /* A cgroup is a path; everything else is a container. */
 static bool is_path(const char *text)
 {
@@ -54,13 +56,18 @@ static void print_guard(const char *what, const struct guard *guard, bool json)
 static int attach(const struct guard_spec *spec, struct guard *ret, bool *existing,
 		  struct problem *why)
 {
-	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	int r = kernel_open(&kernel, why);
+	int r = -ESTALE;
 
-	if (r == -ENOENT) /* nothing is loaded yet: attaching asks for it */
-		r = kernel_load(&kernel, NULL, why);
-	if (!r)
-		r = guard_attach(kernel, spec, ret, existing, why);
+	/* stale: an agent that ended unloaded them between the two steps */
+	for (int i = 0; r == -ESTALE && i < OPEN_TRIES; i++) {
+		_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+
+		r = kernel_open(&kernel, why);
+		if (r == -ENOENT) /* nothing is loaded yet: attaching asks for it */
+			r = kernel_load(&kernel, NULL, why);
+		if (!r)
+			r = guard_attach(kernel, spec, ret, existing, why);
+	}
 	if (!r)
 		control_notify(ret->id);
 	return r;

@@ -27,7 +27,7 @@
 #define TEROK_MAX_GUARDS  4096       /* default; the loader may raise it */
 #define TEROK_MAX_RULES   131072     /* full table: new rule refused, none evicted */
 #define TEROK_MAX_SELF    32768      /* own addresses of all guards */
-#define TEROK_RING_BYTES  (1U << 20) /* 5 ms of records at 1.2 million a second */
+#define TEROK_RING_BYTES  (2U << 20) /* 8 ms of records at 1.5 million a second */
 
 /* What a guard lets out; the zero value must be the safest (fresh storage is zero). */
 enum terok_state {

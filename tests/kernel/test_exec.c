@@ -263,6 +263,22 @@ static void assert_nothing_is_left(void)
 	assert_int_equal(cgroup_open(path, NULL), -ENOENT);
 }
 
+/*
+ * The first exec's transient agent ends, and unloads, while the second finds it, opens its
+ * maps and attaches: whatever the order, the second's command is guarded or does not run.
+ */
+static void an_exec_that_meets_the_end_of_anothers_agent_is_guarded(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		EXEC("--allow", FAR_TEXT, "--", self, "try", TEST_FAR);
+		assert_int_equal(finish(), 0);
+		EXEC("--deny", "198.51.100.0/24", "--", self, "try", TEST_FAR);
+		assert_int_equal(finish(), EHOSTUNREACH);
+	}
+	assert_nothing_is_left();
+}
+
 static void exit_codes_pass_through(void **state)
 {
 	static const struct {
@@ -620,6 +636,7 @@ int main(int argc, char **argv)
 {
 #define exec_test(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		exec_test(an_exec_that_meets_the_end_of_anothers_agent_is_guarded),
 		exec_test(exit_codes_pass_through),
 		exec_test(a_refusal_is_printed_and_summed_up),
 		exec_test(the_json_summary_is_the_last_line),

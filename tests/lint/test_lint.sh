@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_lint.sh - each lint is content with the tree and finds the one thing that we break
 #
-# Works on a copy; needs no privileges and no build.
+# Works on a copy; needs no privileges. The lint of command lines needs programs, in $B.
 set -u
+build=$(readlink -f "${B:-build}")
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 tar -c --exclude=./build --exclude=./.git . | tar -x -C "$tree" || exit 1
@@ -17,7 +18,7 @@ breaks() {
 	saved=$(mktemp)
 	[ ! -f "$file" ] || cp "$file" "$saved"
 	"$@"
-	out=$("tests/lint/$lint" 2>&1)
+	out=$("tests/lint/$lint" "$build" 2>&1)
 	if [ $? -ne 0 ] && grep -qF "${file##*/}" <<<"$out"; then
 		echo "ok $lint finds $what"
 	else
@@ -86,5 +87,16 @@ if content format; then
 fi
 if content shell; then
 	breaks shell "a variable that nobody set" tools/new add tools/new '#!/bin/sh\necho "$nobody_set_this"'
+fi
+
+if [ -x "$build/terok-bpfd" ]; then
+	breaks help "a verb that the manual lacks" user/terok-bpfd.8 swap user/terok-bpfd.8 '/^\.B rules/d'
+	breaks help "a verb that the manual invents" user/terok-bpfd.8 swap user/terok-bpfd.8 's/^\.B watch /.B stare /'
+	breaks help "a verb that the README lacks" README.md swap README.md '/^| `rules/d'
+	breaks help "a verb that the completion lacks" user/completion/terok-bpfd swap user/completion/terok-bpfd 's/ rules / /g; s/| rules//'
+	! command -v mandoc >/dev/null ||
+		breaks help "a line of the manual that mandoc cannot read" user/terok-bpfd.8 swap user/terok-bpfd.8 's/^\.TP/.NOPE/'
+else
+	echo "SKIP help: no programs in $build"
 fi
 exit $bad

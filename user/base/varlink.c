@@ -454,7 +454,7 @@ static bool peer_read(struct varlink_call *peer)
 		peer->eof = true;
 	else if (!peer->stream || !peer->active) /* after a stream nothing is served any more */
 		peer->n_in += n;
-	return peer->n_in <= VARLINK_FRAME_MAX || memchr(peer->in, '\0', peer->n_in);
+	return peer->n_in < VARLINK_FRAME_MAX || memchr(peer->in, '\0', peer->n_in);
 }
 
 static int peer_ready(struct source *source, uint32_t events)
