@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -325,9 +324,7 @@ static const uint64_t core_caps =
 
 static int core_confine(struct problem *why)
 {
-	int r = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-		    ? -errno
-		    : 0;
+	int r = confine_privs();
 
 	if (!r)
 		r = confine_caps(core_caps);

@@ -246,7 +246,8 @@ int verb_rules(int argc, char **argv)
 	if (!r)
 		r = policy_each(kernel, guard.id, listing_add, &listing);
 	if (!r) {
-		qsort(listing.rule, listing.n, sizeof(*listing.rule), listing_compare);
+		if (listing.n)
+			qsort(listing.rule, listing.n, sizeof(*listing.rule), listing_compare);
 		print_rules(&guard, &listing, json);
 	}
 	free(listing.rule);

@@ -371,8 +371,9 @@ static void privileges_are_what_they_are_said_to_be(void **state)
 	status_line(worker, "Uid", value);
 	assert_string_equal(value, "65534");
 	status_line(worker, "Seccomp", value);
-	if (!getenv("ASAN_OPTIONS"))
-		assert_string_equal(value, "2");
+#ifndef __SANITIZE_ADDRESS__ /* its run time makes calls of its own choice */
+	assert_string_equal(value, "2");
+#endif
 	status_line(worker, "NoNewPrivs", value);
 	assert_string_equal(value, "1");
 

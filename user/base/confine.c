@@ -16,11 +16,31 @@
 
 #define NOBODY 65534
 
+/*
+ * No core dump with secrets in it, no ptrace by a process of the same user. Under
+ * AddressSanitizer the leak check is such a ptrace.
+ */
+static int dump_forbid(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) ? -errno : 0;
+#else
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? -errno : 0;
+#endif
+}
+
+int confine_privs(void)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : dump_forbid();
+}
+
 int confine_early(int last_fd)
 {
+	int r = confine_privs();
+
 	umask(077);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-		return -errno;
+	if (r)
+		return r;
 	return syscall(SYS_close_range, last_fd + 1, ~0U, 0) ? -errno : 0;
 }
 
@@ -66,12 +86,14 @@ int confine_user(void)
 	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
 	    setresuid(NOBODY, NOBODY, NOBODY))
 		return -errno;
-	/* changing the uid makes a process dumpable again in some kernels */
-	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? -errno : 0;
+	return dump_forbid(); /* the new uid has reset it to the system's default */
 }
 
 int confine_files(void)
 {
+#ifdef __SANITIZE_ADDRESS__ /* its leak check reads /proc */
+	return 0;
+#else
 	/* every right of Landlock's first version: all that matters without open files */
 	struct landlock_ruleset_attr attr = {
 		.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
@@ -82,6 +104,7 @@ int confine_files(void)
 	if (fd < 0)
 		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
 	return syscall(SYS_landlock_restrict_self, fd, 0) ? -errno : 0;
+#endif
 }
 
 int confine_calls(const char *const *names)

@@ -17,7 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** confine_early() - close every descriptor above @last_fd */
+/** confine_privs() - no new privileges, no core dumps, no ptrace by equals */
+int confine_privs(void);
+
+/** confine_early() - the same, and a private umask; close every descriptor above @last_fd */
 int confine_early(int last_fd);
 
 /** confine_caps() - keep only the capabilities of @keep (1 << CAP_...), in every set */
