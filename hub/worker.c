@@ -2,7 +2,6 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,15 +15,8 @@
 #define LISTEN_FD 4
 #define BITE      64 /* messages taken from the core a round: clients get their turn between */
 
-/*
- * A question was just told: a program among the subscribers may answer within this time,
- * and looking for its answer is cheaper for everybody than being woken by it.
- */
-#define LINGER_NS 150000
-
 struct hub_worker {
 	struct source core;
-	uint64_t asked_ns; /* when the last question came */
 	struct loop *loop;
 	struct hub *hub;
 };
@@ -46,8 +38,7 @@ static const char *const calls[] = {
 	"recvmsg",
 	"sendto",
 	"sendmsg",
-	/* worker_linger(); now_boot_ns() where the vdso cannot help */
-	"sched_yield",
+	/* now_boot_ns() where the vdso cannot help */
 	"clock_gettime",
 	/* malloc */
 	"brk",
@@ -97,19 +88,7 @@ static int on_core(struct source *source, uint32_t events)
 		if (n > (ssize_t)sizeof(packet) || !core_msg_check(&packet, n, FROM_CORE))
 			return log_error(-EPROTO, "the core said something that is no message");
 		hub_hear(worker->hub, &packet);
-		if (packet.type == MSG_REFUSED && packet.REFUSED.ask)
-			worker->asked_ns = now_boot_ns();
 	}
-	return 0;
-}
-
-static int64_t worker_linger(void *user)
-{
-	const struct hub_worker *worker = user;
-
-	if (now_boot_ns() - worker->asked_ns > LINGER_NS)
-		return LOOP_SLEEP;
-	sched_yield();
 	return 0;
 }
 
@@ -150,10 +129,8 @@ int hub_worker_main(void)
 		r = source_add(worker.loop, &worker.core, CORE_FD, EPOLLIN, on_core);
 	if (!r) /* everything is open: from here on only what serving needs */
 		r = confine_calls(calls);
-	if (!r) {
-		loop_set_poll(worker.loop, worker_linger, &worker);
+	if (!r)
 		r = loop_run(worker.loop);
-	}
 	if (r)
 		log_error(r, "hub");
 	varlink_server_free(server);

@@ -17,6 +17,7 @@
 
 #include "base/addr.h"
 #include "base/cli.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "clearance.h"
 
@@ -305,6 +306,21 @@ static void answer_done(const char *error, const char *problem, uint64_t cookie,
 	single->result = -EIO;
 }
 
+static void answer_print(const struct single *single, const char *what)
+{
+	_cleanup_json_ struct json json = {};
+
+	if (!single->json) {
+		printf("%s: %s\n", single->id, what);
+		return;
+	}
+	json_open_object(&json, NULL);
+	json_add_string(&json, "request_id", single->id);
+	json_add_string(&json, "result", what);
+	json_close_object(&json);
+	puts(json_done(&json) ?: "{}");
+}
+
 static int verb_answer(int argc, char **argv)
 {
 	const struct terok_client_events events = { .answered = answer_done,
@@ -313,6 +329,7 @@ static int verb_answer(int argc, char **argv)
 	struct terok_client *client = NULL;
 	struct single single = {};
 	const struct cli_option options[] = {
+		{ "json", NULL, "one JSON object", CLI_FLAG, &single.json },
 		{ "scope", "SCOPE", "once (a minute) or session (default)", CLI_STRING, &scope },
 		{ "for", "TIME", "for so long: 90s, 10m, 2h, 1d", CLI_STRING, &duration },
 		{ "socket", "PATH", "the hub (/run/terok/clearance.sock)", CLI_STRING, &path },
@@ -343,7 +360,7 @@ static int verb_answer(int argc, char **argv)
 	if (!r)
 		r = single_wait(client, &single);
 	if (!r)
-		printf("%s: %s\n", argv[1], strcmp(argv[2], "allow") ? "denied" : "allowed");
+		answer_print(&single, strcmp(argv[2], "allow") ? "denied" : "allowed");
 	terok_client_close(client);
 	return r;
 }
