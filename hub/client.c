@@ -155,19 +155,31 @@ static int conn_send(struct terok_client *client, enum conn_kind kind, struct js
 	return conn_flush(client, kind);
 }
 
-/* Text of a field: never NULL, printable; made so in place, the object is ours. */
-static const char *text_of(struct json_object *object, const char *key)
+static const char *make_printable(char *text)
 {
-	struct json_object *value = object ? json_object_object_get(object, key) : NULL;
-	char *text;
-
-	if (!value || json_object_get_type(value) != json_type_string)
-		return "";
-	text = (char *)json_object_get_string(value);
 	for (char *p = text; *p; p++)
 		if (*p < 0x20 || *p > 0x7e)
 			*p = ' ';
 	return text;
+}
+
+/* An object as it came, but printable: what is not can only be inside its strings. */
+static const char *json_of(struct json_object *object)
+{
+	const char *text = json_object_to_json_string_ext(
+	    object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	return text ? make_printable((char *)text) : "";
+}
+
+/* Text of a field: never NULL, printable; made so in place, the object is ours. */
+static const char *text_of(struct json_object *object, const char *key)
+{
+	struct json_object *value = object ? json_object_object_get(object, key) : NULL;
+
+	if (!value || json_object_get_type(value) != json_type_string)
+		return "";
+	return make_printable((char *)json_object_get_string(value));
 }
 
 static int64_t int_of(struct json_object *object, const char *key)
@@ -227,8 +239,7 @@ static void event_hand_over(struct terok_client *client, struct json_object *fro
 
 	process_fill(&event.process,
 		     json_object_get_type(process) == json_type_object ? process : NULL);
-	event.json = json_object_to_json_string_ext(from, JSON_C_TO_STRING_PLAIN |
-							      JSON_C_TO_STRING_NOSLASHESCAPE);
+	event.json = json_of(from);
 	if (client->events.event)
 		client->events.event(&event, lost, client->user);
 }
@@ -274,8 +285,7 @@ static void guard_hand_over(struct terok_client *client, struct json_object *fro
 	guard.counters.limited = int_of(counters, "limited");
 	guard.counters.lost = int_of(counters, "lost");
 	guard.counters.dropped = int_of(counters, "dropped");
-	guard.json = json_object_to_json_string_ext(from, JSON_C_TO_STRING_PLAIN |
-							      JSON_C_TO_STRING_NOSLASHESCAPE);
+	guard.json = json_of(from);
 	client->events.guard(&guard, client->user);
 }
 

@@ -232,11 +232,14 @@ static void answer_tell(struct hub *hub, const struct answer *answer,
 			const struct msg_result *result)
 {
 	static const char *const scopes[] = { "session", "once", "time" };
+	/* the guard may have gone meanwhile: its owner still hears the end of the story */
+	struct label label = { .id = answer->request->guard,
+			       .info = { .uid = answer->request->uid } };
 	struct known *known = *known_slot(hub, answer->request->guard);
 	char problem[sizeof(result->problem) + 1] = "";
 	struct news news = { .type = "verdict",
 			     .clearance = "verdict_applied",
-			     .label = known ? &known->label : NULL,
+			     .label = known ? &known->label : &label,
 			     .request_id = answer->request->id,
 			     .action = answer->action == TEROK_ALLOW ? "allow" : "deny",
 			     .scope = scopes[answer->scope],
@@ -245,6 +248,9 @@ static void answer_tell(struct hub *hub, const struct answer *answer,
 			     .problem = problem,
 			     .uid = answer->uid };
 
+	_Static_assert(sizeof(label.info.container) >= sizeof(answer->request->container), "fits");
+	memcpy(label.info.container, answer->request->container,
+	       sizeof(answer->request->container));
 	memcpy(problem, result->problem, strnlen(result->problem, sizeof(result->problem)));
 	event_unref(publish(hub, &news));
 }

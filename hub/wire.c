@@ -7,55 +7,7 @@
 
 #include "base/addr.h"
 #include "base/sanitise.h"
-
-static const char *const states[] = {
-	[TEROK_STATE_NONE] = "error",  [TEROK_STATE_UP] = "up",
-	[TEROK_STATE_DOWN] = "down",   [TEROK_STATE_DOWN_ALL] = "down_all",
-	[TEROK_STATE_BLOCK] = "block",
-};
-static const char *const kinds[] = {
-	[TEROK_KIND_CGROUP] = "cgroup",
-	[TEROK_KIND_CONTAINER] = "container",
-	[TEROK_KIND_EXEC] = "exec",
-};
-static const char *const hooks[] = {
-	[TEROK_HOOK_NONE] = "",
-	[TEROK_HOOK_CONNECT4] = "connect4",
-	[TEROK_HOOK_CONNECT6] = "connect6",
-	[TEROK_HOOK_SENDMSG4] = "sendmsg4",
-	[TEROK_HOOK_SENDMSG6] = "sendmsg6",
-	[TEROK_HOOK_SOCK_CREATE] = "sock_create",
-	[TEROK_HOOK_EGRESS] = "egress",
-};
-static const char *const reasons[] = {
-	[TEROK_REASON_NO_GUARD] = "no_guard",
-	[TEROK_REASON_LOOPBACK] = "loopback",
-	[TEROK_REASON_SELF] = "self",
-	[TEROK_REASON_BLOCKED] = "blocked",
-	[TEROK_REASON_INFRA] = "infrastructure",
-	[TEROK_REASON_HARD] = "hard_deny",
-	[TEROK_REASON_RULE_DENY] = "rule_deny",
-	[TEROK_REASON_RULE_ALLOW] = "rule_allow",
-	[TEROK_REASON_EXPIRED] = "expired",
-	[TEROK_REASON_PRIVATE] = "private",
-	[TEROK_REASON_DEFAULT] = "default",
-	[TEROK_REASON_FLOW] = "flow",
-	[TEROK_REASON_SOCKET_KIND] = "socket_kind",
-	[TEROK_REASON_UNSOLICITED] = "unsolicited",
-	[TEROK_REASON_ROUTED] = "routing_header",
-	[TEROK_REASON_MALFORMED] = "malformed",
-};
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-_Static_assert(COUNT(states) == TEROK_STATE_MAX_, "a name for each state");
-_Static_assert(COUNT(kinds) == TEROK_KIND_MAX_, "a name for each kind");
-_Static_assert(COUNT(hooks) == TEROK_HOOK_MAX_, "a name for each hook");
-_Static_assert(COUNT(reasons) == TEROK_REASON_MAX_, "a name for each reason");
-#define NAME(table, n) ((n) < COUNT(table) ? (table)[n] : "unknown")
-
-const char *wire_state_name(uint32_t state)
-{
-	return NAME(states, state);
-}
+#include "terok/names.h"
 
 static const struct terok_record no_record;
 
@@ -140,8 +92,8 @@ static void add_dossier(struct json *json, const struct news *news)
 	}
 	if (news->refused) {
 		add_process_short(json, news->refused);
-		json_add_string(json, "reason", NAME(reasons, news->refused->record.reason));
-		json_add_string(json, "hook", NAME(hooks, news->refused->record.hook));
+		json_add_string(json, "reason", terok_reason_name(news->refused->record.reason));
+		json_add_string(json, "hook", terok_hook_name(news->refused->record.hook));
 	}
 	json_close_object(json);
 }
@@ -189,8 +141,8 @@ static void add_refusal(struct json *json, const struct news *news)
 	if (memcmp(record->src, unbound, sizeof(unbound)))
 		addr_format(buf, record->src);
 	json_add_string(json, "reason",
-			news->refused ? NAME(reasons, record->reason) : news->reason ?: "");
-	json_add_string(json, "hook", NAME(hooks, record->hook));
+			news->refused ? terok_reason_name(record->reason) : news->reason ?: "");
+	json_add_string(json, "hook", record->hook ? terok_hook_name(record->hook) : "");
 	json_add_string(json, "source", buf);
 	json_add_uint(json, "source_port", record->src_port);
 	add_number_text(json, "socket_cookie", record->sock_cookie);
@@ -215,7 +167,7 @@ void wire_firewall(struct json *json, const struct news *news)
 	json_add_string(json, "request_id", news->request_id ?: "");
 	add_dest(json, news);
 	add_refusal(json, news);
-	json_add_string(json, "state", label ? NAME(states, label->state) : "");
+	json_add_string(json, "state", label ? terok_state_name(label->state) : "");
 	json_add_string(json, "action", news->action ?: "");
 	json_add_string(json, "scope", news->scope ?: "");
 	json_add_uint(json, "until_ns", news->until_ns);
@@ -233,8 +185,8 @@ void wire_guard(struct json *json, const struct label *label, const struct terok
 	add_field(json, "name", label->info.name);
 	add_field(json, "cgroup", label->info.path);
 	json_add_uint(json, "uid", label->info.uid);
-	json_add_string(json, "kind", NAME(kinds, label->info.kind));
-	json_add_string(json, "state", NAME(states, label->state));
+	json_add_string(json, "kind", terok_kind_name(label->info.kind));
+	json_add_string(json, "state", terok_state_name(label->state));
 	json_open_object(json, "counters");
 	json_add_uint(json, "attempts", counts->allowed + counts->refused);
 	json_add_uint(json, "allowed", counts->allowed);

@@ -48,7 +48,4 @@ void wire_request_id(char ret[static 32], const struct label *label, uint64_t as
 /** wire_container() - the container as people are shown it, sanitised */
 void wire_container(char ret[static TEROK_NAME_LEN], const struct label *label);
 
-/** wire_state_name() - "up", "down", ...; static */
-const char *wire_state_name(uint32_t state);
-
 #endif

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,8 +70,11 @@ static struct plain_command bad(struct problem *why, const char *text)
 struct plain_command plain_parse(const char *line, struct problem *why)
 {
 	struct plain_command command = { .scope = scope_choices[SCOPES - 1] };
-	char word[16] = "", number[16] = "", scope[16] = "", more[2] = "", *end;
-	int n = sscanf(line, " %15s %15s %15s %1s", word, number, scope, more);
+	/* as long as a line: nothing is cut into other words */
+	char word[LINE_MAX_] = "", number[LINE_MAX_] = "", scope[LINE_MAX_] = "", more[2] = "";
+	int n = sscanf(line, " %127s %127s %127s %1s", word, number, scope, more);
+	unsigned long value;
+	char *end;
 
 	if (n <= 0)
 		return command;
@@ -82,8 +86,9 @@ struct plain_command plain_parse(const char *line, struct problem *why)
 		return bad(why, "no such command; h lists them");
 	if (command.verb != PLAIN_ALLOW && command.verb != PLAIN_DENY)
 		return n > 1 ? bad(why, "nothing follows that command") : command;
-	command.number = strtoul(number, &end, 10);
-	if (!isdigit((unsigned char)*number) || *end || !command.number)
+	value = strtoul(number, &end, 10);
+	command.number = value;
+	if (!isdigit((unsigned char)*number) || *end || !value || value > UINT_MAX)
 		return bad(why, "which request? its number follows, as in: a 1");
 	if (n > 3)
 		return bad(why, "after the number comes one scope: once, session, 10m");
@@ -95,14 +100,15 @@ struct plain_command plain_parse(const char *line, struct problem *why)
 const char *plain_format(char *buf, size_t size, const struct item *item)
 {
 	char proto[8], times[32] = "";
+	bool v6 = strchr(item->dest, ':') != NULL;
 	const char *what = item->state == ITEM_OPEN ? "BLOCKED" : item_state_name(item->state);
 
 	if (item->count > 1)
 		snprintf(times, sizeof(times), "  %" PRId64 " times", item->count);
-	snprintf(buf, size, "[%u] %s  %s:%" PRId64 "/%s  %s  %s[%" PRId64 "] %s  (%s)%s%s%s",
-		 item->number, what, item->dest, item->port, proto_name(item->proto, proto),
-		 item->name, item->comm, item->pid, item->exe, item->reason, times,
-		 *item->problem ? "  failed: " : "", item->problem);
+	snprintf(buf, size, "[%u] %s  %s%s%s:%" PRId64 "/%s  %s  %s[%" PRId64 "] %s  (%s)%s%s%s",
+		 item->number, what, v6 ? "[" : "", item->dest, v6 ? "]" : "", item->port,
+		 proto_name(item->proto, proto), item->name, item->comm, item->pid, item->exe,
+		 item->reason, times, *item->problem ? "  failed: " : "", item->problem);
 	return buf;
 }
 

@@ -12,6 +12,7 @@
 #include "netns.h"
 #include "pins.h"
 #include "policy.h"
+#include "terok/names.h"
 
 #define SECOND_NS 1000000000ULL
 
@@ -29,43 +30,6 @@ static const struct {
 };
 #define N_HOOKS (sizeof(attach_order) / sizeof(attach_order[0]))
 _Static_assert(N_HOOKS == TEROK_HOOK_MAX_ - 1, "every hook is attached");
-
-static const char *const state_names[] = {
-	[TEROK_STATE_NONE] = "error",  [TEROK_STATE_UP] = "up",
-	[TEROK_STATE_DOWN] = "down",   [TEROK_STATE_DOWN_ALL] = "down_all",
-	[TEROK_STATE_BLOCK] = "block",
-};
-_Static_assert(sizeof(state_names) / sizeof(state_names[0]) == TEROK_STATE_MAX_, "all states");
-
-static const char *const reason_names[] = {
-	[TEROK_REASON_NO_GUARD] = "no_guard",
-	[TEROK_REASON_LOOPBACK] = "loopback",
-	[TEROK_REASON_SELF] = "self",
-	[TEROK_REASON_BLOCKED] = "blocked",
-	[TEROK_REASON_INFRA] = "infrastructure",
-	[TEROK_REASON_HARD] = "hard_deny",
-	[TEROK_REASON_RULE_DENY] = "rule_deny",
-	[TEROK_REASON_RULE_ALLOW] = "rule_allow",
-	[TEROK_REASON_EXPIRED] = "expired",
-	[TEROK_REASON_PRIVATE] = "private",
-	[TEROK_REASON_DEFAULT] = "default",
-	[TEROK_REASON_FLOW] = "flow",
-	[TEROK_REASON_SOCKET_KIND] = "socket_kind",
-	[TEROK_REASON_UNSOLICITED] = "unsolicited",
-	[TEROK_REASON_ROUTED] = "routing_header",
-	[TEROK_REASON_MALFORMED] = "malformed",
-};
-_Static_assert(sizeof(reason_names) / sizeof(reason_names[0]) == TEROK_REASON_MAX_, "all reasons");
-
-const char *state_name(enum terok_state state)
-{
-	return state < TEROK_STATE_MAX_ ? state_names[state] : "error";
-}
-
-const char *reason_name(enum terok_reason reason)
-{
-	return reason < TEROK_REASON_MAX_ ? reason_names[reason] : "unknown";
-}
 
 static int value_get(const struct kernel *kernel, uint64_t cgroup, struct terok_guard *ret)
 {
@@ -85,7 +49,7 @@ static bool link_is_on(uint32_t id, enum terok_hook hook, uint64_t cgroup)
 	char path[PINS_PATH_LEN];
 	_cleanup_close_ int fd = -1;
 
-	fd = bpf_obj_get(pins_path(path, "guards/%u/%s", id, kernel_hook_name(hook)));
+	fd = bpf_obj_get(pins_path(path, "guards/%u/%s", id, terok_hook_name(hook)));
 	/* the kernel shows cgroup 0 for a link whose cgroup was removed */
 	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) &&
 	       info.cgroup.cgroup_id == cgroup;
@@ -251,7 +215,7 @@ static int info_put(const struct kernel *kernel, uint32_t id, const struct guard
 static int link_make(const struct kernel *kernel, const struct guard_spec *spec, uint32_t id,
 		     size_t i, struct problem *why)
 {
-	const char *name = kernel_hook_name(attach_order[i].hook);
+	const char *name = terok_hook_name(attach_order[i].hook);
 	_cleanup_close_ int link = -1;
 	char path[PINS_PATH_LEN];
 

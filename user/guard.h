@@ -84,10 +84,4 @@ int guard_change(const struct kernel *kernel, uint32_t id, void (*fn)(struct ter
 #define GUARD_NO_NETNS -2
 int guard_refresh_self(const struct kernel *kernel, uint32_t id, int netns_fd);
 
-/** state_name() - "up", "down", "down_all", "block", "error" for NONE */
-const char *state_name(enum terok_state state);
-
-/** reason_name() - "default", "rule_deny", ... ; static */
-const char *reason_name(enum terok_reason reason);
-
 #endif

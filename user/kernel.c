@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "pins.h"
 #include "terok.skel.h"
+#include "terok/names.h"
 
 static const char *const map_names[] = {
 	[MAP_GUARDS] = "terok_guards", [MAP_COUNTS] = "terok_counts",   [MAP_RULES] = "terok_rules",
@@ -26,23 +27,16 @@ static const char *const map_names[] = {
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_MAX_, "a name for each map");
 
-static const struct {
-	const char *name, *prog;
-} hooks[] = {
-	[TEROK_HOOK_NONE] = { "none", "" },
-	[TEROK_HOOK_CONNECT4] = { "connect4", "terok_connect4" },
-	[TEROK_HOOK_CONNECT6] = { "connect6", "terok_connect6" },
-	[TEROK_HOOK_SENDMSG4] = { "sendmsg4", "terok_sendmsg4" },
-	[TEROK_HOOK_SENDMSG6] = { "sendmsg6", "terok_sendmsg6" },
-	[TEROK_HOOK_SOCK_CREATE] = { "sock_create", "terok_socket" },
-	[TEROK_HOOK_EGRESS] = { "egress", "terok_egress" },
+static const char *const prog_names[] = {
+	[TEROK_HOOK_NONE] = "",
+	[TEROK_HOOK_CONNECT4] = "terok_connect4",
+	[TEROK_HOOK_CONNECT6] = "terok_connect6",
+	[TEROK_HOOK_SENDMSG4] = "terok_sendmsg4",
+	[TEROK_HOOK_SENDMSG6] = "terok_sendmsg6",
+	[TEROK_HOOK_SOCK_CREATE] = "terok_socket",
+	[TEROK_HOOK_EGRESS] = "terok_egress",
 };
-_Static_assert(sizeof(hooks) / sizeof(hooks[0]) == TEROK_HOOK_MAX_, "a name for each hook");
-
-const char *kernel_hook_name(enum terok_hook hook)
-{
-	return hook < TEROK_HOOK_MAX_ ? hooks[hook].name : "unknown";
-}
+_Static_assert(sizeof(prog_names) / sizeof(prog_names[0]) == TEROK_HOOK_MAX_, "all programs");
 
 static int kernel_new(struct kernel **ret)
 {
@@ -159,7 +153,7 @@ static int kernel_take(struct kernel *kernel, struct terok_bpf *skel)
 			   &kernel->map[i]);
 	for (int i = TEROK_HOOK_NONE + 1; !r && i < TEROK_HOOK_MAX_; i++)
 		r = dup_fd(
-		    bpf_program__fd(bpf_object__find_program_by_name(skel->obj, hooks[i].prog)),
+		    bpf_program__fd(bpf_object__find_program_by_name(skel->obj, prog_names[i])),
 		    &kernel->prog[i]);
 	return r;
 }
@@ -195,7 +189,7 @@ static int pins_publish(const struct kernel *kernel, struct problem *why)
 			return problem(why, -errno, "pin %s: %s", path, strerror(errno));
 	}
 	for (int i = TEROK_HOOK_NONE + 1; i < TEROK_HOOK_MAX_; i++) {
-		pins_stage_path(path, "progs/%s", hooks[i].name);
+		pins_stage_path(path, "progs/%s", terok_hook_name(i));
 		if (bpf_obj_pin(kernel->prog[i], path))
 			return problem(why, -errno, "pin %s: %s", path, strerror(errno));
 	}
@@ -220,7 +214,7 @@ static bool prog_is_same(int fd, enum terok_hook hook)
 	_cleanup_close_ int pinned = -1;
 	char path[PINS_PATH_LEN];
 
-	pins_path(path, "progs/%s", hooks[hook].name);
+	pins_path(path, "progs/%s", terok_hook_name(hook));
 	pinned = bpf_obj_get(path);
 	return pinned >= 0 && !prog_tag(fd, mine) && !prog_tag(pinned, theirs) &&
 	       !memcmp(mine, theirs, sizeof(mine));
@@ -240,7 +234,7 @@ static int link_swap(uint32_t id, void *user)
 	for (int i = TEROK_HOOK_NONE + 1; i < TEROK_HOOK_MAX_; i++) {
 		_cleanup_close_ int link = -1;
 
-		pins_path(path, "guards/%u/%s", id, hooks[i].name);
+		pins_path(path, "guards/%u/%s", id, terok_hook_name(i));
 		link = bpf_obj_get(path);
 		if (link < 0)
 			continue; /* half attached: guard_attach() completes it */
@@ -260,7 +254,7 @@ static int progs_replace(const struct kernel *kernel, struct problem *why)
 
 	r = pins_each_guard(link_swap, &swap);
 	for (int i = TEROK_HOOK_NONE + 1; !r && i < TEROK_HOOK_MAX_; i++) {
-		pins_path(path, "progs/%s", hooks[i].name);
+		pins_path(path, "progs/%s", terok_hook_name(i));
 		unlink(path);
 		if (bpf_obj_pin(kernel->prog[i], path))
 			r = problem(why, -errno, "pin %s: %s", path, strerror(errno));
@@ -371,7 +365,7 @@ static int open_locked(struct kernel **ret, struct problem *why)
 				       errno == EPERM || errno == EACCES ? "; run as root" : "");
 	}
 	for (int i = TEROK_HOOK_NONE + 1; i < TEROK_HOOK_MAX_; i++) {
-		pins_path(path, "progs/%s", hooks[i].name);
+		pins_path(path, "progs/%s", terok_hook_name(i));
 		kernel->prog[i] = bpf_obj_get(path);
 		if (kernel->prog[i] < 0)
 			return problem(why, -errno, "open %s: %s", path, strerror(errno));

@@ -55,9 +55,6 @@ struct kernel_load {
 const char *kernel_pins(void);
 const char *kernel_run_dir(void);
 
-/** kernel_hook_name() - pin and display name of a hook: "connect4"; static */
-const char *kernel_hook_name(enum terok_hook hook);
-
 /**
  * kernel_load() - make sure that this build's programs and maps are loaded and pinned
  *

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "kernel.h"
+#include "terok/names.h"
 
 #define PINS_DEFAULT "/sys/fs/bpf/terok"
 #define BPFFS        "/sys/fs/bpf"
@@ -215,7 +216,7 @@ int pins_guard_remove(uint32_t id, struct problem *why)
 	char path[PINS_PATH_LEN];
 
 	for (int hook = TEROK_HOOK_NONE + 1; hook < TEROK_HOOK_MAX_; hook++)
-		unlink(pins_path(path, "guards/%u/%s", id, kernel_hook_name(hook)));
+		unlink(pins_path(path, "guards/%u/%s", id, terok_hook_name(hook)));
 	return tree_remove(pins_path(path, "guards/%u", id), NULL, why);
 }
 

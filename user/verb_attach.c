@@ -13,6 +13,7 @@
 #include "netns.h"
 #include "podman.h"
 #include "verbs.h"
+#include "terok/names.h"
 
 #define OPEN_TRIES 5
 
@@ -25,7 +26,7 @@ static bool is_path(const char *text)
 static int state_parse(const char *text, enum terok_state *ret, struct problem *why)
 {
 	for (int state = TEROK_STATE_UP; state < TEROK_STATE_MAX_; state++) {
-		if (!strcmp(text, state_name(state))) {
+		if (!strcmp(text, terok_state_name(state))) {
 			*ret = state;
 			return 0;
 		}
@@ -39,7 +40,7 @@ static void print_guard(const char *what, const struct guard *guard, bool json)
 
 	if (!json) {
 		printf("%s guard %u (%s) on %s, state %s\n", what, guard->id, guard->info.name,
-		       guard->info.path, state_name(guard->state));
+		       guard->info.path, terok_state_name(guard->state));
 		return;
 	}
 	json_open_object(&out, NULL);
@@ -48,7 +49,7 @@ static void print_guard(const char *what, const struct guard *guard, bool json)
 	json_add_string(&out, "name", guard->info.name);
 	json_add_string(&out, "container", guard->info.container);
 	json_add_string(&out, "cgroup", guard->info.path);
-	json_add_string(&out, "state", state_name(guard->state));
+	json_add_string(&out, "state", terok_state_name(guard->state));
 	json_close_object(&out);
 	puts(json_done(&out) ?: "{}");
 }

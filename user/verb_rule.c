@@ -13,6 +13,7 @@
 #include "guard.h"
 #include "policy.h"
 #include "verbs.h"
+#include "terok/names.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -211,7 +212,7 @@ static void print_rules(const struct guard *guard, const struct listing *listing
 
 	if (!json) {
 		printf("guard %u (%s), state %s, %zu rules\n", guard->id, guard->info.name,
-		       state_name(guard->state), listing->n);
+		       terok_state_name(guard->state), listing->n);
 		for (size_t i = 0; i < listing->n; i++)
 			rule_text(&listing->rule[i], now);
 		return;
@@ -219,7 +220,7 @@ static void print_rules(const struct guard *guard, const struct listing *listing
 	json_open_object(&out, NULL);
 	json_add_uint(&out, "guard", guard->id);
 	json_add_string(&out, "name", guard->info.name);
-	json_add_string(&out, "state", state_name(guard->state));
+	json_add_string(&out, "state", terok_state_name(guard->state));
 	json_open_array(&out, "rules");
 	for (size_t i = 0; i < listing->n; i++)
 		rule_json(&out, &listing->rule[i], now);

@@ -9,6 +9,7 @@
 #include "control.h"
 #include "guard.h"
 #include "verbs.h"
+#include "terok/names.h"
 
 static int state_change(const char *text, enum terok_state state, bool json)
 {
@@ -25,20 +26,20 @@ static int state_change(const char *text, enum terok_state state, bool json)
 		r = guard_get(kernel, before.id, &after);
 	if (!r && after.state != state)
 		r = problem(&why, -EIO, "guard %u: the kernel says %s, not %s", before.id,
-			    state_name(after.state), state_name(state));
+			    terok_state_name(after.state), terok_state_name(state));
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
 	control_notify(before.id);
 	if (!json) {
 		printf("guard %u (%s): %s -> %s\n", after.id, after.info.name,
-		       state_name(before.state), state_name(after.state));
+		       terok_state_name(before.state), terok_state_name(after.state));
 		return 0;
 	}
 	json_open_object(&out, NULL);
 	json_add_uint(&out, "guard", after.id);
 	json_add_string(&out, "name", after.info.name);
-	json_add_string(&out, "before", state_name(before.state));
-	json_add_string(&out, "state", state_name(after.state));
+	json_add_string(&out, "before", terok_state_name(before.state));
+	json_add_string(&out, "state", terok_state_name(after.state));
 	json_close_object(&out);
 	puts(json_done(&out) ?: "{}");
 	return 0;

@@ -10,6 +10,7 @@
 #include "core.h"
 #include "guard.h"
 #include "verbs.h"
+#include "terok/names.h"
 
 #define RED   "\033[31m"
 #define PLAIN "\033[0m"
@@ -21,21 +22,17 @@ struct printer {
 	unsigned n;
 };
 
-static const char *const kinds[] = { "cgroup", "container", "exec" };
-_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == TEROK_KIND_MAX_, "all kinds");
-
 static void guard_json(struct json *json, const struct guard *guard, const struct terok_counts *c)
 {
 	json_open_object(json, NULL);
 	json_add_uint(json, "guard", guard->id);
 	json_add_string(json, "name", guard->info.name);
 	json_add_string(json, "container", guard->info.container);
-	json_add_string(json, "kind",
-			guard->info.kind < TEROK_KIND_MAX_ ? kinds[guard->info.kind] : "unknown");
+	json_add_string(json, "kind", terok_kind_name(guard->info.kind));
 	json_add_string(json, "cgroup", guard->info.path);
 	json_add_uint(json, "cgroup_id", guard->info.cgroup);
 	json_add_uint(json, "uid", guard->info.uid);
-	json_add_string(json, "state", state_name(guard->state));
+	json_add_string(json, "state", terok_state_name(guard->state));
 	json_add_bool(json, "alive", guard->alive);
 	json_open_object(json, "counters");
 	json_add_uint(json, "attempts", c->allowed + c->refused);
@@ -54,7 +51,7 @@ static void guard_text(const struct guard *guard, const struct terok_counts *c)
 	bool bad = guard->state == TEROK_STATE_NONE, colour = bad && cli_colour(1);
 
 	printf("%s%5u  %-20.20s  %-8s  %9llu  %9llu  %9llu  %s%s%s\n", colour ? RED : "", guard->id,
-	       guard->info.name, state_name(guard->state),
+	       guard->info.name, terok_state_name(guard->state),
 	       (unsigned long long)(c->allowed + c->refused), (unsigned long long)c->refused,
 	       (unsigned long long)(c->limited + c->lost), guard->info.path,
 	       !guard->alive ? "  (its cgroup is gone or a hook is missing)" : "",

@@ -17,6 +17,7 @@
 #include "bench.h"
 #include "families.h"
 #include "kernel.h"
+#include "terok/names.h"
 
 extern char **environ;
 
@@ -79,7 +80,7 @@ static void programs_print(void)
 		if (bpf_obj_get_info_by_fd(kernel->prog[hook], &info, &size))
 			continue;
 		snprintf(name, sizeof(name), "%s: instructions that the verifier walked",
-			 kernel_hook_name(hook));
+			 terok_hook_name(hook));
 		bench_row(name, figure_flat(info.verified_insns), "");
 	}
 	kernel_free(kernel);

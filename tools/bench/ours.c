@@ -9,6 +9,7 @@
 #include "bench.h"
 #include "place.h"
 #include "policy.h"
+#include "terok/names.h"
 
 int ours_load(struct ours *ours)
 {
@@ -96,7 +97,7 @@ void ours_stats_print(const struct ours *ours, const char *title)
 		if (bpf_obj_get_info_by_fd(ours->kernel->prog[hook], &info, &size))
 			continue;
 		n = info.run_cnt - runs[hook];
-		snprintf(name, sizeof(name), "%s: %s, of %llu runs", title, kernel_hook_name(hook),
+		snprintf(name, sizeof(name), "%s: %s, of %llu runs", title, terok_hook_name(hook),
 			 (unsigned long long)n);
 		if (n)
 			bench_row(name, figure_flat((double)(info.run_time_ns - took[hook]) / n),

@@ -210,13 +210,34 @@ void json_free(struct json *json)
 	*json = (struct json){};
 }
 
+/* What json-c lets pass although it is none: lax UTF-8, control bytes, 'keys', NaN, Infinity. */
+static bool text_strict(const uint8_t *s, size_t n)
+{
+	bool quoted = false;
+	uint32_t point;
+	size_t bytes;
+
+	for (; n; s += bytes, n -= bytes) {
+		bytes = *s < 0x80 ? 1 : utf8_take(s, n, &point);
+		if (*s >= 0x80 && bytes == 1)
+			return false;
+		if (quoted ? *s < 0x20 : !*s || *s == 'N' || *s == 'I' || *s == '\'')
+			return false;
+		if (*s == '"')
+			quoted = !quoted;
+		else if (*s == '\\' && n > 1 && (s[1] == '"' || s[1] == '\\'))
+			bytes = 2;
+	}
+	return true;
+}
+
 int json_parse(const char *text, size_t size, struct json_object **ret)
 {
 	struct json_tokener *tokener;
 	struct json_object *object;
 	int r = -EINVAL;
 
-	if (size > JSON_LIMIT)
+	if (size > JSON_LIMIT || !text_strict((const uint8_t *)text, size))
 		return -EINVAL;
 	tokener = json_tokener_new_ex(JSON_DEPTH);
 	if (!tokener)

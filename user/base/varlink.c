@@ -41,6 +41,7 @@ struct varlink_call {
 	bool stream;  /* ... and never ends */
 	bool serving; /* inside peer_serve(): an answer must not serve the next call itself */
 	bool eof;     /* it will say no more, but may listen */
+	bool broken;  /* an answer could not be kept: it goes, rather than miss one */
 	void *owner;
 	void (*drained)(void *owner);
 	void (*gone)(void *owner);
@@ -78,8 +79,8 @@ static void peer_interest(struct varlink_call *peer)
 {
 	uint32_t events = 0;
 
-	if (!peer->eof && (!peer->active || peer->stream) && out_pending(peer) < VARLINK_OUT_MAX &&
-	    peer->n_in < VARLINK_FRAME_MAX)
+	if (!peer->eof && !peer->broken && (!peer->active || peer->stream) &&
+	    out_pending(peer) < VARLINK_OUT_MAX && peer->n_in < VARLINK_FRAME_MAX)
 		events |= EPOLLIN;
 	if (out_pending(peer))
 		events |= EPOLLOUT;
@@ -120,10 +121,31 @@ static void peer_flush(struct varlink_call *peer)
 			break;
 		peer->out_sent += n;
 	}
-	if (!out_pending(peer)) {
-		json_reset(&peer->out);
+	/* what was sent makes room: a peer may be behind for ever and still be served */
+	if (peer->out_sent) {
+		peer->out.n -= peer->out_sent;
+		memmove(peer->out.text, peer->out.text + peer->out_sent, peer->out.n);
 		peer->out_sent = 0;
 	}
+}
+
+/* The hang-up frees it in the next round: callers may still hold it. */
+static void peer_break(struct varlink_call *peer)
+{
+	peer->broken = true;
+	shutdown(peer->fd, SHUT_RDWR);
+}
+
+/* What was sent makes room: a peer that reads slowly, but reads, may never have it all. */
+static void out_compact(struct varlink_call *peer)
+{
+	size_t pending = out_pending(peer);
+
+	if (peer->out_sent < pending) /* so that each byte is moved once on average */
+		return;
+	memmove(peer->out.text, peer->out.text + peer->out_sent, pending);
+	peer->out.n = pending;
+	peer->out_sent = 0;
 }
 
 /* @n bytes, at once if nothing waits before them; what the kernel does not take is kept. */
@@ -131,6 +153,8 @@ static void peer_send(struct varlink_call *peer, const char *bytes, size_t n)
 {
 	ssize_t sent = 0;
 
+	if (peer->broken)
+		return;
 	if (!out_pending(peer)) {
 		sent = send(peer->fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (sent == (ssize_t)n)
@@ -139,9 +163,13 @@ static void peer_send(struct varlink_call *peer, const char *bytes, size_t n)
 			return;
 		sent = sent < 0 ? 0 : sent;
 	}
+	if (peer->out_sent)
+		out_compact(peer);
 	/* json_add_raw() without a key is an append; commas are not wanted between frames */
 	peer->out.comma = false;
 	json_add_raw(&peer->out, NULL, bytes + sent, n - sent);
+	if (peer->out.error)
+		peer_break(peer);
 	peer_interest(peer);
 }
 
@@ -167,7 +195,7 @@ static void call_end(struct varlink_call *peer)
 		return;
 	peer_serve(peer);
 	/* it hears its last answer and the end; the hang-up frees it in the next round */
-	if ((peer->eof && !peer->active && !out_pending(peer)) || peer->out.error)
+	if (peer->eof && !peer->active && !out_pending(peer))
 		shutdown(peer->fd, SHUT_RDWR);
 }
 
@@ -184,6 +212,8 @@ static void call_answer(struct varlink_call *call, const char *error, const char
 		json_close_object(&json);
 		if (json_done(&json))
 			peer_send(call, json.text, json.n + 1);
+		else
+			peer_break(call);
 	}
 	call_end(call);
 }
@@ -361,6 +391,8 @@ static const char *method_cut(char *name)
 	if (!isalpha((unsigned char)*name) || !strchr(name, '.') || strstr(name, "..") ||
 	    name[strlen(name) - 1] == '.')
 		return NULL;
+	if (strstr(name, ".-") || strstr(name, "-.") || name[strlen(name) - 1] == '-')
+		return NULL;
 	for (const char *p = name; *p; p++)
 		if (!isalnum((unsigned char)*p) && *p != '.' && *p != '-')
 			return NULL;
@@ -413,7 +445,7 @@ static void peer_serve(struct varlink_call *peer)
 	size_t done = 0;
 
 	peer->serving = true;
-	while (!peer->active && out_pending(peer) < VARLINK_OUT_MAX) {
+	while (!peer->active && !peer->broken && out_pending(peer) < VARLINK_OUT_MAX) {
 		char *nul = memchr(peer->in + done, '\0', peer->n_in - done);
 		struct json_object *frame = NULL;
 
@@ -454,13 +486,15 @@ static bool peer_read(struct varlink_call *peer)
 		peer->eof = true;
 	else if (!peer->stream || !peer->active) /* after a stream nothing is served any more */
 		peer->n_in += n;
-	return peer->n_in < VARLINK_FRAME_MAX || memchr(peer->in, '\0', peer->n_in);
+	/* the first frame's end, wherever the bites fell */
+	return peer->n_in < VARLINK_FRAME_MAX || memchr(peer->in, '\0', VARLINK_FRAME_MAX);
 }
 
 static int peer_ready(struct source *source, uint32_t events)
 {
 	struct varlink_call *peer = container_of(source, struct varlink_call, source);
-	bool was_full = out_pending(peer) != 0;
+	bool was_full = out_pending(peer) != 0, gone = events & (EPOLLHUP | EPOLLERR);
+	size_t had = peer->n_in;
 
 	if (events & EPOLLIN && !peer_read(peer)) {
 		peer_free(peer);
@@ -470,9 +504,11 @@ static int peer_ready(struct source *source, uint32_t events)
 		peer_flush(peer);
 	if (was_full && !out_pending(peer) && peer->active && peer->drained)
 		peer->drained(peer->owner);
+	/* what it said before it went is served to the end: a oneway caller does not wait */
+	gone = gone && (peer->n_in == had || peer->active);
 	peer_serve(peer);
 	/* a half-closed peer still hears its answers; one that is gone for good does not */
-	if (events & (EPOLLHUP | EPOLLERR) || (peer->eof && !peer->active && !out_pending(peer)))
+	if (gone || peer->broken || (peer->eof && !peer->active && !out_pending(peer)))
 		peer_free(peer);
 	return 0;
 }

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_request.c - hub/request.c: the life of a request, and how many there can be */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "hub/request.h"
+
+static struct requests *requests;
+static uint64_t expired; /* the one that gave way last */
+static unsigned n_expired;
+
+static int setup(void **state)
+{
+	(void)state;
+	expired = n_expired = 0;
+	return requests_new(&requests);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	requests_free(requests);
+	return 0;
+}
+
+static void on_expired(const struct request *request, void *user)
+{
+	assert_ptr_equal(user, &expired);
+	expired = request->ask;
+	n_expired++;
+}
+
+static struct request *opened(uint64_t ask, uint32_t guard)
+{
+	struct request *request = request_open(requests, ask, on_expired, &expired);
+
+	if (!request)
+		return NULL;
+	request->guard = guard;
+	snprintf(request->id, sizeof(request->id), "0123456789ab:%" PRIu64, ask);
+	return request;
+}
+
+static void note(const struct request *request, void *user)
+{
+	uint64_t *sum = user;
+
+	assert_int_equal(request->state, REQUEST_OPEN);
+	*sum = *sum * 10 + request->ask;
+}
+
+/* The open ones as decimal digits, oldest first. */
+static uint64_t all_open(void)
+{
+	uint64_t digits = 0;
+
+	requests_each(requests, note, &digits);
+	return digits;
+}
+
+static void a_request_told_again_is_the_same(void **state)
+{
+	struct request *request = opened(5, 1);
+
+	(void)state;
+	assert_int_equal(request->state, REQUEST_OPEN);
+	assert_ptr_equal(opened(5, 1), request);
+	assert_ptr_equal(request_find(requests, 5), request);
+	opened(5 + 1024, 1); /* of the same bucket */
+	assert_ptr_equal(request_find(requests, 5), request);
+	assert_null(request_find(requests, 5 + 2 * 1024));
+	request_remove(requests, request);
+	assert_null(request_find(requests, 5));
+	assert_non_null(request_find(requests, 5 + 1024));
+	assert_int_equal(n_expired, 0);
+}
+
+static void only_the_whole_id_finds_a_request(void **state)
+{
+	struct request *request = opened(7, 1);
+
+	(void)state;
+	assert_ptr_equal(request_find_id(requests, "0123456789ab:7"), request);
+	assert_null(request_find_id(requests, "0123456789ac:7"));
+	assert_null(request_find_id(requests, "0123456789ab:8"));
+	assert_null(request_find_id(requests, "0123456789ab:07"));
+	assert_null(request_find_id(requests, "0123456789ab: 7"));
+	assert_null(request_find_id(requests, "0123456789ab:7x"));
+	assert_null(request_find_id(requests, "0123456789ab:-7"));
+	assert_null(request_find_id(requests, ":7"));
+	assert_null(request_find_id(requests, "7"));
+	assert_null(request_find_id(requests, ":"));
+	assert_null(request_find_id(requests, ""));
+	assert_null(request_find_id(requests, "0123456789ab:18446744073709551623")); /* 2^64 + 7 */
+}
+
+static void an_answer_that_failed_opens_the_request_again(void **state)
+{
+	struct request *request = opened(1, 1);
+
+	(void)state;
+	opened(2, 1);
+	assert_int_equal(all_open(), 12);
+	request_answering(request);
+	assert_int_equal(all_open(), 2);
+	assert_int_equal(request->state, REQUEST_ANSWERING);
+	request_reopen(requests, request);
+	assert_int_equal(all_open(), 12); /* in its old place */
+}
+
+static void a_request_whose_guard_ended_while_answering_never_opens_again(void **state)
+{
+	struct request *request = opened(1, 1);
+
+	(void)state;
+	opened(2, 1);
+	opened(3, 2);
+	opened(4, 1);
+	request_answering(request);
+	requests_end_guard(requests, 1);
+	assert_int_equal(all_open(), 3);
+	assert_null(request_find(requests, 2));
+	assert_null(request_find(requests, 4));
+	assert_true(request->dead);
+	assert_null(request_find(requests, 1));
+	assert_null(request_find_id(requests, "0123456789ab:1"));
+	request_reopen(requests, request); /* frees it */
+	assert_int_equal(all_open(), 3);
+
+	/* control: while its guard lives, it does */
+	request = request_find(requests, 3);
+	request_answering(request);
+	request_reopen(requests, request);
+	assert_int_equal(all_open(), 3);
+}
+
+static void the_oldest_open_one_gives_way_when_the_table_is_full(void **state)
+{
+	(void)state;
+	for (uint64_t ask = 1; ask <= REQUEST_MAX; ask++)
+		assert_non_null(opened(ask, 1));
+	assert_int_equal(n_expired, 0);
+	assert_non_null(opened(1, 1)); /* told again needs no room */
+	assert_int_equal(n_expired, 0);
+	assert_non_null(opened(REQUEST_MAX + 1, 1));
+	assert_int_equal(n_expired, 1);
+	assert_int_equal(expired, 1);
+	assert_null(request_find(requests, 1));
+
+	/* what is being answered keeps its place */
+	request_answering(request_find(requests, 2));
+	assert_non_null(opened(REQUEST_MAX + 2, 1));
+	assert_int_equal(expired, 3);
+	assert_non_null(request_find(requests, 2));
+	for (uint64_t ask = 4; ask <= REQUEST_MAX + 2; ask++)
+		assert_non_null(request_find(requests, ask));
+}
+
+static void a_table_of_answers_on_their_way_has_no_room(void **state)
+{
+	(void)state;
+	for (uint64_t ask = 1; ask <= REQUEST_MAX; ask++)
+		request_answering(opened(ask, 1));
+	assert_null(opened(REQUEST_MAX + 1, 1));
+	assert_int_equal(n_expired, 0);
+	request_reopen(requests, request_find(requests, 77));
+	assert_non_null(opened(REQUEST_MAX + 1, 1));
+	assert_int_equal(expired, 77);
+	requests_end_guard(requests, 1); /* the dead ones still count, and are freed at the end */
+	assert_int_equal(all_open(), 0);
+}
+
+static void a_request_holds_its_last_telling(void **state)
+{
+	struct event *event = event_new(1, 0, "{}", NULL);
+
+	(void)state;
+	opened(1, 1)->event = event_ref(event);
+	opened(2, 2)->event = event_ref(event);
+	opened(3, 3)->event = event_ref(event);
+	assert_int_equal(event->refs, 4);
+	request_remove(requests, request_find(requests, 1));
+	assert_int_equal(event->refs, 3);
+	requests_end_guard(requests, 2);
+	assert_int_equal(event->refs, 2);
+	requests_free(requests);
+	requests = NULL;
+	assert_int_equal(event->refs, 1);
+	event_unref(event);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(a_request_told_again_is_the_same),
+		T(only_the_whole_id_finds_a_request),
+		T(an_answer_that_failed_opens_the_request_again),
+		T(a_request_whose_guard_ended_while_answering_never_opens_again),
+		T(the_oldest_open_one_gives_way_when_the_table_is_full),
+		T(a_table_of_answers_on_their_way_has_no_room),
+		T(a_request_holds_its_last_telling),
+	};
+
+	return cmocka_run_group_tests_name("request", tests, NULL, NULL);
+}
