@@ -11,6 +11,7 @@
 
 #define CLEARANCE "org.terok.Clearance1"
 #define FIREWALL  "org.terok.Firewall1"
+#define NO_MEMORY "invalid.asyncvarlink.InternalServerError" /* or no core: what today's hub says */
 #define FOR_MAX_S (366 * 86400LL)
 
 static const char *param_text(struct json_object *parameters, const char *key)
@@ -103,7 +104,9 @@ static void run_subscribe(struct varlink_call *call, struct json_object *paramet
 	struct subscription *sub = subscribe(call, FACE_CLEARANCE, 0);
 
 	(void)parameters;
-	if (sub)
+	if (!sub)
+		varlink_error(call, NO_MEMORY, NULL);
+	else
 		hub_subscribe(varlink_call_user(call), &sub->subscriber, false);
 }
 
@@ -130,8 +133,10 @@ static void run_monitor(struct varlink_call *call, struct json_object *parameter
 		return;
 	}
 	sub = subscribe(call, FACE_FIREWALL, guard);
-	if (!sub)
+	if (!sub) {
+		varlink_error(call, NO_MEMORY, NULL);
 		return;
+	}
 	frame_add(&out, sub, NULL); /* the subscription stands */
 	if (json_done(&out))
 		varlink_stream(call, out.text, out.n);
@@ -212,7 +217,7 @@ static void answer(struct varlink_call *call, enum face face, struct request *re
 	struct hub *hub = varlink_call_user(call);
 
 	if (!waiting) {
-		varlink_error(call, "invalid.asyncvarlink.InternalServerError", NULL);
+		varlink_error(call, NO_MEMORY, NULL);
 		return;
 	}
 	*waiting = (struct waiting){ .call = call, .hub = hub, .face = face, .allow = allow };
@@ -385,7 +390,7 @@ static void run_list_guards(struct varlink_call *call, struct json_object *param
 
 	(void)parameters;
 	if (!guards) {
-		varlink_error(call, "invalid.asyncvarlink.InternalServerError", NULL);
+		varlink_error(call, NO_MEMORY, NULL);
 		return;
 	}
 	guards->call = call;
@@ -397,7 +402,7 @@ static void run_list_guards(struct varlink_call *call, struct json_object *param
 	json_open_array(&guards->out, "guards");
 	varlink_keep(call, guards, NULL, guards_gone);
 	if (hub_list(guards->hub, &guards->listing)) {
-		varlink_error(call, "invalid.asyncvarlink.InternalServerError", NULL);
+		varlink_error(call, NO_MEMORY, NULL);
 		guards_free(guards);
 	}
 }

@@ -136,18 +136,6 @@ static void peer_break(struct varlink_call *peer)
 	shutdown(peer->fd, SHUT_RDWR);
 }
 
-/* What was sent makes room: a peer that reads slowly, but reads, may never have it all. */
-static void out_compact(struct varlink_call *peer)
-{
-	size_t pending = out_pending(peer);
-
-	if (peer->out_sent < pending) /* so that each byte is moved once on average */
-		return;
-	memmove(peer->out.text, peer->out.text + peer->out_sent, pending);
-	peer->out.n = pending;
-	peer->out_sent = 0;
-}
-
 /* @n bytes, at once if nothing waits before them; what the kernel does not take is kept. */
 static void peer_send(struct varlink_call *peer, const char *bytes, size_t n)
 {
@@ -163,8 +151,6 @@ static void peer_send(struct varlink_call *peer, const char *bytes, size_t n)
 			return;
 		sent = sent < 0 ? 0 : sent;
 	}
-	if (peer->out_sent)
-		out_compact(peer);
 	/* json_add_raw() without a key is an append; commas are not wanted between frames */
 	peer->out.comma = false;
 	json_add_raw(&peer->out, NULL, bytes + sent, n - sent);

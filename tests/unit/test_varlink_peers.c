@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_varlink_peers.c - base/varlink.c: peers that are slow, that leave early, that cut
+ * their bytes in odd places; answers to the byte are in test_varlink.c
+ *
+ * Peer and server share this thread; the loop is turned by hand and nothing waits.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <cmocka.h>
+
+#include "base/sock.h"
+#include "base/varlink.h"
+
+#define TURNS  64
+#define CALL   "{\"method\":\"a.b.Count\"}"
+#define ONEWAY "{\"method\":\"a.b.Count\",\"oneway\":true}"
+
+static struct loop *loop;
+static struct varlink_server *server;
+static char folder[32], path[64];
+static int listen_fd;
+static unsigned counted;
+
+/* Answers with its own number and a long text: a lost or repeated answer shows. */
+static void run_count(struct varlink_call *call, struct json_object *parameters)
+{
+	char text[1024];
+
+	(void)parameters;
+	snprintf(text, sizeof(text), "{\"n\":%u,\"pad\":\"%0*d\"}", counted++, 900, 0);
+	varlink_reply(call, text);
+}
+
+static const struct varlink_method methods[] = { { "Count", NULL, 0, false, run_count } };
+static const struct varlink_interface interfaces[] = { { "a.b", "interface a.b\n", methods, 1 } };
+
+static int setup(void **state)
+{
+	static const struct varlink_info info = { "v", "p", "1", "https://example.com" };
+	struct problem why = {};
+
+	(void)state;
+	counted = 0;
+	strcpy(folder, "/tmp/varlink_peers.XXXXXX");
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof(path), "%s/sock", folder);
+	if (loop_new(&loop) || sock_listen(path, 0600, &listen_fd, &why))
+		return -1;
+	return varlink_server_new(loop, listen_fd, &info, interfaces, 1, NULL, &server);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	varlink_server_free(server);
+	loop_free(loop);
+	close(listen_fd);
+	unlink(path);
+	return rmdir(folder);
+}
+
+static int turn_over(struct timer *timer)
+{
+	(void)timer;
+	return 1;
+}
+
+static void turns(unsigned n)
+{
+	while (n--) {
+		struct timer timer = {};
+
+		timer_arm(loop, &timer, 0, turn_over);
+		assert_int_equal(loop_run(loop), 1);
+	}
+}
+
+static int dial(void)
+{
+	int fd = sock_connect(path);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* All of it, as the server takes it; false: the server hung up. */
+static bool push(int fd, const char *bytes, size_t size)
+{
+	while (size) {
+		ssize_t n = send(fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EAGAIN)
+			return false;
+		bytes += n > 0 ? n : 0;
+		size -= n > 0 ? n : 0;
+		turns(1);
+	}
+	return true;
+}
+
+static bool hung_up(int fd)
+{
+	char byte;
+	ssize_t n;
+
+	turns(TURNS);
+	n = recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+	return n == 0 || (n < 0 && errno == ECONNRESET);
+}
+
+/* A call of @size bytes, its NUL included: white space makes the length. */
+static void long_call(char *buf, const char *call, size_t size)
+{
+	memset(buf, ' ', size);
+	memcpy(buf, call, strlen(call));
+	buf[size - 1] = '\0';
+}
+
+/* What a reader has heard so far; a frame may come in pieces. */
+struct reader {
+	char frame[2048];
+	size_t n;
+	unsigned frames;
+};
+
+static void hear(struct reader *reader, int fd, size_t bite)
+{
+	static char buf[64 << 10];
+	ssize_t n = recv(fd, buf, bite, MSG_DONTWAIT);
+	char head[64];
+
+	for (ssize_t i = 0; i < n; i++) {
+		assert_true(reader->n < sizeof(reader->frame));
+		reader->frame[reader->n++] = buf[i];
+		if (buf[i])
+			continue;
+		snprintf(head, sizeof(head), "{\"parameters\":{\"n\":%u,", reader->frames++);
+		assert_memory_equal(reader->frame, head, strlen(head));
+		assert_string_equal(reader->frame + reader->n - 5, "0\"}}");
+		reader->n = 0;
+	}
+}
+
+static void a_slow_reader_misses_no_answer_and_costs_little(void **state)
+{
+	static char calls[1000 * sizeof(CALL)];
+	struct reader reader = {};
+	const size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+	size_t at = 0, most = 0;
+	int fd = dial();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(calls); i += sizeof(CALL))
+		memcpy(calls + i, CALL, sizeof(CALL));
+	/* it asks faster than it reads, so that something is pending at all times */
+	while (counted < 40000) { /* 37 MiB: more than any buffer may grow to */
+		ssize_t n = send(fd, calls + at, sizeof(calls) - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+		size_t now;
+
+		assert_true(n > 0 || errno == EAGAIN);
+		at = (at + (n > 0 ? n : 0)) % sizeof(calls);
+		turns(2);
+		if (counted > 300) /* its socket is full: the rest is pending */
+			hear(&reader, fd, 16 << 10);
+		now = mallinfo2().uordblks + mallinfo2().hblkhd;
+		most = now > most ? now : most;
+	}
+	for (int idle = 0; idle < TURNS; idle++) {
+		unsigned had = reader.frames;
+
+		hear(&reader, fd, 64 << 10);
+		turns(1);
+		idle = reader.frames > had ? 0 : idle;
+	}
+	assert_int_equal(reader.frames, counted);
+	assert_true(most < before + 4 * VARLINK_OUT_MAX);
+	close(fd);
+}
+
+static void a_frames_limit_is_the_same_wherever_its_bytes_were_cut(void **state)
+{
+	static const size_t cuts[] = { 1, 1000, 16383, 16384, 16385, 100000 };
+	static char frame[VARLINK_FRAME_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+		int fd = dial(), longer = dial();
+
+		turns(2);
+		counted = 0;
+		long_call(frame, CALL, VARLINK_FRAME_MAX);
+		assert_true(push(fd, frame, cuts[i]));
+		turns(TURNS);
+		assert_true(push(fd, frame + cuts[i], VARLINK_FRAME_MAX - cuts[i]));
+		turns(TURNS);
+		assert_int_equal(counted, 1);
+		assert_false(hung_up(fd));
+
+		long_call(frame, CALL, VARLINK_FRAME_MAX + 1);
+		assert_true(push(longer, frame, cuts[i]));
+		turns(TURNS);
+		push(longer, frame + cuts[i], VARLINK_FRAME_MAX + 1 - cuts[i]);
+		assert_true(hung_up(longer));
+		assert_int_equal(counted, 1);
+		close(fd);
+		close(longer);
+	}
+}
+
+static void a_oneway_caller_need_not_stay(void **state)
+{
+	static const size_t sizes[] = { sizeof(ONEWAY), 16384, 16385, 64000 };
+	static char bytes[64000], many[1000 * sizeof(ONEWAY)];
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		fd = dial();
+		counted = 0;
+		long_call(bytes, ONEWAY, sizes[i]);
+		assert_int_equal(send(fd, bytes, sizes[i], MSG_DONTWAIT), sizes[i]);
+		close(fd);
+		turns(TURNS);
+		assert_int_equal(counted, 1);
+	}
+	for (size_t i = 0; i < sizeof(many); i += sizeof(ONEWAY))
+		memcpy(many + i, ONEWAY, sizeof(ONEWAY));
+	fd = dial();
+	counted = 0;
+	assert_int_equal(send(fd, many, sizeof(many), MSG_DONTWAIT), sizeof(many));
+	close(fd);
+	turns(TURNS);
+	assert_int_equal(counted, 1000);
+}
+
+static void is_answered(const char *name, const char *answer)
+{
+	char buf[256] = "", call[128];
+	int fd = dial(), n = snprintf(call, sizeof(call), "{\"method\":\"%s\"}", name);
+
+	assert_true(push(fd, call, n + 1));
+	turns(TURNS);
+	assert_true(recv(fd, buf, sizeof(buf) - 1, MSG_DONTWAIT) > 0);
+	assert_non_null(strstr(buf, answer));
+	close(fd);
+	turns(2);
+}
+
+static void a_label_neither_begins_nor_ends_with_a_dash(void **state)
+{
+	static const char *const bad[] = {
+		"-a.b.M", "a-.b.M", "a.-b.M", "a.b-.M", "a.-.M", "a.M-"
+	};
+	static const char *const good[] = { "a.x.M", "a-b.c--d.M", "a.1.M" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		is_answered(bad[i], "ProtocolViolation");
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		is_answered(good[i], "InterfaceNotFound");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_slow_reader_misses_no_answer_and_costs_little),
+		TEST(a_frames_limit_is_the_same_wherever_its_bytes_were_cut),
+		TEST(a_oneway_caller_need_not_stay),
+		TEST(a_label_neither_begins_nor_ends_with_a_dash),
+	};
+
+	return cmocka_run_group_tests_name("varlink peers", tests, NULL, NULL);
+}
