@@ -63,19 +63,18 @@ static int write_problem(const struct rule *rule, struct problem *why)
 }
 
 static int exact_write(const struct kernel *kernel, const struct rule *rule,
-		       const struct terok_rule *value, struct bits *bits, struct problem *why)
+		       const struct terok_rule *value, struct problem *why)
 {
 	struct terok_rule_key key = exact_key(rule);
 
 	if (bpf_map_update_elem(kernel->map[MAP_RULES], &key, value, BPF_ANY))
 		return write_problem(rule, why);
-	bits->exact = 1 << shape_of(&rule->dest);
 	return 0;
 }
 
 /* A trie keeps allow and deny apart; saying the opposite replaces, so the other one goes. */
 static int prefix_write(const struct kernel *kernel, const struct rule *rule,
-			const struct terok_rule *value, struct bits *bits, struct problem *why)
+			const struct terok_rule *value, struct problem *why)
 {
 	struct terok_prefix_key key = prefix_key(rule, value->action);
 	struct terok_prefix_key other = prefix_key(rule, !value->action);
@@ -83,17 +82,36 @@ static int prefix_write(const struct kernel *kernel, const struct rule *rule,
 	if (bpf_map_update_elem(kernel->map[MAP_PREFIX], &key, value, BPF_ANY))
 		return write_problem(rule, why);
 	bpf_map_delete_elem(kernel->map[MAP_PREFIX], &other);
-	bits->prefix = 1 << (shape_of(&rule->dest) + TEROK_SHAPE_MAX_ * value->action);
 	return 0;
+}
+
+/*
+ * Tell the hooks that rules of this shape exist, before there is one: whoever dies between
+ * the two steps leaves a lookup in vain, never a rule that nobody looks for.
+ */
+static int announce_shape(const struct kernel *kernel, const struct rule *rule, struct problem *why)
+{
+	unsigned shape = shape_of(&rule->dest);
+	struct terok_guard guard;
+	struct terok_info info;
+	struct bits bits = {};
+	int r = guard_value(kernel, rule->guard, &info, &guard, why);
+
+	if (r)
+		return r;
+	if (rule->dest.bits == 128)
+		bits.exact = 1U << shape;
+	else
+		bits.prefix = 1U << (shape + TEROK_SHAPE_MAX_ * rule->value.action);
+	if ((guard.exact & bits.exact) == bits.exact && (guard.prefix & bits.prefix) == bits.prefix)
+		return 0;
+	return guard_change(kernel, rule->guard, add_bits, &bits, why);
 }
 
 int policy_add(const struct kernel *kernel, const struct rule *rule, struct problem *why)
 {
 	struct terok_rule value = rule->value;
 	_cleanup_close_ int lock = -1;
-	struct terok_guard guard;
-	struct terok_info info;
-	struct bits bits = {};
 	int r;
 
 	if (value.action > TEROK_ALLOW || rule->dest.bits > 128)
@@ -103,17 +121,11 @@ int policy_add(const struct kernel *kernel, const struct rule *rule, struct prob
 	lock = kernel_lock(why);
 	if (lock < 0)
 		return lock;
-	r = guard_value(kernel, rule->guard, &info, &guard, why);
+	r = announce_shape(kernel, rule, why);
 	if (r)
 		return r;
-	r = value.bits == 128 ? exact_write(kernel, rule, &value, &bits, why)
-			      : prefix_write(kernel, rule, &value, &bits, why);
-	if (r)
-		return r;
-	/* a rule that hooks need not be told of is in force already */
-	if ((guard.exact & bits.exact) == bits.exact && (guard.prefix & bits.prefix) == bits.prefix)
-		return 0;
-	return guard_change(kernel, rule->guard, add_bits, &bits, why);
+	return value.bits == 128 ? exact_write(kernel, rule, &value, why)
+				 : prefix_write(kernel, rule, &value, why);
 }
 
 int policy_remove(const struct kernel *kernel, const struct rule *rule, struct problem *why)
