@@ -21,7 +21,7 @@
 #include "event.h"
 #include "terok/core_msg.h"
 
-#define REQUEST_MAX 4096 /* the core keeps 1,024 questions: never the limit that bites first */
+#define REQUEST_MAX 1024 /* as many as the core remembers: an older one could not be answered */
 
 enum request_state { REQUEST_OPEN, REQUEST_ANSWERING };
 
