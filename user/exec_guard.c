@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "caller.h"
 #include "control.h"
 #include "exec_agent.h"
 #include "policy.h"
@@ -19,20 +20,6 @@
 #define OPEN_TRIES 10
 #define TELL_TRIES 3  /* against a transient agent that ends while we arrive */
 #define NAME_TRIES 16 /* cgroups of killed execs that had our pid */
-
-/* Who called sudo; root itself has no SUDO_UID, or 0. */
-static uid_t owner(void)
-{
-	const char *text = getenv("SUDO_UID");
-	char *end = NULL;
-	unsigned long uid;
-
-	if (!text || *text < '0' || *text > '9')
-		return 0;
-	errno = 0;
-	uid = strtoul(text, &end, 10);
-	return errno || *end || uid >= UINT32_MAX ? 0 : uid;
-}
 
 /* Inside another exec's guard our cgroup goes below its, so that both guards hold. */
 static void choose_parent(struct exec_guard *own)
@@ -161,7 +148,7 @@ int exec_guard_make(struct exec_guard *own, const struct exec_options *options, 
 	struct guard_spec spec = {
 		.netns_fd = -1,
 		.kind = TEROK_KIND_EXEC,
-		.uid = owner(),
+		.uid = caller_uid(),
 		.name = name,
 		.state = TEROK_STATE_UP,
 	};

@@ -9,6 +9,7 @@
 #include "base/event.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "caller.h"
 #include "control.h"
 #include "guard.h"
 #include "policy.h"
@@ -105,16 +106,6 @@ static int rule_parse(const struct options *options, const char *dest, struct ru
 			rule->value.until_ns = now_boot_ns() + seconds * SECOND_NS;
 	}
 	return r;
-}
-
-/* Who is behind sudo; root otherwise. */
-static uint32_t caller_uid(void)
-{
-	const char *sudo = getenv("SUDO_UID");
-	char *end;
-	unsigned long uid = sudo ? strtoul(sudo, &end, 10) : 0;
-
-	return sudo && *sudo && !*end ? uid : geteuid();
 }
 
 static int rule_verb(int argc, char **argv, enum terok_action action)
