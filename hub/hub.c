@@ -95,7 +95,7 @@ static bool may_see(uint32_t uid, uint32_t owner)
 /* Everyone who may hear it hears it. Returns the event, with a reference. */
 static struct event *publish(struct hub *hub, struct news *news)
 {
-	uint32_t guard = news->label ? news->label->id : 0;
+	uint32_t guard = news_guard(news);
 	uint32_t owner = news->label ? news->label->info.uid : EVENT_ROOT_ONLY;
 	_cleanup_json_ struct json clearance = {}, firewall = {};
 	struct event *event;

@@ -25,6 +25,7 @@ struct subscription {
 	struct subscriber subscriber;
 	struct varlink_call *call;
 	struct queue queue;
+	struct json *replay; /* while it replays: all of it goes out in one send */
 };
 
 /* One event as a reply frame, its NUL included. */
@@ -51,6 +52,10 @@ static void subscription_push(struct subscriber *subscriber, struct event *event
 	struct subscription *sub = container_of(subscriber, struct subscription, subscriber);
 	_cleanup_json_ struct json out = {};
 
+	if (sub->replay) {
+		frame_add(sub->replay, sub, event);
+		return;
+	}
 	if (sub->queue.n || varlink_stream_full(sub->call)) {
 		queue_push(&sub->queue, event);
 		return;
@@ -138,9 +143,12 @@ static void run_monitor(struct varlink_call *call, struct json_object *parameter
 		return;
 	}
 	frame_add(&out, sub, NULL); /* the subscription stands */
+	/* a full table is more than a queue holds: nothing of it may give way */
+	sub->replay = &out;
+	hub_subscribe(varlink_call_user(call), &sub->subscriber, replay);
+	sub->replay = NULL;
 	if (json_done(&out))
 		varlink_stream(call, out.text, out.n);
-	hub_subscribe(varlink_call_user(call), &sub->subscriber, replay);
 }
 
 /* --- answers ------------------------------------------------------------------------- */

@@ -161,7 +161,7 @@ void wire_firewall(struct json *json, const struct news *news)
 	json_add_string(json, "type", news->type);
 	json_add_uint(json, "boot_ns",
 		      news->refused ? news->refused->record.boot_ns : news->boot_ns);
-	json_add_uint(json, "guard", label ? label->id : 0);
+	json_add_uint(json, "guard", news_guard(news));
 	add_container(json, label);
 	add_safe(json, "name", label ? label->info.name : "", TEROK_NAME_LEN);
 	json_add_string(json, "request_id", news->request_id ?: "");

@@ -35,6 +35,12 @@ struct news {
 	bool ok;
 };
 
+/** news_guard() - the guard's number, also where we know nothing else of it; 0: none */
+static inline uint32_t news_guard(const struct news *news)
+{
+	return news->label ? news->label->id : news->refused ? news->refused->record.guard : 0;
+}
+
 /** wire_clearance() - a ClearanceEvent; wire_firewall() - a Firewall1 Event */
 void wire_clearance(struct json *json, const struct news *news);
 void wire_firewall(struct json *json, const struct news *news);

@@ -79,6 +79,9 @@ static int on_core(struct source *source, uint32_t events)
 	for (int i = 0; i < BITE; i++) {
 		ssize_t n = recv(CORE_FD, &packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
 
+		/* it ended with something of ours unread; what it said before comes next */
+		if (n < 0 && errno == ECONNRESET)
+			continue;
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 		if (!n) {

@@ -25,6 +25,7 @@
 #include "base/json.h"
 #include "base/sock.h"
 #include "hub/queue.h"
+#include "hub/request.h"
 #include "hub/worker.h"
 #include "terok/core_msg.h"
 
@@ -512,6 +513,60 @@ static void status_says(const char *key, const char *value)
 	fail_msg("%s is not in %s", key, name);
 }
 
+/* A name that ends early must not pass for the shorter one. */
+static void an_answer_with_a_nul_in_it_is_refused(void **state)
+{
+	static const char *const wrong[] = {
+		VERDICT(CONTAINER "\\u0000", ID, "192.0.2.1", "allow"),
+		VERDICT(CONTAINER, ID "\\u0000", "192.0.2.1", "allow"),
+		VERDICT(CONTAINER, ID, "192.0.2.1\\u0000x", "allow"),
+		VERDICT(CONTAINER, ID, "192.0.2.1", "allow\\u0000x"),
+		ANSWER("\"action\":\"allow\\u0000\""),
+		ANSWER("\"action\":\"allow\",\"scope\":\"once\\u0000\""),
+	};
+	int subscriber, monitor, caller = dial();
+
+	(void)state;
+	one_question(&subscriber, &monitor);
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		say(caller, wrong[i]);
+		assert_non_null(strstr(heard(caller), "org.varlink.service.InvalidParameter"));
+	}
+	say(caller, VERDICT(CONTAINER, ID, "192.0.2.1", "allow")); /* it still can be answered */
+	core_hears(MSG_VERDICT);
+}
+
+/* More than a queue holds: what waits for an answer is never left out. */
+static void a_replay_tells_every_open_request(void **state)
+{
+	int monitor = dial();
+	uint64_t lost;
+
+	(void)state;
+	core_guard(0);
+	for (uint64_t ask = 1; ask <= REQUEST_MAX; ask++)
+		core_refuses(ask);
+	all_is_told();
+	say(monitor,
+	    "{\"method\":\"" FIREWALL ".Monitor\",\"more\":true,\"parameters\":{\"replay\":true}}");
+	hear(monitor, STANDS);
+	for (uint64_t n = 1; n <= REQUEST_MAX; n++) {
+		assert_int_equal(sequence_of(heard(monitor), &lost), n);
+		assert_int_equal(lost, 0);
+	}
+}
+
+static void a_refusal_of_an_unknown_guard_keeps_its_number(void **state)
+{
+	int monitor = dial();
+
+	(void)state;
+	say(monitor, MONITOR);
+	hear(monitor, STANDS);
+	core_refuses(0);
+	assert_non_null(strstr(heard(monitor), "\"guard\":1,\"container\":\"\""));
+}
+
 static void it_has_given_up_everything(void **state)
 {
 	static const char *const sets[] = { "CapInh", "CapPrm", "CapEff", "CapAmb" };
@@ -546,6 +601,20 @@ static void it_ends_well_when_the_core_closes(void **state)
 	assert_int_equal(end_of_worker(), 0);
 }
 
+static void it_ends_well_when_the_core_leaves_a_verdict_unread(void **state)
+{
+	int subscriber, monitor, caller = dial();
+	char byte;
+
+	(void)state;
+	one_question(&subscriber, &monitor);
+	say(caller, VERDICT(CONTAINER, ID, "192.0.2.1", "allow"));
+	set_patience(core_fd);
+	assert_int_equal(recv(core_fd, &byte, 1, MSG_PEEK), 1);
+	closep(&core_fd);
+	assert_int_equal(end_of_worker(), 0);
+}
+
 static void it_ends_when_the_core_says_what_is_no_message(void **state)
 {
 	struct msg_packet packet = { .type = MSG_VERDICT }; /* only the hub may say that */
@@ -568,8 +637,12 @@ int main(void)
 		T(another_user_neither_sees_nor_answers),
 		T(a_client_that_reads_misses_nothing),
 		T(a_client_that_does_not_read_gets_the_newest_and_the_number_lost),
+		T(an_answer_with_a_nul_in_it_is_refused),
+		T(a_replay_tells_every_open_request),
+		T(a_refusal_of_an_unknown_guard_keeps_its_number),
 		T(it_has_given_up_everything),
 		T(it_ends_well_when_the_core_closes),
+		T(it_ends_well_when_the_core_leaves_a_verdict_unread),
 		T(it_ends_when_the_core_says_what_is_no_message),
 	};
 

@@ -301,6 +301,14 @@ static const struct varlink_method service_methods[] = {
 static const struct varlink_interface service = { SERVICE, service_description, service_methods,
 						  2 };
 
+/* A string with a NUL in it would end there for every method: it is no value of ours. */
+static bool value_is(struct json_object *value, enum json_type type)
+{
+	return json_object_get_type(value) == type &&
+	       (type != json_type_string ||
+		strlen(json_object_get_string(value)) == (size_t)json_object_get_string_len(value));
+}
+
 /* The first parameter that is wrong, in the order of the declaration; NULL: none. */
 static const char *params_check(const struct varlink_method *method, struct json_object *parameters)
 {
@@ -313,7 +321,7 @@ static const char *params_check(const struct varlink_method *method, struct json
 
 		if (param->optional && (!there || !value))
 			continue;
-		if (!there || !value || json_object_get_type(value) != param->type)
+		if (!there || !value || !value_is(value, param->type))
 			return param->name;
 	}
 	if (!parameters)
@@ -413,8 +421,7 @@ static void call_begin(struct varlink_call *call, struct json_object *frame)
 	call->more = more == 1;
 	object = !json_object_object_get_ex(frame, "parameters", &parameters) ||
 		 (parameters && json_object_get_type(parameters) == json_type_object);
-	if (method && json_object_get_type(method) == json_type_string &&
-	    strlen(json_object_get_string(method)) == (size_t)json_object_get_string_len(method))
+	if (method && value_is(method, json_type_string))
 		name = strdup(json_object_get_string(method));
 	if (name)
 		method_name = method_cut(name);
