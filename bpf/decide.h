@@ -13,10 +13,13 @@
  *   4. infrastructure rules: allow
  *   5. link-local and metadata addresses that no exact rule names: deny
  *   6. deny rules, exact or prefix: deny, whatever the prefix lengths of the allows
- *   7. allow rules that have not ended: allow
+ *   7. allow rules that have not ended: allow; not in state down, which has its own answer
+ *      to all that follows (an exact rule still opens what step 5 forbids)
  *   8. private ranges: deny, unless the state is down_all
  *   9. the state's default
- * The own addresses are looked up last, because only a refusal makes the answer matter.
+ * A bypass window makes up mean down until it ends. The own addresses are looked up last,
+ * because only a refusal makes the answer matter; what is on the wire already is no longer
+ * on its way to them, nor to loopback, whatever its address says.
  */
 #ifndef TEROK_DECIDE_H
 #define TEROK_DECIDE_H
@@ -44,12 +47,19 @@
 /* Prefix rules that have ended hide shorter ones that have not: look this often. */
 #define PREFIX_TRIES 4
 
+/* What is known of the way it takes. */
+enum flow_way {
+	FLOW_ASKED = 0, /* a socket call: not routed yet, the address is all there is */
+	FLOW_LOOPBACK,  /* a packet on the loopback interface */
+	FLOW_WIRE,      /* a packet on any other */
+};
+
 /* Where one attempt goes. */
 struct flow {
 	__u32 addr[4]; /* network order, IPv4 as ::ffff:a.b.c.d */
 	__u16 port;    /* host order; 0 where the protocol has none */
 	__u8 proto;
-	__u8 local; /* the packet stays on the loopback interface (the backstop knows) */
+	__u8 way; /* enum flow_way */
 };
 
 struct decision {
@@ -85,37 +95,69 @@ static __always_inline _Bool flow_is_v4(const struct flow *flow)
 
 static __always_inline _Bool flow_is_loopback(const struct flow *flow)
 {
-	if (flow->local)
-		return 1;
+	if (flow->way != FLOW_ASKED)
+		return flow->way == FLOW_LOOPBACK;
 	if (flow_is_v4(flow)) /* 0.0.0.0 is routed to loopback */
 		return !flow->addr[3] || decide_host32(flow->addr[3]) >> 24 == 127;
 	return !flow->addr[0] && !flow->addr[1] && !flow->addr[2] &&
 	       decide_host32(flow->addr[3]) <= 1; /* :: and ::1 */
 }
 
-/* Metadata services live on link-local addresses and on fd00:ec2::254. */
-static __always_inline _Bool flow_is_hard(const struct flow *flow)
+/*
+ * The IPv4 address that it is, or that a gateway would take out of it: NAT64 (RFC 6052,
+ * well-known prefix), 6to4 (RFC 3056), IPv4-compatible (RFC 4291).
+ */
+static __always_inline _Bool flow_to_v4(const struct flow *flow, __u32 *ret)
 {
 	__u32 first = decide_host32(flow->addr[0]);
 
+	*ret = decide_host32(flow->addr[3]);
 	if (flow_is_v4(flow))
-		return decide_host32(flow->addr[3]) >> 16 == 0xa9fe; /* 169.254/16 */
-	return first >> 22 == 0xfe80 >> 6 ||                         /* fe80::/10 */
+		return 1;
+	if (first >> 16 == 0x2002) {
+		*ret = first << 16 | decide_host32(flow->addr[1]) >> 16;
+		return 1;
+	}
+	return (!first || first == 0x64ff9b) && !flow->addr[1] && !flow->addr[2];
+}
+
+/* Metadata services live on link-local addresses and on fd00:ec2::254. */
+static __always_inline _Bool flow_is_hard(const struct flow *flow)
+{
+	__u32 first = decide_host32(flow->addr[0]), v4;
+
+	if (flow_to_v4(flow, &v4))
+		return v4 >> 16 == 0xa9fe;   /* 169.254/16 */
+	return first >> 22 == 0xfe80 >> 6 || /* fe80::/10 */
 	       (first == 0xfd000ec2 && !flow->addr[1] && !flow->addr[2] &&
 		decide_host32(flow->addr[3]) == 0x254);
 }
 
+static __always_inline _Bool v4_is_private(__u32 a)
+{
+	return a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || /* RFC 1918 */
+	       a >> 16 == 0xa9fe || a >> 24 == 127 ||                    /* link-local, loopback */
+	       a >> 24 == 0 || a >> 22 == 0x6440 >> 6 || /* this network, 100.64/10 */
+	       a >> 28 >= 14;                            /* multicast, 240/4 */
+}
+
 static __always_inline _Bool flow_is_private(const struct flow *flow)
 {
-	__u32 a = decide_host32(flow->addr[3]), first = decide_host32(flow->addr[0]);
+	__u32 first = decide_host32(flow->addr[0]), v4;
 
-	if (flow_is_v4(flow))
-		return a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || /* RFC 1918 */
-		       a >> 16 == 0xa9fe ||                                      /* link-local */
-		       a >> 24 == 0 || a >> 22 == 0x6440 >> 6 || /* this network, 100.64/10 */
-		       a >> 28 >= 14;                            /* multicast, 240/4 */
-	return first >> 25 == 0xfc >> 1 || first >> 22 == 0xfe80 >> 6 || /* fc00::/7, fe80::/10 */
-	       first >> 24 == 0xff;                                      /* multicast */
+	if (flow_to_v4(flow, &v4))
+		return v4_is_private(v4);
+	return first >> 25 == 0xfc >> 1 || first >> 23 == 0xfe80 >> 7 || /* fc00::/7, fe80::/9 */
+	       first >> 24 == 0xff ||                                    /* multicast */
+	       (first == 0x64ff9b && decide_host32(flow->addr[1]) >> 16 == 1); /* RFC 8215 */
+}
+
+/* The state that counts now. */
+static __always_inline __u32 guard_state(const struct terok_guard *guard)
+{
+	if (guard->state == TEROK_STATE_UP && guard->bypass_ns && guard->bypass_ns > decide_now())
+		return TEROK_STATE_DOWN;
+	return guard->state;
 }
 
 /* What a rule that was found says now. */
@@ -206,24 +248,34 @@ static __always_inline __u32 prefix_look_all(const struct terok_guard *guard,
 
 #define DECISION(action, reason, timed) ((struct decision){ action, reason, timed })
 
-/* Steps 7 to 9: nothing forbids it by name. @said: by the exact rules. */
-static __always_inline struct decision decide_allow(const struct terok_guard *guard,
-						    const struct flow *flow, __u32 said)
+/* Step 7. @said: by the exact rules, completed by the prefix rules. */
+static __always_inline __u32 allow_look(const struct terok_guard *guard, const struct flow *flow,
+					__u32 said)
 {
 	if (!(said & SAID_ALLOW) && guard->prefix >> TEROK_SHAPE_MAX_)
 		said |= prefix_look_all(guard, flow, TEROK_ALLOW);
-	if (said & SAID_ALLOW)
-		return DECISION(TEROK_ALLOW, TEROK_REASON_RULE_ALLOW, 0);
-	if (said & SAID_ALLOW_TIMED)
-		return DECISION(TEROK_ALLOW, TEROK_REASON_RULE_ALLOW, 1);
+	return said;
+}
 
-	if (guard->state == TEROK_STATE_DOWN_ALL)
+/* Steps 7 to 9: nothing forbids it by name. @said: by the exact rules. */
+static __always_inline struct decision decide_allow(const struct terok_guard *guard, __u32 state,
+						    const struct flow *flow, __u32 said)
+{
+	if (state != TEROK_STATE_DOWN || flow_is_hard(flow)) {
+		said = allow_look(guard, flow, said);
+		if (said & SAID_ALLOW)
+			return DECISION(TEROK_ALLOW, TEROK_REASON_RULE_ALLOW, 0);
+		if (said & SAID_ALLOW_TIMED)
+			return DECISION(TEROK_ALLOW, TEROK_REASON_RULE_ALLOW, 1);
+	}
+
+	if (state == TEROK_STATE_DOWN_ALL)
 		return DECISION(TEROK_ALLOW, TEROK_REASON_DEFAULT, 0);
-	if (said & SAID_ENDED && guard->state == TEROK_STATE_UP)
+	if (said & SAID_ENDED && state == TEROK_STATE_UP)
 		return DECISION(TEROK_DENY, TEROK_REASON_EXPIRED, 0);
 	if (flow_is_private(flow))
 		return DECISION(TEROK_DENY, TEROK_REASON_PRIVATE, 0);
-	if (guard->state == TEROK_STATE_DOWN)
+	if (state == TEROK_STATE_DOWN)
 		return DECISION(TEROK_ALLOW, TEROK_REASON_DEFAULT, 0);
 	return DECISION(TEROK_DENY, TEROK_REASON_DEFAULT, 0);
 }
@@ -232,9 +284,9 @@ static __always_inline struct decision decide_allow(const struct terok_guard *gu
 static __always_inline struct decision decide_policy(const struct terok_guard *guard,
 						     const struct flow *flow)
 {
-	__u32 said;
+	__u32 state = guard_state(guard), said;
 
-	if (guard->state == TEROK_STATE_BLOCK)
+	if (state == TEROK_STATE_BLOCK)
 		return DECISION(TEROK_DENY, TEROK_REASON_BLOCKED, 0);
 
 	said = exact_look_all(guard, flow);
@@ -247,7 +299,7 @@ static __always_inline struct decision decide_policy(const struct terok_guard *g
 	if (guard->prefix & ((1 << TEROK_SHAPE_MAX_) - 1) &&
 	    prefix_look_all(guard, flow, TEROK_DENY) & SAID_DENY)
 		return DECISION(TEROK_DENY, TEROK_REASON_RULE_DENY, 0);
-	return decide_allow(guard, flow, said);
+	return decide_allow(guard, state, flow, said);
 }
 
 /**
@@ -268,7 +320,7 @@ static __always_inline struct decision decide(const struct terok_guard *guard,
 		return DECISION(TEROK_ALLOW, TEROK_REASON_LOOPBACK, 0);
 
 	decision = decide_policy(guard, flow);
-	if (decision.action == TEROK_ALLOW)
+	if (decision.action == TEROK_ALLOW || flow->way == FLOW_WIRE)
 		return decision;
 
 	self.guard = guard->id;
@@ -282,9 +334,29 @@ static __always_inline struct decision decide(const struct terok_guard *guard,
 static __always_inline _Bool decide_ping_possible(const struct terok_guard *guard)
 {
 	const __u32 portless = 1 << TEROK_SHAPE_ANY | 1 << TEROK_SHAPE_PROTO;
+	__u32 state = guard_state(guard);
 
-	return guard->state == TEROK_STATE_DOWN || guard->state == TEROK_STATE_DOWN_ALL ||
+	return state == TEROK_STATE_DOWN || state == TEROK_STATE_DOWN_ALL ||
 	       guard->exact & portless || guard->prefix >> TEROK_SHAPE_MAX_ & portless;
+}
+
+/**
+ * decide_socket() - may this guard have a socket of that kind?
+ * @type: SOCK_*; @proto: as the socket has it, so never 0
+ *
+ * Only sockets whose every packet the other hooks understand: UDP-Lite, SCTP and raw
+ * sockets send past connect and sendmsg without a privilege.
+ */
+static __always_inline _Bool decide_socket(const struct terok_guard *guard, __u32 type, __u32 proto)
+{
+	if (type == SOCK_STREAM)
+		return proto == IPPROTO_TCP;
+	if (type != SOCK_DGRAM)
+		return 0;
+	if (proto == IPPROTO_UDP)
+		return 1;
+	/* sendto() of an echo socket runs no hook but the backstop, which decides each packet */
+	return (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6) && decide_ping_possible(guard);
 }
 
 #endif

@@ -116,7 +116,7 @@ static __always_inline void record_fill(struct terok_record *rec, const struct t
 	rec->hook = hook;
 	rec->family = route->family;
 	rec->proto = route->flow.proto;
-	rec->pad0 = 0;
+	rec->state = guard_state(guard);
 	rec->boot_ns = now;
 	rec->guard = guard->id;
 	rec->sock_type = 0;

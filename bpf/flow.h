@@ -188,7 +188,7 @@ static __always_inline int route_from_packet6(struct route *route, struct __sk_b
 static __always_inline int route_from_packet(struct route *route, struct __sk_buff *skb)
 {
 	/* the loopback interface is number 1 in every network namespace */
-	route->flow.local = skb->ifindex == 1;
+	route->flow.way = skb->ifindex == 1 ? FLOW_LOOPBACK : FLOW_WIRE;
 	if (skb->protocol == bpf_htons(0x0800))
 		return route_from_packet4(route, skb);
 	if (skb->protocol == bpf_htons(0x86dd))

@@ -14,6 +14,10 @@
 #include "terok/abi.h"
 #include "maps.h"
 
+#define SOCK_STREAM    1 /* uapi, so not in vmlinux.h */
+#define SOCK_DGRAM     2
+#define IPPROTO_ICMPV6 58
+
 static const struct terok_rule *rule_find(const struct terok_rule_key *key)
 {
 	return bpf_map_lookup_elem(&terok_rules, key);
@@ -43,9 +47,6 @@ static __u64 decide_now(void)
 #define EACCES          13
 #define EPROTONOSUPPORT 93
 #define EHOSTUNREACH    113
-#define SOCK_STREAM     1
-#define SOCK_DGRAM      2
-#define IPPROTO_ICMPV6  58
 #define IPPROTO_MPTCP   262
 #define TCP_LISTEN      10
 
@@ -157,25 +158,6 @@ int terok_sendmsg6(struct bpf_sock_addr *ctx)
 	return on_address(ctx, &route, TEROK_HOOK_SENDMSG6, known, refuse_sendmsg);
 }
 
-/*
- * Only sockets whose every packet the other hooks understand: UDP-Lite, SCTP and raw
- * sockets send past connect and sendmsg without a privilege.
- */
-static __always_inline _Bool sock_allowed(const struct bpf_sock *ctx,
-					  const struct terok_guard *guard)
-{
-	__u32 type = ctx->type, proto = ctx->protocol;
-
-	if (type == SOCK_STREAM)
-		return proto == IPPROTO_TCP;
-	if (type != SOCK_DGRAM)
-		return 0;
-	if (proto == IPPROTO_UDP)
-		return 1;
-	/* sendto() of an echo socket runs no hook but the backstop, which decides each packet */
-	return (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6) && decide_ping_possible(guard);
-}
-
 /* A refused socket; a call for the same reason as refuse(): who may have one pays for nothing. */
 static __noinline int refuse_socket(struct bpf_sock *ctx)
 {
@@ -201,7 +183,7 @@ static __noinline int refuse_socket(struct bpf_sock *ctx)
 SEC("cgroup/sock_create")
 int terok_socket(struct bpf_sock *ctx)
 {
-	if (sock_allowed(ctx, bpf_get_local_storage(&terok_guards, 0)))
+	if (decide_socket(bpf_get_local_storage(&terok_guards, 0), ctx->type, ctx->protocol))
 		return 1;
 
 	/* what a kernel without MPTCP says: applications then take TCP */
@@ -273,10 +255,11 @@ int terok_egress(struct __sk_buff *skb)
 	struct route route = {};
 	struct decision decision;
 
-	if (route_from_packet(&route, skb) && !route.flow.local)
+	if (route_from_packet(&route, skb) && route.flow.way == FLOW_WIRE)
 		return drop(skb, &route, TEROK_REASON_MALFORMED);
 	decision = decide(guard, &route.flow);
-	if (route.routed && !route.flow.local) /* allowed or not: it goes elsewhere afterwards */
+	if (route.routed &&
+	    route.flow.way == FLOW_WIRE) /* allowed or not: it goes elsewhere afterwards */
 		return drop(skb, &route, TEROK_REASON_ROUTED);
 	if (decision.action == TEROK_ALLOW)
 		return 1;

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/sock.h"
 #include "control.h"
+#include "explain.h"
 #include "guard.h"
 #include "kernel.h"
 #include "policy.h"
@@ -24,9 +25,9 @@
 #include "record.h"
 #include "watched.h"
 #include "worker.h"
+#include "terok/names.h"
 
-#define ONCE_S       60 /* scope once: long enough for a person's retry */
-#define SECOND_NS    UINT64_C(1000000000)
+#define ONCE_S       60               /* scope once: long enough for a person's retry */
 #define TRANSIENT_NS (10 * SECOND_NS) /* a transient agent without a first guard gives up */
 #define RING_RECORDS (TEROK_RING_BYTES / sizeof(struct terok_record)) /* more than it holds */
 #define CORE_NICE    -10 /* the ring must be read while others run flat out */
@@ -62,8 +63,10 @@ static bool is_question(const struct terok_record *record)
 	/* getaddrinfo() sorts addresses by UDP connects to no port: nothing is ever sent */
 	if (record->proto == IPPROTO_UDP && (!record->dst_port || record->dst_port == 65535))
 		return false;
-	return record->reason == TEROK_REASON_DEFAULT || record->reason == TEROK_REASON_PRIVATE ||
-	       record->reason == TEROK_REASON_EXPIRED;
+	/* in down allow rules say nothing about private ranges, so no answer could open one */
+	if (record->reason == TEROK_REASON_PRIVATE)
+		return record->state != TEROK_STATE_DOWN;
+	return record->reason == TEROK_REASON_DEFAULT || record->reason == TEROK_REASON_EXPIRED;
 }
 
 static void tell_refused(const struct asked *asked, void *user)
@@ -142,6 +145,27 @@ static uint64_t scope_end(const struct msg_verdict *verdict)
 	       (verdict->scope == SCOPE_ONCE ? ONCE_S : verdict->seconds) * SECOND_NS;
 }
 
+/*
+ * A verdict is in force or it failed: something that stands above rules (a transition to
+ * block, a deny of the whole range) may have come since it was asked.
+ */
+static int verdict_prove(struct core *core, const struct rule *rule, struct problem *why)
+{
+	struct explanation now;
+	struct guard guard;
+
+	if (guard_get(core->kernel, rule->guard, &guard))
+		return problem(why, -ENOENT, "the guard is gone");
+	now = explain_dest(core->kernel, &guard.value, &rule->dest);
+	if (now.action == rule->value.action)
+		return 0;
+	policy_remove(core->kernel, rule, NULL);
+	return problem(why, -EPERM, "the guard is %s and this stays %s (%s): no rule was made",
+		       terok_state_name(guard.state),
+		       now.action == TEROK_ALLOW ? "allowed" : "refused",
+		       terok_reason_name(now.reason));
+}
+
 static int apply_verdict(struct core *core, const struct msg_verdict *verdict, __u64 *until_ns,
 			 struct problem *why)
 {
@@ -168,6 +192,8 @@ static int apply_verdict(struct core *core, const struct msg_verdict *verdict, _
 	};
 	memcpy(rule.dest.addr, asked->record.dst, sizeof(rule.dest.addr));
 	r = policy_add(core->kernel, &rule, why);
+	if (!r)
+		r = verdict_prove(core, &rule, why);
 	if (r)
 		return r;
 	*until_ns = rule.value.until_ns;

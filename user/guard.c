@@ -9,12 +9,11 @@
 
 #include "base/event.h"
 #include "cgroup.h"
+#include "explain.h"
 #include "netns.h"
 #include "pins.h"
 #include "policy.h"
 #include "terok/names.h"
-
-#define SECOND_NS 1000000000ULL
 
 /* Attach order: the backstop first, so that no socket call is ever the only lock. */
 static const struct {
@@ -62,7 +61,7 @@ static void guard_fill(const struct kernel *kernel, uint32_t id, const struct te
 	for (size_t i = 0; ret->alive && i < N_HOOKS; i++)
 		ret->alive = link_is_on(id, attach_order[i].hook, info->cgroup);
 	if (!value_get(kernel, info->cgroup, &ret->value) && ret->value.id == id && ret->alive)
-		ret->state = ret->value.state;
+		ret->state = explain_state(&ret->value);
 }
 
 int guard_get(const struct kernel *kernel, uint32_t id, struct guard *ret)
@@ -397,6 +396,7 @@ int guard_change(const struct kernel *kernel, uint32_t id, void (*fn)(struct ter
 static void change_state(struct terok_guard *value, void *user)
 {
 	value->state = *(enum terok_state *)user;
+	value->bypass_ns = 0;
 	value->epoch++; /* a flow approved by a timed rule does not outlive a transition */
 }
 
@@ -411,6 +411,30 @@ int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state s
 	if (lock < 0)
 		return lock;
 	return guard_change(kernel, id, change_state, &state, why);
+}
+
+static void change_bypass(struct terok_guard *value, void *user)
+{
+	value->bypass_ns = *(uint64_t *)user;
+	value->epoch++;
+}
+
+int guard_set_bypass(const struct kernel *kernel, uint32_t id, uint64_t until_ns,
+		     struct problem *why)
+{
+	_cleanup_close_ int lock = kernel_lock(why);
+	struct terok_guard value;
+	struct terok_info info;
+	int r = lock < 0 ? lock : guard_value(kernel, id, &info, &value, why);
+
+	if (r)
+		return r;
+	if (value.state != TEROK_STATE_UP)
+		return problem(why, -EPERM,
+			       "guard %u is %s: only state up has something to bypass; terok-bpfd "
+			       "up first",
+			       id, terok_state_name(value.state));
+	return guard_change(kernel, id, change_bypass, &until_ns, why);
 }
 
 int guard_counts(const struct kernel *kernel, const struct guard *guard, struct terok_counts *ret)

@@ -19,7 +19,7 @@
 
 struct guard {
 	uint32_t id;
-	enum terok_state state; /* as the kernel has it; NONE: half attached */
+	enum terok_state state; /* what counts now: NONE half attached, DOWN in a bypass window */
 	bool alive;             /* its cgroup still exists and every hook's link is on it */
 	struct terok_info info;
 	struct terok_guard value;
@@ -54,6 +54,15 @@ int guard_detach(const struct kernel *kernel, const struct guard *guard, struct 
 /** guard_set_state() - one map write; in force for the next decision when this returns */
 int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state state,
 		    struct problem *why);
+
+/**
+ * guard_set_bypass() - let state up mean down until @until_ns (CLOCK_BOOTTIME); 0: end it now
+ *
+ * The hooks compare the deadline themselves: the window ends on time without an agent.
+ * Return: 0; -EPERM in any other state than up, which has nothing to bypass or must not.
+ */
+int guard_set_bypass(const struct kernel *kernel, uint32_t id, uint64_t until_ns,
+		     struct problem *why);
 
 /** guard_get() - by number; -ENOENT */
 int guard_get(const struct kernel *kernel, uint32_t id, struct guard *ret);

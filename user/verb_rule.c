@@ -13,74 +13,13 @@
 #include "control.h"
 #include "guard.h"
 #include "policy.h"
+#include "rule_text.h"
 #include "verbs.h"
 #include "terok/names.h"
 
-#define SECOND_NS UINT64_C(1000000000)
-
-static const char *const authors[] = {
-	[TEROK_AUTHOR_OPERATOR] = "operator",
-	[TEROK_AUTHOR_VERDICT] = "verdict",
-	[TEROK_AUTHOR_INFRA] = "infrastructure",
-};
-_Static_assert(sizeof(authors) / sizeof(authors[0]) == TEROK_AUTHOR_MAX_, "all authors");
-
-static const char *author_name(unsigned author)
-{
-	return author < TEROK_AUTHOR_MAX_ ? authors[author] : "unknown";
-}
-
-static const char *action_name(unsigned action)
-{
-	return action == TEROK_ALLOW ? "allow" : "deny";
-}
-
-/* Seconds from now, 0 for no end, -1 for one that has come. */
-static int64_t seconds_left(const struct terok_rule *value, uint64_t now)
-{
-	if (!value->until_ns)
-		return 0;
-	if (value->until_ns <= now)
-		return -1;
-	return (value->until_ns - now + SECOND_NS - 1) / SECOND_NS;
-}
-
-static void rule_json(struct json *json, const struct rule *rule, uint64_t now)
-{
-	char dest[ADDR_TEXT], proto[8];
-	int64_t left = seconds_left(&rule->value, now);
-
-	json_open_object(json, NULL);
-	json_add_string(json, "action", action_name(rule->value.action));
-	json_add_string(json, "dest", dest_format(dest, &rule->dest));
-	json_add_uint(json, "port", rule->dest.port);
-	json_add_string(json, "proto", proto_name(rule->dest.proto, proto));
-	json_add_bool(json, "ended", left < 0);
-	json_add_int(json, "seconds_left", left < 0 ? 0 : left);
-	json_add_uint(json, "until_ns", rule->value.until_ns);
-	json_add_string(json, "author", author_name(rule->value.author));
-	json_add_uint(json, "uid", rule->value.uid);
-	json_close_object(json);
-}
-
-static void rule_text(const struct rule *rule, uint64_t now)
-{
-	char dest[ADDR_TEXT], proto[8], port[8] = "any", left[32] = "";
-	int64_t seconds = seconds_left(&rule->value, now);
-
-	if (rule->dest.port)
-		snprintf(port, sizeof(port), "%u", rule->dest.port);
-	if (seconds < 0)
-		snprintf(left, sizeof(left), "ended");
-	else if (seconds)
-		snprintf(left, sizeof(left), "%lld s left", (long long)seconds);
-	printf("%-5s  %-43s  port %-5s  %-6s  %-14s  %s\n", action_name(rule->value.action),
-	       dest_format(dest, &rule->dest), port, proto_name(rule->dest.proto, proto),
-	       author_name(rule->value.author), left);
-}
-
 struct options {
-	const char *port, *proto, *duration;
+	struct rule_options dest;
+	const char *duration;
 	bool remove, json;
 };
 
@@ -88,18 +27,10 @@ static int rule_parse(const struct options *options, const char *dest, struct ru
 		      struct problem *why)
 {
 	uint64_t seconds;
-	int r = dest_parse(dest, &rule->dest, why);
+	int r = rule_dest_parse(&options->dest, dest, &rule->dest, why);
 
-	if (!r && options->port && rule->dest.port)
-		r = problem(why, -EINVAL, "the port is named twice: %s and --port", dest);
-	if (!r && options->proto && rule->dest.proto)
-		r = problem(why, -EINVAL, "the protocol is named twice: %s and --proto", dest);
 	if (!r && options->remove && options->duration)
 		r = problem(why, -EINVAL, "--for and --remove exclude each other");
-	if (!r && options->port)
-		r = port_parse(options->port, &rule->dest.port, why);
-	if (!r && options->proto)
-		r = proto_parse(options->proto, &rule->dest.proto, why);
 	if (!r && options->duration) {
 		r = duration_parse(options->duration, &seconds, why);
 		if (!r)
@@ -114,8 +45,9 @@ static int rule_verb(int argc, char **argv, enum terok_action action)
 	_cleanup_json_ struct json json = {};
 	struct options o = {};
 	const struct cli_option options[] = {
-		{ "port", "N", "only this port", CLI_STRING, &o.port },
-		{ "proto", "P", "only tcp, udp, icmp, icmpv6 or a number", CLI_STRING, &o.proto },
+		{ "port", "N", "only this port", CLI_STRING, &o.dest.port },
+		{ "proto", "P", "only tcp, udp, icmp, icmpv6 or a number", CLI_STRING,
+		  &o.dest.proto },
 		{ "for", "TIME", "for so long: 90, 90s, 10m, 2h, 1d", CLI_STRING, &o.duration },
 		{ "remove", NULL, "take that rule away", CLI_FLAG, &o.remove },
 		{ "json", NULL, "one JSON object", CLI_FLAG, &o.json },
@@ -140,7 +72,7 @@ static int rule_verb(int argc, char **argv, enum terok_action action)
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
 	if (o.json) {
-		rule_json(&json, &rule, now_boot_ns());
+		rule_json(&json, NULL, &rule, now_boot_ns());
 		puts(json_done(&json) ?: "{}");
 		return 0;
 	}
@@ -214,7 +146,7 @@ static void print_rules(const struct guard *guard, const struct listing *listing
 	json_add_string(&out, "state", terok_state_name(guard->state));
 	json_open_array(&out, "rules");
 	for (size_t i = 0; i < listing->n; i++)
-		rule_json(&out, &listing->rule[i], now);
+		rule_json(&out, NULL, &listing->rule[i], now);
 	json_close_array(&out);
 	json_close_object(&out);
 	puts(json_done(&out) ?: "{}");

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* verb_state.c - terok-bpfd up, down, block: one word in the kernel, read back */
+/* verb_state.c - terok-bpfd up, down, block, bypass: one word in the kernel, read back */
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/addr.h"
 #include "base/cli.h"
+#include "base/event.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "control.h"
@@ -42,6 +44,68 @@ static int state_change(const char *text, enum terok_state state, bool json)
 	json_add_string(&out, "state", terok_state_name(after.state));
 	json_close_object(&out);
 	puts(json_done(&out) ?: "{}");
+	return 0;
+}
+
+static void bypass_print(const struct guard *guard, uint64_t seconds, bool json)
+{
+	_cleanup_json_ struct json out = {};
+
+	if (!json && seconds)
+		printf("guard %u (%s): open for %llu s, then %s again; denies and private ranges "
+		       "hold\n",
+		       guard->id, guard->info.name, (unsigned long long)seconds,
+		       terok_state_name(guard->value.state));
+	else if (!json)
+		printf("guard %u (%s): no bypass; state %s\n", guard->id, guard->info.name,
+		       terok_state_name(guard->state));
+	if (!json)
+		return;
+	json_open_object(&out, NULL);
+	json_add_uint(&out, "guard", guard->id);
+	json_add_string(&out, "name", guard->info.name);
+	json_add_string(&out, "state", terok_state_name(guard->state));
+	json_add_uint(&out, "bypass_until_ns", guard->value.bypass_ns);
+	json_close_object(&out);
+	puts(json_done(&out) ?: "{}");
+}
+
+int verb_bypass(int argc, char **argv)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	const char *duration = NULL;
+	bool off = false, json = false;
+	const struct cli_option options[] = {
+		{ "for", "TIME", "for so long: 90, 90s, 10m, 2h, 1d", CLI_STRING, &duration },
+		{ "off", NULL, "end the window now", CLI_FLAG, &off },
+		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
+		{},
+	};
+	struct problem why = {};
+	struct guard guard;
+	uint64_t seconds = 0;
+	int r = cli_parse(argc, argv, options, 1, 1);
+
+	if (r < 0)
+		return r;
+	if (!duration == !off)
+		r = problem(&why, -EINVAL, "bypass needs either --for TIME or --off");
+	else if (duration)
+		r = duration_parse(duration, &seconds, &why);
+	else
+		r = 0;
+	if (r)
+		return verb_fail(r, &why);
+	r = verb_open(argv[1], &kernel, &guard);
+	if (r)
+		return r;
+	r = guard_set_bypass(kernel, guard.id, off ? 0 : now_boot_ns() + seconds * SECOND_NS, &why);
+	if (!r)
+		r = guard_get(kernel, guard.id, &guard);
+	if (r)
+		return verb_fail(r, &why);
+	control_notify(guard.id);
+	bypass_print(&guard, seconds, json);
 	return 0;
 }
 

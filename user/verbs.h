@@ -12,12 +12,14 @@
 
 int verb_allow(int argc, char **argv);
 int verb_attach(int argc, char **argv);
+int verb_bypass(int argc, char **argv);
 int verb_block(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_deny(int argc, char **argv);
 int verb_detach(int argc, char **argv);
 int verb_down(int argc, char **argv);
 int verb_exec(int argc, char **argv);
+int verb_explain(int argc, char **argv);
 int verb_load(int argc, char **argv);
 int verb_rules(int argc, char **argv);
 int verb_run(int argc, char **argv);

@@ -22,6 +22,7 @@ struct entry {
 	int cgroup_fd, netns_fd, watch_fd; /* watch_fd: addresses; -1 each */
 	struct source cgroup, addresses;
 	struct timer grace;
+	struct timer bypass; /* when the window ends: people hear that it did */
 	char path[TEROK_PATH_LEN];
 };
 
@@ -81,6 +82,7 @@ static void entry_free(struct entry *entry)
 	source_del(&entry->cgroup);
 	source_del(&entry->addresses);
 	timer_disarm(&entry->grace);
+	timer_disarm(&entry->bypass);
 	closep(&entry->cgroup_fd);
 	closep(&entry->watch_fd);
 	closep(&entry->netns_fd);
@@ -251,6 +253,24 @@ static int entry_watch(struct entry *entry, const struct guard *guard)
 			  entry_cgroup_event);
 }
 
+static int entry_bypass_ended(struct timer *timer)
+{
+	struct entry *entry = container_of(timer, struct entry, bypass);
+
+	watched_look(entry->watched, entry->id);
+	return 0;
+}
+
+/* The kernel ends the window by itself; this is only for the news. */
+static void entry_await_bypass(struct entry *entry, const struct guard *guard)
+{
+	if (guard->state != guard->value.state)
+		timer_arm(entry->watched->loop, &entry->bypass, guard->value.bypass_ns,
+			  entry_bypass_ended);
+	else
+		timer_disarm(&entry->bypass);
+}
+
 static void entry_begin(struct watched *watched, const struct guard *guard, enum guard_news news)
 {
 	struct entry **slot = entry_slot(watched, guard->id);
@@ -274,6 +294,7 @@ static void entry_begin(struct watched *watched, const struct guard *guard, enum
 	r = entry_watch(entry, guard);
 	if (r)
 		log_warn(r, "watch the cgroup of guard %u", guard->id);
+	entry_await_bypass(entry, guard);
 	watched->events->guard(guard, news, 0, watched->user);
 }
 
@@ -294,7 +315,10 @@ void watched_look(struct watched *watched, uint32_t id)
 	}
 	if (!entry) {
 		entry_begin(watched, &guard, GUARD_ATTACHED);
-	} else if (entry->state != guard.state) {
+		return;
+	}
+	entry_await_bypass(entry, &guard);
+	if (entry->state != guard.state) {
 		entry->state = guard.state;
 		watched->events->guard(&guard, GUARD_STATE, 0, watched->user);
 	}

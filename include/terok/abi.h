@@ -105,7 +105,8 @@ struct terok_guard {
 	__u32 record_gap_ns;   /* 1 s / rate of records; 0: the default rate */
 	__u64 record_burst_ns; /* burst * gap */
 	__u64 budget_ns;       /* when the record budget is whole again; hooks write it */
-	__u64 reserved[3];
+	__u64 bypass_ns;       /* until then, up means down; 0: no window */
+	__u64 reserved[2];
 };
 
 struct terok_rule_key { /* key of terok_rules (hash): one address */
@@ -166,7 +167,7 @@ struct terok_record {
 	__u8 hook;     /* enum terok_hook */
 	__u8 family;   /* AF_INET (v4-mapped too) or AF_INET6 */
 	__u8 proto;    /* IPPROTO_* */
-	__u8 pad0;
+	__u8 state;    /* enum terok_state: the one that counted, so down in a bypass window */
 	__u64 boot_ns;
 	__u32 guard;     /* 0: the hook found none */
 	__u32 sock_type; /* SOCK_*; sock_create only, else 0 */

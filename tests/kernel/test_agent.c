@@ -128,7 +128,7 @@ static int teardown(void **state)
 
 static struct {
 	struct terok_client *client;
-	char type[32], id[40], dest[52], exe[160], error[64];
+	char type[32], state[12], id[40], dest[52], exe[160], error[64];
 	int64_t guard;
 	bool subscribed, answered;
 	unsigned events;
@@ -147,6 +147,7 @@ static void on_event(const struct terok_event *event, int64_t lost, void *user)
 	hub.events++;
 	hub.guard = event->guard;
 	snprintf(hub.type, sizeof(hub.type), "%s", event->type);
+	snprintf(hub.state, sizeof(hub.state), "%s", event->state);
 	snprintf(hub.id, sizeof(hub.id), "%s", event->request_id);
 	snprintf(hub.dest, sizeof(hub.dest), "%s", event->dest);
 	snprintf(hub.exe, sizeof(hub.exe), "%s", event->process.exe);
@@ -225,6 +226,51 @@ static void refused_told_answered_passed(void **state)
 	hub_answer("deny");
 	assert_string_equal(hub.error, "org.terok.Firewall1.UnknownRequest");
 	assert_int_equal(test_tcp(world, TEST_FAR), 0);
+	terok_client_close(hub.client);
+}
+
+/* Between question and answer the whole range was denied: the answer cannot hold, so it fails. */
+static void an_answer_that_would_not_hold_is_refused(void **state)
+{
+	(void)state;
+	agent_start();
+	attach();
+	hub_connect(false);
+	assert_int_equal(test_tcp(world, TEST_FAR), EHOSTUNREACH);
+	hub_wait(NULL, "request");
+	assert_int_equal(VERB("deny", "box", "198.51.100.0/24"), 0);
+	hub_answer("allow");
+	assert_string_equal(hub.error, "org.terok.Firewall1.NotApplied");
+	assert_int_equal(test_tcp(world, TEST_FAR), EHOSTUNREACH);
+	assert_int_equal(VERB("rules", "box"), 0);
+	assert_null(strstr(said, "allow"));
+	/* asked again when nothing stands above it */
+	assert_int_equal(VERB("deny", "box", "198.51.100.0/24", "--remove"), 0);
+	hub.type[0] = '\0';
+	assert_int_equal(test_tcp(world, TEST_FAR), EHOSTUNREACH);
+	hub_wait(NULL, "request");
+	hub_answer("allow");
+	assert_string_equal(hub.error, "");
+	assert_int_equal(test_tcp(world, TEST_FAR), 0);
+	terok_client_close(hub.client);
+}
+
+static void a_bypass_window_is_told_and_its_end_too(void **state)
+{
+	(void)state;
+	agent_start();
+	attach();
+	hub_connect(false);
+	assert_int_equal(VERB("bypass", "box", "--for", "1s"), 0);
+	assert_said("open for 1 s");
+	hub_wait(NULL, "guard_state");
+	assert_string_equal(hub.state, "down");
+	/* nobody says anything more: the window's own end is news */
+	hub.type[0] = '\0';
+	hub_wait(NULL, "guard_state");
+	assert_string_equal(hub.state, "up");
+	assert_int_equal(test_tcp(world, TEST_FAR), EHOSTUNREACH);
+	assert_mistake(VERB("bypass", "box"), 2, "--for TIME or --off");
 	terok_client_close(hub.client);
 }
 
@@ -662,6 +708,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(refused_told_answered_passed),
+		T(an_answer_that_would_not_hold_is_refused),
+		T(a_bypass_window_is_told_and_its_end_too),
 		T(a_killed_agent_changes_nothing_and_its_records_wait),
 		T(a_second_agent_is_refused_with_the_pid_of_the_first),
 		T(a_killed_hub_is_started_again_and_knows_what_is_open),

@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seg6.h>
@@ -311,6 +312,33 @@ static void a_datagram_with_control_data_goes_by_its_peer(void **state)
 	assert_int_equal(test_inside(world, tos_send, "127.0.0.1"), 0);
 }
 
+/* An address that was the guard's own a moment ago, and that nobody has struck off yet. */
+static void an_address_that_was_its_own_is_not_reached_on_the_wire(void **state)
+{
+	struct test_world *world = *state;
+	struct guard guard = test_guard(world, TEROK_STATE_UP, 0, 0);
+	struct terok_self_key key = { .guard = guard.id };
+	unsigned streams = world->far->streams, datagrams = world->far->datagrams;
+	struct dest far;
+	__u32 one = 1;
+
+	assert_int_equal(dest_parse(TEST_FAR, &far, NULL), 0);
+	memcpy(key.addr, far.addr, sizeof(key.addr));
+	assert_int_equal(bpf_map_update_elem(world->kernel->map[MAP_SELF], &key, &one, 0), 0);
+	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+	assert_int_equal(test_records(world), 1);
+	assert_int_equal(world->last.hook, TEROK_HOOK_EGRESS);
+	assert_int_equal(world->last.reason, TEROK_REASON_DEFAULT);
+	/* what an outsider sends arrives behind whatever had been sent */
+	assert_int_equal(test_outside(test_sendto, &(struct test_dest){ .addr = TEST_FAR,
+									.port = TEST_PORT,
+									.type = SOCK_DGRAM }),
+			 0);
+	await_datagrams(world, datagrams + 1);
+	assert_int_equal(world->far->datagrams, datagrams + 1);
+	assert_int_equal(world->far->streams, streams);
+}
+
 static int ping(const void *arg)
 {
 	struct icmphdr echo = { .type = ICMP_ECHO };
@@ -351,6 +379,7 @@ int main(void)
 		T(a_routing_header_goes_nowhere),
 		T(strangers_get_no_answer),
 		T(a_datagram_with_control_data_goes_by_its_peer),
+		T(an_address_that_was_its_own_is_not_reached_on_the_wire),
 		T(ping_reaches_what_is_allowed_and_nothing_else),
 	};
 

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
 #include <cmocka.h>
 
 #include "base/addr.h"
@@ -98,7 +100,7 @@ static struct flow flow_to(const char *text)
 	memcpy(flow.addr, dest.addr, sizeof(flow.addr));
 	flow.port = dest.port ? dest.port : 443;
 	flow.proto = dest.proto ? dest.proto : 6;
-	flow.local = 0;
+	flow.way = FLOW_ASKED;
 	return flow;
 }
 
@@ -202,6 +204,7 @@ static void a_hard_deny_falls_to_an_exact_name_only(void **state)
 	assert_decides("169.254.169.254", TEROK_DENY, TEROK_REASON_HARD);
 	assert_decides("fe80::1", TEROK_DENY, TEROK_REASON_HARD);
 	assert_decides("fd00:ec2::254", TEROK_DENY, TEROK_REASON_HARD);
+	assert_decides("64:ff9b::a9fe:a9fe", TEROK_DENY, TEROK_REASON_HARD);
 	assert_decides("fd00:ec2::253", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
 	rule(TEROK_ALLOW, "169.254.169.254:80", 0, 0);
 	assert_decides("169.254.169.254:80", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
@@ -286,15 +289,19 @@ static void only_a_rule_with_an_end_makes_a_timed_flow(void **state)
 
 static void private_ranges_hold_in_up_and_down_but_not_in_down_all(void **state)
 {
-	static const char *const private[] = { "10.0.0.1",        "172.16.0.1", "172.31.255.255",
-					       "192.168.0.1",     "100.64.0.1", "100.127.255.255",
-					       "0.1.2.3",         "224.0.0.1",  "240.0.0.1",
-					       "255.255.255.255", "fc00::1",    "fdff::1",
-					       "ff02::1" };
-	static const char *const public[] = { "9.255.255.255", "172.15.0.1", "172.32.0.1",
-					      "192.167.0.1",   "100.63.0.1", "100.128.0.1",
-					      "223.255.255.1", "fbff::1",    "fe00::1",
-					      "2001:db8::1" };
+	static const char *const private[] = {
+		"10.0.0.1",   "172.16.0.1",      "172.31.255.255", "192.168.0.1",
+		"100.64.0.1", "100.127.255.255", "0.1.2.3",        "224.0.0.1",
+		"240.0.0.1",  "255.255.255.255", "fc00::1",        "fdff::1",
+		"ff02::1",    "fec0::1",         "64:ff9b::a00:1", "64:ff9b:1::1",
+		"::10.0.0.1", "2002:c0a8:101::1"
+	};
+	static const char *const public[] = {
+		"9.255.255.255",  "172.15.0.1",       "172.32.0.1",     "192.167.0.1",
+		"100.63.0.1",     "100.128.0.1",      "223.255.255.1",  "fbff::1",
+		"fe00::1",        "2001:db8::1",      "::8.8.8.8",      "64:ff9b::808:808",
+		"64:ff9c::a00:1", "2003:c0a8:101::1", "2002:808:808::1"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(private) / sizeof(private[0]); i++) {
@@ -314,6 +321,78 @@ static void private_ranges_hold_in_up_and_down_but_not_in_down_all(void **state)
 	the_guard.state = TEROK_STATE_UP;
 	rule(TEROK_ALLOW, "10.0.0.0/8", 0, 0);
 	assert_decides("10.0.0.1", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+}
+
+/* In down the rules that allow say nothing: what up allows of private ranges, it does not. */
+static void down_does_not_ask_allow_rules(void **state)
+{
+	(void)state;
+	rule(TEROK_ALLOW, "10.0.0.1", 0, 0);
+	rule(TEROK_ALLOW, "10.1.0.0/16", 0, 0);
+	rule(TEROK_ALLOW, "169.254.169.254", 0, 0);
+	rule(TEROK_DENY, "192.0.2.1", 0, 0);
+	the_guard.state = TEROK_STATE_DOWN;
+	assert_decides("10.0.0.1", TEROK_DENY, TEROK_REASON_PRIVATE);
+	assert_decides("10.1.0.1", TEROK_DENY, TEROK_REASON_PRIVATE);
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_RULE_DENY);
+	assert_decides("192.0.2.2", TEROK_ALLOW, TEROK_REASON_DEFAULT);
+	/* an operator who names the metadata address means it */
+	assert_decides("169.254.169.254", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+	assert_decides("169.254.169.253", TEROK_DENY, TEROK_REASON_HARD);
+}
+
+static void a_bypass_window_makes_up_mean_down_until_it_ends(void **state)
+{
+	(void)state;
+	rule(TEROK_DENY, "192.0.2.1:443", 0, 0);
+	the_guard.bypass_ns = NOW + 1;
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_RULE_DENY);
+	assert_decides("192.0.2.2", TEROK_ALLOW, TEROK_REASON_DEFAULT);
+	assert_decides("10.0.0.1", TEROK_DENY, TEROK_REASON_PRIVATE);
+	assert_true(decide_ping_possible(&the_guard));
+	the_guard.bypass_ns = NOW;
+	assert_decides("192.0.2.2", TEROK_DENY, TEROK_REASON_DEFAULT);
+	assert_false(decide_ping_possible(&the_guard));
+	/* it opens nothing that was blocked */
+	the_guard.bypass_ns = NOW + 1;
+	the_guard.state = TEROK_STATE_BLOCK;
+	assert_decides("192.0.2.2", TEROK_DENY, TEROK_REASON_BLOCKED);
+}
+
+/* An address can leave its interface while the packet to it is on the way. */
+static void on_the_wire_nothing_is_loopback_or_our_own(void **state)
+{
+	static const char *const ours[] = { "127.0.0.1", "0.0.0.0", "::1", "203.0.113.9" };
+	struct flow flow = flow_to("203.0.113.9");
+
+	(void)state;
+	table.self.guard = ME;
+	memcpy(table.self.addr, flow.addr, 16);
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		flow = flow_to(ours[i]);
+		assert_int_equal(decide(&the_guard, &flow).action, TEROK_ALLOW);
+		flow.way = FLOW_WIRE;
+		assert_int_equal(decide(&the_guard, &flow).action, TEROK_DENY);
+		flow.way = FLOW_LOOPBACK;
+		assert_int_equal(decide(&the_guard, &flow).reason, TEROK_REASON_LOOPBACK);
+	}
+}
+
+static void only_sockets_that_the_hooks_understand_are_made(void **state)
+{
+	(void)state;
+	assert_true(decide_socket(&the_guard, SOCK_STREAM, IPPROTO_TCP));
+	assert_true(decide_socket(&the_guard, SOCK_DGRAM, IPPROTO_UDP));
+	assert_false(decide_socket(&the_guard, SOCK_DGRAM, IPPROTO_ICMP));
+	assert_false(decide_socket(&the_guard, SOCK_STREAM, IPPROTO_SCTP));
+	assert_false(decide_socket(&the_guard, SOCK_SEQPACKET, IPPROTO_SCTP));
+	assert_false(decide_socket(&the_guard, SOCK_DGRAM, IPPROTO_UDPLITE));
+	assert_false(decide_socket(&the_guard, SOCK_RAW, IPPROTO_TCP));
+	assert_false(decide_socket(&the_guard, SOCK_RAW, IPPROTO_ICMP));
+	the_guard.state = TEROK_STATE_DOWN;
+	assert_true(decide_socket(&the_guard, SOCK_DGRAM, IPPROTO_ICMP));
+	assert_true(decide_socket(&the_guard, SOCK_DGRAM, IPPROTO_ICMPV6));
+	assert_false(decide_socket(&the_guard, SOCK_RAW, IPPROTO_ICMP));
 }
 
 static void a_shape_that_a_guard_lacks_is_never_looked_up(void **state)
@@ -353,6 +432,10 @@ int main(void)
 		T(more_ended_prefixes_than_are_looked_through_deny),
 		T(only_a_rule_with_an_end_makes_a_timed_flow),
 		T(private_ranges_hold_in_up_and_down_but_not_in_down_all),
+		T(down_does_not_ask_allow_rules),
+		T(a_bypass_window_makes_up_mean_down_until_it_ends),
+		T(on_the_wire_nothing_is_loopback_or_our_own),
+		T(only_sockets_that_the_hooks_understand_are_made),
 		T(a_shape_that_a_guard_lacks_is_never_looked_up),
 		T(ping_needs_a_rule_without_a_port),
 	};

@@ -68,6 +68,8 @@ void source_del(struct source *source);
 void timer_arm(struct loop *loop, struct timer *timer, uint64_t at_ns, timer_fn fn);
 void timer_disarm(struct timer *timer);
 
+#define SECOND_NS UINT64_C(1000000000)
+
 /** now_boot_ns() - CLOCK_BOOTTIME, the clock of bpf_ktime_get_boot_ns() */
 uint64_t now_boot_ns(void);
 

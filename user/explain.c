@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "explain.h"
+
+#include <bpf/bpf.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/event.h"
+
+#define SEEN_MAX 64 /* more rules than one decision can look at */
+
+/* One question: where decide() looks things up, and what it found on the way. */
+static struct {
+	const struct kernel *kernel;
+	struct terok_rule value; /* what a lookup returned; read before the next one */
+	struct rule seen[SEEN_MAX];
+	unsigned n;
+} question;
+
+static const struct terok_rule *rule_seen(struct rule rule, const uint8_t addr[16])
+{
+	rule.value = question.value;
+	memcpy(rule.dest.addr, addr, sizeof(rule.dest.addr));
+	if (question.n < SEEN_MAX)
+		question.seen[question.n++] = rule;
+	return &question.value;
+}
+
+static const struct terok_rule *rule_find(const struct terok_rule_key *key)
+{
+	if (bpf_map_lookup_elem(question.kernel->map[MAP_RULES], key, &question.value))
+		return NULL;
+	return rule_seen(
+	    (struct rule){ .guard = key->guard,
+			   .dest = { .bits = 128, .port = key->port, .proto = key->proto } },
+	    key->addr);
+}
+
+/* The trie says how long the rule's prefix is, not what its last bits are: they are zero. */
+static void addr_mask(uint8_t ret[16], const uint8_t addr[16], unsigned bits)
+{
+	for (unsigned i = 0; i < 16; i++)
+		ret[i] = 8 * i + 8 <= bits ? addr[i]
+			 : 8 * i >= bits   ? 0
+					   : addr[i] & (0xff << (8 * i + 8 - bits));
+}
+
+static const struct terok_rule *prefix_find(const struct terok_prefix_key *key)
+{
+	uint8_t addr[16];
+
+	if (bpf_map_lookup_elem(question.kernel->map[MAP_PREFIX], key, &question.value))
+		return NULL;
+	addr_mask(addr, key->addr, question.value.bits);
+	return rule_seen(
+	    (struct rule){
+		.guard = key->guard,
+		.dest = { .bits = question.value.bits, .port = key->port, .proto = key->proto } },
+	    addr);
+}
+
+static _Bool self_find(const struct terok_self_key *key)
+{
+	__u32 one;
+
+	return !bpf_map_lookup_elem(question.kernel->map[MAP_SELF], key, &one);
+}
+
+static __u64 decide_now(void)
+{
+	return now_boot_ns();
+}
+
+#include "bpf/decide.h"
+
+/* What a rule that decided must have said. */
+static __u32 reason_says(enum terok_reason reason)
+{
+	switch (reason) {
+	case TEROK_REASON_INFRA: return SAID_INFRA;
+	case TEROK_REASON_RULE_DENY: return SAID_DENY;
+	case TEROK_REASON_RULE_ALLOW: return SAID_ALLOW | SAID_ALLOW_TIMED;
+	case TEROK_REASON_EXPIRED: return SAID_ENDED;
+	default: return 0;
+	}
+}
+
+struct explanation explain_dest(const struct kernel *kernel, const struct terok_guard *value,
+				const struct dest *dest)
+{
+	struct flow flow = { .port = dest->port, .proto = dest->proto };
+	struct explanation ret = {};
+	struct decision decision;
+
+	memcpy(flow.addr, dest->addr, sizeof(flow.addr));
+	question.kernel = kernel;
+	question.n = 0;
+	decision = decide(value, &flow);
+	ret.action = decision.action;
+	ret.reason = decision.reason;
+	if (dest->proto && decision.reason != TEROK_REASON_NO_GUARD &&
+	    !decide_socket(value, dest->proto == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM,
+			   dest->proto)) {
+		ret.action = TEROK_DENY;
+		ret.reason = TEROK_REASON_SOCKET_KIND;
+	}
+	for (unsigned i = 0; !ret.by_rule && i < question.n; i++) {
+		ret.by_rule = rule_says(&question.seen[i].value) & reason_says(ret.reason);
+		ret.rule = question.seen[i];
+	}
+	return ret;
+}
+
+enum terok_state explain_state(const struct terok_guard *value)
+{
+	return guard_state(value);
+}

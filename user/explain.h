@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * explain.h - the kernel's decision, asked from user space: bpf/decide.h over the pinned maps
+ *
+ * The same C as the hooks, compiled for the host, so what it says is what they do: for a
+ * person who wants to know why, and for the core, which says that a verdict is in force
+ * only when it is.
+ * Called by: verbs, guard.c, core. Threads: none.
+ */
+#ifndef TEROK_EXPLAIN_H
+#define TEROK_EXPLAIN_H
+
+#include <stdbool.h>
+
+#include "policy.h"
+
+struct explanation {
+	enum terok_action action;
+	enum terok_reason reason;
+	bool by_rule;     /* a rule decided: */
+	struct rule rule; /* ... this one; of several that say the same, the first looked at */
+};
+
+/**
+ * explain_dest() - what would the hooks decide about this destination now?
+ * @value: the guard's word, as guard_get() read it
+ * @dest:  one address (bits 128); port 0 and proto 0 are taken as they are: what a rule for
+ *	   all ports says
+ */
+struct explanation explain_dest(const struct kernel *kernel, const struct terok_guard *value,
+				const struct dest *dest);
+
+/** explain_state() - the state that counts now: down in a bypass window */
+enum terok_state explain_state(const struct terok_guard *value);
+
+#endif

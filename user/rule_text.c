@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rule_text.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static const char *const authors[] = {
+	[TEROK_AUTHOR_OPERATOR] = "operator",
+	[TEROK_AUTHOR_VERDICT] = "verdict",
+	[TEROK_AUTHOR_INFRA] = "infrastructure",
+};
+_Static_assert(sizeof(authors) / sizeof(authors[0]) == TEROK_AUTHOR_MAX_, "all authors");
+
+static const char *author_name(unsigned author)
+{
+	return author < TEROK_AUTHOR_MAX_ ? authors[author] : "unknown";
+}
+
+static const char *action_name(unsigned action)
+{
+	return action == TEROK_ALLOW ? "allow" : "deny";
+}
+
+/* Seconds from now, 0 for no end, -1 for one that has come. */
+static int64_t seconds_left(const struct terok_rule *value, uint64_t now)
+{
+	if (!value->until_ns)
+		return 0;
+	if (value->until_ns <= now)
+		return -1;
+	return (value->until_ns - now + SECOND_NS - 1) / SECOND_NS;
+}
+
+void rule_json(struct json *json, const char *key, const struct rule *rule, uint64_t now)
+{
+	char dest[ADDR_TEXT], proto[8];
+	int64_t left = seconds_left(&rule->value, now);
+
+	json_open_object(json, key);
+	json_add_string(json, "action", action_name(rule->value.action));
+	json_add_string(json, "dest", dest_format(dest, &rule->dest));
+	json_add_uint(json, "port", rule->dest.port);
+	json_add_string(json, "proto", proto_name(rule->dest.proto, proto));
+	json_add_bool(json, "ended", left < 0);
+	json_add_int(json, "seconds_left", left < 0 ? 0 : left);
+	json_add_uint(json, "until_ns", rule->value.until_ns);
+	json_add_string(json, "author", author_name(rule->value.author));
+	json_add_uint(json, "uid", rule->value.uid);
+	json_close_object(json);
+}
+
+void rule_text(const struct rule *rule, uint64_t now)
+{
+	char dest[ADDR_TEXT], proto[8], port[8] = "any", left[32] = "";
+	int64_t seconds = seconds_left(&rule->value, now);
+
+	if (rule->dest.port)
+		snprintf(port, sizeof(port), "%u", rule->dest.port);
+	if (seconds < 0)
+		snprintf(left, sizeof(left), "ended");
+	else if (seconds)
+		snprintf(left, sizeof(left), "%lld s left", (long long)seconds);
+	printf("%-5s  %-43s  port %-5s  %-6s  %-14s  %s\n", action_name(rule->value.action),
+	       dest_format(dest, &rule->dest), port, proto_name(rule->dest.proto, proto),
+	       author_name(rule->value.author), left);
+}
+
+int rule_dest_parse(const struct rule_options *options, const char *text, struct dest *ret,
+		    struct problem *why)
+{
+	int r = dest_parse(text, ret, why);
+
+	if (!r && options->port && ret->port)
+		r = problem(why, -EINVAL, "the port is named twice: %s and --port", text);
+	if (!r && options->proto && ret->proto)
+		r = problem(why, -EINVAL, "the protocol is named twice: %s and --proto", text);
+	if (!r && options->port)
+		r = port_parse(options->port, &ret->port, why);
+	if (!r && options->proto)
+		r = proto_parse(options->proto, &ret->proto, why);
+	return r;
+}

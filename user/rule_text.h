@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rule_text.h - rules between people and policy: options in, lines and JSON out
+ *
+ * Called by: verb_rule.c, verb_explain.c. Threads: none.
+ */
+#ifndef TEROK_RULE_TEXT_H
+#define TEROK_RULE_TEXT_H
+
+#include "base/event.h"
+#include "base/json.h"
+#include "policy.h"
+
+struct rule_options {
+	const char *port, *proto; /* as typed; NULL: not given */
+};
+
+/** rule_dest_parse() - DEST with --port and --proto; naming one of them twice is a mistake */
+int rule_dest_parse(const struct rule_options *options, const char *text, struct dest *ret,
+		    struct problem *why);
+
+/** rule_json() - one object; @key NULL: in an array. @now: CLOCK_BOOTTIME, nanoseconds */
+void rule_json(struct json *json, const char *key, const struct rule *rule, uint64_t now);
+
+/** rule_text() - one line on stdout */
+void rule_text(const struct rule *rule, uint64_t now);
+
+#endif
