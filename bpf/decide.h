@@ -121,18 +121,6 @@ static __always_inline _Bool flow_to_v4(const struct flow *flow, __u32 *ret)
 	return (!first || first == 0x64ff9b) && !flow->addr[1] && !flow->addr[2];
 }
 
-/* Metadata services live on link-local addresses and on fd00:ec2::254. */
-static __always_inline _Bool flow_is_hard(const struct flow *flow)
-{
-	__u32 first = decide_host32(flow->addr[0]), v4;
-
-	if (flow_to_v4(flow, &v4))
-		return v4 >> 16 == 0xa9fe;   /* 169.254/16 */
-	return first >> 22 == 0xfe80 >> 6 || /* fe80::/10 */
-	       (first == 0xfd000ec2 && !flow->addr[1] && !flow->addr[2] &&
-		decide_host32(flow->addr[3]) == 0x254);
-}
-
 static __always_inline _Bool v4_is_private(__u32 a)
 {
 	return a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || /* RFC 1918 */
@@ -141,15 +129,33 @@ static __always_inline _Bool v4_is_private(__u32 a)
 	       a >> 28 >= 14;                            /* multicast, 240/4 */
 }
 
-static __always_inline _Bool flow_is_private(const struct flow *flow)
-{
-	__u32 first = decide_host32(flow->addr[0]), v4;
+/* Of an address: bits. */
+enum kind {
+	KIND_HARD = 1, /* metadata services, and the link-local addresses they live on */
+	KIND_PRIVATE = 2,
+};
 
+/* What kind of address it is by itself; needed only where no exact rule allows it. */
+DECIDE_FUNCTION __u32 flow_kind(const struct flow *flow)
+{
+	__u32 first, v4;
+
+	if (!flow)
+		return 0;
 	if (flow_to_v4(flow, &v4))
-		return v4_is_private(v4);
-	return first >> 25 == 0xfc >> 1 || first >> 23 == 0xfe80 >> 7 || /* fc00::/7, fe80::/9 */
-	       first >> 24 == 0xff ||                                    /* multicast */
-	       (first == 0x64ff9b && decide_host32(flow->addr[1]) >> 16 == 1); /* RFC 8215 */
+		return (v4 >> 16 == 0xa9fe ? KIND_HARD : 0) | /* 169.254/16 */
+		       (v4_is_private(v4) ? KIND_PRIVATE : 0);
+	first = decide_host32(flow->addr[0]);
+	if (first >> 22 == 0xfe80 >> 6) /* fe80::/10 */
+		return KIND_HARD | KIND_PRIVATE;
+	if (first == 0xfd000ec2 && !flow->addr[1] && !flow->addr[2] &&
+	    decide_host32(flow->addr[3]) == 0x254)
+		return KIND_HARD | KIND_PRIVATE;
+	if (first >> 25 == 0xfc >> 1 || first >> 22 == 0xfec0 >> 6 || /* fc00::/7, fec0::/10 */
+	    first >> 24 == 0xff ||                                    /* multicast */
+	    (first == 0x64ff9b && decide_host32(flow->addr[1]) >> 16 == 1)) /* RFC 8215 */
+		return KIND_PRIVATE;
+	return 0;
 }
 
 /* The state that counts now. */
@@ -261,7 +267,7 @@ static __always_inline __u32 allow_look(const struct terok_guard *guard, const s
 static __always_inline struct decision decide_allow(const struct terok_guard *guard, __u32 state,
 						    const struct flow *flow, __u32 said)
 {
-	if (state != TEROK_STATE_DOWN || flow_is_hard(flow)) {
+	if (state != TEROK_STATE_DOWN || flow_kind(flow) & KIND_HARD) {
 		said = allow_look(guard, flow, said);
 		if (said & SAID_ALLOW)
 			return DECISION(TEROK_ALLOW, TEROK_REASON_RULE_ALLOW, 0);
@@ -273,7 +279,7 @@ static __always_inline struct decision decide_allow(const struct terok_guard *gu
 		return DECISION(TEROK_ALLOW, TEROK_REASON_DEFAULT, 0);
 	if (said & SAID_ENDED && state == TEROK_STATE_UP)
 		return DECISION(TEROK_DENY, TEROK_REASON_EXPIRED, 0);
-	if (flow_is_private(flow))
+	if (flow_kind(flow) & KIND_PRIVATE)
 		return DECISION(TEROK_DENY, TEROK_REASON_PRIVATE, 0);
 	if (state == TEROK_STATE_DOWN)
 		return DECISION(TEROK_ALLOW, TEROK_REASON_DEFAULT, 0);
@@ -294,7 +300,7 @@ static __always_inline struct decision decide_policy(const struct terok_guard *g
 		return DECISION(TEROK_ALLOW, TEROK_REASON_INFRA, 0);
 	if (said & SAID_DENY)
 		return DECISION(TEROK_DENY, TEROK_REASON_RULE_DENY, 0);
-	if (!(said & (SAID_ALLOW | SAID_ALLOW_TIMED)) && flow_is_hard(flow))
+	if (!(said & (SAID_ALLOW | SAID_ALLOW_TIMED)) && flow_kind(flow) & KIND_HARD)
 		return DECISION(TEROK_DENY, TEROK_REASON_HARD, 0);
 	if (guard->prefix & ((1 << TEROK_SHAPE_MAX_) - 1) &&
 	    prefix_look_all(guard, flow, TEROK_DENY) & SAID_DENY)

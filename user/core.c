@@ -151,17 +151,19 @@ static uint64_t scope_end(const struct msg_verdict *verdict)
  */
 static int verdict_prove(struct core *core, const struct rule *rule, struct problem *why)
 {
+	struct terok_guard value;
 	struct explanation now;
-	struct guard guard;
+	struct terok_info info;
+	int r = guard_value(core->kernel, rule->guard, &info, &value, why);
 
-	if (guard_get(core->kernel, rule->guard, &guard))
-		return problem(why, -ENOENT, "the guard is gone");
-	now = explain_dest(core->kernel, &guard.value, &rule->dest);
+	if (r)
+		return r;
+	now = explain_dest(core->kernel, &value, &rule->dest);
 	if (now.action == rule->value.action)
 		return 0;
 	policy_remove(core->kernel, rule, NULL);
 	return problem(why, -EPERM, "the guard is %s and this stays %s (%s): no rule was made",
-		       terok_state_name(guard.state),
+		       terok_state_name(explain_state(&value)),
 		       now.action == TEROK_ALLOW ? "allowed" : "refused",
 		       terok_reason_name(now.reason));
 }
