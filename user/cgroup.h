@@ -106,6 +106,15 @@ int cgroup_populated_at(int watch_fd);
 /** cgroup_first_pid() - some process in it or below; 0: none */
 pid_t cgroup_first_pid(int fd);
 
+/**
+ * cgroup_each() - the cgroup and each below it
+ * @fn: gets a cgroup's id with pid 0, then with the pid of each of its processes (those of
+ *	other pid namespaces are left out); not 0 ends the walk
+ *
+ * Return: 0, fn's result, or a negative errno.
+ */
+int cgroup_each(int fd, int (*fn)(uint64_t id, pid_t pid, void *user), void *user);
+
 /** cgroup_join() - move the calling process into it; safe between fork() and exec() */
 int cgroup_join(int fd);
 

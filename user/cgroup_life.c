@@ -110,6 +110,8 @@ struct walk {
 	int (*fn)(int dir, int self, const char *name, struct walk *walk);
 	unsigned count;
 	pid_t first;
+	int (*each)(uint64_t id, pid_t pid, void *user);
+	void *user;
 };
 
 static int walk_below(int dir, unsigned depth, struct walk *walk)
@@ -161,6 +163,37 @@ static int walk_pids(int dir, int self, const char *name, struct walk *walk)
 	}
 	fclose(file);
 	return 0;
+}
+
+static int walk_each(int dir, int self, const char *name, struct walk *walk)
+{
+	int fd = openat(self, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "re");
+	uint64_t id;
+	int pid, r;
+
+	(void)dir;
+	(void)name;
+	if (!file) {
+		closep(&fd);
+		return 0; /* removed meanwhile */
+	}
+	r = cgroup_id(self, &id);
+	if (!r)
+		r = walk->each(id, 0, walk->user);
+	while (!r && fscanf(file, "%d", &pid) == 1)
+		if (pid > 0)
+			r = walk->each(id, pid, walk->user);
+	fclose(file);
+	return r;
+}
+
+int cgroup_each(int fd, int (*fn)(uint64_t id, pid_t pid, void *user), void *user)
+{
+	struct walk walk = { .fn = walk_each, .each = fn, .user = user };
+	int r = walk_each(-1, fd, ".", &walk);
+
+	return r ? r : walk_below(fd, 0, &walk);
 }
 
 static int walk_rmdir(int dir, int self, const char *name, struct walk *walk)

@@ -18,6 +18,7 @@
 #include "base/sock.h"
 #include "control.h"
 #include "explain.h"
+#include "flows.h"
 #include "guard.h"
 #include "kernel.h"
 #include "policy.h"
@@ -206,6 +207,7 @@ static int apply_verdict(struct core *core, const struct msg_verdict *verdict, _
 static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 {
 	struct msg_packet packet = { .type = MSG_RESULT };
+	const struct asked *asked = asked_find(core->asked, verdict->ask);
 	struct problem why = {};
 
 	packet.RESULT.ask = verdict->ask;
@@ -213,6 +215,8 @@ static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 	packet.RESULT.result = apply_verdict(core, verdict, &packet.RESULT.until_ns, &why);
 	snprintf(packet.RESULT.problem, sizeof(packet.RESULT.problem), "%.127s", why.text);
 	worker_send(&core->hub, &packet);
+	if (!packet.RESULT.result && verdict->action == TEROK_DENY)
+		flows_end_said(core->kernel, asked->record.guard, FLOWS_REFUSED_NAMED);
 }
 
 static void on_hub_message(const struct msg_packet *packet, void *user)

@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "caller.h"
-#include "control.h"
+#include "flows.h"
 #include "guard.h"
 #include "policy.h"
 #include "rule_text.h"
@@ -20,7 +20,7 @@
 struct options {
 	struct rule_options dest;
 	const char *duration;
-	bool remove, json;
+	bool remove, keep, json;
 };
 
 static int rule_parse(const struct options *options, const char *dest, struct rule *rule,
@@ -39,10 +39,25 @@ static int rule_parse(const struct options *options, const char *dest, struct ru
 	return r;
 }
 
+static void rule_print(const struct options *o, const struct guard *guard, const struct rule *rule,
+		       unsigned ended)
+{
+	_cleanup_json_ struct json json = {};
+
+	if (o->json) {
+		rule_json(&json, NULL, rule, now_boot_ns());
+		puts(json_done(&json) ?: "{}");
+		return;
+	}
+	printf("%sguard %u (%s): ", o->remove ? "removed from " : "", guard->id, guard->info.name);
+	rule_text(rule, now_boot_ns());
+	if (ended)
+		printf("%u connection%s ended\n", ended, ended == 1 ? "" : "s");
+}
+
 static int rule_verb(int argc, char **argv, enum terok_action action)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	_cleanup_json_ struct json json = {};
 	struct options o = {};
 	const struct cli_option options[] = {
 		{ "port", "N", "only this port", CLI_STRING, &o.dest.port },
@@ -50,12 +65,14 @@ static int rule_verb(int argc, char **argv, enum terok_action action)
 		  &o.dest.proto },
 		{ "for", "TIME", "for so long: 90, 90s, 10m, 2h, 1d", CLI_STRING, &o.duration },
 		{ "remove", NULL, "take that rule away", CLI_FLAG, &o.remove },
+		{ "keep-flows", NULL, "leave open connections alone", CLI_FLAG, &o.keep },
 		{ "json", NULL, "one JSON object", CLI_FLAG, &o.json },
 		{},
 	};
 	struct rule rule = { .value = { .action = action, .author = TEROK_AUTHOR_OPERATOR } };
 	struct problem why = {};
 	struct guard guard;
+	unsigned ended = 0;
 	int r = cli_parse(argc, argv, options, 2, 2);
 
 	if (r < 0)
@@ -71,13 +88,12 @@ static int rule_verb(int argc, char **argv, enum terok_action action)
 	r = o.remove ? policy_remove(kernel, &rule, &why) : policy_add(kernel, &rule, &why);
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
-	if (o.json) {
-		rule_json(&json, NULL, &rule, now_boot_ns());
-		puts(json_done(&json) ?: "{}");
-		return 0;
-	}
-	printf("%sguard %u (%s): ", o.remove ? "removed from " : "", guard.id, guard.info.name);
-	rule_text(&rule, now_boot_ns());
+	/* a deny ends what it names, an allow taken back ends what only it held */
+	if (!o.keep && action == TEROK_DENY && !o.remove)
+		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED_NAMED);
+	else if (!o.keep && action == TEROK_ALLOW && o.remove)
+		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED);
+	rule_print(&o, &guard, &rule, ended);
 	return 0;
 }
 

@@ -9,16 +9,18 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "control.h"
+#include "flows.h"
 #include "guard.h"
 #include "verbs.h"
 #include "terok/names.h"
 
-static int state_change(const char *text, enum terok_state state, bool json)
+static int state_change(const char *text, enum terok_state state, bool keep, bool json)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
 	_cleanup_json_ struct json out = {};
 	struct problem why = {};
 	struct guard before, after;
+	unsigned ended;
 	int r = verb_open(text, &kernel, &before);
 
 	if (r)
@@ -31,10 +33,12 @@ static int state_change(const char *text, enum terok_state state, bool json)
 			    terok_state_name(after.state), terok_state_name(state));
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
+	ended = keep ? 0 : flows_end_said(kernel, before.id, FLOWS_REFUSED);
 	control_notify(before.id);
 	if (!json) {
-		printf("guard %u (%s): %s -> %s\n", after.id, after.info.name,
+		printf("guard %u (%s): %s -> %s", after.id, after.info.name,
 		       terok_state_name(before.state), terok_state_name(after.state));
+		printf(ended ? ", %u connection%s ended\n" : "\n", ended, ended == 1 ? "" : "s");
 		return 0;
 	}
 	json_open_object(&out, NULL);
@@ -42,6 +46,7 @@ static int state_change(const char *text, enum terok_state state, bool json)
 	json_add_string(&out, "name", after.info.name);
 	json_add_string(&out, "before", terok_state_name(before.state));
 	json_add_string(&out, "state", terok_state_name(after.state));
+	json_add_uint(&out, "flows_ended", ended);
 	json_close_object(&out);
 	puts(json_done(&out) ?: "{}");
 	return 0;
@@ -74,10 +79,11 @@ int verb_bypass(int argc, char **argv)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
 	const char *duration = NULL;
-	bool off = false, json = false;
+	bool off = false, keep = false, json = false;
 	const struct cli_option options[] = {
 		{ "for", "TIME", "for so long: 90, 90s, 10m, 2h, 1d", CLI_STRING, &duration },
 		{ "off", NULL, "end the window now", CLI_FLAG, &off },
+		{ "keep-flows", NULL, "leave open connections alone", CLI_FLAG, &keep },
 		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
 		{},
 	};
@@ -104,6 +110,8 @@ int verb_bypass(int argc, char **argv)
 		r = guard_get(kernel, guard.id, &guard);
 	if (r)
 		return verb_fail(r, &why);
+	if (off && !keep)
+		flows_end_said(kernel, guard.id, FLOWS_REFUSED);
 	control_notify(guard.id);
 	bypass_print(&guard, seconds, json);
 	return 0;
@@ -111,10 +119,11 @@ int verb_bypass(int argc, char **argv)
 
 static int state_verb(int argc, char **argv, enum terok_state state)
 {
-	bool json = false, all = false;
+	bool json = false, all = false, keep = false;
 	/* only down has --all: it is first, and the other verbs begin behind it */
 	const struct cli_option options[] = {
 		{ "all", NULL, "private ranges too", CLI_FLAG, &all },
+		{ "keep-flows", NULL, "leave open connections alone", CLI_FLAG, &keep },
 		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
 		{},
 	};
@@ -122,7 +131,7 @@ static int state_verb(int argc, char **argv, enum terok_state state)
 
 	if (r < 0)
 		return r;
-	return state_change(argv[1], all ? TEROK_STATE_DOWN_ALL : state, json);
+	return state_change(argv[1], all ? TEROK_STATE_DOWN_ALL : state, keep, json);
 }
 
 int verb_up(int argc, char **argv)

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "cgroup.h"
+#include "flows.h"
 #include "netns.h"
 
 #define BUCKETS 256
@@ -257,11 +258,12 @@ static int entry_bypass_ended(struct timer *timer)
 {
 	struct entry *entry = container_of(timer, struct entry, bypass);
 
+	flows_end_said(entry->watched->kernel, entry->id, FLOWS_REFUSED);
 	watched_look(entry->watched, entry->id);
 	return 0;
 }
 
-/* The kernel ends the window by itself; this is only for the news. */
+/* The kernel ends the window by itself; this is for the news, and for sockets left hanging. */
 static void entry_await_bypass(struct entry *entry, const struct guard *guard)
 {
 	if (guard->state != guard->value.state)

@@ -274,6 +274,47 @@ static void a_bypass_window_is_told_and_its_end_too(void **state)
 	terok_client_close(hub.client);
 }
 
+static pid_t hold_connection(void)
+{
+	int pipes[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(pipes), 0);
+	pid = fork();
+	if (!pid) {
+		const struct test_dest far = { .addr = TEST_FAR, .port = TEST_PORT };
+
+		if (cgroup_join(world->cgroup_fd) || test_connect(&far) ||
+		    write(pipes[1], "c", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	close(pipes[1]);
+	assert_int_equal(read(pipes[0], &byte, 1), 1);
+	close(pipes[0]);
+	return pid;
+}
+
+static void a_transition_ends_connections_unless_told_to_keep_them(void **state)
+{
+	pid_t holder;
+
+	(void)state;
+	attach();
+	assert_int_equal(VERB("down", "box"), 0);
+	holder = hold_connection();
+	assert_int_equal(VERB("up", "box", "--keep-flows"), 0);
+	assert_null(strstr(said, "ended"));
+	assert_int_equal(VERB("block", "box"), 0);
+	assert_said("1 connection ended");
+	assert_int_equal(VERB("up", "box", "--json"), 0);
+	assert_said("\"flows_ended\":0");
+	kill(holder, SIGKILL);
+	waitpid(holder, NULL, 0);
+}
+
 static void a_killed_agent_changes_nothing_and_its_records_wait(void **state)
 {
 	unsigned streams = world->far->streams;
@@ -710,6 +751,7 @@ int main(void)
 		T(refused_told_answered_passed),
 		T(an_answer_that_would_not_hold_is_refused),
 		T(a_bypass_window_is_told_and_its_end_too),
+		T(a_transition_ends_connections_unless_told_to_keep_them),
 		T(a_killed_agent_changes_nothing_and_its_records_wait),
 		T(a_second_agent_is_refused_with_the_pid_of_the_first),
 		T(a_killed_hub_is_started_again_and_knows_what_is_open),
