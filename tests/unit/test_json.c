@@ -154,6 +154,37 @@ static void no_number_is_no_number(void **state)
 	assert_int_equal(READ("[1]"), 0);
 }
 
+static void a_number_has_digits_on_both_sides_of_its_dot(void **state)
+{
+	static const char *const none[] = {
+		"1.", "-1.", "1.e5", ".5",    "-.5",   "01",    "-01",  "00",  "-",    "--1", "+1",
+		"1e", "1e+", "1e-",  "1.5.5", "1e5e5", "1e1.5", "0x10", "1-2", "1 .5", "- 1"
+	};
+	static const char *const one[] = { "0",     "-0",  "10",    "0.5",
+					   "-0.05", "1e5", "1E+05", "1.25e-0" };
+	char text[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		assert_true(read_bytes(none[i], strlen(none[i])));
+		snprintf(text, sizeof(text), "{\"a\":[%s]}", none[i]);
+		assert_true(read_bytes(text, strlen(text)));
+	}
+	for (size_t i = 0; i < sizeof(one) / sizeof(one[0]); i++) {
+		assert_int_equal(read_bytes(one[i], strlen(one[i])), 0);
+		snprintf(text, sizeof(text), "{\"a\":[%s,%s]}", one[i], one[i]);
+		assert_int_equal(read_bytes(text, strlen(text)), 0);
+	}
+}
+
+static void a_key_does_not_end_before_its_quote(void **state)
+{
+	(void)state;
+	assert_true(READ("{\"method\\u0000x\":1}"));
+	assert_true(READ("{\"a\":{\"\\u0000\" : 1}}"));
+	assert_int_equal(READ("{\"a\\\\u0000\":\"\\u0000\",\"b\":\":\"}"), 0);
+}
+
 static void text_that_is_no_utf8_is_not_read(void **state)
 {
 	(void)state;
@@ -189,6 +220,8 @@ int main(void)
 		cmocka_unit_test(what_is_json_is_read),
 		cmocka_unit_test(what_is_almost_json_is_not_read),
 		cmocka_unit_test(no_number_is_no_number),
+		cmocka_unit_test(a_number_has_digits_on_both_sides_of_its_dot),
+		cmocka_unit_test(a_key_does_not_end_before_its_quote),
 		cmocka_unit_test(text_that_is_no_utf8_is_not_read),
 		cmocka_unit_test(depth_has_an_end),
 	};

@@ -210,23 +210,77 @@ void json_free(struct json *json)
 	*json = (struct json){};
 }
 
-/* What json-c lets pass although it is none: lax UTF-8, control bytes, 'keys', NaN, Infinity. */
+static size_t digits(const uint8_t *s, size_t n)
+{
+	size_t at = 0;
+
+	while (at < n && s[at] >= '0' && s[at] <= '9')
+		at++;
+	return at;
+}
+
+/* Bytes of the number at @s; 0: it is none. */
+static size_t number_take(const uint8_t *s, size_t n)
+{
+	size_t at = *s == '-', whole = digits(s + at, n - at), more;
+
+	if (!whole || (whole > 1 && s[at] == '0'))
+		return 0;
+	at += whole;
+	if (at < n && s[at] == '.') {
+		more = digits(s + at + 1, n - at - 1);
+		if (!more)
+			return 0;
+		at += 1 + more;
+	}
+	if (at < n && (s[at] == 'e' || s[at] == 'E')) {
+		at += 1 + (at + 1 < n && (s[at + 1] == '+' || s[at + 1] == '-'));
+		more = digits(s + at, n - at);
+		if (!more)
+			return 0;
+		at += more;
+	}
+	return at;
+}
+
+/* Bytes of the string at @s, quotes included; 0: there is none. @nul: a \u0000 is in it. */
+static size_t string_take(const uint8_t *s, size_t n, bool *nul)
+{
+	uint32_t point;
+
+	*nul = false;
+	for (size_t at = 1, bytes; at < n; at += bytes) {
+		bytes = s[at] < 0x80 ? 1 : utf8_take(s + at, n - at, &point);
+		if (s[at] < 0x20 || (s[at] >= 0x80 && bytes == 1))
+			return 0;
+		if (s[at] == '"')
+			return at + 1;
+		if (s[at] == '\\' && at + 1 < n) {
+			*nul = *nul || (n - at >= 6 && !memcmp(s + at, "\\u0000", 6));
+			bytes = 2;
+		}
+	}
+	return 0;
+}
+
+/*
+ * What json-c lets pass although it is none: lax UTF-8, control bytes, 'keys', NaN, Infinity,
+ * 1. and -01; and a key that would end at its NUL and be taken for another.
+ */
 static bool text_strict(const uint8_t *s, size_t n)
 {
-	bool quoted = false;
-	uint32_t point;
+	bool nul = false;
 	size_t bytes;
 
 	for (; n; s += bytes, n -= bytes) {
-		bytes = *s < 0x80 ? 1 : utf8_take(s, n, &point);
-		if (*s >= 0x80 && bytes == 1)
-			return false;
-		if (quoted ? *s < 0x20 : !*s || *s == 'N' || *s == 'I' || *s == '\'')
-			return false;
 		if (*s == '"')
-			quoted = !quoted;
-		else if (*s == '\\' && n > 1 && (s[1] == '"' || s[1] == '\\'))
-			bytes = 2;
+			bytes = string_take(s, n, &nul);
+		else if (*s == '-' || (*s >= '0' && *s <= '9'))
+			bytes = number_take(s, n);
+		else
+			bytes = *s && *s < 0x80 && !strchr("NI'", *s) && !(nul && *s == ':');
+		if (!bytes)
+			return false;
 	}
 	return true;
 }
