@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/confine.h"
 #include "base/json.h"
 #include "base/sock.h"
 #include "hub/queue.h"
@@ -586,7 +587,7 @@ static void it_has_given_up_everything(void **state)
 		status_says("Gid", ids);
 		status_says("Groups", " ");
 	}
-#ifndef __SANITIZE_ADDRESS__ /* confine.c: its run time makes calls of its own choice */
+#ifndef CONFINE_SANITIZED /* confine.c: its run time makes calls of its own choice */
 	status_says("Seccomp", "2");
 #endif
 }

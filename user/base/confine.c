@@ -22,7 +22,7 @@
  */
 static int dump_forbid(void)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CONFINE_SANITIZED
 	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) ? -errno : 0;
 #else
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? -errno : 0;
@@ -91,7 +91,7 @@ int confine_user(void)
 
 int confine_files(void)
 {
-#ifdef __SANITIZE_ADDRESS__ /* its leak check reads /proc */
+#ifdef CONFINE_SANITIZED /* its leak check reads /proc */
 	return 0;
 #else
 	/* every right of Landlock's first version: all that matters without open files */
@@ -109,7 +109,7 @@ int confine_files(void)
 
 int confine_calls(const char *const *names)
 {
-#ifdef __SANITIZE_ADDRESS__ /* its run time makes calls of its own choice */
+#ifdef CONFINE_SANITIZED /* its run time makes calls of its own choice */
 	(void)names;
 	return 0;
 #else

@@ -17,6 +17,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* CONFINE_SANITIZED: the run time of AddressSanitizer has to look, and files and calls stay open */
+#ifdef __SANITIZE_ADDRESS__
+#define CONFINE_SANITIZED 1
+#elif defined(__has_feature) /* clang's word for it */
+#if __has_feature(address_sanitizer)
+#define CONFINE_SANITIZED 1
+#endif
+#endif
+
 /** confine_privs() - no new privileges, no core dumps, no ptrace by equals */
 int confine_privs(void);
 
