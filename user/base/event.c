@@ -62,7 +62,7 @@ int source_add(struct loop *loop, struct source *source, int fd, uint32_t events
 
 	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
 		return -errno;
-	*source = (struct source){ .loop = loop, .fn = fn, .fd = fd };
+	*source = (struct source){ .loop = loop, .fn = fn, .fd = fd, .events = events };
 	return 0;
 }
 
@@ -70,8 +70,11 @@ int source_set(struct source *source, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = source };
 
+	if (events == source->events)
+		return 0;
 	if (epoll_ctl(source->loop->epoll_fd, EPOLL_CTL_MOD, source->fd, &ev))
 		return -errno;
+	source->events = events;
 	return 0;
 }
 

@@ -30,7 +30,8 @@ typedef int (*timer_fn)(struct timer *timer);
 struct source {
 	struct loop *loop; /* NULL: not in a loop */
 	source_fn fn;
-	int fd; /* borrowed: delete the source before closing it */
+	int fd;          /* borrowed: delete the source before closing it */
+	uint32_t events; /* what it waits for */
 };
 
 struct timer {
@@ -61,6 +62,7 @@ void loop_stop(struct loop *loop);
 
 /** source_add() - watch @fd; @source must stay put until source_del() */
 int source_add(struct loop *loop, struct source *source, int fd, uint32_t events, source_fn fn);
+/** source_set() - wait for @events from now on; free when it does already */
 int source_set(struct source *source, uint32_t events);
 void source_del(struct source *source);
 
