@@ -16,6 +16,8 @@
 static int path_set(struct sockaddr_un *sun, const char *path)
 {
 	*sun = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (!*path) /* would be an abstract name, which has no folder and no mode */
+		return -ENOENT;
 	if (strlen(path) >= sizeof(sun->sun_path))
 		return -ENAMETOOLONG;
 	strcpy(sun->sun_path, path);
@@ -72,6 +74,8 @@ int sock_listen(const char *path, mode_t mode, int *ret, struct problem *why)
 	mode_t mask;
 	int r = path_set(&sun, path);
 
+	if (r == -ENOENT)
+		return problem(why, r, "an empty path is no place for a socket");
 	if (r)
 		return problem(why, r, "%.60s... is too long for a socket", path);
 	r = folder_check(path, why);

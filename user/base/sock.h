@@ -19,7 +19,8 @@
  * @mode: permissions of the socket file
  *
  * Return: 0; -EADDRINUSE somebody listens there, -EEXIST a file that is no socket,
- * -EPERM the folder is not safe, -ENAMETOOLONG, other negative errno; each with @why.
+ * -EPERM the folder is not safe, -ENAMETOOLONG, -ENOENT (also: no path), other negative
+ * errno; each with @why.
  */
 int sock_listen(const char *path, mode_t mode, int *ret, struct problem *why);
 
