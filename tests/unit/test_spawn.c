@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -54,6 +55,19 @@ static void only_the_given_environment_is_seen(void **state)
 	spawn_result_done(&result);
 }
 
+static void no_descriptor_but_three_is_handed_down(void **state)
+{
+	struct spawn_result result;
+
+	(void)state;
+	assert_int_equal(close_range(3, ~0U, CLOSE_RANGE_CLOEXEC), 0);
+	assert_int_equal(sh("echo /proc/self/fd/*", 10 * SECOND, 1000, &result, NULL), 0);
+	/* 3: the folder, while it is read */
+	assert_string_equal(result.output,
+			    "/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n");
+	spawn_result_done(&result);
+}
+
 static void more_output_than_wanted_is_an_error(void **state)
 {
 	struct spawn_result result;
@@ -99,6 +113,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_errors_and_status_come_back),
 		cmocka_unit_test(only_the_given_environment_is_seen),
+		cmocka_unit_test(no_descriptor_but_three_is_handed_down),
 		cmocka_unit_test(more_output_than_wanted_is_an_error),
 		cmocka_unit_test(a_late_program_is_killed_with_its_children),
 		cmocka_unit_test(what_cannot_be_run_is_named),

@@ -42,7 +42,7 @@ void spawn_reset_signals(void)
 static _Noreturn void become(const struct spawn *spawn, int out, int err, int failed)
 {
 	static const char *const safe[] = { SAFE_PATH, NULL };
-	int null = open("/dev/null", O_RDWR), e;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), e;
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
