@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/confine.h"
 #include "base/sock.h"
 #include "cgroup.h"
 #include "terok/clearance.h"
@@ -458,7 +459,7 @@ static void privileges_are_what_they_are_said_to_be(void **state)
 	status_line(worker, "Uid", value);
 	assert_string_equal(value, "65534");
 	status_line(worker, "Seccomp", value);
-#ifndef __SANITIZE_ADDRESS__ /* its run time makes calls of its own choice */
+#ifndef CONFINE_SANITIZED /* its run time makes calls of its own choice */
 	assert_string_equal(value, "2");
 #endif
 	status_line(worker, "NoNewPrivs", value);

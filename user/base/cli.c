@@ -2,6 +2,7 @@
 #include "base/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,12 +53,26 @@ static const struct cli_verb *verb_find(const char *name)
 	return NULL;
 }
 
+/*
+ * Descriptors 0 to 2 are taken also if we were started without them: else the next file that
+ * is opened is where messages go. To read or write there still fails.
+ */
+static bool std_open(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
+			return false;
+	return true;
+}
+
 int cli_main(const struct cli_program *p, int argc, char **argv)
 {
 	static char *default_argv[2];
 	const char *first = argc > 1 ? argv[1] : "";
 	int r;
 
+	if (!std_open())
+		return 1;
 	program = p;
 	if (!strcmp(first, "--help") || !strcmp(first, "-h")) {
 		program_help();
@@ -77,10 +92,10 @@ int cli_main(const struct cli_program *p, int argc, char **argv)
 		argv++, argc--;
 	}
 	if (!verb) {
-		fprintf(stderr,
-			*first ? "%s: no verb '%s' (see --help)\n"
-			       : "%s: which verb? (see --help)\n",
-			p->name, first);
+		if (*first)
+			log_error(0, "no verb '%s' (see --help)", first);
+		else
+			log_error(0, "which verb? (see --help)");
 		return 2;
 	}
 	r = verb->run(argc, argv);
@@ -91,10 +106,9 @@ int cli_main(const struct cli_program *p, int argc, char **argv)
 
 static int mistake(const char *what, const char *text)
 {
-	fprintf(stderr, "%s %s: %s '%s' (see %s %s --help)\n", program ? program->name : "",
-		verb ? verb->name : "", what, text, program ? program->name : "",
-		verb ? verb->name : "");
-	return -EINVAL;
+	return log_error(0, "%s: %s '%s' (see %s %s --help)", verb ? verb->name : "", what, text,
+			 program ? program->name : "", verb ? verb->name : ""),
+	       -EINVAL;
 }
 
 static int option_set(const struct cli_option *option, const char *value)
