@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# test_completion.sh - completion offers every guard, and every option that --help has
+set -u
+build=$(readlink -f "${B:-build}")
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+bad=0
+
+# what `status --json` says of two guards, one of them with a name that would need quotes
+cat >"$dir/terok-bpfd" <<'EOT'
+#!/bin/sh
+echo '{"loaded":true,"pins":"/x","guards":[{"guard":1,"name":"web.service","container":"c"},{"guard":2,"name":"two words","container":"c"},{"guard":7,"name":"build_1","container":"c"}]}'
+EOT
+chmod 755 "$dir/terok-bpfd"
+. user/completion/terok-bpfd
+
+offers() { # offers WORD...: what is offered for the last of them
+	COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+	PATH=$dir:$PATH _terok_bpfd
+	echo "${COMPREPLY[*]}"
+}
+
+is() { # is NAME WANT GOT
+	if [ "$2" = "$3" ]; then
+		echo "ok $1"
+	else
+		echo "not ok $1"
+		echo "   '$3', not '$2'"
+		bad=1
+	fi
+}
+
+for verb in status detach up down block bypass allow deny rules explain watch; do
+	is "$verb offers every guard" "web.service build_1" "$(offers terok-bpfd $verb "")"
+done
+is "a name that was begun is ended" "build_1" "$(offers terok-bpfd up b)"
+is "a verb that was begun is ended" "status" "$(offers terok-bpfd st)"
+
+if [ -x "$build/terok-bpfd" ]; then
+	for verb in $(offers terok-bpfd "" | tr ' ' '\n' | grep -v '^-'); do
+		want=$("$build/terok-bpfd" "$verb" --help | sed -n 's/^  --\([a-z-]*\).*/--\1/p' | sort | tr '\n' ' ')
+		is "$verb offers its options" "$want" \
+			"$(offers terok-bpfd "$verb" -- | tr ' ' '\n' | grep -vx -- -- | sort | tr '\n' ' ')"
+	done
+else
+	echo "SKIP options: no programs in $build"
+fi
+exit $bad
