@@ -211,6 +211,19 @@ static void a_hard_deny_falls_to_an_exact_name_only(void **state)
 	assert_decides("169.254.169.254:81", TEROK_DENY, TEROK_REASON_HARD);
 }
 
+static void a_prefix_that_holds_mapped_addresses_holds_ipv4(void **state)
+{
+	(void)state;
+	rule(TEROK_ALLOW, "2000::/3", 0, 0);
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_DEFAULT);
+	assert_decides("2001:db8::1", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+	rule(TEROK_ALLOW, "::/0", 0, 0);
+	assert_decides("192.0.2.1", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+	rule(TEROK_DENY, "::/80", 0, 0);
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_RULE_DENY);
+	assert_decides("2001:db8::1", TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+}
+
 static void deny_wins_in_every_shape_and_length(void **state)
 {
 	static const char *const denies[] = { "192.0.2.1",         "192.0.2.1/tcp", "192.0.2.1:443",
@@ -426,6 +439,7 @@ int main(void)
 		T(block_stands_before_infrastructure_and_rules),
 		T(infrastructure_stands_before_hard_and_operator_denies),
 		T(a_hard_deny_falls_to_an_exact_name_only),
+		T(a_prefix_that_holds_mapped_addresses_holds_ipv4),
 		T(deny_wins_in_every_shape_and_length),
 		T(a_rule_ends_at_its_deadline),
 		T(an_ended_prefix_hides_no_shorter_one),

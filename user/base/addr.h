@@ -2,7 +2,8 @@
 /*
  * addr.h - addresses, prefixes, ports, protocols and durations as people write them
  *
- * An address is 16 bytes in network order, IPv4 as ::ffff:a.b.c.d, as in terok/abi.h.
+ * An address is 16 bytes in network order, IPv4 as ::ffff:a.b.c.d, as in terok/abi.h: so
+ * ::/0 is every address, of IPv4 as well.
  * Reading is strict (inet_pton: no scope ids, no leading zeros, no shorthand like 10.1);
  * every refusal names the text that was wrong. Writing is the canonical form, so that
  * what is printed can be typed. No state, any thread.
