@@ -99,6 +99,7 @@ UNITS      := $(wildcard user/*.service)
 COMPLETION := $(wildcard user/completion/*)
 
 all: $(PROGRAMS) ## build the programs (the default)
+	$(give_back)
 
 $(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent hub clearance base)
 $(B)/terok-clearance: $(tool_OBJ) $(call archives,clearance base)
@@ -117,7 +118,7 @@ $(TESTS:=.o): private CFLAGS += -Werror=unused-function
 $(TESTS:=.o) $(SUPPORT) $(FUZZ:=.o): private CFLAGS += -Ibpf -Itests
 $(FUZZ:=.o): private CFLAGS += -Wno-missing-prototypes
 $(bench_OBJ): private CFLAGS += -Ibpf -I$(B)/tools/bench
-$(ALL_OBJ): | $(SKELETONS) $(VARLINK)
+$(ALL_OBJ): VERSION | $(SKELETONS) $(VARLINK)
 
 $(foreach d,$(test_dirs),$(eval $(call tests_in,$(d)): $(call support_in,$(d))))
 $(call tests_in,kernel/escape): $(call support_in,kernel)
@@ -171,17 +172,22 @@ test: $(PROGRAMS) $(DEMO) $(TESTS) $(FUZZ) ## all tests, as root on a real kerne
 	$(give_back)
 	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
+	$(give_back)
 	@B=$(B) tests/run $^
 kernel: $(PROGRAMS) $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$(TESTS)) ## kernel and hub tests, as root
+	$(give_back)
 	@B=$(B) tests/run $(filter $(B)/tests/%,$^) $(filter tests/kernel/% tests/hub/%,$(SCRIPTS))
 podman: $(PROGRAMS) $(DEMO) ## tests with real containers, as root
+	$(give_back)
 	@B=$(B) tests/run $(PODMAN)
 lint: $(PROGRAMS) ## rules of the house that a machine can check
+	$(give_back)
 	@tests/lint/all $(B)
 check: lint unit ## what to run before each commit
 asan: ## all tests with address and undefined-behaviour sanitizers, in their own build folder
 	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined test
 bench: $(PROGRAMS) $(BENCH) ## every figure we promise, paired and interleaved, as root
+	$(give_back)
 	@tools/bench/run $(B) $(BENCH_ARGS)
 fuzz-targets: $(FUZZ)
 fuzz: ## each fuzz target for FUZZ_SECONDS (60), in its own build folder

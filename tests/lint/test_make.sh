@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# test_make.sh - a second make does nothing, a new VERSION is told, what is installed goes again,
+# and what root built in a user's tree is the user's
+#
+# Works on a copy; builds the programs once.
+set -u
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+tar -c --exclude=./build --exclude=./.git . | tar -x -C "$tree" || exit 1
+cd "$tree" || exit 1
+unset MAKEFLAGS MAKELEVEL SUDO_UID SUDO_GID B
+bad=0
+
+is() { # is NAME CMD...: CMD succeeds
+	local name=$1 out
+	shift
+	if out=$("$@" 2>&1); then
+		echo "ok $name"
+	else
+		echo "not ok $name"
+		tail -n 5 <<<"$out" | sed "s/^/   /"
+		bad=1
+	fi
+}
+quiet() { [ -z "$("$@" 2>&1 | grep -v 'Nothing to be done')" ]; }
+told() { build/terok-bpfd --version | grep -qx 'terok-bpfd 9.9.9'; }
+files() { find dest ! -type d | sort; }
+# in the order that files() has
+installed='dest/opt/bin/terok-clearance
+dest/opt/lib/systemd/system/terok-bpfd.service
+dest/opt/sbin/terok-bpfd
+dest/opt/share/bash-completion/completions/terok-bpfd
+dest/opt/share/man/man1/terok-clearance.1
+dest/opt/share/man/man8/terok-bpfd.8'
+install_all() { make install DESTDIR="$tree/dest" PREFIX=/opt && [ "$(LC_ALL=C files)" = "$installed" ]; }
+finds_program() { grep -x 'ExecStart=/opt/sbin/terok-bpfd run' dest/opt/lib/systemd/system/terok-bpfd.service; }
+uninstall_all() { make uninstall DESTDIR="$tree/dest" PREFIX=/opt && [ -z "$(files)" ]; }
+nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+
+is "the programs are built" make -j"$(nproc)"
+is "a second make does nothing" quiet make
+echo 9.9.9 >VERSION
+is "a new VERSION builds again" make -j"$(nproc)"
+is "a new VERSION is told" told
+is "what is installed is all there" install_all
+is "the unit has the installed program's path" finds_program
+is "uninstall leaves no file" uninstall_all
+is "clean leaves nothing" eval 'make clean && [ ! -e build ]'
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "SKIP what root built is the user's: needs root"
+	exit $bad
+fi
+chown -R 65534:65534 "$tree"
+export SUDO_UID=65534 SUDO_GID=65534
+as_root() { make -j"$(nproc)" install DESTDIR="$tree/dest" && B=build tests/run ./true_suite; }
+printf '#!/bin/sh\n' >true_suite
+chmod 755 true_suite
+is "root builds, installs and tests in a user's tree" as_root
+is "the user builds on" nobody make -B build/user/bpfd.o
+is "the user tests on" eval '[ -z "$(B=build nobody tests/run ./true_suite 2>&1 >/dev/null)" ]'
+is "the user cleans" nobody make clean
+exit $bad
