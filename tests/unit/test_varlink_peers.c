@@ -13,7 +13,10 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/sock.h"
@@ -22,12 +25,29 @@
 #define TURNS  64
 #define CALL   "{\"method\":\"a.b.Count\"}"
 #define ONEWAY "{\"method\":\"a.b.Count\",\"oneway\":true}"
+#define LATER  "{\"method\":\"a.b.Later\"}"
+#define SOON   "{\"method\":\"a.b.Later\",\"oneway\":true}"
 
 static struct loop *loop;
 static struct varlink_server *server;
+static size_t looked; /* at so many bytes, for a frame's end */
 static char folder[32], path[64];
 static int listen_fd;
-static unsigned counted;
+static unsigned counted, gone;
+static struct varlink_call *later;
+
+/* In the place of libc's: the server's search for the end of a frame is counted. */
+void *memchr(const void *bytes, int byte, size_t n)
+{
+	const unsigned char *p = bytes;
+
+	for (; n--; p++) {
+		looked++;
+		if (*p == (unsigned char)byte)
+			return (void *)p;
+	}
+	return NULL;
+}
 
 /* Answers with its own number and a long text: a lost or repeated answer shows. */
 static void run_count(struct varlink_call *call, struct json_object *parameters)
@@ -39,8 +59,23 @@ static void run_count(struct varlink_call *call, struct json_object *parameters)
 	varlink_reply(call, text);
 }
 
-static const struct varlink_method methods[] = { { "Count", NULL, 0, false, run_count } };
-static const struct varlink_interface interfaces[] = { { "a.b", "interface a.b\n", methods, 1 } };
+static void on_gone(void *owner)
+{
+	(void)owner;
+	gone++;
+	later = NULL;
+}
+
+static void run_later(struct varlink_call *call, struct json_object *parameters)
+{
+	(void)parameters;
+	later = call;
+	varlink_keep(call, NULL, NULL, on_gone);
+}
+
+static const struct varlink_method methods[] = { { "Count", NULL, 0, false, run_count },
+						 { "Later", NULL, 0, false, run_later } };
+static const struct varlink_interface interfaces[] = { { "a.b", "interface a.b\n", methods, 2 } };
 
 static int setup(void **state)
 {
@@ -48,7 +83,8 @@ static int setup(void **state)
 	struct problem why = {};
 
 	(void)state;
-	counted = 0;
+	counted = gone = 0;
+	later = NULL;
 	strcpy(folder, "/tmp/varlink_peers.XXXXXX");
 	if (!mkdtemp(folder))
 		return -1;
@@ -216,6 +252,22 @@ static void a_frames_limit_is_the_same_wherever_its_bytes_were_cut(void **state)
 	}
 }
 
+static void each_byte_of_a_slow_frame_is_looked_at_once(void **state)
+{
+	static char frame[64 << 10];
+	int fd = dial();
+
+	(void)state;
+	turns(2);
+	long_call(frame, CALL, sizeof(frame));
+	looked = 0;
+	for (size_t i = 0; i < sizeof(frame); i++)
+		assert_true(push(fd, frame + i, 1));
+	assert_int_equal(counted, 1);
+	assert_in_range(looked, sizeof(frame), 2 * sizeof(frame));
+	close(fd);
+}
+
 static void a_oneway_caller_need_not_stay(void **state)
 {
 	static const size_t sizes[] = { sizeof(ONEWAY), 16384, 16385, 64000 };
@@ -240,6 +292,218 @@ static void a_oneway_caller_need_not_stay(void **state)
 	close(fd);
 	turns(TURNS);
 	assert_int_equal(counted, 1000);
+}
+
+static unsigned rounds;
+
+static int64_t count_round(void *user)
+{
+	(void)user;
+	rounds++;
+	return LOOP_SLEEP;
+}
+
+/* The loop for @ns; how often it woke up. */
+static unsigned wakes(uint64_t ns)
+{
+	struct timer timer = {};
+
+	rounds = 0;
+	loop_set_poll(loop, count_round, NULL);
+	timer_arm(loop, &timer, now_boot_ns() + ns, turn_over);
+	assert_int_equal(loop_run(loop), 1);
+	loop_set_poll(loop, NULL, NULL);
+	return rounds;
+}
+
+/* No descriptor that is free now can be had; gives the limit that was. */
+static rlim_t descriptors_end(void)
+{
+	int next = dup(listen_fd);
+	struct rlimit limit;
+	rlim_t was;
+
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	was = limit.rlim_cur;
+	limit.rlim_cur = next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return was;
+}
+
+static void descriptors_begin(rlim_t were)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = were;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* How often @call fits into @bytes, each with its NUL. */
+static size_t repeat(char *bytes, size_t size, const char *call)
+{
+	size_t n = size / (strlen(call) + 1);
+
+	for (size_t i = 0; i < n; i++)
+		memcpy(bytes + i * (strlen(call) + 1), call, strlen(call) + 1);
+	return n;
+}
+
+static void finish_later(void)
+{
+	struct varlink_call *call = later;
+
+	assert_non_null(call);
+	later = NULL;
+	varlink_reply(call, NULL);
+	turns(TURNS);
+}
+
+static void calls_behind_an_unfinished_one_outlive_their_caller(void **state)
+{
+	static char many[1000 * sizeof(ONEWAY)]; /* more than a bite */
+	int next = dup(listen_fd), fd;
+
+	(void)state;
+	close(next);
+	for (int half_closed = 0; half_closed < 2; half_closed++) {
+		fd = dial();
+		counted = 0;
+		assert_true(push(fd, LATER, sizeof(LATER)));
+		assert_true(push(fd, SOON, sizeof(SOON)));
+		assert_int_equal(repeat(many, sizeof(many), ONEWAY), 1000);
+		assert_true(push(fd, many, sizeof(many)));
+		if (half_closed)
+			assert_int_equal(shutdown(fd, SHUT_WR), 0);
+		turns(TURNS);
+		close(fd);
+		turns(TURNS);
+		assert_int_equal(gone, 0);
+		assert_true(wakes(20000000) < 5); /* it is gone for long, and told once */
+		finish_later();
+		assert_int_equal(counted, 0); /* in their order */
+		assert_true(wakes(20000000) < 5);
+		finish_later();
+		assert_int_equal(counted, 1000);
+		assert_int_equal(gone, 0);
+		/* and then nothing of it is left */
+		fd = dup(listen_fd);
+		assert_int_equal(fd, next);
+		close(fd);
+	}
+}
+
+static void answers_that_nobody_reads_do_not_hold_up_the_calls_of_one_that_left(void **state)
+{
+	static char many[600 * sizeof(CALL)], last[100 * sizeof(ONEWAY)];
+	int fd = dial();
+
+	(void)state;
+	assert_int_equal(repeat(many, sizeof(many), CALL), 600);
+	assert_int_equal(repeat(last, sizeof(last), ONEWAY), 100);
+	assert_true(push(fd, many, sizeof(many)));
+	assert_true(push(fd, last, sizeof(last)));
+	turns(TURNS);
+	assert_in_range(counted, 200, 599);
+	close(fd);
+	turns(TURNS);
+	assert_int_equal(counted, 700);
+}
+
+static bool counts(int fd)
+{
+	unsigned had = counted;
+
+	assert_true(push(fd, CALL, sizeof(CALL)));
+	turns(TURNS);
+	return counted == had + 1;
+}
+
+static void who_cannot_be_accepted_waits_and_keeps_nobody_awake(void **state)
+{
+	int served = dial(), first, second;
+	rlim_t were;
+	unsigned woke;
+
+	(void)state;
+	assert_true(counts(served));
+	first = dial();
+	second = dial();
+	were = descriptors_end();
+	assert_false(counts(first));
+	woke = wakes(20000000);
+	assert_true(counts(served));
+
+	/* one that goes makes room for one */
+	close(served);
+	turns(TURNS);
+	descriptors_begin(were);
+	assert_true(woke < 5);
+	assert_int_equal(counted, 3);
+	close(first);
+	turns(TURNS);
+	assert_true(counts(second));
+	close(second);
+}
+
+static void descriptors_that_others_give_back_are_found_in_time(void **state)
+{
+	int waiting = dial();
+	rlim_t were = descriptors_end();
+	unsigned woke;
+
+	(void)state;
+	assert_false(counts(waiting));
+	descriptors_begin(were);
+	woke = wakes(200000000);
+	assert_int_equal(counted, 1);
+	assert_true(woke < 10);
+	close(waiting);
+}
+
+/* Connect as @uid: the kernel keeps who did. */
+static int dial_as(uid_t uid)
+{
+	int fd;
+
+	assert_int_equal(seteuid(uid), 0);
+	fd = dial();
+	assert_int_equal(seteuid(0), 0);
+	turns(1); /* so that the backlog never fills */
+	return fd;
+}
+
+static void all_users_together_leave_places_to_root(void **state)
+{
+	int fd[VARLINK_PEERS_MAX], closed[2], n = 0;
+
+	(void)state;
+	if (getuid()) {
+		print_message("SKIP: only root can be several users\n");
+		skip();
+	}
+	assert_int_equal(chmod(folder, 0755), 0);
+	assert_int_equal(chmod(path, 0666), 0);
+	for (; n < VARLINK_USERS_MAX; n++)
+		fd[n] = dial_as(1000 + n / (VARLINK_USERS_MAX / 4));
+	assert_true(counts(fd[n - 1]));
+	closed[0] = dial_as(1003);
+	closed[1] = dial_as(1999);
+	assert_true(hung_up(closed[0]) && hung_up(closed[1]));
+	for (; n < VARLINK_PEERS_MAX; n++)
+		fd[n] = dial_as(0);
+	assert_true(counts(fd[n - 1]));
+
+	close(fd[0]);
+	turns(TURNS);
+	fd[0] = dial_as(1999);
+	assert_true(counts(fd[0]));
+	close(closed[0]);
+	close(closed[1]);
+	while (n)
+		close(fd[--n]);
 }
 
 static void is_answered(const char *name, const char *answer)
@@ -276,7 +540,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_slow_reader_misses_no_answer_and_costs_little),
 		TEST(a_frames_limit_is_the_same_wherever_its_bytes_were_cut),
+		TEST(each_byte_of_a_slow_frame_is_looked_at_once),
 		TEST(a_oneway_caller_need_not_stay),
+		TEST(calls_behind_an_unfinished_one_outlive_their_caller),
+		TEST(answers_that_nobody_reads_do_not_hold_up_the_calls_of_one_that_left),
+		TEST(who_cannot_be_accepted_waits_and_keeps_nobody_awake),
+		TEST(descriptors_that_others_give_back_are_found_in_time),
+		TEST(all_users_together_leave_places_to_root),
 		TEST(a_label_neither_begins_nor_ends_with_a_dash),
 	};
 

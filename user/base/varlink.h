@@ -4,7 +4,8 @@
  *
  * A frame is one JSON object and a NUL (https://varlink.org/Method-Call). Calls on one
  * connection are served strictly one after the other; a method may answer later, and the
- * next call waits for it. A streaming method occupies its connection for ever.
+ * next call waits for it. A streaming method occupies its connection for ever. Who hangs up
+ * loses answers, not calls: what it said before is served to the end, in its order.
  *
  * What the peers of the system we replace can see is binding: frames that cannot be parsed
  * are ignored, a JSON object that is no call is a ProtocolViolation, `parameters` is
@@ -24,7 +25,8 @@
 
 #define VARLINK_FRAME_MAX (256 << 10) /* bytes of one call: a thousand times the longest of ours */
 #define VARLINK_PEERS_MAX 256         /* connections; every client holds two */
-#define VARLINK_UID_MAX   64 /* of one user, root excepted: one user cannot keep others out */
+#define VARLINK_UID_MAX   64  /* of one user, root excepted: one user cannot keep others out */
+#define VARLINK_USERS_MAX 192 /* of all users but root: together they cannot keep root out */
 #define VARLINK_OUT_MAX   (256 << 10) /* unread replies: more, and the peer's calls wait */
 
 struct varlink_call;
@@ -86,7 +88,8 @@ bool varlink_stream_full(const struct varlink_call *call);
  * varlink_keep() - the call is answered later, or is a stream
  * @owner: comes back in the callbacks
  * @drained: a stream that was full has room again; NULL for others
- * @gone: the peer has gone: the call may not be touched any more
+ * @gone: the peer has gone: the call may not be touched any more. Not called while other
+ *	  calls of that peer wait behind this one: it is to be answered as if somebody heard it.
  */
 void varlink_keep(struct varlink_call *call, void *owner, void (*drained)(void *owner),
 		  void (*gone)(void *owner));
