@@ -15,8 +15,9 @@
 #include "base/sock.h"
 #include "kernel.h"
 
-#define CONTROL_PEERS     8    /* verbs that speak at once; the others wait in the backlog */
-#define CONTROL_ANSWER_MS 2000 /* how long a verb waits for a busy agent */
+#define CONTROL_PEERS     8 /* verbs that speak at once; the others wait in the backlog */
+#define CONTROL_PAUSE_NS  UINT64_C(100000000) /* before accepting again what could not be */
+#define CONTROL_ANSWER_MS 2000                /* how long a verb waits for a busy agent */
 
 enum control_type { CONTROL_CHANGED = 1 };
 
@@ -32,6 +33,7 @@ struct control_peer {
 
 struct control {
 	struct source source;
+	struct timer pause;
 	struct loop *loop;
 	int fd;
 	char path[108];
@@ -77,6 +79,24 @@ static int peer_ready(struct source *source, uint32_t events)
 	return 0;
 }
 
+static int control_pause_over(struct timer *timer)
+{
+	struct control *control = container_of(timer, struct control, pause);
+
+	return source_set(&control->source, EPOLLIN);
+}
+
+/* Out of descriptors: the caller waits in the backlog, and the loop must not spin on it. */
+static int control_accept_failed(struct control *control)
+{
+	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+		return 0;
+	log_warn(-errno, "control socket: accept");
+	timer_arm(control->loop, &control->pause, now_boot_ns() + CONTROL_PAUSE_NS,
+		  control_pause_over);
+	return source_set(&control->source, 0);
+}
+
 static int control_accept(struct source *source, uint32_t events)
 {
 	struct control *control = container_of(source, struct control, source);
@@ -91,7 +111,9 @@ static int control_accept(struct source *source, uint32_t events)
 	if (!peer)
 		return source_set(source, 0);
 	fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0 || sock_peer(fd, &cred) || (cred.uid != 0 && cred.uid != geteuid()))
+	if (fd < 0)
+		return control_accept_failed(control);
+	if (sock_peer(fd, &cred) || (cred.uid != 0 && cred.uid != geteuid()))
 		return 0;
 	peer->control = control;
 	if (!source_add(control->loop, &peer->source, fd, EPOLLIN | EPOLLRDHUP, peer_ready))
@@ -134,6 +156,7 @@ void control_free(struct control *control)
 		source_del(&control->peer[i].source);
 		closep(&control->peer[i].fd);
 	}
+	timer_disarm(&control->pause);
 	source_del(&control->source);
 	closep(&control->fd);
 	unlink(control->path);

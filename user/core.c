@@ -31,6 +31,7 @@
 #define ONCE_S       60               /* scope once: long enough for a person's retry */
 #define TRANSIENT_NS (10 * SECOND_NS) /* a transient agent without a first guard gives up */
 #define RING_RECORDS (TEROK_RING_BYTES / sizeof(struct terok_record)) /* more than it holds */
+#define FILES        (3 * TEROK_MAX_GUARDS + 512)
 #define CORE_NICE    -10 /* the ring must be read while others run flat out */
 
 struct core {
@@ -297,10 +298,25 @@ static int core_listen(struct core *core, struct problem *why)
 	return r ? problem(why, r, "start the hub: %s", strerror(-r)) : 0;
 }
 
+/* A guard takes three descriptors, and the usual limit is 1,024: take what we may have. */
+static void core_raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= FILES)
+		return;
+	files.rlim_cur = files.rlim_max < FILES ? files.rlim_max : FILES;
+	if (setrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur < FILES)
+		log_warn(0, "at most %llu open files: some guards of more than %llu go unwatched",
+			 (unsigned long long)files.rlim_cur,
+			 (unsigned long long)files.rlim_cur / 3);
+}
+
 static int core_open(struct core *core, struct problem *why)
 {
 	int r;
 
+	core_raise_files();
 	core->lock_fd = kernel_agent_lock(why);
 	if (core->lock_fd < 0)
 		return core->lock_fd;

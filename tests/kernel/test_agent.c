@@ -17,6 +17,7 @@
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -478,6 +479,22 @@ static void privileges_are_what_they_are_said_to_be(void **state)
 
 /* --- load, unload ------------------------------------------------------------------------ */
 
+/* The usual limit of 1,024 files is enough for 340 guards. */
+static void it_may_open_files_for_every_guard_there_can_be(void **state)
+{
+	struct rlimit mine, its;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &mine), 0);
+	its = mine;
+	its.rlim_cur = 1024;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &its), 0);
+	agent_start();
+	assert_int_equal(prlimit(agent, RLIMIT_NOFILE, NULL, &its), 0);
+	assert_true(its.rlim_cur > 3 * TEROK_MAX_GUARDS || its.rlim_cur == mine.rlim_max);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &mine), 0);
+}
+
 static void loading_twice_is_harmless_and_unloading_removes_all(void **state)
 {
 	(void)state;
@@ -758,6 +775,7 @@ int main(void)
 		T(a_killed_hub_is_started_again_and_knows_what_is_open),
 		T(a_guard_whose_cgroup_goes_is_forgotten),
 		T(privileges_are_what_they_are_said_to_be),
+		T(it_may_open_files_for_every_guard_there_can_be),
 		T(loading_twice_is_harmless_and_unloading_removes_all),
 		T(maps_show_their_fields_by_name),
 		T(a_half_attached_guard_denies_and_is_completed),
