@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "guard.h"
 #include "terok/abi.h"
 
 static int add_rules(struct exec_options *options, const struct cli_list *list, bool allow,
@@ -19,20 +20,6 @@ static int add_rules(struct exec_options *options, const struct cli_list *list, 
 			return r;
 		options->rule[options->n_rules++].allow = allow;
 	}
-	return 0;
-}
-
-/* Names are shown, typed and searched for: no spaces, nothing that looks like an option. */
-static int check_name(const char *name, struct problem *why)
-{
-	size_t len = strlen(name);
-
-	if (!len || len >= TEROK_NAME_LEN || *name == '-' ||
-	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
-		len)
-		return problem(why, -EINVAL,
-			       "--name: 1 to %d letters, digits, '_', '.' or '-', not '%s'",
-			       TEROK_NAME_LEN - 1, name);
 	return 0;
 }
 
@@ -80,7 +67,7 @@ int options_parse(int argc, char **argv, struct exec_options *ret, struct proble
 	if (!r)
 		r = add_rules(ret, &deny, false, why);
 	if (!r && ret->name)
-		r = check_name(ret->name, why);
+		r = guard_name_check(ret->name, why);
 	if (r)
 		return r;
 	if (!argv[cmd] || !*argv[cmd])

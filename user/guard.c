@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/event.h"
@@ -114,6 +115,19 @@ int guard_each(const struct kernel *kernel, int (*fn)(const struct guard *guard,
 	return n < 0 ? n : r;
 }
 
+int guard_name_check(const char *name, struct problem *why)
+{
+	size_t len = strlen(name);
+
+	if (!len || len >= TEROK_NAME_LEN || *name == '-' ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
+		len)
+		return problem(why, -EINVAL,
+			       "a name is 1 to %d letters, digits, '_', '.' or '-', not '%s'",
+			       TEROK_NAME_LEN - 1, name);
+	return 0;
+}
+
 struct search {
 	const char *text;
 	unsigned found;
@@ -123,11 +137,9 @@ struct search {
 static bool guard_is_called(const struct guard *guard, const char *text)
 {
 	size_t n = strlen(text);
-	char id[16];
 
-	snprintf(id, sizeof(id), "%u", guard->id);
-	return !strcmp(text, id) || !strcmp(text, guard->info.name) ||
-	       !strcmp(text, guard->info.path) || !strcmp(text, guard->info.container) ||
+	return !strcmp(text, guard->info.name) || !strcmp(text, guard->info.path) ||
+	       !strcmp(text, guard->info.container) ||
 	       (n >= 12 && strspn(text, "0123456789abcdef") == n &&
 		!strncmp(text, guard->info.container, n));
 }
@@ -163,7 +175,14 @@ int guard_find(const struct kernel *kernel, const char *text, struct guard *ret,
 	       struct problem *why)
 {
 	struct search search = { .text = text };
-	int r = guard_each(kernel, search_name, &search);
+	char *end;
+	unsigned long id = strtoul(text, &end, 10);
+	int r;
+
+	if (*text >= '1' && *text <= '9' && !*end && id <= UINT32_MAX &&
+	    !guard_get(kernel, id, ret))
+		return 0;
+	r = guard_each(kernel, search_name, &search);
 
 	if (r < 0)
 		return problem(why, r, "list guards: %s", strerror(-r));

@@ -48,6 +48,9 @@ struct guard_spec {
 int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, struct guard *ret,
 		 bool *existing, struct problem *why);
 
+/** guard_name_check() - may a person call a guard that? -EINVAL */
+int guard_name_check(const char *name, struct problem *why);
+
 /** guard_detach() - state word first, then links, then rules, addresses and label */
 int guard_detach(const struct kernel *kernel, const struct guard *guard, struct problem *why);
 
@@ -67,7 +70,11 @@ int guard_set_bypass(const struct kernel *kernel, uint32_t id, uint64_t until_ns
 /** guard_get() - by number; -ENOENT */
 int guard_get(const struct kernel *kernel, uint32_t id, struct guard *ret);
 
-/** guard_find() - by id, name, container id (12 or 64 digits) or cgroup path; -ENOENT, -ENOTUNIQ */
+/**
+ * guard_find() - by number, name, container id (12 or more digits) or cgroup path
+ *
+ * A number is a guard's before it is a name: containers are named by others. -ENOENT, -ENOTUNIQ
+ */
 int guard_find(const struct kernel *kernel, const char *text, struct guard *ret,
 	       struct problem *why);
 

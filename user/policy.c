@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/event.h"
@@ -135,11 +136,12 @@ int policy_remove(const struct kernel *kernel, const struct rule *rule, struct p
 	struct bits bits = { .epochs = 1 }; /* flows that this rule's end spared end now */
 	_cleanup_close_ int lock = kernel_lock(why);
 	struct terok_rule there;
-	char text[ADDR_TEXT];
+	char text[ADDR_TEXT], port[8], proto[8];
 	int r;
 
 	if (lock < 0)
 		return lock;
+	snprintf(port, sizeof(port), "%u", rule->dest.port);
 	if (rule->dest.bits == 128)
 		r = bpf_map_lookup_elem(kernel->map[MAP_RULES], &exact, &there) ||
 		    there.action != rule->value.action ||
@@ -147,9 +149,12 @@ int policy_remove(const struct kernel *kernel, const struct rule *rule, struct p
 	else
 		r = bpf_map_delete_elem(kernel->map[MAP_PREFIX], &prefix);
 	if (r)
-		return problem(why, -ENOENT, "no such rule: %s %s; terok-bpfd rules lists them",
-			       rule->value.action == TEROK_ALLOW ? "allow" : "deny",
-			       dest_format(text, &rule->dest));
+		return problem(
+		    why, -ENOENT,
+		    "no such rule: %s %s port %s protocol %s; terok-bpfd rules lists them",
+		    rule->value.action == TEROK_ALLOW ? "allow" : "deny",
+		    dest_format(text, &rule->dest), rule->dest.port ? port : "any",
+		    proto_name(rule->dest.proto, proto));
 	return guard_change(kernel, rule->guard, add_bits, &bits, why);
 }
 

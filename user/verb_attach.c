@@ -118,9 +118,27 @@ static int attach_container(const char *text, struct guard_spec *spec, struct gu
 	return r;
 }
 
+/* Nothing was changed; what was asked for and is not so is said, not passed over. */
+static int attached_already(const struct guard *guard, const char *name, const char *state,
+			    enum terok_state wanted, struct problem *why)
+{
+	if (name && strcmp(name, guard->info.name))
+		return problem(
+		    why, -EEXIST,
+		    "it is guarded already, as guard %u (%s); detach it first to give it "
+		    "another name",
+		    guard->id, guard->info.name);
+	if (state && wanted != guard->state)
+		return problem(why, -EEXIST,
+			       "it is guarded already, as guard %u (%s) in state %s; terok-bpfd "
+			       "up, down or block changes that",
+			       guard->id, guard->info.name, terok_state_name(guard->state));
+	return 0;
+}
+
 int verb_attach(int argc, char **argv)
 {
-	const char *state = "up", *name = NULL;
+	const char *state = NULL, *name = NULL;
 	bool json = false, existing = false;
 	const struct cli_option options[] = {
 		{ "name", "NAME", "what to call it (the container's or cgroup's)", CLI_STRING,
@@ -136,14 +154,16 @@ int verb_attach(int argc, char **argv)
 
 	if (r < 0)
 		return r;
-	r = state_parse(state, &spec.state, &why);
-	if (!r && name && (!*name || strlen(name) >= TEROK_NAME_LEN))
-		r = problem(&why, -EINVAL, "a name has 1 to %d characters", TEROK_NAME_LEN - 1);
+	r = state_parse(state ?: "up", &spec.state, &why);
+	if (!r && name)
+		r = guard_name_check(name, &why);
 	if (r)
 		return verb_fail(r, &why);
 	spec.name = name;
 	r = is_path(argv[1]) ? attach_cgroup(argv[1], &spec, &guard, &existing, &why)
 			     : attach_container(argv[1], &spec, &guard, &existing, &why);
+	if (!r && existing)
+		r = attached_already(&guard, name, state, spec.state, &why);
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
 	print_guard(existing ? "already" : "attached", &guard, json);
