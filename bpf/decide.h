@@ -3,7 +3,7 @@
  * decide.h - the one decision, for every hook and for people who ask about one
  *
  * Plain C over terok/abi.h: no helper, no map. Whoever includes it first provides
- * rule_find(), prefix_find(), self_find() and decide_now(): bpf/ looks into the pinned
+ * rule_find(), prefix_find(), self_find(), publish_find() and decide_now(): bpf/ looks into the pinned
  * maps, tests use tables. A rule about policy that is not here does not exist.
  *
  * The order is the specification:
@@ -80,6 +80,7 @@ enum said {
 static const struct terok_rule *rule_find(const struct terok_rule_key *key);
 static const struct terok_rule *prefix_find(const struct terok_prefix_key *key);
 static _Bool self_find(const struct terok_self_key *key);
+static _Bool publish_find(const struct terok_publish_key *key);
 static __u64 decide_now(void);
 
 /* The clock costs as much as a lookup: asked only for rules that have an end. */
@@ -334,6 +335,44 @@ static __always_inline struct decision decide(const struct terok_guard *guard,
 	if (self_find(&self))
 		return DECISION(TEROK_ALLOW, TEROK_REASON_SELF, 0);
 	return decision;
+}
+
+/* Is it a port that the outside may connect to? */
+static __always_inline _Bool decide_published(const struct terok_guard *guard, __u8 proto,
+					      __u16 port)
+{
+	struct terok_publish_key key = {};
+
+	if (!guard->publishes)
+		return 0;
+	key.guard = guard->id;
+	key.port = port;
+	key.proto = proto;
+	return publish_find(&key);
+}
+
+/**
+ * decide_inbound() - may a connection begin, or a datagram arrive, from outside?
+ * @peer: who sends, as if a packet went back there; FLOW_WIRE
+ * @port: where to, here
+ *
+ * What a rule lets out it lets in. What the state alone lets out it does not, but for
+ * datagrams, which may be the answer to one that went out.
+ */
+static __always_inline struct decision decide_inbound(const struct terok_guard *guard,
+						      const struct flow *peer, __u16 port)
+{
+	struct decision decision = decide(guard, peer);
+
+	if (decision.reason == TEROK_REASON_NO_GUARD || decision.reason == TEROK_REASON_BLOCKED ||
+	    decision.reason == TEROK_REASON_RULE_DENY)
+		return decision;
+	if (decide_published(guard, peer->proto, port))
+		return DECISION(TEROK_ALLOW, TEROK_REASON_PUBLISHED, 0);
+	if (decision.action == TEROK_ALLOW &&
+	    (decision.reason != TEROK_REASON_DEFAULT || peer->proto != IPPROTO_TCP))
+		return decision;
+	return DECISION(TEROK_DENY, TEROK_REASON_UNSOLICITED, 0);
 }
 
 /* Could any rule of this guard, or its state, let an ICMP echo (which has no port) out? */

@@ -25,7 +25,8 @@ struct route {
 	__u32 src[4];
 	__u16 src_port;
 	__u8 family;
-	__u8 routed; /* the packet carries an IPv6 routing header */
+	__u8 routed;     /* the packet carries an IPv6 routing header */
+	__u32 transport; /* where its header begins */
 };
 
 static __always_inline void addr_from_v4(__u32 addr[4], __u32 ip4)
@@ -104,6 +105,7 @@ static __always_inline int route_read_ports(struct route *route, struct __sk_buf
 {
 	__u16 ports[2];
 
+	route->transport = offset;
 	if (route->flow.proto != IPPROTO_TCP && route->flow.proto != IPPROTO_UDP)
 		return 0;
 	if (bpf_skb_load_bytes(skb, offset, ports, sizeof(ports)))
@@ -132,6 +134,7 @@ static __always_inline _Bool route_from_plain4(struct route *route, struct __sk_
 	    ip->frag_off & bpf_htons(0x1fff))
 		return 0;
 	route_from_header4(route, ip);
+	route->transport = sizeof(*ip);
 	if (ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP) {
 		route->src_port = bpf_ntohs(ports[0]);
 		route->flow.port = bpf_ntohs(ports[1]);
@@ -194,6 +197,32 @@ static __always_inline int route_from_packet(struct route *route, struct __sk_bu
 	if (skb->protocol == bpf_htons(0x86dd))
 		return route_from_packet6(route, skb);
 	return -1;
+}
+
+/* Of a TCP header's fourteenth byte: SYN without ACK, a connection begins. */
+#define TCP_SYN_ACK 0x12
+#define TCP_SYN     0x02
+
+static __always_inline _Bool tcp_opens(struct __sk_buff *skb, const struct route *route)
+{
+	__u8 flags;
+
+	if (bpf_skb_load_bytes(skb, route->transport + 13, &flags, 1))
+		return 1; /* cannot be read: treat it as the worst */
+	return (flags & TCP_SYN_ACK) == TCP_SYN;
+}
+
+/* The packets that most are: TCP without options or extension headers, that opens nothing. */
+static __always_inline _Bool tcp_goes_on(const struct __sk_buff *skb)
+{
+	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
+
+	if (data + 34 > end)
+		return 0;
+	if (data[0] == 0x45)
+		return data[9] == IPPROTO_TCP && (data[33] & TCP_SYN_ACK) != TCP_SYN;
+	return data + 54 <= end && data[0] >> 4 == 6 && data[6] == IPPROTO_TCP &&
+	       (data[53] & TCP_SYN_ACK) != TCP_SYN;
 }
 
 #endif

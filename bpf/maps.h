@@ -50,6 +50,15 @@ struct {
 	__type(value, __u32);
 } terok_self SEC(".maps");
 
+/* Ports that the outside may connect to. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEROK_MAX_PUBLISH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct terok_publish_key);
+	__type(value, __u32);
+} terok_publish SEC(".maps");
+
 /* Not read here: what people call a guard, kept with it so that any agent finds it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -59,10 +68,13 @@ struct {
 	__type(value, struct terok_info);
 } terok_info SEC(".maps");
 
-/* Flows that a rule with an end allowed: they live on when it has ended. */
+/*
+ * Flows that a rule with an end allowed: they live on when it has ended. And listeners on
+ * published ports: what they accept is their clone.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
 	__type(key, int);
 	__type(value, struct terok_flow);
 } terok_flows SEC(".maps");

@@ -33,6 +33,11 @@ static _Bool self_find(const struct terok_self_key *key)
 	return bpf_map_lookup_elem(&terok_self, key) != 0;
 }
 
+static _Bool publish_find(const struct terok_publish_key *key)
+{
+	return bpf_map_lookup_elem(&terok_publish, key) != 0;
+}
+
 static __u64 decide_now(void)
 {
 	return bpf_ktime_get_boot_ns();
@@ -48,6 +53,7 @@ static __u64 decide_now(void)
 #define EPROTONOSUPPORT 93
 #define EHOSTUNREACH    113
 #define IPPROTO_MPTCP   262
+#define TCP_SYN_SENT    2
 #define TCP_LISTEN      10
 
 /* What a refused call returns; the loader may set others before load. */
@@ -90,6 +96,7 @@ static __always_inline void flow_remember(struct bpf_sock_addr *ctx,
 	if (!mine)
 		return; /* no memory: the flow ends with its rule, the safe side */
 	mine->guard = guard->id;
+	mine->accepted = 0;
 	mine->epoch = guard->epoch;
 	mine->port = flow->port;
 	mine->proto = flow->proto;
@@ -193,21 +200,29 @@ int terok_socket(struct bpf_sock *ctx)
 	return 0;
 }
 
-/* Was this very flow approved while its rule held? Denies and revocations end the epoch. */
-static __always_inline _Bool flow_approved(const struct terok_guard *guard, const struct flow *flow,
-					   struct bpf_sock *sk)
+/*
+ * Was this very flow approved while its rule held (denies and revocations end the epoch), or
+ * accepted on a port that is still published?
+ */
+static __always_inline _Bool flow_approved(const struct terok_guard *guard,
+					   const struct route *route, struct bpf_sock *sk)
 {
+	const struct flow *flow = &route->flow;
 	struct terok_flow *mine;
 	__u32 addr[4];
 
 	if (!sk)
 		return 0;
 	mine = bpf_sk_storage_get(&terok_flows, sk, 0, 0);
-	if (!mine || mine->guard != guard->id || mine->epoch != guard->epoch)
+	if (!mine || mine->guard != guard->id)
 		return 0;
+	if (mine->accepted)
+		return mine->port == route->src_port && mine->proto == flow->proto &&
+		       decide_published(guard, mine->proto, mine->port);
 	__builtin_memcpy(addr, mine->addr, sizeof(addr));
-	return mine->port == flow->port && mine->proto == flow->proto && addr[0] == flow->addr[0] &&
-	       addr[1] == flow->addr[1] && addr[2] == flow->addr[2] && addr[3] == flow->addr[3];
+	return mine->epoch == guard->epoch && mine->port == flow->port &&
+	       mine->proto == flow->proto && addr[0] == flow->addr[0] && addr[1] == flow->addr[1] &&
+	       addr[2] == flow->addr[2] && addr[3] == flow->addr[3];
 }
 
 /* Would the rule's end alone refuse it? Anything that forbids by name holds for old flows too. */
@@ -223,7 +238,7 @@ static __always_inline _Bool sk_answers(const struct bpf_sock *sk)
 	return sk->state == TCP_LISTEN || sk->state == TCP_NEW_SYN_RECV;
 }
 
-static __noinline int drop(struct __sk_buff *skb, const struct route *route,
+static __noinline int drop(struct __sk_buff *skb, const struct route *route, enum terok_hook hook,
 			   enum terok_reason reason)
 {
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
@@ -234,7 +249,7 @@ static __noinline int drop(struct __sk_buff *skb, const struct route *route,
 	count(&counts->dropped);
 	if (!rec)
 		return 0;
-	record_fill(rec, guard, route, TEROK_HOOK_EGRESS, reason, now);
+	record_fill(rec, guard, route, hook, reason, now);
 	record_no_task(rec);
 	rec->cgroup = bpf_skb_cgroup_id(skb);
 	rec->sock_cookie = bpf_get_socket_cookie(skb);
@@ -256,21 +271,85 @@ int terok_egress(struct __sk_buff *skb)
 	struct decision decision;
 
 	if (route_from_packet(&route, skb) && route.flow.way == FLOW_WIRE)
-		return drop(skb, &route, TEROK_REASON_MALFORMED);
+		return drop(skb, &route, TEROK_HOOK_EGRESS, TEROK_REASON_MALFORMED);
 	decision = decide(guard, &route.flow);
 	if (route.routed &&
 	    route.flow.way == FLOW_WIRE) /* allowed or not: it goes elsewhere afterwards */
-		return drop(skb, &route, TEROK_REASON_ROUTED);
+		return drop(skb, &route, TEROK_HOOK_EGRESS, TEROK_REASON_ROUTED);
 	if (decision.action == TEROK_ALLOW)
 		return 1;
 
-	if (decision.reason != TEROK_REASON_NO_GUARD && sk && sk_answers(sk))
-		decision.reason = TEROK_REASON_UNSOLICITED;
+	if (reason_spares_flows(decision.reason) && sk) {
+		if (sk_answers(sk)) {
+			if (decide_published(guard, route.flow.proto, route.src_port))
+				return 1;
+			decision.reason = TEROK_REASON_UNSOLICITED;
+		} else if (flow_approved(guard, &route, bpf_sk_fullsock(sk))) {
+			return 1;
+		}
+	}
+	return drop(skb, &route, TEROK_HOOK_EGRESS, decision.reason);
+}
+
+/* A listener on a published port: what it accepts is approved with it. */
+static __always_inline void listener_approve(const struct terok_guard *guard, struct bpf_sock *sk,
+					     __u8 proto, __u16 port)
+{
+	struct terok_flow *mine;
+
 	if (sk)
 		sk = bpf_sk_fullsock(sk);
-	if (reason_spares_flows(decision.reason) && flow_approved(guard, &route.flow, sk))
+	if (!sk)
+		return;
+	mine = bpf_sk_storage_get(&terok_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!mine)
+		return; /* no memory: its answers are dropped, the safe side */
+	mine->guard = guard->id;
+	mine->port = port;
+	mine->proto = proto;
+	mine->accepted = 1;
+}
+
+/* Has the kernel found the socket by its peer as well, so that this is the peer's answer? */
+static __always_inline _Bool sk_expects(const struct bpf_sock *sk, __u8 proto)
+{
+	return proto == IPPROTO_TCP ? sk->state == TCP_SYN_SENT : sk->dst_port != 0;
+}
+
+/*
+ * What begins from outside. Only packets that a guarded socket is about to receive come
+ * here; those of connections that stand are not looked at further.
+ */
+SEC("cgroup_skb/ingress")
+int terok_ingress(struct __sk_buff *skb)
+{
+	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
+	struct bpf_sock *sk = skb->sk;
+	struct route route = {};
+	struct decision decision;
+	struct flow peer = {};
+	__u8 proto;
+
+	if (skb->ifindex == 1 || tcp_goes_on(skb))
 		return 1;
-	return drop(skb, &route, decision.reason);
+	if (route_from_packet(&route, skb))
+		return drop(skb, &route, TEROK_HOOK_INGRESS, TEROK_REASON_MALFORMED);
+	proto = route.flow.proto;
+	if (proto == IPPROTO_TCP && !tcp_opens(skb, &route))
+		return 1;
+	if (sk && sk_expects(sk, proto))
+		return 1;
+
+	__builtin_memcpy(peer.addr, route.src, sizeof(peer.addr));
+	peer.port = route.src_port;
+	peer.proto = proto;
+	peer.way = FLOW_WIRE;
+	decision = decide_inbound(guard, &peer, route.flow.port);
+	if (decision.action != TEROK_ALLOW)
+		return drop(skb, &route, TEROK_HOOK_INGRESS, decision.reason);
+	if (decision.reason == TEROK_REASON_PUBLISHED)
+		listener_approve(guard, sk, proto, route.flow.port);
+	return 1;
 }
 
 char LICENSE[] SEC("license") = "GPL";

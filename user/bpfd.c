@@ -30,6 +30,8 @@ static const struct cli_verb verbs[] = {
 	{ "bypass", "GUARD --for TIME|--off [--json]", "Let up mean down for a time", verb_bypass },
 	{ "allow", "GUARD DEST [OPTIONS]", "Allow a destination", verb_allow },
 	{ "deny", "GUARD DEST [OPTIONS]", "Deny a destination", verb_deny },
+	{ "publish", "GUARD PORT [--remove] [--json]", "Let the outside connect to a TCP port",
+	  verb_publish },
 	{ "rules", "GUARD [--json]", "Show the rules as the kernel has them", verb_rules },
 	{ "explain", "GUARD DEST [OPTIONS]", "Say what would happen, and why", verb_explain },
 	{ "watch", "[GUARD] [--json]", "Print refusals and answers as they happen", verb_watch },

@@ -67,6 +67,13 @@ static _Bool self_find(const struct terok_self_key *key)
 	return !bpf_map_lookup_elem(question.kernel->map[MAP_SELF], key, &one);
 }
 
+static _Bool publish_find(const struct terok_publish_key *key)
+{
+	__u32 one;
+
+	return !bpf_map_lookup_elem(question.kernel->map[MAP_PUBLISH], key, &one);
+}
+
 static __u64 decide_now(void)
 {
 	return now_boot_ns();
@@ -115,4 +122,10 @@ struct explanation explain_dest(const struct kernel *kernel, const struct terok_
 enum terok_state explain_state(const struct terok_guard *value)
 {
 	return guard_state(value);
+}
+
+bool explain_published(const struct kernel *kernel, const struct terok_guard *value, uint16_t port)
+{
+	question.kernel = kernel;
+	return decide_published(value, IPPROTO_TCP, port);
 }

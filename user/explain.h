@@ -30,6 +30,9 @@ struct explanation {
 struct explanation explain_dest(const struct kernel *kernel, const struct terok_guard *value,
 				const struct dest *dest);
 
+/** explain_published() - may the outside connect to that TCP port? */
+bool explain_published(const struct kernel *kernel, const struct terok_guard *value, uint16_t port);
+
 /** explain_state() - the state that counts now: down in a bypass window */
 enum terok_state explain_state(const struct terok_guard *value);
 

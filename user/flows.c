@@ -101,6 +101,10 @@ static bool is_doomed(struct sweep *sweep, const struct inet_diag_msg *msg)
 
 	if (e.action == TEROK_ALLOW)
 		return false;
+	/* accepted from outside, and nothing forbids it by name */
+	if (e.reason != TEROK_REASON_RULE_DENY && e.reason != TEROK_REASON_BLOCKED &&
+	    explain_published(sweep->kernel, &sweep->value, ntohs(msg->id.idiag_sport)))
+		return false;
 	return sweep->which == FLOWS_REFUSED || e.reason == TEROK_REASON_RULE_DENY;
 }
 

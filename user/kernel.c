@@ -23,7 +23,7 @@ static const char *const map_names[] = {
 	[MAP_GUARDS] = "terok_guards", [MAP_COUNTS] = "terok_counts",   [MAP_RULES] = "terok_rules",
 	[MAP_PREFIX] = "terok_prefix", [MAP_SELF] = "terok_self",       [MAP_INFO] = "terok_info",
 	[MAP_FLOWS] = "terok_flows",   [MAP_RECORDS] = "terok_records", [MAP_WAKE] = "terok_wake",
-	[MAP_META] = "terok_meta",
+	[MAP_META] = "terok_meta",     [MAP_PUBLISH] = "terok_publish",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_MAX_, "a name for each map");
 
@@ -35,6 +35,7 @@ static const char *const prog_names[] = {
 	[TEROK_HOOK_SENDMSG6] = "terok_sendmsg6",
 	[TEROK_HOOK_SOCK_CREATE] = "terok_socket",
 	[TEROK_HOOK_EGRESS] = "terok_egress",
+	[TEROK_HOOK_INGRESS] = "terok_ingress",
 };
 _Static_assert(sizeof(prog_names) / sizeof(prog_names[0]) == TEROK_HOOK_MAX_, "all programs");
 

@@ -30,6 +30,7 @@ enum kernel_map {
 	MAP_RULES,
 	MAP_PREFIX,
 	MAP_SELF,
+	MAP_PUBLISH,
 	MAP_INFO,
 	MAP_FLOWS,
 	MAP_RECORDS,

@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 
+#include "base/json.h"
 #include "base/spawn.h"
 #include "netns.h"
 
@@ -20,7 +20,6 @@
 #define STAT_MAX     1024
 #define INSPECT_MAX  (4U << 20) /* labels and environment of one container, generously */
 #define INSPECT_NS   UINT64_C(10000000000)
-#define JSON_DEPTH   32
 #define ID_SHORT_MIN 12 /* fewer digits are a name */
 
 /* What is looked for, and the best that was found so far. */
@@ -243,6 +242,27 @@ static struct json_object *member(struct json_object *from, const char *key, enu
 	return value;
 }
 
+/* "8080/tcp": [ { "HostIp": ..., "HostPort": ... } ]; null where it is only exposed. */
+static void take_ports(struct json_object *container, struct podman_container *ret)
+{
+	struct json_object *ports = member(member(container, "NetworkSettings", json_type_object),
+					   "Ports", json_type_object);
+
+	ret->n_published = 0;
+	if (!ports)
+		return;
+	json_object_object_foreach(ports, key, hosts)
+	{
+		char *end;
+		unsigned long port = strtoul(key, &end, 10);
+
+		if (isdigit((unsigned char)*key) && port && port <= 65535 && !strcmp(end, "/tcp") &&
+		    json_object_is_type(hosts, json_type_array) &&
+		    json_object_array_length(hosts) && ret->n_published < PODMAN_PORTS_MAX)
+			ret->published[ret->n_published++] = port;
+	}
+}
+
 static int take_inspect(struct json_object *list, struct podman_container *ret, struct problem *why)
 {
 	struct json_object *first, *id, *name, *state, *pid;
@@ -264,38 +284,24 @@ static int take_inspect(struct json_object *list, struct podman_container *ret, 
 	strcpy(ret->id, json_object_get_string(id));
 	strcpy(ret->name, json_object_get_string(name));
 	ret->pid = number;
+	take_ports(first, ret);
 	return 0;
 }
 
 int podman_parse_inspect(const char *json, size_t size, struct podman_container *ret,
 			 struct problem *why)
 {
-	struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
-	struct json_object *list;
-	int r;
+	_cleanup_(json_putp) struct json_object *list = NULL;
 
-	if (!tokener)
-		return -ENOMEM;
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	if (size > INSPECT_MAX)
-		size = 0;
-	while (size && isspace((unsigned char)json[size - 1])) /* strict takes nothing behind */
-		size--;
-	list = json_tokener_parse_ex(tokener, json, size);
-	if (!list || json_tokener_get_parse_end(tokener) != size)
-		r = problem(why, -EBADMSG, "podman inspect: not JSON");
-	else
-		r = take_inspect(list, ret, why);
-	json_object_put(list);
-	json_tokener_free(tokener);
-	return r;
+	if (size > INSPECT_MAX || json_parse(json, size, &list))
+		return problem(why, -EBADMSG, "podman inspect: not JSON");
+	return take_inspect(list, ret, why);
 }
 
-/* Ask root's podman; for containers that lost their monitor and for those that do not run. */
-static int ask_podman(struct search *search, struct problem *why)
+/* What root's podman says of a container. */
+static int ask_podman(const char *text, struct podman_container *ret, struct problem *why)
 {
-	const char *const argv[] = { "podman", "inspect",    "--type", "container",
-				     "--",     search->text, NULL };
+	const char *const argv[] = { "podman", "inspect", "--type", "container", "--", text, NULL };
 	static const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
 					   "/usr/bin:/sbin:/bin",
 					   "HOME=/root", "LANG=C.UTF-8", NULL };
@@ -305,15 +311,40 @@ static int ask_podman(struct search *search, struct problem *why)
 
 	if (r)
 		return r;
-	r = result.status ? -ENOENT
-			  : podman_parse_inspect(result.output, result.size, &search->best, why);
+	r = result.status ? -ENOENT : podman_parse_inspect(result.output, result.size, ret, why);
 	spawn_result_done(&result);
+	return r;
+}
+
+/* For containers that lost their monitor and for those that do not run. */
+static int search_podman(struct search *search, struct problem *why)
+{
+	int r = ask_podman(search->text, &search->best, why);
+
 	if (r)
 		return r;
 	search->best.uid = 0;
 	if (!search->best.pid)
 		return problem(why, -ESRCH, "container %s does not run; podman start %s",
 			       search->best.name, search->best.name);
+	return 0;
+}
+
+int podman_ask_ports(struct podman_container *container, struct problem *why)
+{
+	struct podman_container said = {};
+	int r;
+
+	container->n_published = 0;
+	if (container->uid)
+		return 0;
+	r = ask_podman(container->id, &said, why);
+	if (r)
+		return r;
+	if (strcmp(said.id, container->id))
+		return problem(why, -EBADMSG, "podman inspect: another container");
+	memcpy(container->published, said.published, sizeof(said.published));
+	container->n_published = said.n_published;
 	return 0;
 }
 
@@ -389,7 +420,7 @@ static int resolve(struct search *search, struct problem *why)
 	if (search->any_user ? !search->found || of_user : !search->found && !search->uid) {
 		struct search asked = *search;
 
-		r = ask_podman(&asked, search->found ? NULL : why);
+		r = search_podman(&asked, search->found ? NULL : why);
 		if (!r)
 			search->best = asked.best;
 	}

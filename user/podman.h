@@ -16,11 +16,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/cleanup.h"
 #include "cgroup.h"
 
-#define PODMAN_ID_LEN 65 /* 64 hexadecimal digits and NUL */
+#define PODMAN_ID_LEN    65 /* 64 hexadecimal digits and NUL */
+#define PODMAN_PORTS_MAX 64
 
 struct podman_container {
 	char id[PODMAN_ID_LEN];
@@ -29,7 +31,9 @@ struct podman_container {
 	uid_t uid;                   /* owner: 0, or the user who runs it rootless */
 	char cgroup[TEROK_PATH_LEN]; /* what to guard, below the cgroup2 root */
 	int cgroup_fd, netns_fd;
-	bool host_network; /* it has no network namespace of its own */
+	bool host_network;                    /* it has no network namespace of its own */
+	uint16_t published[PODMAN_PORTS_MAX]; /* TCP ports of it that podman forwards to */
+	unsigned n_published;
 };
 
 /**
@@ -43,6 +47,14 @@ struct podman_container {
  * --cgroup-parent), or what the kernel says.
  */
 int podman_find(const char *text, struct podman_container *ret, struct problem *why);
+
+/**
+ * podman_ask_ports() - fill in .published of a container of root's, by asking podman
+ *
+ * Another user's podman is not asked: what runs as that user is not believed. Return: 0, also
+ * for those (with none); negative errno with @why.
+ */
+int podman_ask_ports(struct podman_container *container, struct problem *why);
 
 void podman_container_done(struct podman_container *container);
 

@@ -3,7 +3,9 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/event.h"
@@ -38,7 +40,7 @@ static struct terok_prefix_key prefix_key(const struct rule *rule, enum terok_ac
 }
 
 struct bits {
-	__u32 exact, prefix, epochs;
+	__u32 exact, prefix, epochs, publishes;
 };
 
 static void add_bits(struct terok_guard *value, void *user)
@@ -48,6 +50,7 @@ static void add_bits(struct terok_guard *value, void *user)
 	value->exact |= bits->exact;
 	value->prefix |= bits->prefix;
 	value->epoch += bits->epochs;
+	value->publishes |= bits->publishes;
 }
 
 static int write_problem(const struct rule *rule, struct problem *why)
@@ -203,6 +206,57 @@ int policy_each(const struct kernel *kernel, uint32_t guard,
 	return r ? r : each_prefix(kernel->map[MAP_PREFIX], guard, fn, user);
 }
 
+static struct terok_publish_key publish_key(uint32_t guard, uint16_t port)
+{
+	return (struct terok_publish_key){ .guard = guard, .port = port, .proto = IPPROTO_TCP };
+}
+
+int policy_publish(const struct kernel *kernel, uint32_t guard, uint16_t port, bool on,
+		   struct problem *why)
+{
+	struct terok_publish_key key = publish_key(guard, port);
+	struct bits bits = { .publishes = 1 };
+	_cleanup_close_ int lock = kernel_lock(why);
+	__u32 one = 1;
+	int r;
+
+	if (lock < 0)
+		return lock;
+	if (!on && bpf_map_delete_elem(kernel->map[MAP_PUBLISH], &key))
+		return problem(why, -ENOENT, "port %u is not published", port);
+	/* as with shapes: the word first, so that no port is there that nobody looks for */
+	r = guard_change(kernel, guard, add_bits, &bits, why);
+	if (r || !on)
+		return r;
+	if (!bpf_map_update_elem(kernel->map[MAP_PUBLISH], &key, &one, BPF_ANY))
+		return 0;
+	if (errno == E2BIG || errno == ENOSPC)
+		return problem(why, -ENOSPC,
+			       "the table of published ports is full (%d): %u was not added",
+			       TEROK_MAX_PUBLISH, port);
+	return problem(why, -errno, "publish port %u: %s", port, strerror(errno));
+}
+
+static int port_compare(const void *a, const void *b)
+{
+	return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
+unsigned policy_published(const struct kernel *kernel, uint32_t guard, uint16_t *ports,
+			  unsigned max)
+{
+	struct terok_publish_key key, *prev = NULL;
+	unsigned n = 0;
+
+	while (n < max && !bpf_map_get_next_key(kernel->map[MAP_PUBLISH], prev, &key)) {
+		prev = &key;
+		if (key.guard == guard)
+			ports[n++] = key.port;
+	}
+	qsort(ports, n, sizeof(*ports), port_compare);
+	return n;
+}
+
 static int shape_collect(const struct rule *rule, void *user)
 {
 	struct terok_guard *guard = user;
@@ -217,8 +271,11 @@ static int shape_collect(const struct rule *rule, void *user)
 
 void policy_shapes(const struct kernel *kernel, uint32_t id, struct terok_guard *guard)
 {
+	uint16_t port;
+
 	guard->exact = guard->prefix = 0;
 	policy_each(kernel, id, shape_collect, guard);
+	guard->publishes = policy_published(kernel, id, &port, 1) != 0;
 }
 
 #define FORGET_BATCH 256 /* rules per walk: deleting while walking restarts the walk */
@@ -236,10 +293,27 @@ static int batch_collect(const struct rule *rule, void *user)
 	return batch->n == FORGET_BATCH;
 }
 
+static int ports_forget(const struct kernel *kernel, uint32_t guard)
+{
+	uint16_t ports[FORGET_BATCH];
+	unsigned n, total = 0;
+
+	do {
+		n = policy_published(kernel, guard, ports, FORGET_BATCH);
+		for (unsigned i = 0; i < n; i++) {
+			struct terok_publish_key key = publish_key(guard, ports[i]);
+
+			bpf_map_delete_elem(kernel->map[MAP_PUBLISH], &key);
+		}
+		total += n;
+	} while (n == FORGET_BATCH);
+	return total;
+}
+
 int policy_forget(const struct kernel *kernel, uint32_t guard)
 {
+	int total = ports_forget(kernel, guard);
 	struct batch batch;
-	int total = 0;
 
 	do {
 		batch.n = 0;

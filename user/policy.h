@@ -2,7 +2,8 @@
 /*
  * policy.h - rules: add, remove, list
  *
- * Owns: the terok_rules and terok_prefix maps and the shape bits in terok_guards. A rule
+ * Owns: the terok_rules, terok_prefix and terok_publish maps and the bits of terok_guards that
+ * say what is in them. A rule
  * is in force for the next decision when policy_add() returns. Each change takes
  * policy.lock, so verbs and the agent may both make them.
  * Threads: none.
@@ -10,6 +11,7 @@
 #ifndef TEROK_POLICY_H
 #define TEROK_POLICY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -37,10 +39,23 @@ int policy_remove(const struct kernel *kernel, const struct rule *rule, struct p
 int policy_each(const struct kernel *kernel, uint32_t guard,
 		int (*fn)(const struct rule *rule, void *user), void *user);
 
+/**
+ * policy_publish() - let the outside connect to a TCP port of the guard, or no more
+ *
+ * In force for the next connection; what was accepted before ends with @on false. Return: 0;
+ * -ENOENT no such guard, or @on false and it was not published; -ENOSPC the table is full.
+ */
+int policy_publish(const struct kernel *kernel, uint32_t guard, uint16_t port, bool on,
+		   struct problem *why);
+
+/** policy_published() - the published TCP ports of @guard, ascending; how many, at most @max */
+unsigned policy_published(const struct kernel *kernel, uint32_t guard, uint16_t *ports,
+			  unsigned max);
+
 /** policy_shapes() - set exact and prefix of @guard to what rules there are */
 void policy_shapes(const struct kernel *kernel, uint32_t id, struct terok_guard *guard);
 
-/** policy_forget() - remove every rule of a guard that is gone; returns how many */
+/** policy_forget() - remove every rule and published port of a guard that is gone; how many */
 int policy_forget(const struct kernel *kernel, uint32_t guard);
 
 #endif

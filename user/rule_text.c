@@ -2,7 +2,9 @@
 #include "rule_text.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const authors[] = {
 	[TEROK_AUTHOR_OPERATOR] = "operator",
@@ -79,4 +81,25 @@ int rule_dest_parse(const struct rule_options *options, const char *text, struct
 	if (!r && options->proto)
 		r = proto_parse(options->proto, &ret->proto, why);
 	return r;
+}
+
+int publish_port_parse(const char *text, uint16_t *ret, struct problem *why)
+{
+	size_t n = strcspn(text, "/");
+	uint8_t proto = IPPROTO_TCP;
+	char port[8];
+	int r = 0;
+
+	if (n >= sizeof(port))
+		return problem(why, -EINVAL, "'%s' is no port; 1 to 65535, as in 8080", text);
+	memcpy(port, text, n);
+	port[n] = '\0';
+	if (text[n])
+		r = proto_parse(text + n + 1, &proto, why);
+	if (!r && proto != IPPROTO_TCP)
+		r = problem(why, -EINVAL,
+			    "'%s': only TCP ports can be published; for datagrams allow the "
+			    "address that they come from",
+			    text);
+	return r ? r : port_parse(port, ret, why);
 }

@@ -2,7 +2,7 @@
 /*
  * rule_text.h - rules between people and policy: options in, lines and JSON out
  *
- * Called by: verb_rule.c, verb_explain.c. Threads: none.
+ * Called by: verbs. Threads: none.
  */
 #ifndef TEROK_RULE_TEXT_H
 #define TEROK_RULE_TEXT_H
@@ -18,6 +18,9 @@ struct rule_options {
 /** rule_dest_parse() - DEST with --port and --proto; naming one of them twice is a mistake */
 int rule_dest_parse(const struct rule_options *options, const char *text, struct dest *ret,
 		    struct problem *why);
+
+/** publish_port_parse() - "8080" or "8080/tcp"; other protocols are refused by name */
+int publish_port_parse(const char *text, uint16_t *ret, struct problem *why);
 
 /** rule_json() - one object; @key NULL: in an array. @now: CLOCK_BOOTTIME, nanoseconds */
 void rule_json(struct json *json, const char *key, const struct rule *rule, uint64_t now);

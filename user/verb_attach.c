@@ -12,6 +12,8 @@
 #include "guard.h"
 #include "netns.h"
 #include "podman.h"
+#include "policy.h"
+#include "rule_text.h"
 #include "verbs.h"
 #include "terok/names.h"
 
@@ -98,6 +100,31 @@ static int attach_cgroup(const char *text, struct guard_spec *spec, struct guard
 	return attach(spec, ret, existing, why);
 }
 
+/* The guard stands without its ports: closed is the safe side, so a failure is a warning. */
+static void publish(const struct guard *guard, const uint16_t *ports, unsigned n)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	struct problem why = {};
+	int r = n ? kernel_open(&kernel, &why) : 0;
+
+	for (unsigned i = 0; !r && i < n; i++)
+		r = policy_publish(kernel, guard->id, ports[i], true, &why);
+	if (r)
+		log_warn(0, "published ports stay closed: %s", why.text);
+}
+
+static void publish_podmans(const struct guard *guard, struct podman_container *container)
+{
+	struct problem why = {};
+
+	if (podman_ask_ports(container, &why))
+		log_warn(0,
+			 "published ports stay closed, podman cannot be asked: %s; see "
+			 "terok-bpfd publish",
+			 why.text);
+	publish(guard, container->published, container->n_published);
+}
+
 static int attach_container(const char *text, struct guard_spec *spec, struct guard *ret,
 			    bool *existing, struct problem *why)
 {
@@ -114,6 +141,8 @@ static int attach_container(const char *text, struct guard_spec *spec, struct gu
 	if (!spec->name)
 		spec->name = container.name;
 	r = attach(spec, ret, existing, why);
+	if (!r && !*existing)
+		publish_podmans(ret, &container);
 	podman_container_done(&container);
 	return r;
 }
@@ -139,11 +168,15 @@ static int attached_already(const struct guard *guard, const char *name, const c
 int verb_attach(int argc, char **argv)
 {
 	const char *state = NULL, *name = NULL;
+	uint16_t ports[CLI_LIST_MAX];
+	struct cli_list publishes = {};
 	bool json = false, existing = false;
 	const struct cli_option options[] = {
 		{ "name", "NAME", "what to call it (the container's or cgroup's)", CLI_STRING,
 		  &name },
 		{ "state", "STATE", "up (default), down, down_all or block", CLI_STRING, &state },
+		{ "publish", "PORT", "a TCP port open to the outside; repeatable", CLI_LIST,
+		  &publishes },
 		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
 		{},
 	};
@@ -157,6 +190,8 @@ int verb_attach(int argc, char **argv)
 	r = state_parse(state ?: "up", &spec.state, &why);
 	if (!r && name)
 		r = guard_name_check(name, &why);
+	for (unsigned i = 0; !r && i < publishes.n; i++)
+		r = publish_port_parse(publishes.item[i], &ports[i], &why);
 	if (r)
 		return verb_fail(r, &why);
 	spec.name = name;
@@ -166,6 +201,7 @@ int verb_attach(int argc, char **argv)
 		r = attached_already(&guard, name, state, spec.state, &why);
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
+	publish(&guard, ports, publishes.n);
 	print_guard(existing ? "already" : "attached", &guard, json);
 	return 0;
 }

@@ -17,6 +17,8 @@
 #include "verbs.h"
 #include "terok/names.h"
 
+#define PORTS_SHOWN 256 /* of one guard */
+
 struct options {
 	struct rule_options dest;
 	const char *duration;
@@ -144,8 +146,11 @@ static int listing_compare(const void *a, const void *b)
 	return r ? r : (int)x->dest.proto - y->dest.proto;
 }
 
-static void print_rules(const struct guard *guard, const struct listing *listing, bool json)
+static void print_rules(const struct kernel *kernel, const struct guard *guard,
+			const struct listing *listing, bool json)
 {
+	uint16_t ports[PORTS_SHOWN];
+	unsigned n = policy_published(kernel, guard->id, ports, PORTS_SHOWN);
 	_cleanup_json_ struct json out = {};
 	uint64_t now = now_boot_ns();
 
@@ -154,6 +159,8 @@ static void print_rules(const struct guard *guard, const struct listing *listing
 		       terok_state_name(guard->state), listing->n);
 		for (size_t i = 0; i < listing->n; i++)
 			rule_text(&listing->rule[i], now);
+		for (unsigned i = 0; i < n; i++)
+			printf("published  port %u  tcp\n", ports[i]);
 		return;
 	}
 	json_open_object(&out, NULL);
@@ -163,6 +170,10 @@ static void print_rules(const struct guard *guard, const struct listing *listing
 	json_open_array(&out, "rules");
 	for (size_t i = 0; i < listing->n; i++)
 		rule_json(&out, NULL, &listing->rule[i], now);
+	json_close_array(&out);
+	json_open_array(&out, "published");
+	for (unsigned i = 0; i < n; i++)
+		json_add_uint(&out, NULL, ports[i]);
 	json_close_array(&out);
 	json_close_object(&out);
 	puts(json_done(&out) ?: "{}");
@@ -188,7 +199,7 @@ int verb_rules(int argc, char **argv)
 	if (!r) {
 		if (listing.n)
 			qsort(listing.rule, listing.n, sizeof(*listing.rule), listing_compare);
-		print_rules(&guard, &listing, json);
+		print_rules(kernel, &guard, &listing, json);
 	}
 	free(listing.rule);
 	return r;

@@ -27,6 +27,7 @@
 #define TEROK_MAX_GUARDS  4096       /* default; the loader may raise it */
 #define TEROK_MAX_RULES   131072     /* full table: new rule refused, none evicted */
 #define TEROK_MAX_SELF    32768      /* own addresses of all guards */
+#define TEROK_MAX_PUBLISH 16384      /* published ports of all guards */
 #define TEROK_RING_BYTES  (2U << 20) /* 8 ms of records at 1.5 million a second */
 
 /* What a guard lets out; the zero value must be the safest (fresh storage is zero). */
@@ -56,9 +57,10 @@ enum terok_reason {
 	TEROK_REASON_DEFAULT,     /* the state's default */
 	TEROK_REASON_FLOW,        /* backstop: a flow approved while its rule held */
 	TEROK_REASON_SOCKET_KIND, /* sock_create: neither TCP nor UDP */
-	TEROK_REASON_UNSOLICITED, /* backstop: answer to a peer that nobody here asked for */
+	TEROK_REASON_UNSOLICITED, /* from a peer that nobody here asked, or the answer to it */
 	TEROK_REASON_ROUTED,      /* backstop: IPv6 routing header */
 	TEROK_REASON_MALFORMED,   /* no address, or a packet that cannot be read */
+	TEROK_REASON_PUBLISHED,   /* inbound: to a port that the operator published */
 	TEROK_REASON_MAX_,
 };
 
@@ -70,6 +72,7 @@ enum terok_hook {
 	TEROK_HOOK_SENDMSG6,
 	TEROK_HOOK_SOCK_CREATE,
 	TEROK_HOOK_EGRESS,
+	TEROK_HOOK_INGRESS,
 	TEROK_HOOK_MAX_,
 };
 
@@ -106,7 +109,9 @@ struct terok_guard {
 	__u64 record_burst_ns; /* burst * gap */
 	__u64 budget_ns;       /* when the record budget is whole again; hooks write it */
 	__u64 bypass_ns;       /* until then, up means down; 0: no window */
-	__u64 reserved[2];
+	__u32 publishes;       /* 1: it has published ports */
+	__u32 pad;
+	__u64 reserved[1];
 };
 
 struct terok_rule_key { /* key of terok_rules (hash): one address */
@@ -142,6 +147,13 @@ struct terok_self_key { /* key of terok_self (hash): an address of the guard's o
 	__u8 addr[16];
 };
 
+struct terok_publish_key { /* key of terok_publish (hash): a port open to the outside */
+	__u32 guard;
+	__u16 port;
+	__u8 proto; /* IPPROTO_TCP */
+	__u8 pad;
+};
+
 /* Value of terok_info (hash, key: guard id): what people call it. Written by the agent only. */
 struct terok_info {
 	__u64 cgroup;                   /* id: inode number of its directory */
@@ -158,7 +170,8 @@ enum terok_kind { TEROK_KIND_CGROUP = 0, TEROK_KIND_CONTAINER, TEROK_KIND_EXEC, 
 /*
  * One refused attempt, as put on terok_records. The process fields are those of the
  * task that made the call; TEROK_HOOK_EGRESS runs in whatever context sends the
- * packet and leaves them zero.
+ * packet and leaves them zero, and so does TEROK_HOOK_INGRESS, where src is the stranger and
+ * dst is here.
  */
 struct terok_record {
 	__u16 version; /* TEROK_ABI_VERSION */
@@ -210,13 +223,16 @@ struct terok_wake {
 	__u32 pad[15];
 };
 
-/* Value of terok_flows (socket storage): approval of a timed rule, kept for the flow's life. */
+/*
+ * Value of terok_flows (socket storage): an approval that is kept for the flow's life, of a
+ * timed rule or, on a listener and what it accepts, of a published port.
+ */
 struct terok_flow {
 	__u32 guard;
 	__u32 epoch;
-	__u16 port;
+	__u16 port; /* accepted: the local one */
 	__u8 proto;
-	__u8 pad;
+	__u8 accepted; /* 1: by a published port; addr and epoch do not count */
 	__u8 addr[16];
 };
 
@@ -233,6 +249,7 @@ _Static_assert(sizeof(struct terok_rule_key) == 24, "ABI: rule key");
 _Static_assert(sizeof(struct terok_prefix_key) == 28, "ABI: prefix key");
 _Static_assert(sizeof(struct terok_rule) == 24, "ABI: rule");
 _Static_assert(sizeof(struct terok_self_key) == 20, "ABI: self key");
+_Static_assert(sizeof(struct terok_publish_key) == 8, "ABI: publish key");
 _Static_assert(sizeof(struct terok_info) == 424, "ABI: info");
 _Static_assert(sizeof(struct terok_record) == 160, "ABI: record");
 _Static_assert(sizeof(struct terok_counts) == 48, "ABI: counts");

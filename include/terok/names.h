@@ -46,6 +46,7 @@ static inline const char *terok_reason_name(__u32 reason)
 		[TEROK_REASON_UNSOLICITED] = "unsolicited",
 		[TEROK_REASON_ROUTED] = "routing_header",
 		[TEROK_REASON_MALFORMED] = "malformed",
+		[TEROK_REASON_PUBLISHED] = "published",
 	};
 
 	TEROK_NAME_OF(names, TEROK_REASON_MAX_, reason);
@@ -58,7 +59,7 @@ static inline const char *terok_hook_name(__u32 hook)
 		[TEROK_HOOK_NONE] = "none",         [TEROK_HOOK_CONNECT4] = "connect4",
 		[TEROK_HOOK_CONNECT6] = "connect6", [TEROK_HOOK_SENDMSG4] = "sendmsg4",
 		[TEROK_HOOK_SENDMSG6] = "sendmsg6", [TEROK_HOOK_SOCK_CREATE] = "sock_create",
-		[TEROK_HOOK_EGRESS] = "egress",
+		[TEROK_HOOK_EGRESS] = "egress",     [TEROK_HOOK_INGRESS] = "ingress",
 	};
 
 	TEROK_NAME_OF(names, TEROK_HOOK_MAX_, hook);

@@ -176,6 +176,7 @@ static void remember(const struct terok_record *record, void *user)
 	world->last = *record;
 	world->n_records++;
 	world->reasons |= UINT64_C(1) << record->reason;
+	world->hooks |= UINT64_C(1) << record->hook;
 }
 
 void test_load(struct test_world *world)

@@ -29,6 +29,23 @@ grep -q nobody /run/out || fail "the error does not name it: $(cat /run/out)"
 refuse "a container that does not run" "$BPFD" attach asleep
 grep -q 'does not run' /run/out || fail "the error does not say so: $(cat /run/out)"
 
+# inbound: podman's published port goes on being one, any other is closed to the outside
+podman run -d --name serve -p 8080:8080 localhost/bb:latest \
+	sh -c 'nc -ll -p 8081 -e /bin/id & exec nc -ll -p 8080 -e /bin/id' >/dev/null
+inside=$(podman inspect -f '{{.NetworkSettings.IPAddress}}' serve)
+from_srv() { nsenter --net=/run/netns/srv busybox nc -w 2 198.51.100.1 8080 </dev/null | grep uid=; }
+from_host() { busybox nc -w 2 "$inside" "$1" </dev/null | grep uid=; }
+until from_srv >/dev/null && from_host 8081 >/dev/null; do sleep 0.05; done
+check "attach publishes what podman does" "$BPFD" attach serve
+check "the published port answers the outside" from_srv
+check "rules show it" sh -c "'$BPFD' rules serve | grep -q 'published  port 8080  tcp'"
+refuse "the other port does not" from_host 8081
+check "publish opens it" "$BPFD" publish serve 8081
+check "now it answers" from_host 8081
+check "published no longer" "$BPFD" publish serve 8080 --remove
+refuse "it is closed" from_srv
+check "detach" "$BPFD" detach serve
+
 # a stopped container takes its guard along
 check "attach" "$BPFD" attach web
 podman kill web >/dev/null

@@ -29,6 +29,7 @@ static struct {
 		struct terok_rule rule;
 	} prefix[ROOM];
 	struct terok_self_key self;
+	struct terok_publish_key published;
 	unsigned n_exact, n_prefix, lookups;
 } table;
 
@@ -74,6 +75,11 @@ static const struct terok_rule *prefix_find(const struct terok_prefix_key *key)
 static _Bool self_find(const struct terok_self_key *key)
 {
 	return !memcmp(key, &table.self, sizeof(*key));
+}
+
+static _Bool publish_find(const struct terok_publish_key *key)
+{
+	return !memcmp(key, &table.published, sizeof(*key));
 }
 
 static __u64 decide_now(void)
@@ -391,6 +397,45 @@ static void on_the_wire_nothing_is_loopback_or_our_own(void **state)
 	}
 }
 
+#define assert_lets_in(from, to_port, want_action, want_reason)                                    \
+	do {                                                                                       \
+		struct flow peer_ = flow_to(from);                                                 \
+		struct decision decision_;                                                         \
+		peer_.way = FLOW_WIRE;                                                             \
+		decision_ = decide_inbound(&the_guard, &peer_, to_port);                           \
+		assert_int_equal(decision_.reason, want_reason);                                   \
+		assert_int_equal(decision_.action, want_action);                                   \
+	} while (0)
+
+static void nobody_comes_in_but_to_what_is_published_or_from_what_is_allowed(void **state)
+{
+	(void)state;
+	rule(TEROK_ALLOW, "192.0.2.1", 0, 0);
+	rule(TEROK_DENY, "192.0.2.2", 0, 0);
+	table.published =
+	    (struct terok_publish_key){ .guard = ME, .port = 8080, .proto = IPPROTO_TCP };
+	/* the word does not say that there are any: nobody looks */
+	assert_lets_in("203.0.113.1", 8080, TEROK_DENY, TEROK_REASON_UNSOLICITED);
+	the_guard.publishes = 1;
+	for (int s = TEROK_STATE_UP; s <= TEROK_STATE_DOWN_ALL; s++) {
+		the_guard.state = s;
+		assert_lets_in("203.0.113.1", 8080, TEROK_ALLOW, TEROK_REASON_PUBLISHED);
+		assert_lets_in("203.0.113.1", 8081, TEROK_DENY, TEROK_REASON_UNSOLICITED);
+		assert_lets_in("10.0.0.1", 8081, TEROK_DENY, TEROK_REASON_UNSOLICITED);
+		assert_lets_in("127.0.0.1", 8081, TEROK_DENY, TEROK_REASON_UNSOLICITED);
+		assert_lets_in("192.0.2.2", 8080, TEROK_DENY, TEROK_REASON_RULE_DENY);
+	}
+	the_guard.state = TEROK_STATE_BLOCK;
+	assert_lets_in("203.0.113.1", 8080, TEROK_DENY, TEROK_REASON_BLOCKED);
+	the_guard.state = TEROK_STATE_UP;
+	assert_lets_in("192.0.2.1", 22, TEROK_ALLOW, TEROK_REASON_RULE_ALLOW);
+	/* datagrams: an answer cannot be told from a question */
+	assert_lets_in("203.0.113.1/udp", 5353, TEROK_DENY, TEROK_REASON_UNSOLICITED);
+	the_guard.state = TEROK_STATE_DOWN;
+	assert_lets_in("203.0.113.1/udp", 5353, TEROK_ALLOW, TEROK_REASON_DEFAULT);
+	assert_lets_in("10.0.0.1/udp", 5353, TEROK_DENY, TEROK_REASON_UNSOLICITED);
+}
+
 static void only_sockets_that_the_hooks_understand_are_made(void **state)
 {
 	(void)state;
@@ -449,6 +494,7 @@ int main(void)
 		T(down_does_not_ask_allow_rules),
 		T(a_bypass_window_makes_up_mean_down_until_it_ends),
 		T(on_the_wire_nothing_is_loopback_or_our_own),
+		T(nobody_comes_in_but_to_what_is_published_or_from_what_is_allowed),
 		T(only_sockets_that_the_hooks_understand_are_made),
 		T(a_shape_that_a_guard_lacks_is_never_looked_up),
 		T(ping_needs_a_rule_without_a_port),

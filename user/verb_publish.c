@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/* verb_publish.c - terok-bpfd publish: a TCP port that the outside may connect to */
+#include <stdio.h>
+
+#include "base/cli.h"
+#include "base/json.h"
+#include "flows.h"
+#include "guard.h"
+#include "policy.h"
+#include "rule_text.h"
+#include "verbs.h"
+
+static void publish_print(const struct guard *guard, uint16_t port, bool remove, unsigned ended,
+			  bool as_json)
+{
+	_cleanup_json_ struct json json = {};
+
+	if (!as_json) {
+		printf("guard %u (%s): port %u %s\n", guard->id, guard->info.name, port,
+		       remove ? "is no longer published" : "is published");
+		if (ended)
+			printf("%u connection%s ended\n", ended, ended == 1 ? "" : "s");
+		return;
+	}
+	json_open_object(&json, NULL);
+	json_add_uint(&json, "guard", guard->id);
+	json_add_string(&json, "name", guard->info.name);
+	json_add_uint(&json, "port", port);
+	json_add_string(&json, "proto", "tcp");
+	json_add_bool(&json, "published", !remove);
+	json_add_uint(&json, "flows_ended", ended);
+	json_close_object(&json);
+	puts(json_done(&json) ?: "{}");
+}
+
+int verb_publish(int argc, char **argv)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	bool remove = false, keep = false, json = false;
+	const struct cli_option options[] = {
+		{ "remove", NULL, "publish it no longer", CLI_FLAG, &remove },
+		{ "keep-flows", NULL, "leave open connections alone", CLI_FLAG, &keep },
+		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
+		{},
+	};
+	struct problem why = {};
+	struct guard guard;
+	unsigned ended = 0;
+	uint16_t port;
+	int r = cli_parse(argc, argv, options, 2, 2);
+
+	if (r < 0)
+		return r;
+	r = publish_port_parse(argv[2], &port, &why);
+	if (r)
+		return verb_fail(r, &why);
+	r = verb_open(argv[1], &kernel, &guard);
+	if (r)
+		return r;
+	r = policy_publish(kernel, guard.id, port, !remove, &why);
+	if (r)
+		return verb_fail(r, &why);
+	if (remove && !keep)
+		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED);
+	publish_print(&guard, port, remove, ended, json);
+	return 0;
+}
