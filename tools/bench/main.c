@@ -26,7 +26,8 @@ static const struct family {
 } families[] = {
 	{ "connect", bench_connect }, { "refuse", bench_refuse }, { "rate", bench_rate },
 	{ "ask", bench_ask },         { "robot", bench_robot },   { "verdict", bench_verdict },
-	{ "flows", bench_flows },     { "idle", bench_idle },     { "load", bench_load },
+	{ "bulk", bench_bulk },       { "flows", bench_flows },   { "idle", bench_idle },
+	{ "load", bench_load },
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 
