@@ -231,7 +231,7 @@ static void on_gone(struct hub *hub, const struct msg_gone *msg)
 static void answer_tell(struct hub *hub, const struct answer *answer,
 			const struct msg_result *result)
 {
-	static const char *const scopes[] = { "session", "once", "time" };
+	static const char *const scopes[] = { "session", "once", "time", "forever" };
 	/* the guard may have gone meanwhile: its owner still hears the end of the story */
 	struct label label = { .id = answer->request->guard,
 			       .info = { .uid = answer->request->uid } };

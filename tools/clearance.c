@@ -330,7 +330,8 @@ static int verb_answer(int argc, char **argv)
 	struct single single = {};
 	const struct cli_option options[] = {
 		{ "json", NULL, "one JSON object", CLI_FLAG, &single.json },
-		{ "scope", "SCOPE", "once (a minute) or session (default)", CLI_STRING, &scope },
+		{ "scope", "SCOPE", "once (a minute), session (default) or forever", CLI_STRING,
+		  &scope },
 		{ "for", "TIME", "for so long: 90s, 10m, 2h, 1d", CLI_STRING, &duration },
 		{ "socket", "PATH", "the hub (/run/terok/clearance.sock)", CLI_STRING, &path },
 		{},
@@ -345,8 +346,8 @@ static int verb_answer(int argc, char **argv)
 		return log_error(0, "'%s' is no answer: allow or deny", argv[2]), -EINVAL;
 	if (scope && duration)
 		return log_error(0, "--scope and --for exclude each other"), -EINVAL;
-	if (scope && strcmp(scope, "once") && strcmp(scope, "session"))
-		return log_error(0, "scope '%s' is neither once nor session", scope), -EINVAL;
+	if (scope && strcmp(scope, "once") && strcmp(scope, "session") && strcmp(scope, "forever"))
+		return log_error(0, "scope '%s' is none of once, session, forever", scope), -EINVAL;
 	if (duration && duration_parse(duration, &seconds, &why))
 		return log_error(0, "%s", why.text), -EINVAL;
 	single.id = argv[1];

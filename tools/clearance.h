@@ -41,7 +41,8 @@ struct scope_choice {
 	const char *label, *scope;
 	int64_t seconds;
 };
-#define SCOPES 4
+#define SCOPES        5
+#define SCOPE_DEFAULT 3 /* session */
 extern const struct scope_choice scope_choices[SCOPES];
 
 struct session;

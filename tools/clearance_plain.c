@@ -51,12 +51,16 @@ static int scope_parse(const char *text, struct scope_choice *ret, struct proble
 		return 0;
 	}
 	if (!strcasecmp(text, "session")) {
+		*ret = scope_choices[SCOPE_DEFAULT];
+		return 0;
+	}
+	if (!strcasecmp(text, "forever")) {
 		*ret = scope_choices[SCOPES - 1];
 		return 0;
 	}
 	if (duration_parse(text, &seconds, NULL))
-		return problem(why, -EINVAL, "scope '%s' is none of once, session, 90s, 10m, 2h",
-			       text);
+		return problem(why, -EINVAL,
+			       "scope '%s' is none of once, session, forever, 10m, 2h", text);
 	*ret = (struct scope_choice){ "time", "time", seconds };
 	return 0;
 }
@@ -69,7 +73,7 @@ static struct plain_command bad(struct problem *why, const char *text)
 
 struct plain_command plain_parse(const char *line, struct problem *why)
 {
-	struct plain_command command = { .scope = scope_choices[SCOPES - 1] };
+	struct plain_command command = { .scope = scope_choices[SCOPE_DEFAULT] };
 	/* as long as a line: nothing is cut into other words */
 	char word[LINE_MAX_] = "", number[LINE_MAX_] = "", scope[LINE_MAX_] = "", more[2] = "";
 	int n = sscanf(line, " %127s %127s %127s %1s", word, number, scope, more);
@@ -91,7 +95,7 @@ struct plain_command plain_parse(const char *line, struct problem *why)
 	if (!isdigit((unsigned char)*number) || *end || !value || value > UINT_MAX)
 		return bad(why, "which request? its number follows, as in: a 1");
 	if (n > 3)
-		return bad(why, "after the number comes one scope: once, session, 10m");
+		return bad(why, "after the number comes one scope: once, session, forever, 10m");
 	if (n == 3 && scope_parse(scope, &command.scope, why))
 		command.verb = PLAIN_BAD;
 	return command;

@@ -14,10 +14,8 @@
 #define SECOND_NS UINT64_C(1000000000)
 
 const struct scope_choice scope_choices[SCOPES] = {
-	{ "once", "once", 0 },
-	{ "5 min", "time", 300 },
-	{ "1 h", "time", 3600 },
-	{ "session", "session", 0 },
+	{ "once", "once", 0 },       { "5 min", "time", 300 },    { "1 h", "time", 3600 },
+	{ "session", "session", 0 }, { "forever", "forever", 0 },
 };
 
 static const char *const state_names[] = { "open", "answered", "allowed", "denied", "gone" };

@@ -125,7 +125,7 @@ static void draw_help(void)
 	static const char *const lines[] = {
 		"a        allow the selected request",
 		"d        deny it",
-		"s        scope of the answer: once (a minute), 5 min, 1 h, session",
+		"s        scope of the answer: once (a minute), 5 min, 1 h, session, forever",
 		"up down  select; j k too",
 		"enter i  details",
 		"q        quit; what is open stays open",
@@ -334,7 +334,7 @@ static void screen_start(void)
 
 int tui_run(const char *path)
 {
-	struct tui tui = { .signal_fd = -1, .scope = SCOPES - 1 };
+	struct tui tui = { .signal_fd = -1, .scope = SCOPE_DEFAULT };
 	struct problem why = {};
 	int r;
 

@@ -141,7 +141,7 @@ static void on_hub_ready(void *user)
 
 static uint64_t scope_end(const struct msg_verdict *verdict)
 {
-	if (verdict->scope == SCOPE_SESSION)
+	if (verdict->scope == SCOPE_SESSION || verdict->scope == SCOPE_FOREVER)
 		return 0;
 	return now_boot_ns() +
 	       (verdict->scope == SCOPE_ONCE ? ONCE_S : verdict->seconds) * SECOND_NS;
@@ -186,6 +186,7 @@ static int apply_verdict(struct core *core, const struct msg_verdict *verdict, _
 	/* the destination is what we asked about: the answer has none */
 	rule = (struct rule){
 		.guard = asked->record.guard,
+		.keep = verdict->scope == SCOPE_FOREVER,
 		.dest = { .bits = 128,
 			  .proto = asked->record.proto,
 			  .port = asked->record.dst_port },

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "base/event.h"
+#include "base/log.h"
 #include "cgroup.h"
 #include "explain.h"
+#include "journal.h"
 #include "netns.h"
 #include "pins.h"
 #include "policy.h"
@@ -277,21 +279,41 @@ static void value_clear(const struct kernel *kernel, uint64_t cgroup)
 		bpf_map_update_elem(kernel->map[MAP_COUNTS], &cgroup, zero, BPF_EXIST);
 }
 
-static int state_write(const struct kernel *kernel, const struct guard_spec *spec, uint32_t id,
-		       uint64_t cgroup, bool rules, struct problem *why)
+static int state_write(const struct kernel *kernel, const struct guard_spec *spec,
+		       struct terok_guard *value, uint64_t cgroup, struct problem *why)
 {
-	struct terok_guard value = { .id = id, .state = spec->state };
 	int r;
 
-	if (rules)
-		policy_shapes(kernel, id, &value);
 	if (spec->rate) {
-		value.record_gap_ns = SECOND_NS / spec->rate ?: 1;
-		value.record_burst_ns =
-		    (uint64_t)(spec->burst ? spec->burst - 1 : 0) * value.record_gap_ns;
+		value->record_gap_ns = SECOND_NS / spec->rate ?: 1;
+		value->record_burst_ns =
+		    (uint64_t)(spec->burst ? spec->burst - 1 : 0) * value->record_gap_ns;
 	}
-	r = value_put(kernel, cgroup, &value);
+	r = value_put(kernel, cgroup, value);
 	return r ? problem(why, r, "write the guard's state: %s", strerror(-r)) : 0;
+}
+
+/*
+ * What was kept of it on disk. A journal that cannot be read must not leave a container
+ * without a guard: it gets one that lets out nothing, and says so.
+ */
+static void value_restore(const struct kernel *kernel, const struct guard_spec *spec,
+			  struct terok_guard *value)
+{
+	struct problem why = {};
+	struct terok_info info;
+	uint32_t id = value->id;
+
+	if (!bpf_map_lookup_elem(kernel->map[MAP_INFO], &id, &info) &&
+	    !policy_restore(kernel, &info, id, value, &why)) {
+		if (value->state == TEROK_STATE_NONE || !spec->state_kept)
+			value->state = spec->state;
+		return;
+	}
+	log_error(0, "guard %u (%s) starts without its kept policy, in state up: %s", id,
+		  spec->name, why.text);
+	policy_forget(kernel, id);
+	*value = (struct terok_guard){ .id = id, .state = TEROK_STATE_UP };
 }
 
 static void attach_undo(const struct kernel *kernel, uint32_t id, uint64_t cgroup)
@@ -299,17 +321,20 @@ static void attach_undo(const struct kernel *kernel, uint32_t id, uint64_t cgrou
 	value_clear(kernel, cgroup);
 	pins_guard_remove(id, NULL);
 	guard_refresh_self(kernel, id, GUARD_NO_NETNS);
+	policy_forget(kernel, id);
 	bpf_map_delete_elem(kernel->map[MAP_INFO], &id);
 }
 
 static int attach_new(const struct kernel *kernel, const struct guard_spec *spec, uint64_t cgroup,
 		      uint32_t *ret, struct problem *why)
 {
+	struct terok_guard value = {};
 	uint32_t id = 0;
 	int r = id_take(kernel, &id);
 
 	if (r)
 		return problem(why, r, "number the guard: %s", strerror(-r));
+	value.id = id;
 	value_clear(kernel, cgroup); /* fails if nothing was ever attached: then it is zero */
 	r = info_put(kernel, id, spec, cgroup, why);
 	if (!r) {
@@ -319,8 +344,10 @@ static int attach_new(const struct kernel *kernel, const struct guard_spec *spec
 	}
 	if (!r)
 		r = links_make(kernel, spec, id, cgroup, why);
-	if (!r)
-		r = state_write(kernel, spec, id, cgroup, false, why);
+	if (!r) {
+		value_restore(kernel, spec, &value);
+		r = state_write(kernel, spec, &value, cgroup, why);
+	}
 	if (r) {
 		attach_undo(kernel, id, cgroup);
 		return r;
@@ -354,9 +381,12 @@ int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, str
 		r = attach_new(kernel, spec, cgroup, &id, why);
 	} else if (!guard_get(kernel, id, ret) && ret->state == TEROK_STATE_NONE) {
 		/* an agent died on the way: complete what it began */
+		struct terok_guard value = { .id = id, .state = spec->state };
+
 		r = links_make(kernel, spec, id, cgroup, why);
+		policy_shapes(kernel, id, &value);
 		if (!r)
-			r = state_write(kernel, spec, id, cgroup, true, why);
+			r = state_write(kernel, spec, &value, cgroup, why);
 	}
 	return r ? r : guard_get(kernel, id, ret);
 }
@@ -424,13 +454,20 @@ int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state s
 		    struct problem *why)
 {
 	_cleanup_close_ int lock = -1;
+	char key[JOURNAL_KEY_LEN];
+	struct terok_guard value;
+	struct terok_info info;
+	int r;
 
 	if (state >= TEROK_STATE_MAX_)
 		return problem(why, -EINVAL, "no such state");
 	lock = kernel_lock(why);
 	if (lock < 0)
 		return lock;
-	return guard_change(kernel, id, change_state, &state, why);
+	r = guard_value(kernel, id, &info, &value, why);
+	if (!r && journal_key(&info, key))
+		r = journal_put_state(key, state, why);
+	return r ? r : guard_change(kernel, id, change_state, &state, why);
 }
 
 static void change_bypass(struct terok_guard *value, void *user)

@@ -32,6 +32,7 @@ struct guard_spec {
 	uint32_t uid;                 /* owner */
 	const char *container, *name; /* NULL container: the name again */
 	enum terok_state state;       /* written last; normally UP */
+	bool state_kept;              /* ... unless the journal has another for it */
 	uint32_t rate, burst;         /* records a second and in a burst; 0: 1,000 and 2,000 */
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/event.h"
 #include "guard.h"
+#include "journal.h"
 
 /* Which fields a rule names: its shape, by which hooks know whether to look. */
 static enum terok_shape shape_of(const struct dest *dest)
@@ -53,6 +54,16 @@ static void add_bits(struct terok_guard *value, void *user)
 	value->publishes |= bits->publishes;
 }
 
+static void shape_bits(const struct rule *rule, struct bits *ret)
+{
+	unsigned shape = shape_of(&rule->dest);
+
+	if (rule->dest.bits == 128)
+		ret->exact = 1U << shape;
+	else
+		ret->prefix = 1U << (shape + TEROK_SHAPE_MAX_ * rule->value.action);
+}
+
 static int write_problem(const struct rule *rule, struct problem *why)
 {
 	char text[ADDR_TEXT];
@@ -93,71 +104,124 @@ static int prefix_write(const struct kernel *kernel, const struct rule *rule,
  * Tell the hooks that rules of this shape exist, before there is one: whoever dies between
  * the two steps leaves a lookup in vain, never a rule that nobody looks for.
  */
-static int announce_shape(const struct kernel *kernel, const struct rule *rule, struct problem *why)
+static int announce_shape(const struct kernel *kernel, const struct rule *rule,
+			  const struct terok_guard *guard, struct problem *why)
 {
-	unsigned shape = shape_of(&rule->dest);
-	struct terok_guard guard;
-	struct terok_info info;
 	struct bits bits = {};
-	int r = guard_value(kernel, rule->guard, &info, &guard, why);
 
-	if (r)
-		return r;
-	if (rule->dest.bits == 128)
-		bits.exact = 1U << shape;
-	else
-		bits.prefix = 1U << (shape + TEROK_SHAPE_MAX_ * rule->value.action);
-	if ((guard.exact & bits.exact) == bits.exact && (guard.prefix & bits.prefix) == bits.prefix)
+	shape_bits(rule, &bits);
+	if ((guard->exact & bits.exact) == bits.exact &&
+	    (guard->prefix & bits.prefix) == bits.prefix)
 		return 0;
 	return guard_change(kernel, rule->guard, add_bits, &bits, why);
 }
 
+static int map_write(const struct kernel *kernel, const struct rule *rule, struct problem *why)
+{
+	return rule->value.bits == 128 ? exact_write(kernel, rule, &rule->value, why)
+				       : prefix_write(kernel, rule, &rule->value, why);
+}
+
+/* Disk first, then map; what the map refuses the disk forgets. */
+static int map_write_kept(const struct kernel *kernel, const struct rule *rule, const char *key,
+			  struct problem *why)
+{
+	struct rule before;
+	int had = journal_get_rule(key, rule, &before, why), r;
+
+	if (had < 0)
+		return had;
+	r = journal_put_rule(key, rule, why);
+	if (r)
+		return r;
+	r = map_write(kernel, rule, why);
+	if (r && had)
+		journal_put_rule(key, &before, NULL);
+	else if (r)
+		journal_drop_rule(key, rule, NULL);
+	return r;
+}
+
 int policy_add(const struct kernel *kernel, const struct rule *rule, struct problem *why)
 {
-	struct terok_rule value = rule->value;
+	struct rule whole = *rule;
 	_cleanup_close_ int lock = -1;
+	char key[JOURNAL_KEY_LEN];
+	struct terok_guard guard;
+	struct terok_info info;
 	int r;
 
-	if (value.action > TEROK_ALLOW || rule->dest.bits > 128)
+	if (rule->value.action > TEROK_ALLOW || rule->dest.bits > 128)
 		return problem(why, -EINVAL, "a rule allows or denies one address or prefix");
-	value.made_ns = now_boot_ns();
-	value.bits = rule->dest.bits;
+	whole.value.made_ns = now_boot_ns();
+	whole.value.bits = rule->dest.bits;
 	lock = kernel_lock(why);
 	if (lock < 0)
 		return lock;
-	r = announce_shape(kernel, rule, why);
+	r = guard_value(kernel, rule->guard, &info, &guard, why);
+	if (!r)
+		r = announce_shape(kernel, rule, &guard, why);
 	if (r)
 		return r;
-	return value.bits == 128 ? exact_write(kernel, rule, &value, why)
-				 : prefix_write(kernel, rule, &value, why);
+	return rule->keep && journal_key(&info, key) ? map_write_kept(kernel, &whole, key, why)
+						     : map_write(kernel, &whole, why);
+}
+
+static bool rule_is_there(const struct kernel *kernel, const struct rule *rule)
+{
+	struct terok_rule_key exact = exact_key(rule);
+	struct terok_prefix_key prefix = prefix_key(rule, rule->value.action);
+	struct terok_rule there;
+
+	if (rule->dest.bits == 128)
+		return !bpf_map_lookup_elem(kernel->map[MAP_RULES], &exact, &there) &&
+		       there.action == rule->value.action;
+	/* a trie finds the longest that fits: it may be a shorter one */
+	return !bpf_map_lookup_elem(kernel->map[MAP_PREFIX], &prefix, &there) &&
+	       there.bits == rule->dest.bits;
+}
+
+static void map_remove(const struct kernel *kernel, const struct rule *rule)
+{
+	struct terok_rule_key exact = exact_key(rule);
+	struct terok_prefix_key prefix = prefix_key(rule, rule->value.action);
+
+	if (rule->dest.bits == 128)
+		bpf_map_delete_elem(kernel->map[MAP_RULES], &exact);
+	else
+		bpf_map_delete_elem(kernel->map[MAP_PREFIX], &prefix);
+}
+
+static int no_such_rule(const struct rule *rule, struct problem *why)
+{
+	char text[ADDR_TEXT], port[8], proto[8];
+
+	snprintf(port, sizeof(port), "%u", rule->dest.port);
+	return problem(
+	    why, -ENOENT, "no such rule: %s %s port %s protocol %s; terok-bpfd rules lists them",
+	    rule->value.action == TEROK_ALLOW ? "allow" : "deny", dest_format(text, &rule->dest),
+	    rule->dest.port ? port : "any", proto_name(rule->dest.proto, proto));
 }
 
 int policy_remove(const struct kernel *kernel, const struct rule *rule, struct problem *why)
 {
-	struct terok_rule_key exact = exact_key(rule);
-	struct terok_prefix_key prefix = prefix_key(rule, rule->value.action);
 	struct bits bits = { .epochs = 1 }; /* flows that this rule's end spared end now */
 	_cleanup_close_ int lock = kernel_lock(why);
-	struct terok_rule there;
-	char text[ADDR_TEXT], port[8], proto[8];
+	char key[JOURNAL_KEY_LEN];
+	struct terok_guard guard;
+	struct terok_info info;
 	int r;
 
 	if (lock < 0)
 		return lock;
-	snprintf(port, sizeof(port), "%u", rule->dest.port);
-	if (rule->dest.bits == 128)
-		r = bpf_map_lookup_elem(kernel->map[MAP_RULES], &exact, &there) ||
-		    there.action != rule->value.action ||
-		    bpf_map_delete_elem(kernel->map[MAP_RULES], &exact);
-	else
-		r = bpf_map_delete_elem(kernel->map[MAP_PREFIX], &prefix);
+	if (!rule_is_there(kernel, rule))
+		return no_such_rule(rule, why);
+	r = guard_value(kernel, rule->guard, &info, &guard, why);
+	if (!r && journal_key(&info, key))
+		r = journal_drop_rule(key, rule, why);
 	if (r)
-		return problem(
-		    why, -ENOENT,
-		    "no such rule: %s %s port %s protocol %s; terok-bpfd rules lists them",
-		    rule->value.action == TEROK_ALLOW ? "allow" : "deny",
-		    dest_format(text, &rule->dest), rule->dest.port ? port : "any",
-		    proto_name(rule->dest.proto, proto));
+		return r;
+	map_remove(kernel, rule);
 	return guard_change(kernel, rule->guard, add_bits, &bits, why);
 }
 
@@ -211,30 +275,46 @@ static struct terok_publish_key publish_key(uint32_t guard, uint16_t port)
 	return (struct terok_publish_key){ .guard = guard, .port = port, .proto = IPPROTO_TCP };
 }
 
-int policy_publish(const struct kernel *kernel, uint32_t guard, uint16_t port, bool on,
-		   struct problem *why)
+static int port_write(const struct kernel *kernel, const struct terok_publish_key *key,
+		      struct problem *why)
 {
-	struct terok_publish_key key = publish_key(guard, port);
-	struct bits bits = { .publishes = 1 };
-	_cleanup_close_ int lock = kernel_lock(why);
 	__u32 one = 1;
-	int r;
 
-	if (lock < 0)
-		return lock;
-	if (!on && bpf_map_delete_elem(kernel->map[MAP_PUBLISH], &key))
-		return problem(why, -ENOENT, "port %u is not published", port);
-	/* as with shapes: the word first, so that no port is there that nobody looks for */
-	r = guard_change(kernel, guard, add_bits, &bits, why);
-	if (r || !on)
-		return r;
-	if (!bpf_map_update_elem(kernel->map[MAP_PUBLISH], &key, &one, BPF_ANY))
+	if (!bpf_map_update_elem(kernel->map[MAP_PUBLISH], key, &one, BPF_ANY))
 		return 0;
 	if (errno == E2BIG || errno == ENOSPC)
 		return problem(why, -ENOSPC,
 			       "the table of published ports is full (%d): %u was not added",
-			       TEROK_MAX_PUBLISH, port);
-	return problem(why, -errno, "publish port %u: %s", port, strerror(errno));
+			       TEROK_MAX_PUBLISH, key->port);
+	return problem(why, -errno, "publish port %u: %s", key->port, strerror(errno));
+}
+
+int policy_publish(const struct kernel *kernel, uint32_t guard, uint16_t port, bool on,
+		   struct problem *why)
+{
+	struct terok_publish_key publish = publish_key(guard, port);
+	struct bits bits = { .publishes = 1 };
+	_cleanup_close_ int lock = kernel_lock(why);
+	char key[JOURNAL_KEY_LEN];
+	struct terok_guard value;
+	struct terok_info info;
+	__u32 one;
+	int r;
+
+	if (lock < 0)
+		return lock;
+	if (!on && bpf_map_lookup_elem(kernel->map[MAP_PUBLISH], &publish, &one))
+		return problem(why, -ENOENT, "port %u is not published", port);
+	r = guard_value(kernel, guard, &info, &value, why);
+	if (!r && journal_key(&info, key))
+		r = on ? journal_put_port(key, port, why) : journal_drop_port(key, port, why);
+	if (r)
+		return r;
+	if (!on)
+		return bpf_map_delete_elem(kernel->map[MAP_PUBLISH], &publish) ? -errno : 0;
+	/* as with shapes: the word first, so that no port is there that nobody looks for */
+	r = guard_change(kernel, guard, add_bits, &bits, why);
+	return r ? r : port_write(kernel, &publish, why);
 }
 
 static int port_compare(const void *a, const void *b)
@@ -259,13 +339,10 @@ unsigned policy_published(const struct kernel *kernel, uint32_t guard, uint16_t 
 
 static int shape_collect(const struct rule *rule, void *user)
 {
-	struct terok_guard *guard = user;
-	unsigned shape = shape_of(&rule->dest);
+	struct bits bits = {};
 
-	if (rule->dest.bits == 128)
-		guard->exact |= 1U << shape;
-	else
-		guard->prefix |= 1U << (shape + TEROK_SHAPE_MAX_ * rule->value.action);
+	shape_bits(rule, &bits);
+	add_bits(user, &bits);
 	return 0;
 }
 
@@ -276,6 +353,56 @@ void policy_shapes(const struct kernel *kernel, uint32_t id, struct terok_guard 
 	guard->exact = guard->prefix = 0;
 	policy_each(kernel, id, shape_collect, guard);
 	guard->publishes = policy_published(kernel, id, &port, 1) != 0;
+}
+
+struct restore {
+	const struct kernel *kernel;
+	uint32_t guard;
+	struct terok_guard *value;
+	struct problem *why;
+};
+
+static int restore_rule(const struct rule *kept, void *user)
+{
+	struct restore *restore = user;
+	struct rule rule = *kept;
+	struct bits bits = {};
+
+	rule.guard = restore->guard;
+	rule.value.made_ns = now_boot_ns();
+	rule.value.bits = rule.dest.bits;
+	shape_bits(&rule, &bits);
+	add_bits(restore->value, &bits);
+	return map_write(restore->kernel, &rule, restore->why);
+}
+
+static int restore_port(uint16_t port, void *user)
+{
+	struct restore *restore = user;
+	struct terok_publish_key key = publish_key(restore->guard, port);
+
+	restore->value->publishes = 1;
+	return port_write(restore->kernel, &key, restore->why);
+}
+
+int policy_restore(const struct kernel *kernel, const struct terok_info *info, uint32_t guard,
+		   struct terok_guard *value, struct problem *why)
+{
+	struct restore restore = { kernel, guard, value, why };
+	const struct journal_reader reader = { restore_rule, restore_port, &restore };
+	char key[JOURNAL_KEY_LEN];
+	enum terok_state state = TEROK_STATE_NONE;
+	int r = journal_key(info, key) ? journal_read(key, &reader, &state, why) : 0;
+
+	value->state = state;
+	return r;
+}
+
+int policy_unkeep(const struct terok_info *info, struct problem *why)
+{
+	char key[JOURNAL_KEY_LEN];
+
+	return journal_key(info, key) ? journal_forget(key, why) : 0;
 }
 
 #define FORGET_BATCH 256 /* rules per walk: deleting while walking restarts the walk */

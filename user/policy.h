@@ -21,14 +21,16 @@ struct rule {
 	uint32_t guard;
 	struct dest dest;
 	struct terok_rule value;
+	bool keep; /* it outlives its guard: the journal has it as well */
 };
 
 /**
  * policy_add() - allow or deny a destination
- * @rule: guard, dest, and of value: until_ns, uid, action, author, flags
+ * @rule: guard, dest, keep, and of value: until_ns, uid, action, author, flags
  *
  * Same destination, port and protocol again replaces the rule. Return: 0; -ENOENT no such
- * guard, -ENOSPC the table is full (nothing is evicted, nothing changed).
+ * guard, -ENOSPC the table is full (nothing is evicted, nothing changed), or what journal.h
+ * says: what cannot be kept is refused.
  */
 int policy_add(const struct kernel *kernel, const struct rule *rule, struct problem *why);
 
@@ -51,6 +53,17 @@ int policy_publish(const struct kernel *kernel, uint32_t guard, uint16_t port, b
 /** policy_published() - the published TCP ports of @guard, ascending; how many, at most @max */
 unsigned policy_published(const struct kernel *kernel, uint32_t guard, uint16_t *ports,
 			  unsigned max);
+
+/**
+ * policy_restore() - write what the journal has of a guard that is being attached
+ * @value: its word to be; gets the bits of what was written, and the state that was kept
+ *	   (NONE if none was). The caller holds policy.lock.
+ */
+int policy_restore(const struct kernel *kernel, const struct terok_info *info, uint32_t guard,
+		   struct terok_guard *value, struct problem *why);
+
+/** policy_unkeep() - forget on disk what was kept of a guard; its maps are policy_forget()'s */
+int policy_unkeep(const struct terok_info *info, struct problem *why);
 
 /** policy_shapes() - set exact and prefix of @guard to what rules there are */
 void policy_shapes(const struct kernel *kernel, uint32_t id, struct terok_guard *guard);

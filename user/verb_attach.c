@@ -195,6 +195,7 @@ int verb_attach(int argc, char **argv)
 	if (r)
 		return verb_fail(r, &why);
 	spec.name = name;
+	spec.state_kept = !state;
 	r = is_path(argv[1]) ? attach_cgroup(argv[1], &spec, &guard, &existing, &why)
 			     : attach_container(argv[1], &spec, &guard, &existing, &why);
 	if (!r && existing)
@@ -224,6 +225,8 @@ int verb_detach(int argc, char **argv)
 	if (r)
 		return r;
 	r = guard_detach(kernel, &guard, &why);
+	if (!r)
+		r = policy_unkeep(&guard.info, &why);
 	if (r)
 		return verb_fail(r, &why);
 	control_notify(guard.id);

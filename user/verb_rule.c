@@ -87,6 +87,7 @@ static int rule_verb(int argc, char **argv, enum terok_action action)
 		return r;
 	rule.guard = guard.id;
 	rule.value.uid = caller_uid();
+	rule.keep = true;
 	r = o.remove ? policy_remove(kernel, &rule, &why) : policy_add(kernel, &rule, &why);
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);

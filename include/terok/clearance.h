@@ -82,7 +82,8 @@ int terok_client_monitor(struct terok_client *client, int64_t guard, bool replay
 
 /**
  * terok_client_answer() - answer a request
- * @action: "allow" or "deny"; @scope: "once", "time" (@seconds) or "session"
+ * @action: "allow" or "deny"; @scope: "once", "time" (@seconds), "session" or
+ *	    "forever"
  *
  * Return: 0 when sent (events->answered tells the rest), negative errno.
  */

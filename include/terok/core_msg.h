@@ -83,7 +83,8 @@ struct msg_listed { /* all guards of a MSG_LIST have been sent */
 	__u64 token;
 };
 
-enum scope { SCOPE_SESSION, SCOPE_ONCE, SCOPE_TIME, SCOPE_MAX_ };
+/* session: until its guard ends; forever: the journal has it as well */
+enum scope { SCOPE_SESSION, SCOPE_ONCE, SCOPE_TIME, SCOPE_FOREVER, SCOPE_MAX_ };
 
 struct msg_verdict {
 	__u64 ask;

@@ -307,7 +307,7 @@ static void an_answer_makes_its_way_and_everybody_hears_of_it(void **state)
 	verdict = core_hears(MSG_VERDICT);
 	assert_int_equal(verdict.VERDICT.ask, 5);
 	assert_int_equal(verdict.VERDICT.action, TEROK_ALLOW);
-	assert_int_equal(verdict.VERDICT.scope, SCOPE_SESSION);
+	assert_int_equal(verdict.VERDICT.scope, SCOPE_FOREVER);
 	assert_int_equal(verdict.VERDICT.uid, getuid());
 	core_results(&verdict, 0, "");
 	hear(subscriber, TOLD("verdict_applied", ID, "", "0", "0", "allow", "true", ""));
@@ -378,7 +378,7 @@ static void an_answer_may_have_a_scope(void **state)
 	"{\"error\":\"" FIREWALL ".InvalidScope\",\"parameters\":{\"scope\":\"" scope              \
 	"\",\"reason\":\"" reason "\"}}"
 	say(caller, ANSWER("\"action\":\"allow\",\"scope\":\"ever\""));
-	hear(caller, INVALID_SCOPE("ever", "it is once, time or session"));
+	hear(caller, INVALID_SCOPE("ever", "it is once, time, session or forever"));
 	say(caller, ANSWER("\"action\":\"allow\",\"scope\":\"time\""));
 	hear(caller, INVALID_SCOPE("time", "it needs seconds, 1 to 31622400"));
 	say(caller, ANSWER("\"action\":\"allow\",\"scope\":\"time\",\"seconds\":31622401"));

@@ -143,6 +143,8 @@ struct test_world *test_world_new(void)
 	setenv("TEROK_PINS", path, 1);
 	snprintf(path, sizeof(path), "%s/run", world->dir);
 	setenv("TEROK_RUN", path, 1);
+	snprintf(path, sizeof(path), "%s/state", world->dir);
+	setenv("TEROK_STATE", path, 1);
 
 	snprintf(world->cgroup_path, sizeof(world->cgroup_path), "/terok-test-%d", getpid());
 	world->cgroup_fd = cgroup_create(world->cgroup_path, NULL);

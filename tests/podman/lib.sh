@@ -11,7 +11,7 @@ BPFD=$B/terok-bpfd
 CLEARANCE=$B/terok-clearance
 HOST=198.51.100.2 # the server: another network namespace, a documentation address
 PORT=4433
-export TEROK_PINS=/sys/fs/bpf/terok TEROK_RUN=/run/terok
+export TEROK_PINS=/sys/fs/bpf/terok TEROK_RUN=/run/terok TEROK_STATE=/run/terok-state
 
 skip() { echo "$(basename "$0"): SKIP: $*" >&2; exit 77; }
 fail() {

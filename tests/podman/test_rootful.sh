@@ -29,6 +29,20 @@ grep -q nobody /run/out || fail "the error does not name it: $(cat /run/out)"
 refuse "a container that does not run" "$BPFD" attach asleep
 grep -q 'does not run' /run/out || fail "the error does not say so: $(cat /run/out)"
 
+# stopped and started again, it finds its policy; detached, it has none
+check "attach" "$BPFD" attach web
+check "allow is kept" "$BPFD" allow web "$HOST" --port "$PORT" --proto tcp
+check "the server is reached" podman exec web nc -w 2 "$HOST" "$PORT"
+podman stop -t 0 web >/dev/null
+wait_event "the end of the guard is told" '.type == "guard_detached"'
+podman start web >/dev/null
+check "attach again" "$BPFD" attach web
+check "what was allowed is allowed" podman exec web nc -w 2 "$HOST" "$PORT"
+check "detach" "$BPFD" detach web
+check "attach once more" "$BPFD" attach web
+refuse "nothing is left of it" podman exec web nc -w 2 "$HOST" "$PORT"
+check "detach" "$BPFD" detach web
+
 # inbound: podman's published port goes on being one, any other is closed to the outside
 podman run -d --name serve -p 8080:8080 localhost/bb:latest \
 	sh -c 'nc -ll -p 8081 -e /bin/id & exec nc -ll -p 8080 -e /bin/id' >/dev/null

@@ -42,6 +42,7 @@ static void an_answer_is_a_verb_a_number_and_maybe_a_scope(void **state)
 	parses("d 4294967295", PLAIN_DENY, 4294967295, "session", 0);
 	parses("allow 12 once", PLAIN_ALLOW, 12, "once", 0);
 	parses("deny 12 session", PLAIN_DENY, 12, "session", 0);
+	parses("a 12 forever", PLAIN_ALLOW, 12, "forever", 0);
 	parses("a 3 90", PLAIN_ALLOW, 3, "time", 90);
 	parses("a 3 90s", PLAIN_ALLOW, 3, "time", 90);
 	parses("a 3 10m", PLAIN_ALLOW, 3, "time", 600);
@@ -80,7 +81,8 @@ static void what_is_no_command_answers_nothing(void **state)
 	is_bad("a +1", "which request?");
 	is_bad("a 1x", "which request?");
 	is_bad("a 1,2", "which request?");
-	is_bad("a 1 forever", "scope 'forever'");
+	is_bad("a 1 for ever", "one scope");
+	is_bad("a 1 ever", "scope 'ever'");
 	is_bad("a 1 0s", "scope '0s'");
 	is_bad("a 1 367d", "scope '367d'");
 	is_bad("a 1 once more", "one scope");

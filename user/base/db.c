@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUSY_MS 5000
+
+static int db_errno(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE: return 0;
+	case SQLITE_FULL: return -ENOSPC;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED: return -EBUSY;
+	case SQLITE_READONLY: return -EROFS;
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT: return -EUCLEAN;
+	case SQLITE_NOMEM: return -ENOMEM;
+	default: return -EIO;
+	}
+}
+
+static int db_problem(sqlite3 *db, int code, struct problem *why)
+{
+	const char *file = sqlite3_db_filename(db, "main");
+
+	return problem(why, db_errno(code), "%s: %s", file && *file ? file : "database",
+		       sqlite3_errmsg(db));
+}
+
+/* The folder is made if it is not there, and nobody else may put a file into it. */
+static int dir_check(const char *dir, struct problem *why)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return problem(why, -errno, "make %s: %s", dir, strerror(errno));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st))
+		return problem(why, -errno, "%s: %s", dir, strerror(errno));
+	if (st.st_uid != geteuid() || st.st_mode & 022)
+		return problem(why, -EPERM,
+			       "%s belongs to user %u with mode %04o: nothing is kept where others "
+			       "may write; try: chown %u %s; chmod 0700 %s",
+			       dir, st.st_uid, st.st_mode & 07777, geteuid(), dir, dir);
+	return 0;
+}
+
+int db_exec(sqlite3 *db, const char *sql, struct problem *why)
+{
+	int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+
+	return code == SQLITE_OK ? 0 : db_problem(db, code, why);
+}
+
+int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct problem *why)
+{
+	int code = sqlite3_prepare_v2(db, sql, -1, ret, NULL);
+
+	return code == SQLITE_OK ? 0 : db_problem(db, code, why);
+}
+
+int db_step(sqlite3_stmt *stmt, struct problem *why)
+{
+	int code = sqlite3_step(stmt);
+
+	if (code == SQLITE_ROW)
+		return 1;
+	return code == SQLITE_DONE ? 0 : db_problem(sqlite3_db_handle(stmt), code, why);
+}
+
+static int layout_get(sqlite3 *db, int *ret, struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int r = db_prepare(db, "PRAGMA user_version", &stmt, why);
+
+	if (!r)
+		r = db_step(stmt, why);
+	if (r > 0)
+		*ret = sqlite3_column_int(stmt, 0);
+	return r < 0 ? r : 0;
+}
+
+/* All steps in one transaction: it is the old layout or the new one. */
+static int layout_raise(sqlite3 *db, const char *const layouts[], struct problem *why)
+{
+	int known = 0, have = 0, r;
+	char version[40];
+
+	while (layouts[known])
+		known++;
+	r = db_exec(db, "BEGIN IMMEDIATE", why);
+	if (!r)
+		r = layout_get(db, &have, why);
+	if (!r && have > known)
+		r = problem(why, -EPROTO,
+			    "%s has layout %d, this program knows %d: a newer one made it",
+			    sqlite3_db_filename(db, "main"), have, known);
+	for (int i = have; !r && i < known; i++)
+		r = db_exec(db, layouts[i], why);
+	snprintf(version, sizeof(version), "PRAGMA user_version = %d", known);
+	if (!r && have < known)
+		r = db_exec(db, version, why);
+	if (!r)
+		return db_exec(db, "COMMIT", why);
+	db_exec(db, "ROLLBACK", NULL);
+	return r;
+}
+
+int db_open(const char *dir, const char *name, const char *const layouts[], sqlite3 **ret,
+	    struct problem *why)
+{
+	char path[PATH_MAX];
+	sqlite3 *db = NULL;
+	mode_t mask;
+	int r = dir_check(dir, why), code;
+
+	if (r)
+		return r;
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	mask = umask(077);
+	code = sqlite3_open_v2(path, &db,
+			       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW |
+				   SQLITE_OPEN_NOMUTEX,
+			       NULL);
+	if (code != SQLITE_OK)
+		r = problem(why, db_errno(code), "%s: %s", path, sqlite3_errmsg(db));
+	sqlite3_busy_timeout(db, BUSY_MS);
+	/* NORMAL: a killed process loses nothing, a machine without power the last moments */
+	if (!r)
+		r = db_exec(db,
+			    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+			    "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;",
+			    why);
+	if (!r)
+		r = layout_raise(db, layouts, why);
+	umask(mask);
+	if (r)
+		sqlite3_close(db);
+	else
+		*ret = db;
+	return r;
+}

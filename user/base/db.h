@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * db.h - sqlite files, opened in one way
+ *
+ * A file has one owner and is 0600 in a folder that only its owner writes to. Write-ahead
+ * log: readers and one writer at a time, a killed process leaves the last commit. Layouts
+ * are numbered (PRAGMA user_version) and only ever move forward.
+ * sqlite's codes become errno here: -ENOSPC no room, -EROFS, -EBUSY somebody writes for
+ * longer than 5 s, -EUCLEAN not a database or broken, -EIO the rest.
+ * Threads: a handle belongs to one.
+ */
+#ifndef BASE_DB_H
+#define BASE_DB_H
+
+#include <sqlite3.h>
+
+#include "base/cleanup.h"
+#include "base/problem.h"
+
+/**
+ * db_open() - open or make @dir/@name, and bring it to the newest layout
+ * @layouts: SQL that makes layout 1, 2, ... of the one before; NULL ends it
+ *
+ * Return: 0; -EPERM the folder or file is not safe, -EPROTO a newer program made it, or as
+ * above, with @why.
+ */
+int db_open(const char *dir, const char *name, const char *const layouts[], sqlite3 **ret,
+	    struct problem *why);
+
+/** db_prepare() - one statement; bind it, then db_step() it, then sqlite3_finalize() */
+int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct problem *why);
+
+/** db_step() - 1: a row, 0: done, negative errno with @why */
+int db_step(sqlite3_stmt *stmt, struct problem *why);
+
+/** db_exec() - statements without results */
+int db_exec(sqlite3 *db, const char *sql, struct problem *why);
+
+static inline void db_finalizep(sqlite3_stmt **stmt)
+{
+	sqlite3_finalize(*stmt);
+}
+#define _cleanup_stmt_ _cleanup_(db_finalizep)
+
+#endif
