@@ -2,6 +2,7 @@
 #include "pins.h"
 
 #include <dirent.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -211,12 +212,27 @@ int pins_guard_dir(uint32_t id, struct problem *why)
 	return dir_make(pins_path(path, "guards/%u", id), why);
 }
 
+/* Detached at once: a pin that goes lets its link go only after a grace period. */
+static void link_remove(uint32_t id, enum terok_hook hook)
+{
+	_cleanup_close_ int link = -1;
+	char path[PINS_PATH_LEN];
+
+	link = bpf_obj_get(pins_path(path, "guards/%u/%s", id, terok_hook_name(hook)));
+	if (link >= 0)
+		bpf_link_detach(link);
+	unlink(path);
+}
+
 int pins_guard_remove(uint32_t id, struct problem *why)
 {
 	char path[PINS_PATH_LEN];
 
+	/* the backstop goes last: whoever dies on the way leaves a guard that lets nothing out */
 	for (int hook = TEROK_HOOK_NONE + 1; hook < TEROK_HOOK_MAX_; hook++)
-		unlink(pins_path(path, "guards/%u/%s", id, terok_hook_name(hook)));
+		if (hook != TEROK_HOOK_EGRESS)
+			link_remove(id, hook);
+	link_remove(id, TEROK_HOOK_EGRESS);
 	return tree_remove(pins_path(path, "guards/%u", id), NULL, why);
 }
 

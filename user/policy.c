@@ -214,8 +214,11 @@ int policy_remove(const struct kernel *kernel, const struct rule *rule, struct p
 
 	if (lock < 0)
 		return lock;
-	if (!rule_is_there(kernel, rule))
+	if (!rule_is_there(kernel, rule)) {
+		/* taken back by somebody who died before its flows were */
+		guard_change(kernel, rule->guard, add_bits, &bits, NULL);
 		return no_such_rule(rule, why);
+	}
 	r = guard_value(kernel, rule->guard, &info, &guard, why);
 	if (!r && journal_key(&info, key))
 		r = journal_drop_rule(key, rule, why);

@@ -27,6 +27,13 @@ int programs_teardown(void **state);
 #define VERB(...) verb((const char *const[]){ bpfd, __VA_ARGS__, NULL })
 int verb(const char *const argv[]);
 
+/** assert_works() - the verb exits 0; else shows what it said */
+#define assert_works(...)                                                                          \
+	do {                                                                                       \
+		if (VERB(__VA_ARGS__))                                                             \
+			fail_msg("%s", said);                                                      \
+	} while (0)
+
 void assert_said(const char *text);
 
 /** assert_mistake() - it said one line with that text in it, and the exit code is @want */

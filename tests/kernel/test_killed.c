@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_killed.c - killed at every step of attach, detach, transition, rule, load, verdict
+ *
+ * Each is run again and again, killed at its first step, at its second, until it ends before
+ * it is killed. After each death a guarded process reaches what it reached before, or what it
+ * reaches afterwards, and nothing else; and the next run completes.
+ */
+#include "programs.h"
+#include "steps.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/event.h"
+#include "pins.h"
+#include "terok/clearance.h"
+#include "terok/names.h"
+
+#define STEPS_MAX 400 /* more than any of them has */
+#define OTHER     "203.0.113.9"
+
+#define ARGV(...) ((const char *const[]){ bpfd, __VA_ARGS__, NULL })
+
+/* Hooks of guard @id that are attached, by a link that is pinned. */
+static unsigned links_of(uint32_t id)
+{
+	unsigned n = 0;
+
+	for (int hook = TEROK_HOOK_NONE + 1; hook < TEROK_HOOK_MAX_; hook++) {
+		struct bpf_link_info info = {};
+		__u32 size = sizeof(info);
+		char path[PINS_PATH_LEN];
+		int fd = bpf_obj_get(pins_path(path, "guards/%u/%s", id, terok_hook_name(hook)));
+
+		n += fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) && info.cgroup.cgroup_id;
+		closep(&fd);
+	}
+	return n;
+}
+
+static void attach_killed_at_any_step_denies_or_is_not_there(void **state)
+{
+	unsigned n, killed = 0;
+
+	(void)state;
+	for (n = 1; n < STEPS_MAX; n++) {
+		bool dead = steps_run(ARGV("attach", world->cgroup_path, "--name", "box"), n);
+		bool there = false;
+
+		for (uint32_t id = 1; id < 2 * n + 2; id++)
+			there = there || links_of(id);
+		assert_int_equal(test_udp(world, TEST_FAR), there ? EPERM : 0);
+		killed += dead;
+		/* the next one completes it, and nothing is left of the one that died */
+		assert_works("attach", world->cgroup_path, "--name", "box");
+		assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+		assert_works("allow", "box", OTHER);
+		assert_int_equal(test_udp(world, OTHER), 0);
+		assert_works("detach", "box");
+		assert_int_equal(test_udp(world, TEST_FAR), 0);
+		assert_works("status");
+		assert_said("guards:  none");
+		if (!dead)
+			break;
+	}
+	assert_true(killed > 2 * (TEROK_HOOK_MAX_ - 1)); /* a link and its pin each, at least */
+}
+
+static void detach_killed_at_any_step_denies_until_it_is_gone(void **state)
+{
+	bool dead = true;
+
+	(void)state;
+	for (unsigned n = 1; dead && n < STEPS_MAX; n++) {
+		uint32_t id = n;
+
+		assert_works("attach", world->cgroup_path, "--name", "box");
+		assert_works("allow", "box", OTHER);
+		dead = steps_run(ARGV("detach", "box"), n);
+		assert_int_equal(test_udp(world, TEST_FAR), links_of(id) ? EPERM : 0);
+		if (links_of(id)) {
+			int r = test_udp(world, OTHER); /* the whole policy, or nothing passes */
+
+			assert_true(!r || r == EPERM);
+		}
+		if (dead && VERB("detach", "box"))
+			assert_said("no guard");
+		assert_int_equal(links_of(id), 0);
+		assert_int_equal(test_udp(world, TEST_FAR), 0);
+	}
+	assert_false(dead);
+}
+
+static void either(int r, int one, int other)
+{
+	assert_true(r == one || r == other);
+}
+
+/* Run @argv killed at each step; @before puts things back; TEST_FAR may be either. */
+static void change_killed(const char *const argv[], const char *const before[], int was,
+			  int becomes)
+{
+	bool dead = true;
+	unsigned n;
+
+	for (n = 1; dead && n < STEPS_MAX; n++) {
+		assert_int_equal(verb(before), 0);
+		assert_int_equal(test_udp(world, TEST_FAR), was);
+		dead = steps_run(argv, n);
+		either(test_udp(world, TEST_FAR), was, becomes);
+		if (!dead)
+			break;
+		if (verb(argv))
+			assert_said("no such rule"); /* it had been taken back */
+		assert_int_equal(test_udp(world, TEST_FAR), becomes);
+	}
+	assert_false(dead);
+	assert_true(n > 1);
+	assert_int_equal(test_udp(world, TEST_FAR), becomes);
+}
+
+static void transitions_killed_at_any_step_are_made_or_not(void **state)
+{
+	(void)state;
+	attach_box();
+	assert_works("deny", "box", OTHER);
+	change_killed(ARGV("block", "box"), ARGV("down", "box"), 0, EPERM);
+	assert_int_equal(test_udp(world, OTHER), EPERM);
+	change_killed(ARGV("up", "box"), ARGV("down", "box"), 0, EPERM);
+	change_killed(ARGV("down", "box"), ARGV("up", "box"), EPERM, 0);
+	assert_int_equal(test_udp(world, OTHER), EPERM);
+	change_killed(ARGV("bypass", "box", "--for", "1h"), ARGV("up", "box"), EPERM, 0);
+}
+
+static void rules_killed_at_any_step_are_made_or_not(void **state)
+{
+	(void)state;
+	attach_box();
+	assert_works("allow", "box", TEST_FAR);
+	change_killed(ARGV("allow", "box", TEST_FAR, "--remove"), ARGV("allow", "box", TEST_FAR), 0,
+		      EPERM);
+	change_killed(ARGV("deny", "box", "198.51.100.0/24"), ARGV("up", "box"), EPERM, EPERM);
+	assert_works("deny", "box", "198.51.100.0/24", "--remove");
+	change_killed(ARGV("allow", "box", "198.51.100.0/25"),
+		      ARGV("deny", "box", "198.51.100.0/25"), EPERM, 0);
+}
+
+/* Programs of another build: one is not what its pin says. */
+static void make_replaceable(void)
+{
+	char path[PINS_PATH_LEN];
+
+	unlink(pins_path(path, "progs/egress"));
+	assert_int_equal(bpf_obj_pin(world->kernel->prog[TEROK_HOOK_INGRESS], path), 0);
+}
+
+static void adopting_killed_at_any_step_changes_no_decision(void **state)
+{
+	bool dead = true;
+
+	(void)state;
+	attach_box();
+	assert_works("allow", "box", OTHER);
+	for (unsigned n = 1; dead && n < STEPS_MAX; n++) {
+		make_replaceable();
+		dead = steps_run(ARGV("load"), n);
+		assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+		assert_int_equal(test_udp(world, OTHER), 0);
+		assert_works("load");
+		assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+		assert_int_equal(test_udp(world, OTHER), 0);
+		assert_int_equal(links_of(1), TEROK_HOOK_MAX_ - 1);
+	}
+	assert_false(dead);
+	assert_works("unload", "--force");
+}
+
+/* --- a verdict -------------------------------------------------------------------------- */
+
+static struct {
+	struct terok_client *client;
+	char id[40];
+	bool subscribed, asked, answered, closed, applied;
+} hub;
+
+static void on_subscribed(void *user)
+{
+	(void)user;
+	hub.subscribed = true;
+}
+
+static void on_event(const struct terok_event *event, int64_t lost, void *user)
+{
+	(void)lost;
+	(void)user;
+	/* records that waited for an agent are asked about as well */
+	if (strcmp(event->type, "request") || strcmp(event->dest, TEST_FAR))
+		return;
+	hub.asked = true;
+	snprintf(hub.id, sizeof(hub.id), "%s", event->request_id);
+}
+
+static void on_answered(const char *error, const char *problem, uint64_t cookie, void *user)
+{
+	(void)problem;
+	(void)cookie;
+	(void)user;
+	hub.answered = true;
+	hub.applied = !error;
+}
+
+static void on_closed(int error, void *user)
+{
+	(void)error;
+	(void)user;
+	hub.closed = true;
+}
+
+static const struct terok_client_events events = {
+	.subscribed = on_subscribed, .event = on_event, .answered = on_answered, .closed = on_closed
+};
+
+static void hub_listen(int ms)
+{
+	struct pollfd ready = { .fd = terok_client_fd(hub.client), .events = POLLIN };
+
+	if (!hub.closed && poll(&ready, 1, ms) == 1)
+		terok_client_process(hub.client);
+}
+
+static bool hub_done(void)
+{
+	hub_listen(0);
+	return hub.answered || hub.closed;
+}
+
+static void hub_await(const bool *what)
+{
+	uint64_t until = now_boot_ns() + LIMIT_MS * UINT64_C(1000000);
+
+	while (!*what && now_boot_ns() < until)
+		hub_listen(LIMIT_MS);
+	assert_true(*what);
+}
+
+static void hub_ask(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/clearance.sock", getenv("TEROK_RUN"));
+	memset(&hub, 0, sizeof(hub));
+	assert_int_equal(terok_client_open(path, &events, NULL, &hub.client), 0);
+	assert_int_equal(terok_client_monitor(hub.client, 0, true), 0);
+	hub_await(&hub.subscribed);
+	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+	hub_await(&hub.asked);
+}
+
+static void an_agent_killed_at_any_step_of_a_verdict_loses_none_it_told(void **state)
+{
+	bool dead = true;
+
+	(void)state;
+	attach_box();
+	for (unsigned n = 1; dead && n < STEPS_MAX; n++) {
+		agent_start();
+		hub_ask();
+		steps_seize(agent);
+		assert_int_equal(terok_client_answer(hub.client, hub.id, "allow", "forever", 0, 1),
+				 0);
+		dead = steps_go(agent, n, hub_done);
+		if (dead) {
+			agent = 0;
+			while (!hub_done()) /* its worker goes with it */
+				hub_listen(LIMIT_MS);
+		}
+		/* told: it holds. Not told: it holds or not. Nothing else ever passes. */
+		if (hub.applied)
+			assert_int_equal(test_udp(world, TEST_FAR), 0);
+		either(test_udp(world, TEST_FAR), 0, EPERM);
+		assert_int_equal(test_udp(world, OTHER), EPERM);
+		terok_client_close(hub.client);
+		if (agent)
+			agent_end(SIGTERM);
+		assert_works("allow", "box", TEST_FAR, "--port", "7777", "--proto", "udp");
+		assert_works("allow", "box", TEST_FAR, "--port", "7777", "--proto", "udp",
+			     "--remove");
+		assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+	}
+	assert_false(dead);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, programs_setup, programs_teardown)
+		T(attach_killed_at_any_step_denies_or_is_not_there),
+		T(detach_killed_at_any_step_denies_until_it_is_gone),
+		T(transitions_killed_at_any_step_are_made_or_not),
+		T(rules_killed_at_any_step_are_made_or_not),
+		T(adopting_killed_at_any_step_changes_no_decision),
+		T(an_agent_killed_at_any_step_of_a_verdict_loses_none_it_told),
+	};
+
+	test_require("kernel/killed");
+	programs_find();
+	return cmocka_run_group_tests_name("kernel/killed", tests, NULL, NULL);
+}
