@@ -19,13 +19,19 @@
 #define NEXTHDR_FRAGMENT 44
 #define NEXTHDR_DEST     60
 
+#define IPV4_OPTIONS     40 /* bytes, at most */
+#define IPOPT_END        0
+#define IPOPT_NOOP       1
+#define IPOPT_LSRR       131
+#define IPOPT_SSRR       137
+
 /* A flow, and the other end, for the record. */
 struct route {
 	struct flow flow;
 	__u32 src[4];
 	__u16 src_port;
 	__u8 family;
-	__u8 routed;     /* the packet carries an IPv6 routing header */
+	__u8 routed;     /* by a routing header or option it goes on from there, or may */
 	__u32 transport; /* where its header begins */
 };
 
@@ -142,6 +148,32 @@ static __always_inline _Bool route_from_plain4(struct route *route, struct __sk_
 	return 1;
 }
 
+/* Is there a source route among the options? @size: theirs, 4 to 40. -1: malformed. */
+static __always_inline int route_read_options(struct route *route, struct __sk_buff *skb,
+					      __u32 size)
+{
+	__u8 options[64] = {}; /* a power of two, for the verifier */
+	__u32 at = 0;
+
+	if (!size || size > IPV4_OPTIONS ||
+	    bpf_skb_load_bytes(skb, sizeof(struct iphdr), options, size))
+		return -1;
+	for (int i = 0; i < IPV4_OPTIONS && at < size; i++) {
+		__u8 kind = options[at & 63], length = options[(at + 1) & 63];
+
+		if (kind == IPOPT_END)
+			break;
+		if (kind == IPOPT_LSRR || kind == IPOPT_SSRR) {
+			route->routed = 1;
+			break;
+		}
+		if (kind != IPOPT_NOOP && length < 2)
+			return -1;
+		at += kind == IPOPT_NOOP ? 1 : length;
+	}
+	return 0;
+}
+
 static __always_inline int route_from_packet4(struct route *route, struct __sk_buff *skb)
 {
 	struct iphdr ip;
@@ -151,6 +183,8 @@ static __always_inline int route_from_packet4(struct route *route, struct __sk_b
 	if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
 		return -1;
 	route_from_header4(route, &ip);
+	if (ip.ihl > 5 && route_read_options(route, skb, ip.ihl * 4 - sizeof(ip)))
+		return -1;
 	if (ip.frag_off & bpf_htons(0x1fff)) /* a later fragment has no ports: only rules for all */
 		return 0;
 	return route_read_ports(route, skb, ip.ihl * 4);
@@ -159,6 +193,7 @@ static __always_inline int route_from_packet4(struct route *route, struct __sk_b
 static __always_inline int route_from_packet6(struct route *route, struct __sk_buff *skb)
 {
 	__u32 offset = sizeof(struct ipv6hdr);
+	_Bool fragment = 0;
 	struct ipv6hdr ip;
 	__u8 next;
 
@@ -170,20 +205,29 @@ static __always_inline int route_from_packet6(struct route *route, struct __sk_b
 	next = ip.nexthdr;
 
 	for (int i = 0; i < EXT_HEADERS; i++) {
-		__u8 head[2]; /* next header, length in 8-byte units after the first */
+		__u8 head[4]; /* next header, length in 8-byte units after the first */
 
-		if (next == NEXTHDR_ROUTING) {
-			route->routed = 1;
-			return 0;
-		}
-		if (next != NEXTHDR_HOP && next != NEXTHDR_DEST)
+		if (next != NEXTHDR_HOP && next != NEXTHDR_DEST && next != NEXTHDR_FRAGMENT)
 			break;
 		if (bpf_skb_load_bytes(skb, offset, head, sizeof(head)))
 			return -1;
+		if (next == NEXTHDR_FRAGMENT) {
+			fragment = 1;
+			if (head[2] || head[3] & 0xf8) /* a later one: what it is part of is gone */
+				break;
+			head[1] = 0;
+		}
 		next = head[0];
 		offset += (head[1] + 1) * 8;
 	}
-	route->flow.proto = next; /* a fragment header is a protocol that no port rule names */
+	/* more headers than anyone looks through: whatever is behind them, be safe */
+	if (next == NEXTHDR_ROUTING || next == NEXTHDR_HOP || next == NEXTHDR_DEST)
+		route->routed = 1;
+	if (fragment) { /* a protocol that no port rule names */
+		route->flow.proto = NEXTHDR_FRAGMENT;
+		return 0;
+	}
+	route->flow.proto = next;
 	return route_read_ports(route, skb, offset);
 }
 

@@ -17,6 +17,7 @@
 #define SOCK_STREAM    1 /* uapi, so not in vmlinux.h */
 #define SOCK_DGRAM     2
 #define IPPROTO_ICMPV6 58
+#define IPPROTO_IGMP   2
 
 static const struct terok_rule *rule_find(const struct terok_rule_key *key)
 {
@@ -45,6 +46,7 @@ static __u64 decide_now(void)
 
 #include "decide.h"
 #include "flow.h"
+#include "group.h"
 #include "emit.h"
 
 /* uapi values that vmlinux.h, being made from BTF, does not carry */
@@ -270,11 +272,11 @@ int terok_egress(struct __sk_buff *skb)
 	struct route route = {};
 	struct decision decision;
 
-	if (route_from_packet(&route, skb) && route.flow.way == FLOW_WIRE)
+	/* on loopback, too: a host that forwards sends it on from there, in nobody's name */
+	if (route_from_packet(&route, skb))
 		return drop(skb, &route, TEROK_HOOK_EGRESS, TEROK_REASON_MALFORMED);
 	decision = decide(guard, &route.flow);
-	if (route.routed &&
-	    route.flow.way == FLOW_WIRE) /* allowed or not: it goes elsewhere afterwards */
+	if (route.routed) /* allowed or not: it goes elsewhere afterwards */
 		return drop(skb, &route, TEROK_HOOK_EGRESS, TEROK_REASON_ROUTED);
 	if (decision.action == TEROK_ALLOW)
 		return 1;
@@ -350,6 +352,45 @@ int terok_ingress(struct __sk_buff *skb)
 	if (decision.reason == TEROK_REASON_PUBLISHED)
 		listener_approve(guard, sk, proto, route.flow.port);
 	return 1;
+}
+
+static __noinline int refuse_option(const struct route *route, enum terok_reason reason)
+{
+	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
+	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct terok_record *rec = record_reserve(guard, counts, now);
+
+	if (!rec)
+		return 0;
+	record_fill(rec, guard, route, TEROK_HOOK_SETSOCKOPT, reason, now);
+	record_task(rec);
+	rec->sock_cookie = 0; /* no helper for them in this context */
+	rec->netns_cookie = 0;
+	record_submit(rec, counts);
+	return 0;
+}
+
+/*
+ * Joining a group makes the kernel announce it to the link (IGMP, MLD), with sources of the
+ * caller's choice, in packets that no socket owns. So the group is a destination like any
+ * other, without a port.
+ */
+SEC("cgroup/setsockopt")
+int terok_option(struct bpf_sockopt *ctx)
+{
+	struct decision decision = { TEROK_DENY, TEROK_REASON_MALFORMED, 0 };
+	struct route route = {};
+
+	if (!option_is_membership(ctx)) {
+		ctx->optlen = 0; /* not looked at: the kernel takes the caller's own buffer */
+		return 1;
+	}
+	if (!route_from_membership(&route, ctx))
+		decision = decide(bpf_get_local_storage(&terok_guards, 0), &route.flow);
+	if (decision.action == TEROK_ALLOW)
+		return 1;
+	return refuse_option(&route, decision.reason);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -203,7 +203,7 @@ bool exec_guard_clear(struct exec_guard *own, struct terok_counts *ret)
 
 	if (own->guarded) {
 		counted = !guard_counts(own->kernel, &own->guard, ret);
-		r = guard_detach(own->kernel, &own->guard, &why);
+		r = guard_retire(own->kernel, &own->guard, own->cgroup_fd, &why);
 		detached = !r;
 		if (r)
 			log_error(r, "exec: cannot detach guard %u: %s", own->guard.id, why.text);

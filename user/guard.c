@@ -30,6 +30,7 @@ static const struct {
 	{ TEROK_HOOK_SENDMSG4, BPF_CGROUP_UDP4_SENDMSG },
 	{ TEROK_HOOK_SENDMSG6, BPF_CGROUP_UDP6_SENDMSG },
 	{ TEROK_HOOK_SOCK_CREATE, BPF_CGROUP_INET_SOCK_CREATE },
+	{ TEROK_HOOK_SETSOCKOPT, BPF_CGROUP_SETSOCKOPT },
 };
 #define N_HOOKS (sizeof(attach_order) / sizeof(attach_order[0]))
 _Static_assert(N_HOOKS == TEROK_HOOK_MAX_ - 1, "every hook is attached");
@@ -375,6 +376,7 @@ int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, str
 
 	if (!kernel_is_current(kernel))
 		return problem(why, -ESTALE, "the programs were unloaded meanwhile; try again");
+	pins_sweep();
 	id = id_of_cgroup(kernel, cgroup);
 	*existing = id != 0;
 	if (!id) {
@@ -399,6 +401,21 @@ static int guard_forget(const struct kernel *kernel, const struct guard *guard)
 	return bpf_map_delete_elem(kernel->map[MAP_INFO], &guard->id) ? -errno : 0;
 }
 
+/*
+ * A connection outlives its process: the kernel goes on sending what was written and not
+ * acknowledged, which may be what the guard refused. If its cgroup was removed already the
+ * links stay, without a state, and drop all until the last socket is gone; then a sweep
+ * takes the folder.
+ */
+static int links_remove(const struct guard *guard, struct problem *why)
+{
+	_cleanup_close_ int cgroup_fd = cgroup_open_id(guard->info.cgroup, NULL);
+
+	if (cgroup_fd == -ENOENT)
+		return 0;
+	return pins_guard_remove(guard->id, why);
+}
+
 int guard_detach(const struct kernel *kernel, const struct guard *guard, struct problem *why)
 {
 	static const struct terok_guard none;
@@ -408,12 +425,25 @@ int guard_detach(const struct kernel *kernel, const struct guard *guard, struct 
 	if (lock < 0)
 		return lock;
 	value_put(kernel, guard->info.cgroup, &none); /* the cgroup may be gone */
-	r = pins_guard_remove(guard->id, why);
+	r = links_remove(guard, why);
 	if (r)
 		return r;
 	r = guard_forget(kernel, guard);
+	pins_sweep();
 	return r && r != -ENOENT ? problem(why, r, "forget guard %u: %s", guard->id, strerror(-r))
 				 : 0;
+}
+
+int guard_retire(const struct kernel *kernel, const struct guard *guard, int cgroup_fd,
+		 struct problem *why)
+{
+	/* EINVAL: it is there already, from an end that did not get further; ENODEV: removed */
+	if (bpf_prog_attach(kernel->prog[TEROK_HOOK_EGRESS], cgroup_fd, BPF_CGROUP_INET_EGRESS,
+			    BPF_F_ALLOW_MULTI) &&
+	    errno != EINVAL && errno != ENODEV)
+		return problem(why, -errno, "keep the backstop of guard %u: %s", guard->id,
+			       strerror(errno));
+	return guard_detach(kernel, guard, why);
 }
 
 int guard_value(const struct kernel *kernel, uint32_t id, struct terok_info *info,

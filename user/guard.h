@@ -55,6 +55,17 @@ int guard_name_check(const char *name, struct problem *why);
 /** guard_detach() - state word first, then links, then rules, addresses and label */
 int guard_detach(const struct kernel *kernel, const struct guard *guard, struct problem *why);
 
+/**
+ * guard_retire() - guard_detach() of a guard whose cgroup is about to be removed
+ * @cgroup_fd: the cgroup, in which nothing lives any more
+ *
+ * A connection outlives its process: the kernel goes on sending what was written and not
+ * acknowledged, which may be what the guard refused. So the backstop stays, without a
+ * link, until the last socket of the cgroup is gone, and without a state it drops all.
+ */
+int guard_retire(const struct kernel *kernel, const struct guard *guard, int cgroup_fd,
+		 struct problem *why);
+
 /** guard_set_state() - one map write; in force for the next decision when this returns */
 int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state state,
 		    struct problem *why);

@@ -36,6 +36,7 @@ static const char *const prog_names[] = {
 	[TEROK_HOOK_SOCK_CREATE] = "terok_socket",
 	[TEROK_HOOK_EGRESS] = "terok_egress",
 	[TEROK_HOOK_INGRESS] = "terok_ingress",
+	[TEROK_HOOK_SETSOCKOPT] = "terok_option",
 };
 _Static_assert(sizeof(prog_names) / sizeof(prog_names[0]) == TEROK_HOOK_MAX_, "all programs");
 
@@ -336,6 +337,7 @@ int kernel_load(struct kernel **ret, struct kernel_load *report, struct problem 
 		r = load_locked(ret, &result, why);
 	if (r)
 		return r;
+	pins_sweep();
 	pins_each_guard(count_guard, &result.guards);
 	result.took_ns = now_boot_ns() - start;
 	if (report)
@@ -410,6 +412,7 @@ int kernel_unload_idle(struct problem *why)
 
 	if (lock < 0)
 		return lock;
+	pins_sweep();
 	pins_each_guard(count_guard, &guards);
 	return guards ? 1 : pins_remove(&maps, &progs, &guards, why);
 }

@@ -254,6 +254,32 @@ int pins_each_guard(int (*fn)(uint32_t id, void *user), void *user)
 	return r;
 }
 
+/* Is the backstop of a guard's folder still on something? */
+static bool backstop_stands(uint32_t id)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+	char path[PINS_PATH_LEN];
+	_cleanup_close_ int link = -1;
+
+	link = bpf_obj_get(pins_path(path, "guards/%u/%s", id, terok_hook_name(TEROK_HOOK_EGRESS)));
+	/* the kernel shows cgroup 0 when the last socket of a removed cgroup is gone */
+	return link >= 0 && !bpf_obj_get_info_by_fd(link, &info, &size) && info.cgroup.cgroup_id;
+}
+
+static int sweep_one(uint32_t id, void *user)
+{
+	(void)user;
+	if (!backstop_stands(id))
+		pins_guard_remove(id, NULL);
+	return 0;
+}
+
+void pins_sweep(void)
+{
+	pins_each_guard(sweep_one, NULL);
+}
+
 static int guard_remove(uint32_t id, void *user)
 {
 	int r = pins_guard_remove(id, NULL);

@@ -45,6 +45,13 @@ int pins_guard_dir(uint32_t id, struct problem *why);
 /** pins_guard_remove() - remove guards/@id and the links in it, backstop last */
 int pins_guard_remove(uint32_t id, struct problem *why);
 
+/**
+ * pins_sweep() - remove the folders of guards whose cgroup is gone with its last socket
+ *
+ * The caller holds policy.lock.
+ */
+void pins_sweep(void);
+
 /** pins_each_guard() - every number under guards/, in no order; stops at fn's first non-zero */
 int pins_each_guard(int (*fn)(uint32_t id, void *user), void *user);
 

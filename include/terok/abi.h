@@ -58,7 +58,7 @@ enum terok_reason {
 	TEROK_REASON_FLOW,        /* backstop: a flow approved while its rule held */
 	TEROK_REASON_SOCKET_KIND, /* sock_create: neither TCP nor UDP */
 	TEROK_REASON_UNSOLICITED, /* from a peer that nobody here asked, or the answer to it */
-	TEROK_REASON_ROUTED,      /* backstop: IPv6 routing header */
+	TEROK_REASON_ROUTED,      /* backstop: routing header or source route */
 	TEROK_REASON_MALFORMED,   /* no address, or a packet that cannot be read */
 	TEROK_REASON_PUBLISHED,   /* inbound: to a port that the operator published */
 	TEROK_REASON_MAX_,
@@ -73,6 +73,7 @@ enum terok_hook {
 	TEROK_HOOK_SOCK_CREATE,
 	TEROK_HOOK_EGRESS,
 	TEROK_HOOK_INGRESS,
+	TEROK_HOOK_SETSOCKOPT,
 	TEROK_HOOK_MAX_,
 };
 

@@ -56,10 +56,15 @@ static inline const char *terok_reason_name(__u32 reason)
 static inline const char *terok_hook_name(__u32 hook)
 {
 	static const char *const names[] = {
-		[TEROK_HOOK_NONE] = "none",         [TEROK_HOOK_CONNECT4] = "connect4",
-		[TEROK_HOOK_CONNECT6] = "connect6", [TEROK_HOOK_SENDMSG4] = "sendmsg4",
-		[TEROK_HOOK_SENDMSG6] = "sendmsg6", [TEROK_HOOK_SOCK_CREATE] = "sock_create",
-		[TEROK_HOOK_EGRESS] = "egress",     [TEROK_HOOK_INGRESS] = "ingress",
+		[TEROK_HOOK_NONE] = "none",
+		[TEROK_HOOK_CONNECT4] = "connect4",
+		[TEROK_HOOK_CONNECT6] = "connect6",
+		[TEROK_HOOK_SENDMSG4] = "sendmsg4",
+		[TEROK_HOOK_SENDMSG6] = "sendmsg6",
+		[TEROK_HOOK_SOCK_CREATE] = "sock_create",
+		[TEROK_HOOK_EGRESS] = "egress",
+		[TEROK_HOOK_INGRESS] = "ingress",
+		[TEROK_HOOK_SETSOCKOPT] = "setsockopt",
 	};
 
 	TEROK_NAME_OF(names, TEROK_HOOK_MAX_, hook);
