@@ -231,9 +231,14 @@ static __always_inline int route_from_packet6(struct route *route, struct __sk_b
 	return route_read_ports(route, skb, offset);
 }
 
-/* Does the packet go where policy can read it? 0, or -1: malformed. */
-static __always_inline int route_from_packet(struct route *route, struct __sk_buff *skb)
+/*
+ * Does the packet go where policy can read it? 0, or -1: malformed. Global, like the lookups
+ * of decide.h: the verifier walks its loops once, not once for each path to it.
+ */
+__attribute__((__noinline__)) int route_from_packet(struct route *route, struct __sk_buff *skb)
 {
+	if (!route)
+		return -1;
 	/* the loopback interface is number 1 in every network namespace */
 	route->flow.way = skb->ifindex == 1 ? FLOW_LOOPBACK : FLOW_WIRE;
 	if (skb->protocol == bpf_htons(0x0800))
