@@ -17,11 +17,29 @@
 
 #define SEND_BUFFER (2 << 20) /* bytes; some 1,500 refusals while the worker is busy */
 #define STOP_MS     1000
+#define OWED_MAX    (4 * TEROK_MAX_GUARDS) /* messages; who takes none of so many never will */
+
+/* Said, and not yet taken by the kernel. */
+struct owed {
+	struct owed *next;
+	struct msg_packet packet;
+};
 
 static int worker_spawn(struct worker *worker);
 
+static void owed_drop_first(struct worker *worker)
+{
+	struct owed *owed = worker->owed;
+
+	worker->owed = owed->next;
+	worker->n_owed--;
+	free(owed);
+}
+
 static void worker_forget(struct worker *worker)
 {
+	while (worker->owed)
+		owed_drop_first(worker);
 	source_del(&worker->source);
 	source_del(&worker->exit_source);
 	closep(&worker->fd);
@@ -83,6 +101,61 @@ static void worker_kill(struct worker *worker, const char *reason)
 	source_del(&worker->source);
 }
 
+/* Who does not take what we owe is not heard either: so what we owe has an end. */
+static void worker_interest(struct worker *worker)
+{
+	if (!worker->source.loop) /* it is ending */
+		return;
+	source_set(&worker->source, worker->owed      ? EPOLLOUT
+				    : worker->dropped ? EPOLLIN | EPOLLOUT
+						      : EPOLLIN);
+}
+
+static bool worker_pass(struct worker *worker, const struct msg_packet *packet)
+{
+	return send(worker->fd, packet, core_msg_size(packet->type), MSG_DONTWAIT | MSG_NOSIGNAL) >=
+	       0;
+}
+
+static void worker_tell_all(struct worker *worker)
+{
+	worker->dropped = false;
+	worker->telling = true;
+	worker->events->ready(worker->user);
+	worker->telling = false;
+	worker_interest(worker);
+}
+
+/* It has room again. */
+static void worker_catch_up(struct worker *worker)
+{
+	while (worker->owed && worker_pass(worker, &worker->owed->packet))
+		owed_drop_first(worker);
+	if (!worker->owed && worker->dropped)
+		worker_tell_all(worker);
+	else
+		worker_interest(worker);
+}
+
+/* Keep it until there is room, behind what is kept already. */
+static bool worker_owe(struct worker *worker, const struct msg_packet *packet)
+{
+	struct owed *owed;
+
+	if (worker->n_owed == OWED_MAX || !(owed = malloc(sizeof(*owed))))
+		return false;
+	owed->packet = *packet;
+	owed->next = NULL;
+	if (worker->owed)
+		worker->last_owed->next = owed;
+	else
+		worker->owed = owed;
+	worker->last_owed = owed;
+	worker->n_owed++;
+	worker_interest(worker);
+	return true;
+}
+
 static int worker_receive(struct worker *worker)
 {
 	struct msg_packet packet;
@@ -90,8 +163,10 @@ static int worker_receive(struct worker *worker)
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	if (!n)
-		return -EPIPE; /* it ended: exit_source takes it from here */
+	if (!n) { /* it ended, or will: exit_source takes it from here */
+		syscall(SYS_pidfd_send_signal, worker->pid_fd, SIGKILL, NULL, 0);
+		return -EPIPE;
+	}
 	if (n > (ssize_t)sizeof(packet) || !core_msg_check(&packet, n, FROM_HUB)) {
 		worker_kill(worker, "said something that is not in the vocabulary");
 		return -EPROTO;
@@ -108,13 +183,10 @@ static int worker_ready(struct source *source, uint32_t events)
 		source_del(&worker->source);
 		return 0;
 	}
-	if (events & EPOLLOUT && worker->dropped) {
-		worker->dropped = false;
-		source_set(&worker->source, EPOLLIN);
-		worker->events->ready(worker->user);
-	} else if (events & (EPOLLHUP | EPOLLERR) && !(events & EPOLLIN)) {
+	if (events & (EPOLLHUP | EPOLLERR) && !(events & EPOLLIN))
 		source_del(&worker->source);
-	}
+	else if (events & EPOLLOUT)
+		worker_catch_up(worker);
 	return 0;
 }
 
@@ -173,8 +245,7 @@ static int worker_spawn(struct worker *worker)
 		worker_forget(worker);
 		return r;
 	}
-	worker->dropped = false;
-	worker->events->ready(worker->user);
+	worker_tell_all(worker);
 	return 0;
 }
 
@@ -205,13 +276,21 @@ void worker_stop(struct worker *worker)
 
 void worker_send(struct worker *worker, struct msg_packet *packet)
 {
+	/* refusals are many, and those that ask are told anew; anything else is said once */
+	bool must = packet->type != MSG_REFUSED || worker->telling;
+	bool may = !worker->owed && (must || !worker->dropped);
+
 	packet->pad = 0;
-	if (worker->pid && !worker->dropped &&
-	    send(worker->fd, packet, core_msg_size(packet->type), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+	if (!worker->pid || (may && worker_pass(worker, packet)))
+		return;
+	if (may && errno != EAGAIN) /* it is ending */
+		return;
+	if (must && worker_owe(worker, packet))
 		return;
 	worker->lost++;
-	if (worker->pid && !worker->dropped && errno == EAGAIN) {
-		worker->dropped = true;
-		source_set(&worker->source, EPOLLIN | EPOLLOUT);
-	}
+	worker->dropped = true;
+	if (must && worker->source.loop)
+		worker_kill(worker, "takes nothing of what it is told");
+	else
+		worker_interest(worker);
 }

@@ -6,8 +6,8 @@
  * pair and, for the hub, 4 the listening socket. It is started anew when it dies, at most
  * WORKER_RESTARTS times in WORKER_WINDOW_NS; after that the core says so, waits a window,
  * and tries again: decisions do not need workers.
- * Sending never blocks: what a stuck or dead worker cannot take is dropped, and
- * worker_events.ready is called when it can be told everything anew.
+ * Sending never blocks. What a busy worker cannot take is kept for it, but for refusals:
+ * those are dropped, and worker_events.ready is called when it can be told everything anew.
  * Owns: the pair and the child. Called by: core. Threads: none.
  */
 #ifndef TEROK_WORKER_H
@@ -39,9 +39,11 @@ struct worker {
 	int fd, pid_fd; /* our end; the child */
 	struct source source, exit_source;
 	struct timer restart;
-	uint64_t window_ns; /* when the restarts began to be counted */
-	unsigned starts;    /* in this window */
-	bool dropped, stopping;
+	uint64_t window_ns;    /* when the restarts began to be counted */
+	unsigned starts;       /* in this window */
+	bool dropped, telling; /* telling: inside ready(), nothing is dropped */
+	struct owed *owed, *last_owed;
+	unsigned n_owed;
 	uint64_t lost; /* messages that it could not take */
 };
 
@@ -51,7 +53,7 @@ int worker_start(struct worker *worker);
 /** worker_stop() - close its pipe, which ends it; kill it if it has not gone in a second */
 void worker_stop(struct worker *worker);
 
-/** worker_send() - one message; @packet needs its type and payload; dropped messages are counted */
+/** worker_send() - one message; @packet needs its type and payload; dropped ones are counted */
 void worker_send(struct worker *worker, struct msg_packet *packet);
 
 #endif

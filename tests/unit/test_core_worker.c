@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_core_worker.c - user/worker.c: what is said to a worker that does not listen
+ *
+ * The worker is this test again, started with --worker: it reads nothing until a byte comes
+ * by descriptor 4, then reports in the token of a MSG_LIST how much of what it heard.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "worker.h"
+
+#define MANY    4096 /* more than the socket holds: as many guards as there may be */
+#define WAIT_NS (10 * SECOND_NS)
+
+static struct worker worker;
+static struct loop *loop;
+static struct timer late;
+static int go;
+static unsigned n_ready, guards_by_ready;
+static uint64_t heard;
+
+/* In the worker: results heard * 10^6 + listings ended * 10^5 + guards heard. */
+static int worker_main(void)
+{
+	struct msg_packet packet, said = { .type = MSG_LIST };
+	char byte;
+
+	if (recv(4, &byte, 1, 0) != 1)
+		return 1;
+	if (byte == 'm') { /* it says no more, and hears nothing */
+		shutdown(3, SHUT_WR);
+		return recv(4, &byte, 1, 0) == 1;
+	}
+	while (recv(3, &packet, sizeof(packet), 0) > 0) {
+		said.LIST.token += packet.type == MSG_RESULT   ? 1000000
+				   : packet.type == MSG_LISTED ? 100000
+				   : packet.type == MSG_GUARD  ? 1
+							       : 0;
+		/* the last word of each test */
+		if (packet.type == MSG_GONE && send(3, &said, core_msg_size(MSG_LIST), 0) < 0)
+			return 1;
+	}
+	return 0;
+}
+
+static void on_ready(void *user)
+{
+	struct msg_packet packet = { .type = MSG_GUARD };
+
+	(void)user;
+	n_ready++;
+	for (unsigned i = 0; i < guards_by_ready; i++)
+		worker_send(&worker, &packet);
+	packet.type = MSG_REFUSED;
+	packet.REFUSED.ask = 1;
+	worker_send(&worker, &packet);
+	packet.type = MSG_GONE;
+	if (guards_by_ready)
+		worker_send(&worker, &packet);
+}
+
+static void on_message(const struct msg_packet *packet, void *user)
+{
+	(void)user;
+	heard = packet->LIST.token;
+	loop_stop(loop);
+}
+
+static int on_late(struct timer *timer)
+{
+	(void)timer;
+	loop_stop(loop);
+	return 0;
+}
+
+static void start(unsigned guards)
+{
+	static const struct worker_events events = { .ready = on_ready, .message = on_message };
+	int pair[2];
+
+	n_ready = 0;
+	heard = 0;
+	guards_by_ready = guards;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(loop_new(&loop), 0);
+	go = pair[0];
+	worker = (struct worker){
+		.loop = loop, .name = "test", .listen_fd = pair[1], .events = &events
+	};
+	assert_int_equal(worker_start(&worker), 0);
+	close(pair[1]);
+}
+
+static void run(void)
+{
+	timer_arm(loop, &late, now_boot_ns() + WAIT_NS, on_late);
+	assert_int_equal(loop_run(loop), 0);
+	timer_disarm(&late);
+	worker_stop(&worker);
+	loop_free(loop);
+	close(go);
+}
+
+static void a_flood_of_refusals_pushes_out_no_result(void **state)
+{
+	struct msg_packet packet = { .type = MSG_REFUSED };
+
+	(void)state;
+	start(0);
+	for (unsigned i = 0; i < 2 * MANY; i++)
+		worker_send(&worker, &packet);
+	assert_true(worker.lost > 0);
+	packet.type = MSG_RESULT;
+	worker_send(&worker, &packet);
+	packet.type = MSG_LISTED;
+	worker_send(&worker, &packet);
+	packet.type = MSG_GONE;
+	worker_send(&worker, &packet);
+	assert_int_equal(send(go, "1", 1, MSG_NOSIGNAL), 1);
+	run();
+	assert_int_equal(heard, 1100000);
+	assert_true(n_ready >= 2); /* and what was dropped is told anew */
+}
+
+static void more_guards_than_the_socket_holds_are_told_once(void **state)
+{
+	(void)state;
+	start(MANY);
+	assert_int_equal(send(go, "1", 1, MSG_NOSIGNAL), 1);
+	run();
+	assert_int_equal(heard, MANY);
+	assert_int_equal(n_ready, 1);
+}
+
+static int on_more(struct timer *timer)
+{
+	struct msg_packet packet = { .type = MSG_REFUSED };
+
+	for (unsigned i = 0; i < 2 * MANY; i++)
+		worker_send(&worker, &packet);
+	loop_stop(timer->loop ?: loop);
+	return 0;
+}
+
+static void a_worker_that_turns_mute_and_deaf_ends_only_itself(void **state)
+{
+	struct timer more = {};
+
+	(void)state;
+	start(0);
+	assert_int_equal(send(go, "m", 1, MSG_NOSIGNAL), 1);
+	timer_arm(loop, &more, now_boot_ns() + SECOND_NS / 2, on_more);
+	run();
+	assert_true(n_ready > 1); /* another was started in its place */
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flood_of_refusals_pushes_out_no_result),
+		cmocka_unit_test(more_guards_than_the_socket_holds_are_told_once),
+		cmocka_unit_test(a_worker_that_turns_mute_and_deaf_ends_only_itself),
+	};
+
+	if (argc > 1 && !strcmp(argv[1], "--worker"))
+		return worker_main();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
