@@ -260,6 +260,20 @@ static int session_ready(struct source *source, uint32_t ready)
 	return 0;
 }
 
+/*
+ * A hub tells anew what is open. What it does not tell was answered or ended meanwhile, and
+ * an answer that was on its way when it went has got lost, or will never be told of.
+ */
+static void items_await_replay(struct session *session)
+{
+	for (unsigned i = 0; i < session->n; i++) {
+		if (session->items[i]->state > ITEM_ANSWERED)
+			continue;
+		session->items[i]->state = ITEM_GONE;
+		session->items[i]->ended_ns = now_boot_ns();
+	}
+}
+
 static int session_connect(struct session *session)
 {
 	int r = terok_client_open(session->path, &events, session, &session->client);
@@ -276,6 +290,7 @@ static int session_connect(struct session *session)
 	}
 	session->connected = true;
 	session->tries = 0;
+	items_await_replay(session);
 	return 0;
 }
 

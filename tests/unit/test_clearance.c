@@ -4,8 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <cmocka.h>
+
+#include "base/sock.h"
 
 /* a program's own sources are in no archive */
 #include "tools/clearance_plain.c"
@@ -164,6 +169,85 @@ static void a_line_that_is_too_long_is_cut(void **state)
 	assert_int_equal(buf[16], '\0');
 }
 
+/* --- a hub that goes away and comes back ---------------------------------------------- */
+
+#define STANDS "{\"continues\":true,\"parameters\":{\"lost\":0}}"
+#define REQUEST(id)                                                                                \
+	"{\"continues\":true,\"parameters\":{\"lost\":0,\"event\":{\"type\":\"request\","          \
+	"\"request_id\":\"" id "\",\"guard\":1,\"dest\":\"192.0.2.1\",\"port\":443}}}"
+
+static struct timer break_off;
+static int hub_fd, hub_end[2];
+
+static int break_over(struct timer *timer)
+{
+	(void)timer;
+	return -ECANCELED;
+}
+
+static void run_for(struct session *session, uint64_t ns)
+{
+	timer_arm(session->loop, &break_off, now_boot_ns() + ns, break_over);
+	assert_int_equal(loop_run(session->loop), -ECANCELED);
+}
+
+static void hub_accepts(const char *const frames[])
+{
+	for (int i = 0; i < 2; i++) {
+		hub_end[i] = accept(hub_fd, NULL, NULL);
+		assert_true(hub_end[i] >= 0);
+	}
+	for (; *frames; frames++)
+		assert_true(send(hub_end[0], *frames, strlen(*frames) + 1, MSG_NOSIGNAL) > 0);
+}
+
+static void hub_goes(void)
+{
+	close(hub_end[0]);
+	close(hub_end[1]);
+}
+
+static void seen(struct item *item, bool fresh, void *user)
+{
+	(void)item;
+	(void)fresh;
+	(void)user;
+}
+
+static void a_hub_that_is_back_says_what_is_open(void **state)
+{
+	static const struct session_face quiet = { .item = seen };
+	char folder[] = "/tmp/test_clearance.XXXXXX", path[64];
+	struct session session = { .path = path, .reconnect = true, .face = &quiet };
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/sock", folder);
+	assert_int_equal(sock_listen(path, 0600, &hub_fd, NULL), 0);
+	assert_int_equal(loop_new(&session.loop), 0);
+	assert_int_equal(session_start(&session, NULL), 0);
+	hub_accepts((const char *[]){ STANDS, REQUEST("box:1"), REQUEST("box:2"), NULL });
+	run_for(&session, SECOND_NS / 5);
+	assert_int_equal(session.n, 2);
+	/* the answer to the first dies with the hub; the second is answered by somebody else */
+	assert_int_equal(session_answer(&session, session.items[0], true, scope_choices), 0);
+	hub_goes();
+	run_for(&session, SECOND_NS * 3 / 2);
+	hub_accepts((const char *[]){ STANDS, REQUEST("box:1"), NULL });
+	run_for(&session, SECOND_NS / 5);
+	assert_int_equal(session.n, 2);
+	assert_int_equal(session.items[0]->state, ITEM_OPEN);
+	assert_int_equal(session.items[1]->state, ITEM_GONE);
+	assert_int_equal(session_answer(&session, session.items[0], true, scope_choices), 0);
+	hub_goes();
+	session_stop(&session);
+	timer_disarm(&break_off);
+	loop_free(session.loop);
+	close(hub_fd);
+	unlink(path);
+	rmdir(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +258,7 @@ int main(void)
 		cmocka_unit_test(an_item_is_one_line),
 		cmocka_unit_test(the_port_of_an_ipv6_address_is_not_part_of_it),
 		cmocka_unit_test(a_line_that_is_too_long_is_cut),
+		cmocka_unit_test(a_hub_that_is_back_says_what_is_open),
 	};
 
 	return cmocka_run_group_tests_name("clearance", tests, NULL, NULL);
