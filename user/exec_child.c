@@ -33,12 +33,12 @@ static _Noreturn void fail(int code, const char *what, int err)
 /* In the child, for good: CMD, or a message and an exit code as a shell gives. */
 static _Noreturn void become_cmd(const struct exec_child *child)
 {
-	struct sigaction plain = { .sa_handler = SIG_DFL };
 	int r = cgroup_join(child->cgroup_fd);
 
 	if (r)
 		fail(125, "cannot enter the guarded cgroup", -r);
-	sigaction(SIGPIPE, &plain, NULL); /* the one that we ignore ourselves */
+	sigaction(SIGCHLD, &child->on_child, NULL);
+	sigaction(SIGPIPE, &child->on_pipe, NULL);
 	sigprocmask(SIG_SETMASK, &child->mask, NULL);
 	execvp(child->argv[0], child->argv);
 	fail(errno == ENOENT ? 127 : 126, child->argv[0], errno);

@@ -18,6 +18,7 @@
 #ifndef TEROK_EXEC_CHILD_H
 #define TEROK_EXEC_CHILD_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -29,6 +30,7 @@ struct exec_child {
 	int cgroup_fd; /* joined before CMD's first instruction */
 	int terminal;  /* the inside of a pty, or -1: share our standard files */
 	sigset_t mask; /* that CMD starts with: the one that exec was started with */
+	struct sigaction on_child, on_pipe; /* the same of SIGCHLD and SIGPIPE */
 	void (*ended)(struct exec_child *child, int code, int sig);
 	void (*stopped)(struct exec_child *child); /* with a terminal only */
 

@@ -253,13 +253,16 @@ static int take_signals(struct exec *exec)
 {
 	static const int all[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
 				   SIGUSR2, SIGTSTP, SIGCONT, SIGWINCH };
+	struct sigaction plain = { .sa_handler = SIG_DFL }, ignore = { .sa_handler = SIG_IGN };
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		sigaddset(&set, all[i]);
-	signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_BLOCK, &set, &exec->child.mask))
+	/* where SIGCHLD is ignored, as some who start us do, no child can be waited for */
+	if (sigaction(SIGCHLD, &plain, &exec->child.on_child) ||
+	    sigaction(SIGPIPE, &ignore, &exec->child.on_pipe) ||
+	    sigprocmask(SIG_BLOCK, &set, &exec->child.mask))
 		return -errno;
 	exec->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (exec->signal_fd < 0)

@@ -30,6 +30,7 @@
 #define ARGS     12
 
 static char bpfd[512], self[512];
+static int ignored; /* a signal that exec is started with ignored; 0: none */
 
 struct talk {             /* one run of exec */
 	pid_t pid, last;  /* last: the same after it ended */
@@ -107,6 +108,8 @@ static void become(char *const argv[], int in, int out, int err)
 
 	for (int i = 0; argv[i]; i++)
 		full[i + 2] = argv[i];
+	if (ignored)
+		signal(ignored, SIG_IGN);
 	dup2(in, 0);
 	dup2(out, 1);
 	dup2(err, 2);
@@ -298,6 +301,29 @@ static void exit_codes_pass_through(void **state)
 	has("terok-no-such-program: No such file");
 	EXEC("--", "/etc/passwd");
 	assert_int_equal(finish(), 126);
+	assert_nothing_is_left();
+}
+
+static void who_started_exec_may_ignore_signals_that_exec_needs(void **state)
+{
+	static const struct {
+		int signal;
+		char *mask; /* what CMD ignores then */
+	} cases[] = {
+		{ SIGCHLD, "SigIgn:.*[13579bdf]....$" },
+		{ SIGPIPE, "SigIgn:.*[13579bdf]...$" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		ignored = cases[i % 2].signal;
+		if (i < 2)
+			EXEC("--", "grep", "-q", cases[i % 2].mask, "/proc/self/status");
+		else
+			EXEC_TTY("--", "grep", "-q", cases[i % 2].mask, "/proc/self/status");
+		ignored = 0;
+		assert_int_equal(finish(), 0);
+	}
 	assert_nothing_is_left();
 }
 
@@ -640,6 +666,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		exec_test(an_exec_that_meets_the_end_of_anothers_agent_is_guarded),
 		exec_test(exit_codes_pass_through),
+		exec_test(who_started_exec_may_ignore_signals_that_exec_needs),
 		exec_test(a_refusal_is_printed_and_summed_up),
 		exec_test(the_json_summary_is_the_last_line),
 		exec_test(allow_opens_and_deny_wins),
