@@ -11,6 +11,7 @@ BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
+HOOKDIR    ?= $(PREFIX)/share/containers/oci/hooks.d
 COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
 VERSION    := $(shell cat VERSION)
 BPF_ARCH   := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/ppc64le/powerpc/; s/s390x/s390/')
@@ -197,14 +198,16 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), in its own build folder
 	@$(MAKE) --no-print-directory B=$(B)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined FUZZING=1 fuzz-targets
 	@tests/fuzz/run $(B)/fuzz
 install: all ## to DESTDIR, under PREFIX
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(COMPDIR))
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(COMPDIR) $(HOOKDIR))
 	$(INSTALL) -m 0755 $(B)/terok-bpfd $(DESTDIR)$(SBINDIR)
 	$(if $(tool_OBJ),$(INSTALL) -m 0755 $(B)/terok-clearance $(DESTDIR)$(BINDIR))
 	$(if $(MAN8),$(INSTALL) -m 0644 $(MAN8) $(DESTDIR)$(MANDIR)/man8)
 	$(if $(MAN1),$(INSTALL) -m 0644 $(MAN1) $(DESTDIR)$(MANDIR)/man1)
 	$(if $(COMPLETION),$(INSTALL) -m 0644 $(COMPLETION) $(DESTDIR)$(COMPDIR))
 	$(foreach u,$(UNITS),sed 's,@SBINDIR@,$(SBINDIR),' $(u) > $(DESTDIR)$(UNITDIR)/$(notdir $(u)) && chmod 0644 $(DESTDIR)$(UNITDIR)/$(notdir $(u)))
+	sed 's,@SBINDIR@,$(SBINDIR),' user/oci-hook.json > $(DESTDIR)$(HOOKDIR)/terok-bpfd.json && chmod 0644 $(DESTDIR)$(HOOKDIR)/terok-bpfd.json
 uninstall: ## undo install
+	rm -f $(DESTDIR)$(HOOKDIR)/terok-bpfd.json
 	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(DESTDIR)$(BINDIR)/terok-clearance
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1)))
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS))) $(addprefix $(DESTDIR)$(COMPDIR)/,$(notdir $(COMPLETION)))

@@ -24,6 +24,8 @@ static const struct cli_verb verbs[] = {
 	  verb_attach },
 	{ "detach", "GUARD [--json]", "Stop guarding", verb_detach },
 	{ "exec", "[OPTIONS] -- CMD [ARG...]", "Run a command in a guard of its own", verb_exec },
+	{ "hook", "createRuntime", "Guard a container before its first instruction (OCI hook)",
+	  verb_hook },
 	{ "up", "GUARD [--json]", "Deny all but what rules allow", verb_up },
 	{ "down", "GUARD [--all] [--json]", "Open; denies and private ranges hold", verb_down },
 	{ "block", "GUARD [--json]", "Let nothing out but loopback", verb_block },

@@ -459,6 +459,23 @@ int podman_find(const char *text, struct podman_container *ret, struct problem *
 	return r;
 }
 
+int podman_of_pid(const char *id, int64_t pid, struct podman_container *ret, struct problem *why)
+{
+	struct podman_container c = { .cgroup_fd = -1, .netns_fd = -1 };
+	int r;
+
+	if (strlen(id) != 64 || !is_hex(id, 64) || pid < 1 || pid > INT32_MAX)
+		return problem(why, -EBADMSG, "'%.80s' and %lld are no container's id and pid", id,
+			       (long long)pid);
+	strcpy(c.id, id);
+	snprintf(c.name, sizeof(c.name), "%.12s", id);
+	c.pid = pid;
+	r = verify(&c, why);
+	if (!r)
+		*ret = c;
+	return r;
+}
+
 void podman_container_done(struct podman_container *container)
 {
 	closep(&container->cgroup_fd);

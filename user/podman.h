@@ -49,6 +49,14 @@ struct podman_container {
 int podman_find(const char *text, struct podman_container *ret, struct problem *why);
 
 /**
+ * podman_of_pid() - a container that is being created, as its runtime names it
+ * @id: 64 digits; @pid: its first process, in our pid namespace
+ *
+ * Return: 0; -EBADMSG what is no id or pid, -EREMCHG its cgroup is shared, as podman_find().
+ */
+int podman_of_pid(const char *id, int64_t pid, struct podman_container *ret, struct problem *why);
+
+/**
  * podman_ask_ports() - fill in .published of a container of root's, by asking podman
  *
  * Another user's podman is not asked: what runs as that user is not believed. Return: 0, also

@@ -7,6 +7,7 @@
 #include "base/cli.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "attach.h"
 #include "cgroup.h"
 #include "control.h"
 #include "guard.h"
@@ -17,23 +18,10 @@
 #include "verbs.h"
 #include "terok/names.h"
 
-#define OPEN_TRIES 5
-
 /* A cgroup is a path; everything else is a container. */
 static bool is_path(const char *text)
 {
 	return strchr(text, '/') != NULL;
-}
-
-static int state_parse(const char *text, enum terok_state *ret, struct problem *why)
-{
-	for (int state = TEROK_STATE_UP; state < TEROK_STATE_MAX_; state++) {
-		if (!strcmp(text, terok_state_name(state))) {
-			*ret = state;
-			return 0;
-		}
-	}
-	return problem(why, -EINVAL, "state '%s' is none of up, down, down_all, block", text);
 }
 
 static void print_guard(const char *what, const struct guard *guard, bool json)
@@ -54,26 +42,6 @@ static void print_guard(const char *what, const struct guard *guard, bool json)
 	json_add_string(&out, "state", terok_state_name(guard->state));
 	json_close_object(&out);
 	puts(json_done(&out) ?: "{}");
-}
-
-static int attach(const struct guard_spec *spec, struct guard *ret, bool *existing,
-		  struct problem *why)
-{
-	int r = -ESTALE;
-
-	/* stale: an agent that ended unloaded them between the two steps */
-	for (int i = 0; r == -ESTALE && i < OPEN_TRIES; i++) {
-		_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-
-		r = kernel_open(&kernel, why);
-		if (r == -ENOENT) /* nothing is loaded yet: attaching asks for it */
-			r = kernel_load(&kernel, NULL, why);
-		if (!r)
-			r = guard_attach(kernel, spec, ret, existing, why);
-	}
-	if (!r)
-		control_notify(ret->id);
-	return r;
 }
 
 static int attach_cgroup(const char *text, struct guard_spec *spec, struct guard *ret,
@@ -97,20 +65,7 @@ static int attach_cgroup(const char *text, struct guard_spec *spec, struct guard
 	if (pid)
 		netns_fd = netns_of_pid(pid, NULL);
 	spec->netns_fd = netns_fd;
-	return attach(spec, ret, existing, why);
-}
-
-/* The guard stands without its ports: closed is the safe side, so a failure is a warning. */
-static void publish(const struct guard *guard, const uint16_t *ports, unsigned n)
-{
-	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	struct problem why = {};
-	int r = n ? kernel_open(&kernel, &why) : 0;
-
-	for (unsigned i = 0; !r && i < n; i++)
-		r = policy_publish(kernel, guard->id, ports[i], true, &why);
-	if (r)
-		log_warn(0, "published ports stay closed: %s", why.text);
+	return attach_guard(spec, ret, existing, why);
 }
 
 static void publish_podmans(const struct guard *guard, struct podman_container *container)
@@ -122,7 +77,7 @@ static void publish_podmans(const struct guard *guard, struct podman_container *
 			 "published ports stay closed, podman cannot be asked: %s; see "
 			 "terok-bpfd publish",
 			 why.text);
-	publish(guard, container->published, container->n_published);
+	attach_publish(guard, container->published, container->n_published);
 }
 
 static int attach_container(const char *text, struct guard_spec *spec, struct guard *ret,
@@ -140,7 +95,7 @@ static int attach_container(const char *text, struct guard_spec *spec, struct gu
 	spec->container = container.id;
 	if (!spec->name)
 		spec->name = container.name;
-	r = attach(spec, ret, existing, why);
+	r = attach_guard(spec, ret, existing, why);
 	if (!r && !*existing)
 		publish_podmans(ret, &container);
 	podman_container_done(&container);
@@ -187,7 +142,7 @@ int verb_attach(int argc, char **argv)
 
 	if (r < 0)
 		return r;
-	r = state_parse(state ?: "up", &spec.state, &why);
+	r = attach_state_parse(state ?: "up", &spec.state, &why);
 	if (!r && name)
 		r = guard_name_check(name, &why);
 	for (unsigned i = 0; !r && i < publishes.n; i++)
@@ -202,7 +157,7 @@ int verb_attach(int argc, char **argv)
 		r = attached_already(&guard, name, state, spec.state, &why);
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
-	publish(&guard, ports, publishes.n);
+	attach_publish(&guard, ports, publishes.n);
 	print_guard(existing ? "already" : "attached", &guard, json);
 	return 0;
 }

@@ -25,6 +25,7 @@ int verb(const char *const argv[])
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	pid = fork();
 	if (!pid) {
+		dup2(open("/dev/null", O_RDONLY), 0);
 		dup2(out[1], 1);
 		dup2(out[1], 2);
 		execv(argv[0], (char **)argv);

@@ -149,6 +149,13 @@ static void attaching_again_passes_over_nothing_that_was_asked(void **state)
 		       "port 80 protocol tcp");
 }
 
+static void a_hook_that_is_not_told_enough_keeps_the_container_from_starting(void **state)
+{
+	(void)state;
+	assert_mistake(VERB("hook", "createRuntime"), 1, "the container is not started: stdin");
+	assert_mistake(VERB("hook", "poststop"), 2, "no stage of ours");
+}
+
 static void what_is_not_there_is_named_and_exits_1(void **state)
 {
 	(void)state;
@@ -276,6 +283,7 @@ int main(void)
 		T(wrong_command_lines_are_one_line_and_exit_2),
 		T(a_number_is_a_guards_before_it_is_a_name),
 		T(attaching_again_passes_over_nothing_that_was_asked),
+		T(a_hook_that_is_not_told_enough_keeps_the_container_from_starting),
 		T(what_is_not_there_is_named_and_exits_1),
 		T(a_full_rule_table_refuses_and_evicts_nothing),
 		T(pins_of_another_version_are_named),

@@ -43,6 +43,33 @@ check "attach once more" "$BPFD" attach web
 refuse "nothing is left of it" podman exec web nc -w 2 "$HOST" "$PORT"
 check "detach" "$BPFD" detach web
 
+# the OCI hook: guarded before the first instruction, or not started at all
+mkdir -p /run/hooks
+sed "s,@SBINDIR@,$B," "$HERE/../../user/oci-hook.json" >/run/hooks/terok-bpfd.json
+hooked() { podman --hooks-dir /run/hooks run --ulimit host --rm --name hooked "$@"; }
+try="nc -w 2 $HOST $PORT"
+check "without the annotation nothing is guarded" hooked localhost/bb:latest sh -c "$try"
+for runtime in runc crun; do
+	if ! hooked --runtime $runtime localhost/bb:latest id >/run/out 2>&1; then
+		echo "SKIP hook_with_$runtime: it starts no container here: $(tail -n 1 /run/out)"
+		continue
+	fi
+	check "$runtime: in state down its first instruction passes" \
+		hooked --runtime $runtime --annotation terok.guard=down localhost/bb:latest sh -c "$try"
+	refuse "$runtime: in state up it is refused" \
+		hooked --runtime $runtime --annotation terok.guard= localhost/bb:latest sh -c "$try"
+done
+refuse "an annotation that is no state keeps it from starting" \
+	hooked --annotation terok.guard=open localhost/bb:latest id
+grep -q "'open' is none of" /run/out || fail "the error does not say so: $(cat /run/out)"
+podman rm -f -t 0 hooked >/dev/null 2>&1 || true
+printf '#!/bin/sh\nTEROK_PINS=/nowhere/at/all exec %s "$@"\n' "$BPFD" >/run/hooks/broken
+chmod 755 /run/hooks/broken
+sed -i "s,$B/terok-bpfd,/run/hooks/broken," /run/hooks/terok-bpfd.json
+refuse "if the guard cannot be made it is not started" \
+	hooked --annotation terok.guard= localhost/bb:latest id
+podman rm -f -t 0 hooked >/dev/null 2>&1 || true
+
 # inbound: podman's published port goes on being one, any other is closed to the outside
 podman run -d --name serve -p 8080:8080 localhost/bb:latest \
 	sh -c 'nc -ll -p 8081 -e /bin/id & exec nc -ll -p 8080 -e /bin/id' >/dev/null

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attach.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "control.h"
+#include "policy.h"
+#include "terok/names.h"
+
+#define OPEN_TRIES 5
+
+int attach_state_parse(const char *text, enum terok_state *ret, struct problem *why)
+{
+	for (int state = TEROK_STATE_UP; state < TEROK_STATE_MAX_; state++) {
+		if (!strcmp(text, terok_state_name(state))) {
+			*ret = state;
+			return 0;
+		}
+	}
+	return problem(why, -EINVAL, "state '%s' is none of up, down, down_all, block", text);
+}
+
+int attach_guard(const struct guard_spec *spec, struct guard *ret, bool *existing,
+		 struct problem *why)
+{
+	int r = -ESTALE;
+
+	/* stale: an agent that ended unloaded them between the two steps */
+	for (int i = 0; r == -ESTALE && i < OPEN_TRIES; i++) {
+		_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+
+		r = kernel_open(&kernel, why);
+		if (r == -ENOENT) /* nothing is loaded yet: attaching asks for it */
+			r = kernel_load(&kernel, NULL, why);
+		if (!r)
+			r = guard_attach(kernel, spec, ret, existing, why);
+	}
+	if (!r)
+		control_notify(ret->id);
+	return r;
+}
+
+/* The guard stands without its ports: closed is the safe side, so a failure is a warning. */
+void attach_publish(const struct guard *guard, const uint16_t *ports, unsigned n)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	struct problem why = {};
+	int r = n ? kernel_open(&kernel, &why) : 0;
+
+	for (unsigned i = 0; !r && i < n; i++)
+		r = policy_publish(kernel, guard->id, ports[i], true, &why);
+	if (r)
+		log_warn(0, "published ports stay closed: %s", why.text);
+}
