@@ -31,7 +31,7 @@ is() { # is NAME WANT GOT
 	fi
 }
 
-for verb in status detach up down block bypass allow deny rules explain watch; do
+for verb in status detach up down block bypass allow deny publish rules explain watch; do
 	is "$verb offers every guard" "web.service build_1" "$(offers terok-bpfd $verb "")"
 done
 is "a name that was begun is ended" "build_1" "$(offers terok-bpfd up b)"
@@ -41,7 +41,7 @@ if [ -x "$build/terok-bpfd" ]; then
 	for verb in $(offers terok-bpfd "" | tr ' ' '\n' | grep -v '^-'); do
 		want=$("$build/terok-bpfd" "$verb" --help | sed -n 's/^  --\([a-z-]*\).*/--\1/p' | sort | tr '\n' ' ')
 		is "$verb offers its options" "$want" \
-			"$(offers terok-bpfd "$verb" -- | tr ' ' '\n' | grep -vx -- -- | sort | tr '\n' ' ')"
+			"$(offers terok-bpfd "$verb" -- | tr ' ' '\n' | grep -vx -- -- | sed '/^$/d' | sort | tr '\n' ' ')"
 	done
 else
 	echo "SKIP options: no programs in $build"
