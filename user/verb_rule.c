@@ -156,8 +156,8 @@ static void print_rules(const struct kernel *kernel, const struct guard *guard,
 	uint64_t now = now_boot_ns();
 
 	if (!json) {
-		printf("guard %u (%s), state %s, %zu rules\n", guard->id, guard->info.name,
-		       terok_state_name(guard->state), listing->n);
+		printf("guard %u (%s), state %s, %zu rule%s\n", guard->id, guard->info.name,
+		       terok_state_name(guard->state), listing->n, listing->n == 1 ? "" : "s");
 		for (size_t i = 0; i < listing->n; i++)
 			rule_text(&listing->rule[i], now);
 		for (unsigned i = 0; i < n; i++)
