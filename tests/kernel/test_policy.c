@@ -7,6 +7,10 @@
 #include "support.h"
 
 #include <errno.h>
+#include <unistd.h>
+#include <sys/wait.h>
+#include <sys/mman.h>
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -248,6 +252,72 @@ static void rules_of_one_guard_are_not_anothers(void **state)
 	assert_int_equal(test_tcp(world, TEST_FAR), EHOSTUNREACH);
 }
 
+/* Connects as fast as it goes until told to stop: what both states agree on must never differ. */
+static int hammer(int cgroup_fd, volatile unsigned *stop, volatile unsigned *calls)
+{
+	struct sockaddr_in yes = { .sin_family = AF_INET, .sin_port = htons(TEST_PORT) }, no = yes;
+	int fd;
+
+	if (cgroup_join(cgroup_fd))
+		return 2;
+	inet_pton(AF_INET, "203.0.113.1", &yes.sin_addr);
+	inet_pton(AF_INET, "203.0.113.2", &no.sin_addr);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	while (!*stop) {
+		if (connect(fd, (struct sockaddr *)&yes, sizeof(yes)))
+			return 3;
+		if (!connect(fd, (struct sockaddr *)&no, sizeof(no)))
+			return 4;
+		*calls += 2;
+	}
+	return 0;
+}
+
+#define RULES       10000
+#define TRANSITIONS 2000
+
+/*
+ * Up and down agree on two destinations, one that a rule allows and one that a rule denies.
+ * A decision by half of one state and half of the other would not.
+ */
+static void a_transition_is_never_half(void **state)
+{
+	struct test_world *world = *state;
+	struct guard guard = test_guard(world, TEROK_STATE_UP, 1, 1);
+	volatile unsigned *shared =
+	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status;
+	pid_t pid;
+
+	assert_ptr_not_equal(shared, MAP_FAILED);
+	for (int i = 0; i < RULES; i++) {
+		char dest[32];
+
+		snprintf(dest, sizeof(dest), "192.0.%d.%d", i / 250, i % 250 + 1);
+		assert_int_equal(test_rule(world, guard.id, TEROK_ALLOW, dest, 0), 0);
+	}
+	assert_int_equal(test_rule(world, guard.id, TEROK_ALLOW, "203.0.113.1", 0), 0);
+	assert_int_equal(test_rule(world, guard.id, TEROK_DENY, "203.0.113.0/30", 0), 0);
+	assert_int_equal(test_rule(world, guard.id, TEROK_DENY, "203.0.113.2", 0), 0);
+	assert_int_equal(test_tcp(world, "203.0.113.1"), EHOSTUNREACH); /* deny wins */
+	assert_int_equal(test_rule(world, guard.id, TEROK_ALLOW, "203.0.113.0/30", 0), 0);
+	pid = fork();
+	if (!pid)
+		_exit(hammer(world->cgroup_fd, &shared[0], &shared[1]));
+	while (!shared[1] && !waitpid(pid, &status, WNOHANG))
+		;
+	for (int i = 0; i < TRANSITIONS; i++)
+		assert_int_equal(guard_set_state(world->kernel, guard.id,
+						 i % 2 ? TEROK_STATE_UP : TEROK_STATE_DOWN, NULL),
+				 0);
+	shared[0] = 1;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_true(shared[1] > TRANSITIONS);
+	munmap((void *)shared, 4096);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +332,7 @@ int main(void)
 		T(a_child_cgroup_has_the_same_guard),
 		T(a_name_for_metadata_by_the_operator_opens_it),
 		T(rules_of_one_guard_are_not_anothers),
+		T(a_transition_is_never_half),
 	};
 
 	test_require("kernel/policy");
