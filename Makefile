@@ -11,6 +11,7 @@ BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
+DATADIR    ?= $(PREFIX)/share/terok
 HOOKDIR    ?= $(PREFIX)/share/containers/oci/hooks.d
 COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
 VERSION    := $(shell cat VERSION)
@@ -30,6 +31,7 @@ CFLAGS     ?= -O2 -g
 WARN       := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 override CFLAGS += -std=gnu11 -D_GNU_SOURCE $(WARN) -fno-strict-aliasing -MMD -MP
 override CFLAGS += -fstack-protector-strong -fPIE -DTEROK_VERSION='"$(VERSION)"'
+override CFLAGS += -DTEROK_DATADIR='"$(DATADIR)"'
 override CFLAGS += -Iinclude -Iuser -I. -I$(B)/bpf -I$(B)/hub
 override CFLAGS += $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 override LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
@@ -98,6 +100,7 @@ MAN8       := $(wildcard user/*.8)
 MAN1       := $(wildcard tools/*.1)
 UNITS      := $(wildcard user/*.service)
 COMPLETION := $(wildcard user/completion/*)
+PROFILES   := $(wildcard user/profiles/*.txt)
 
 all: $(PROGRAMS) ## build the programs (the default)
 	$(give_back)
@@ -198,7 +201,8 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), in its own build folder
 	@$(MAKE) --no-print-directory B=$(B)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined FUZZING=1 fuzz-targets
 	@tests/fuzz/run $(B)/fuzz
 install: all ## to DESTDIR, under PREFIX
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(COMPDIR) $(HOOKDIR))
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(COMPDIR) $(HOOKDIR) $(DATADIR)/profiles)
+	$(INSTALL) -m 0644 $(PROFILES) $(DESTDIR)$(DATADIR)/profiles
 	$(INSTALL) -m 0755 $(B)/terok-bpfd $(DESTDIR)$(SBINDIR)
 	$(if $(tool_OBJ),$(INSTALL) -m 0755 $(B)/terok-clearance $(DESTDIR)$(BINDIR))
 	$(if $(MAN8),$(INSTALL) -m 0644 $(MAN8) $(DESTDIR)$(MANDIR)/man8)
@@ -207,7 +211,7 @@ install: all ## to DESTDIR, under PREFIX
 	$(foreach u,$(UNITS),sed 's,@SBINDIR@,$(SBINDIR),' $(u) > $(DESTDIR)$(UNITDIR)/$(notdir $(u)) && chmod 0644 $(DESTDIR)$(UNITDIR)/$(notdir $(u)))
 	sed 's,@SBINDIR@,$(SBINDIR),' user/oci-hook.json > $(DESTDIR)$(HOOKDIR)/terok-bpfd.json && chmod 0644 $(DESTDIR)$(HOOKDIR)/terok-bpfd.json
 uninstall: ## undo install
-	rm -f $(DESTDIR)$(HOOKDIR)/terok-bpfd.json
+	rm -f $(DESTDIR)$(HOOKDIR)/terok-bpfd.json $(addprefix $(DESTDIR)$(DATADIR)/profiles/,$(notdir $(PROFILES)))
 	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(DESTDIR)$(BINDIR)/terok-clearance
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1)))
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS))) $(addprefix $(DESTDIR)$(COMPDIR)/,$(notdir $(COMPLETION)))

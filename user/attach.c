@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "caller.h"
 #include "control.h"
 #include "policy.h"
+#include "profile.h"
 #include "terok/names.h"
 
 #define OPEN_TRIES 5
@@ -53,4 +55,47 @@ void attach_publish(const struct guard *guard, const uint16_t *ports, unsigned n
 		r = policy_publish(kernel, guard->id, ports[i], true, &why);
 	if (r)
 		log_warn(0, "published ports stay closed: %s", why.text);
+}
+
+static int profile_apply(const struct kernel *kernel, const struct guard *guard,
+			 const struct profile *profile, unsigned *domains, struct problem *why)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < profile->n; i++) {
+		const struct profile_entry *entry = &profile->entry[i];
+		struct rule rule = { .guard = guard->id,
+				     .dest = entry->dest,
+				     .keep = true,
+				     .value = { .action = entry->deny ? TEROK_DENY : TEROK_ALLOW,
+						.uid = caller_uid(),
+						.author = TEROK_AUTHOR_OPERATOR } };
+
+		if (*entry->domain)
+			++*domains;
+		else
+			r = policy_add(kernel, &rule, why);
+	}
+	return r;
+}
+
+int attach_profiles(const struct guard *guard, const char *const names[], unsigned n,
+		    struct problem *why)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	_cleanup_profile_ struct profile profile = {};
+	unsigned domains = 0;
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < n; i++)
+		r = profile_load(names[i], &profile, why);
+	if (!r && n)
+		r = kernel_open(&kernel, why);
+	if (!r)
+		r = profile_apply(kernel, guard, &profile, &domains, why);
+	if (!r && domains)
+		log_warn(0,
+			 "%u of %zu entries are domains: they are not in force, only addresses are",
+			 domains, profile.n);
+	return r;
 }

@@ -16,6 +16,15 @@ int attach_state_parse(const char *text, enum terok_state *ret, struct problem *
 int attach_guard(const struct guard_spec *spec, struct guard *ret, bool *existing,
 		 struct problem *why);
 
+/**
+ * attach_profiles() - allow and deny the addresses that profiles name
+ *
+ * Their domains are counted and said: no rule can name one yet. Return: 0, or negative errno
+ * with @why before anything was changed by the profile that failed.
+ */
+int attach_profiles(const struct guard *guard, const char *const names[], unsigned n,
+		    struct problem *why);
+
 /** attach_publish() - publish ports of a guard; a failure is a warning: closed is safe */
 void attach_publish(const struct guard *guard, const uint16_t *ports, unsigned n);
 

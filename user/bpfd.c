@@ -36,6 +36,8 @@ static const struct cli_verb verbs[] = {
 	  verb_publish },
 	{ "rules", "GUARD [--json]", "Show the rules as the kernel has them", verb_rules },
 	{ "explain", "GUARD DEST [OPTIONS]", "Say what would happen, and why", verb_explain },
+	{ "profiles", "[show NAME...|lint [NAME|FILE...]] [--json]",
+	  "List, print and check profiles", verb_profiles },
 	{ "watch", "[GUARD] [--json]", "Print refusals and answers as they happen", verb_watch },
 	{ "check", "[--json]", "Say what this kernel lacks for guarding", verb_check },
 	{ NULL, NULL, NULL, NULL },

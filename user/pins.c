@@ -23,12 +23,6 @@
 #define STAGE_DIR    "v1_stage"
 _Static_assert(TEROK_ABI_VERSION == 1, "the folder's name says the version");
 
-static void closedirp(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 static const char *pins_root(void)
 {
 	const char *root = getenv("TEROK_PINS");

@@ -124,7 +124,7 @@ int verb_attach(int argc, char **argv)
 {
 	const char *state = NULL, *name = NULL;
 	uint16_t ports[CLI_LIST_MAX];
-	struct cli_list publishes = {};
+	struct cli_list publishes = {}, profiles = {};
 	bool json = false, existing = false;
 	const struct cli_option options[] = {
 		{ "name", "NAME", "what to call it (the container's or cgroup's)", CLI_STRING,
@@ -132,6 +132,8 @@ int verb_attach(int argc, char **argv)
 		{ "state", "STATE", "up (default), down, down_all or block", CLI_STRING, &state },
 		{ "publish", "PORT", "a TCP port open to the outside; repeatable", CLI_LIST,
 		  &publishes },
+		{ "profile", "NAME", "allow what this profile names; repeatable", CLI_LIST,
+		  &profiles },
 		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
 		{},
 	};
@@ -155,6 +157,8 @@ int verb_attach(int argc, char **argv)
 			     : attach_container(argv[1], &spec, &guard, &existing, &why);
 	if (!r && existing)
 		r = attached_already(&guard, name, state, spec.state, &why);
+	if (!r)
+		r = attach_profiles(&guard, profiles.item, profiles.n, &why);
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
 	attach_publish(&guard, ports, publishes.n);

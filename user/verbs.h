@@ -22,6 +22,7 @@ int verb_exec(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_hook(int argc, char **argv);
 int verb_load(int argc, char **argv);
+int verb_profiles(int argc, char **argv);
 int verb_publish(int argc, char **argv);
 int verb_rules(int argc, char **argv);
 int verb_run(int argc, char **argv);

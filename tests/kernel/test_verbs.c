@@ -156,6 +156,32 @@ static void a_hook_that_is_not_told_enough_keeps_the_container_from_starting(voi
 	assert_mistake(VERB("hook", "poststop"), 2, "no stage of ours");
 }
 
+static void a_profile_makes_rules_of_its_addresses(void **state)
+{
+	char path[128];
+	FILE *file;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/mine.txt", world->dir);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs("example.org\n203.0.113.0/24\n!203.0.113.9\n", file);
+	fclose(file);
+	assert_int_equal(VERB("profiles", "lint", path), 0);
+	assert_said("0 errors, 0 warnings");
+	assert_int_equal(VERB("attach", world->cgroup_path, "--name", "box", "--profile", path), 0);
+	assert_said("1 of 3 entries are domains");
+	assert_int_equal(test_tcp(world, "203.0.113.1"), 0);
+	assert_int_equal(test_tcp(world, "203.0.113.9"), EHOSTUNREACH);
+	file = fopen(path, "we");
+	fputs("192.0.2.300\n", file);
+	fclose(file);
+	assert_int_equal(VERB("profiles", "lint", path), 1);
+	assert_said("mine.txt:1: error: ");
+	assert_mistake(VERB("attach", world->cgroup_path, "--profile", "nobody"), 1, "no profile");
+	assert_mistake(VERB("profiles", "shew"), 2, "not 'shew'");
+}
+
 static void what_is_not_there_is_named_and_exits_1(void **state)
 {
 	(void)state;
@@ -284,6 +310,7 @@ int main(void)
 		T(a_number_is_a_guards_before_it_is_a_name),
 		T(attaching_again_passes_over_nothing_that_was_asked),
 		T(a_hook_that_is_not_told_enough_keeps_the_container_from_starting),
+		T(a_profile_makes_rules_of_its_addresses),
 		T(what_is_not_there_is_named_and_exits_1),
 		T(a_full_rule_table_refuses_and_evicts_nothing),
 		T(pins_of_another_version_are_named),

@@ -33,7 +33,12 @@ dest/opt/sbin/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-bpfd
 dest/opt/share/containers/oci/hooks.d/terok-bpfd.json
 dest/opt/share/man/man1/terok-clearance.1
-dest/opt/share/man/man8/terok-bpfd.8'
+dest/opt/share/man/man8/terok-bpfd.8
+dest/opt/share/terok/profiles/base.txt
+dest/opt/share/terok/profiles/dev-node.txt
+dest/opt/share/terok/profiles/dev-python.txt
+dest/opt/share/terok/profiles/dev-standard.txt
+dest/opt/share/terok/profiles/nvidia-hpc.txt'
 install_all() { make install DESTDIR="$tree/dest" PREFIX=/opt && [ "$(LC_ALL=C files)" = "$installed" ]; }
 finds_program() { grep -x 'ExecStart=/opt/sbin/terok-bpfd run' dest/opt/lib/systemd/system/terok-bpfd.service &&
 	jq -e '.hook.path == "/opt/sbin/terok-bpfd"' dest/opt/share/containers/oci/hooks.d/terok-bpfd.json; }
