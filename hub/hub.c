@@ -255,6 +255,19 @@ static void answer_tell(struct hub *hub, const struct answer *answer,
 	event_unref(publish(hub, &news));
 }
 
+/* It can be tried again by the time that its author hears of it. */
+static void answer_failed(struct hub *hub, struct answer *answer, const struct msg_result *result)
+{
+	answer_tell(hub, answer, result);
+	/* a question that the core has forgotten can never be answered */
+	if (result->result == -ENOENT)
+		request_remove(hub->requests, answer->request);
+	else
+		request_reopen(hub->requests, answer->request);
+	if (answer->done)
+		answer->done(result, answer->user);
+}
+
 static void on_result(struct hub *hub, const struct msg_result *result)
 {
 	struct answer **slot = &hub->answers, *answer;
@@ -265,14 +278,15 @@ static void on_result(struct hub *hub, const struct msg_result *result)
 	if (!answer || answer->request->ask != result->ask)
 		return; /* nobody's: the hub was started anew meanwhile */
 	*slot = answer->next;
-	answer_tell(hub, answer, result);
-	/* a question that the core has forgotten can never be answered */
-	if (!result->result || result->result == -ENOENT)
+	if (result->result) {
+		answer_failed(hub, answer, result);
+	} else {
+		/* who answered waits: the news is for the others */
+		if (answer->done)
+			answer->done(result, answer->user);
+		answer_tell(hub, answer, result);
 		request_remove(hub->requests, answer->request);
-	else
-		request_reopen(hub->requests, answer->request);
-	if (answer->done)
-		answer->done(result, answer->user);
+	}
 	free(answer);
 }
 
