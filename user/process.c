@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -43,6 +44,18 @@ static bool is_born_at(int dir, uint64_t start_ns)
 	return p && sscanf(p, " %lu", &ticks) == 1 && ticks == start_ns / tick_ns;
 }
 
+/*
+ * Between the refusal and our look a process can have become another program, by exec(), as
+ * whoever wants to be taken for that one would do. (The device is no help: some file systems
+ * tell user space another than the kernel has.)
+ */
+static bool is_program(int dir, uint64_t exe_ino)
+{
+	struct stat st;
+
+	return !exe_ino || (!fstatat(dir, "exe", &st, 0) && st.st_ino == exe_ino);
+}
+
 static void text_read(const struct terok_record *record, struct process_text *ret)
 {
 	struct process_text text = {};
@@ -63,7 +76,8 @@ static void text_read(const struct terok_record *record, struct process_text *re
 	for (ssize_t i = 0; i < n; i++)
 		if (!text.cmdline[i])
 			text.cmdline[i] = ' ';
-	if (is_born_at(dir, record->start_ns)) /* it did not end, and its number begin again */
+	/* last: it did not end, and its number begin again; and all that was read is of it */
+	if (is_born_at(dir, record->start_ns) && is_program(dir, record->exe_ino))
 		*ret = text;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_process.c - user/process.c: names of processes, believed only with their birth */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -17,9 +19,14 @@
 /* What the hook would write of a process: number, birth, executable. */
 static struct terok_record record_of(pid_t pid)
 {
-	struct terok_record record = { .tgid = pid, .exe_ino = 7 };
+	struct terok_record record = { .tgid = pid };
 	char path[32], stat[512], *p;
+	struct stat exe;
 	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	assert_int_equal(fstatat(AT_FDCWD, path, &exe, 0), 0);
+	record.exe_ino = exe.st_ino;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	f = fopen(path, "r");
@@ -94,6 +101,19 @@ static void another_birth_is_another_process(void **state)
 	child_end(pid);
 }
 
+static void a_program_that_replaced_the_refused_one_gives_it_no_name(void **state)
+{
+	pid_t pid = child_start();
+	struct terok_record record = record_of(pid), before = record;
+
+	(void)state;
+	before.exe_ino++;
+	assert_string_equal(process_name(&before)->exe, "");
+	assert_string_equal(process_name(&before)->cmdline, "");
+	assert_string_not_equal(process_name(&record)->exe, "");
+	child_end(pid);
+}
+
 static void no_process_has_no_name(void **state)
 {
 	struct terok_record record = {};
@@ -107,6 +127,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_process_is_named_by_path_and_arguments),
 		cmocka_unit_test(another_birth_is_another_process),
+		cmocka_unit_test(a_program_that_replaced_the_refused_one_gives_it_no_name),
 		cmocka_unit_test(no_process_has_no_name),
 	};
 
