@@ -166,17 +166,19 @@ void control_free(struct control *control)
 int control_notify(uint32_t guard)
 {
 	struct control_word word = { .type = CONTROL_CHANGED, .guard = guard };
+	/* for connect() too, where many others wait already */
+	const struct timeval patience = { .tv_sec = CONTROL_ANSWER_MS / 1000 };
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -1;
 	struct pollfd answer;
 	uint32_t done;
 
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)))
 		return -errno;
 	control_path(sun.sun_path);
 	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)))
-		return errno == ECONNREFUSED ? -ENOENT : -errno;
+		return errno == ECONNREFUSED ? -ENOENT : errno == EAGAIN ? -ETIMEDOUT : -errno;
 	if (send(fd, &word, sizeof(word), MSG_NOSIGNAL) != sizeof(word))
 		return -errno;
 	answer = (struct pollfd){ .fd = fd, .events = POLLIN };
