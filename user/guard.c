@@ -223,8 +223,9 @@ static int info_put(const struct kernel *kernel, uint32_t id, const struct guard
 
 	if (r)
 		return problem(why, r, "the cgroup's path: %s", strerror(-r));
-	snprintf(info.name, sizeof(info.name), "%s", spec->name);
-	snprintf(info.container, sizeof(info.container), "%s",
+	/* the name may be the cgroup's, which whoever made it was free to choose */
+	log_safe(info.name, sizeof(info.name), spec->name);
+	log_safe(info.container, sizeof(info.container),
 		 spec->container ? spec->container : spec->name);
 	if (!bpf_map_update_elem(kernel->map[MAP_INFO], &id, &info, BPF_ANY))
 		return 0;

@@ -27,10 +27,12 @@ static bool is_path(const char *text)
 static void print_guard(const char *what, const struct guard *guard, bool json)
 {
 	_cleanup_json_ struct json out = {};
+	char path[TEROK_PATH_LEN];
 
 	if (!json) {
 		printf("%s guard %u (%s) on %s, state %s\n", what, guard->id, guard->info.name,
-		       guard->info.path, terok_state_name(guard->state));
+		       log_safe(path, sizeof(path), guard->info.path),
+		       terok_state_name(guard->state));
 		return;
 	}
 	json_open_object(&out, NULL);

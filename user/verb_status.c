@@ -49,11 +49,13 @@ static void guard_json(struct json *json, const struct guard *guard, const struc
 static void guard_text(const struct guard *guard, const struct terok_counts *c)
 {
 	bool bad = guard->state == TEROK_STATE_NONE, colour = bad && cli_colour(1);
+	char path[TEROK_PATH_LEN];
 
 	printf("%s%5u  %-20.20s  %-8s  %9llu  %9llu  %9llu  %s%s%s\n", colour ? RED : "", guard->id,
 	       guard->info.name, terok_state_name(guard->state),
 	       (unsigned long long)(c->allowed + c->refused), (unsigned long long)c->refused,
-	       (unsigned long long)(c->limited + c->lost), guard->info.path,
+	       (unsigned long long)(c->limited + c->lost),
+	       log_safe(path, sizeof(path), guard->info.path),
 	       !guard->alive ? "  (its cgroup is gone or a hook is missing)" : "",
 	       colour ? PLAIN : "");
 }

@@ -291,6 +291,30 @@ static int as_nobody(const void *arg)
 	return VERB("load") == 1 && strstr(said, "root") ? 0 : 97;
 }
 
+/* Whoever a subtree of cgroups is delegated to names what is in it. */
+static void a_cgroups_name_tells_a_terminal_nothing_but_text(void **state)
+{
+	char path[TEROK_PATH_LEN + 16];
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/x\033[31m\302\233m\a", world->cgroup_path);
+	fd = cgroup_create(path, NULL);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(VERB("attach", path), 0);
+	assert_said("(x?[31m??m?) on");
+	assert_null(strpbrk(said, "\033\302\233\a"));
+	assert_int_equal(VERB("status"), 0);
+	assert_said("x?[31m??m?\n");
+	assert_null(strpbrk(said, "\033\302\233\a"));
+	assert_int_equal(VERB("rules", path), 0); /* its path still finds it */
+	assert_null(strpbrk(said, "\033\302\233\a"));
+	assert_int_equal(VERB("detach", path), 0);
+	assert_null(strpbrk(said, "\033\302\233\a"));
+	assert_int_equal(cgroup_remove(path, NULL, NULL), 0);
+}
+
 static void without_privileges_the_way_out_is_named(void **state)
 {
 	(void)state;
@@ -318,6 +342,7 @@ int main(void)
 		T(a_read_only_bpffs_is_named),
 		T(a_kernel_without_btf_is_named),
 		T(a_host_without_cgroup_v2_is_named),
+		T(a_cgroups_name_tells_a_terminal_nothing_but_text),
 		T(without_privileges_the_way_out_is_named),
 	};
 
