@@ -34,7 +34,7 @@ int attach_guard(const struct guard_spec *spec, struct guard *ret, bool *existin
 		_cleanup_(kernel_freep) struct kernel *kernel = NULL;
 
 		r = kernel_open(&kernel, why);
-		if (r == -ENOENT) /* nothing is loaded yet: attaching asks for it */
+		if (r == -ENOENT || r == -EUCLEAN) /* nothing, or not all: attaching asks for it */
 			r = kernel_load(&kernel, NULL, why);
 		if (!r)
 			r = guard_attach(kernel, spec, ret, existing, why);

@@ -112,6 +112,18 @@ static int map_check(int fd, const struct bpf_map *map, const char *path, struct
 }
 
 /* Use the pinned maps, so that rules, guards and records stay. */
+/* A pin that cannot be opened, from errno; one that is missing among others is damage. */
+static int pin_problem(const char *path, const char *cure, struct problem *why)
+{
+	if (errno == ENOENT)
+		return problem(why, -EUCLEAN,
+			       "%s is missing: the pins are damaged, or of an unfinished version; "
+			       "terok-bpfd %s them",
+			       path, cure);
+	return problem(why, -errno, "open %s: %s%s", path, strerror(errno),
+		       errno == EPERM || errno == EACCES ? "; run as root" : "");
+}
+
 static int maps_adopt(struct terok_bpf *skel, struct problem *why)
 {
 	char path[PINS_PATH_LEN];
@@ -126,10 +138,7 @@ static int maps_adopt(struct terok_bpf *skel, struct problem *why)
 		pins_path(path, "maps/%s", map_names[i]);
 		fd = bpf_obj_get(path);
 		if (fd < 0)
-			return problem(
-			    why, -errno,
-			    "%s: %s; the pins are damaged, terok-bpfd unload removes them", path,
-			    strerror(errno));
+			return pin_problem(path, "unload --force removes", why);
 		r = map_check(fd, map, path, why);
 		if (r)
 			return r;
@@ -364,14 +373,13 @@ static int open_locked(struct kernel **ret, struct problem *why)
 		pins_path(path, "maps/%s", map_names[i]);
 		kernel->map[i] = bpf_obj_get(path);
 		if (kernel->map[i] < 0)
-			return problem(why, -errno, "open %s: %s%s", path, strerror(errno),
-				       errno == EPERM || errno == EACCES ? "; run as root" : "");
+			return pin_problem(path, "unload --force removes", why);
 	}
 	for (int i = TEROK_HOOK_NONE + 1; i < TEROK_HOOK_MAX_; i++) {
 		pins_path(path, "progs/%s", terok_hook_name(i));
 		kernel->prog[i] = bpf_obj_get(path);
-		if (kernel->prog[i] < 0)
-			return problem(why, -errno, "open %s: %s", path, strerror(errno));
+		if (kernel->prog[i] < 0) /* who replaced it died between two steps */
+			return pin_problem(path, "load mends", why);
 	}
 	*ret = TAKE_PTR(kernel);
 	return 0;

@@ -65,7 +65,7 @@ const char *kernel_run_dir(void);
  */
 int kernel_load(struct kernel **ret, struct kernel_load *report, struct problem *why);
 
-/** kernel_open() - open what is pinned, load nothing; -ENOENT with a hint if nothing is */
+/** kernel_open() - open what is pinned, load nothing; -ENOENT nothing is, -EUCLEAN not all is */
 int kernel_open(struct kernel **ret, struct problem *why);
 
 /** kernel_unload() - detach every guard and remove every pin; counts what was removed */

@@ -234,6 +234,27 @@ static void pins_of_another_version_are_named(void **state)
 	assert_int_equal(VERB("load"), 0);
 }
 
+static void a_missing_pin_is_damage_and_not_nothing(void **state)
+{
+	char path[160];
+
+	(void)state;
+	attach_box();
+	snprintf(path, sizeof(path), "%s/v1/progs/egress", getenv("TEROK_PINS"));
+	assert_int_equal(unlink(path), 0);
+	assert_mistake(VERB("block", "box"), 1, "terok-bpfd load mends");
+	assert_mistake(VERB("status"), 1, "damaged");
+	assert_int_equal(test_tcp(world, TEST_FAR), EHOSTUNREACH);
+	assert_int_equal(VERB("load"), 0);
+	assert_int_equal(VERB("block", "box"), 0);
+	snprintf(path, sizeof(path), "%s/v1/maps/terok_rules", getenv("TEROK_PINS"));
+	assert_int_equal(unlink(path), 0);
+	assert_mistake(VERB("load"), 1, "unload --force removes");
+	assert_int_equal(test_tcp(world, TEST_FAR), EHOSTUNREACH);
+	assert_int_equal(VERB("unload", "--force"), 0);
+	assert_int_equal(test_tcp(world, TEST_FAR), 0);
+}
+
 static void a_map_of_another_layout_is_named(void **state)
 {
 	char path[160];
@@ -338,6 +359,7 @@ int main(void)
 		T(what_is_not_there_is_named_and_exits_1),
 		T(a_full_rule_table_refuses_and_evicts_nothing),
 		T(pins_of_another_version_are_named),
+		T(a_missing_pin_is_damage_and_not_nothing),
 		T(a_map_of_another_layout_is_named),
 		T(a_read_only_bpffs_is_named),
 		T(a_kernel_without_btf_is_named),
