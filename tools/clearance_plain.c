@@ -116,7 +116,14 @@ const char *plain_format(char *buf, size_t size, const struct item *item)
 	return buf;
 }
 
-static void print_item(struct item *item, const struct plain *plain)
+/* Where nobody reads any more there is nobody who could answer either. */
+static void put_out(struct plain *plain)
+{
+	if (fflush(stdout))
+		loop_stop(plain->session.loop);
+}
+
+static void print_item(struct item *item, struct plain *plain)
 {
 	static const char *const colours[] = { "33", "0", "32", "31", "2" };
 	char buf[640];
@@ -126,7 +133,7 @@ static void print_item(struct item *item, const struct plain *plain)
 		printf("\033[%sm%s\033[0m\n", colours[item->state], buf);
 	else
 		puts(buf);
-	fflush(stdout);
+	put_out(plain);
 }
 
 static void on_item(struct item *item, bool fresh, void *user)
@@ -137,9 +144,8 @@ static void on_item(struct item *item, bool fresh, void *user)
 
 static void on_note(const char *text, void *user)
 {
-	(void)user;
 	printf("- %s\n", text);
-	fflush(stdout);
+	put_out(user);
 }
 
 static const struct session_face face = { .item = on_item, .note = on_note };
@@ -194,7 +200,7 @@ static void run_line(struct plain *plain)
 	case PLAIN_QUIT: loop_stop(plain->session.loop); break;
 	case PLAIN_BAD: printf("- %s\n", why.text); break;
 	}
-	fflush(stdout);
+	put_out(plain);
 }
 
 static int on_input(struct source *source, uint32_t events)

@@ -164,6 +164,9 @@ static void draw(struct tui *tui)
 	unsigned n = items_shown(tui, items), row = row_selected(tui, items, n), open = 0;
 	int room = LINES - HEAD - FOOT - (tui->details && n ? DETAILS : 0), first;
 
+	/* what is seen as selected is: it stays so while others come and go */
+	if (n)
+		tui->selected = items[row]->number;
 	erase();
 	for (unsigned i = 0; i < n; i++)
 		open += items[i]->state == ITEM_OPEN;

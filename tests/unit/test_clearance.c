@@ -248,6 +248,28 @@ static void a_hub_that_is_back_says_what_is_open(void **state)
 	rmdir(folder);
 }
 
+static void lines_that_nobody_reads_end_it(void **state)
+{
+	struct plain plain = {};
+	int out = dup(1), pair[2];
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	fflush(stdout);
+	assert_int_equal(pipe(pair), 0);
+	assert_int_equal(loop_new(&plain.session.loop), 0);
+	close(pair[0]);
+	assert_int_equal(dup2(pair[1], 1), 1);
+	on_note("the hub is back", &plain);
+	assert_int_equal(dup2(out, 1), 1);
+	timer_arm(plain.session.loop, &break_off, now_boot_ns() + SECOND_NS / 10, break_over);
+	assert_int_equal(loop_run(plain.session.loop), 0);
+	timer_disarm(&break_off);
+	loop_free(plain.session.loop);
+	close(pair[1]);
+	close(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +281,7 @@ int main(void)
 		cmocka_unit_test(the_port_of_an_ipv6_address_is_not_part_of_it),
 		cmocka_unit_test(a_line_that_is_too_long_is_cut),
 		cmocka_unit_test(a_hub_that_is_back_says_what_is_open),
+		cmocka_unit_test(lines_that_nobody_reads_end_it),
 	};
 
 	return cmocka_run_group_tests_name("clearance", tests, NULL, NULL);
