@@ -14,7 +14,8 @@
 
 bool term_possible(void)
 {
-	return isatty(0) && isatty(1) && isatty(2);
+	/* of a terminal that is not our session's we can never be in the foreground */
+	return isatty(0) && isatty(1) && isatty(2) && tcgetpgrp(0) >= 0;
 }
 
 static void put(struct prompt *prompt, const char *data, size_t size)

@@ -33,7 +33,7 @@ struct exec_term {
 	char typed[1024];
 };
 
-/** term_possible() - are standard input, output and error all terminals? */
+/** term_possible() - are standard input, output and error all terminals, and the first ours? */
 bool term_possible(void);
 
 /** term_open() - make CMD's terminal; @ret_inside is for child_start() */

@@ -17,7 +17,7 @@
 #include "verbs.h"
 
 struct watch {
-	bool json, closed;
+	bool json, closed, unread; /* unread: nobody takes what we write */
 	int error;
 	int64_t lost;
 };
@@ -60,7 +60,7 @@ static void on_event(const struct terok_event *event, int64_t lost, void *user)
 		print_refusal(event);
 	else
 		print_other(event);
-	fflush(stdout);
+	watch->unread = fflush(stdout) != 0;
 }
 
 static void on_closed(int error, void *user)
@@ -84,7 +84,7 @@ static int watch_loop(struct terok_client *client, struct watch *watch)
 	fds[1].fd = signalfd(-1, &set, SFD_CLOEXEC);
 	if (fds[1].fd < 0)
 		return log_error(-errno, "signalfd");
-	while (!watch->closed && poll(fds, 2, -1) > 0 && !fds[1].revents)
+	while (!watch->closed && !watch->unread && poll(fds, 2, -1) > 0 && !fds[1].revents)
 		terok_client_process(client);
 	close(fds[1].fd);
 	if (watch->closed)

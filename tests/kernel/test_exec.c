@@ -137,13 +137,14 @@ static void start(char *const argv[])
 
 /* the same on a terminal, as the leader of its session */
 #define EXEC_TTY(...) start_tty((char *[]){ __VA_ARGS__, NULL })
+static bool controlling = true; /* is it the session's own? */
 static void start_tty(char *const argv[])
 {
 	talk.in = talk.out = pty_open(-1, &talk.inside);
 	assert_true(talk.in >= 0);
 	talk.pid = fork();
 	if (!talk.pid) {
-		if (pty_take(talk.inside))
+		if (controlling ? pty_take(talk.inside) : setsid() < 0)
 			_exit(98);
 		become(argv, talk.inside, talk.inside, talk.inside);
 	}
@@ -327,6 +328,19 @@ static void who_started_exec_may_ignore_signals_that_exec_needs(void **state)
 	assert_nothing_is_left();
 }
 
+static void a_terminal_of_another_session_is_read_by_the_command_itself(void **state)
+{
+	(void)state;
+	controlling = false;
+	EXEC_TTY("--", "sh", "-c", "echo ready; read x; echo got-$x");
+	controlling = true;
+	expect("ready");
+	type("hello\n");
+	expect("got-hello");
+	assert_int_equal(finish(), 0);
+	assert_nothing_is_left();
+}
+
 static void a_refusal_is_printed_and_summed_up(void **state)
 {
 	struct test_dest far = { .addr = TEST_FAR, .port = TEST_PORT };
@@ -489,7 +503,7 @@ static void descriptors_of_the_shell_reach_the_command(void **state)
 	talk.in = talk.out = pty_open(-1, &talk.inside);
 	talk.pid = fork();
 	if (!talk.pid) {
-		if (pty_take(talk.inside))
+		if (controlling ? pty_take(talk.inside) : setsid() < 0)
 			_exit(98);
 		for (int fd = 0; fd < 3; fd++)
 			dup2(talk.inside, fd);
@@ -667,6 +681,7 @@ int main(int argc, char **argv)
 		exec_test(an_exec_that_meets_the_end_of_anothers_agent_is_guarded),
 		exec_test(exit_codes_pass_through),
 		exec_test(who_started_exec_may_ignore_signals_that_exec_needs),
+		exec_test(a_terminal_of_another_session_is_read_by_the_command_itself),
 		exec_test(a_refusal_is_printed_and_summed_up),
 		exec_test(the_json_summary_is_the_last_line),
 		exec_test(allow_opens_and_deny_wins),
