@@ -72,13 +72,22 @@ void request_remove(struct requests *requests, struct request *request)
 	free(request);
 }
 
-static struct request *oldest_open(const struct requests *requests)
+/* Which gives way: the core chooses by the same rule (asked.c), or it could not be answered. */
+static struct request *give_way(const struct requests *requests)
 {
-	struct request *request = requests->oldest;
+	uint16_t open[MSG_SHARE_BUCKETS] = {};
+	struct request *oldest = NULL;
 
-	while (request && request->state != REQUEST_OPEN)
-		request = request->newer;
-	return request;
+	for (struct request *r = requests->oldest; r; r = r->newer)
+		open[r->guard % MSG_SHARE_BUCKETS] += r->state == REQUEST_OPEN;
+	for (struct request *r = requests->oldest; r; r = r->newer) {
+		if (r->state != REQUEST_OPEN)
+			continue;
+		if (open[r->guard % MSG_SHARE_BUCKETS] > REQUEST_MAX / 4)
+			return r;
+		oldest = oldest ?: r;
+	}
+	return oldest;
 }
 
 struct request *request_open(struct requests *requests, uint64_t ask,
@@ -89,7 +98,7 @@ struct request *request_open(struct requests *requests, uint64_t ask,
 	if (request)
 		return request;
 	if (requests->n == REQUEST_MAX) {
-		request = oldest_open(requests);
+		request = give_way(requests);
 		if (!request)
 			return NULL;
 		expired(request, user);

@@ -49,7 +49,8 @@ struct request *request_find_id(struct requests *requests, const char *id);
 
 /**
  * request_open() - the question @ask, new or told again; NULL: no memory
- * @expired: called for the oldest, which gives way when the table is full
+ * @expired: called for the one that gives way when the table is full: the oldest of a guard
+ *	     that holds more than a quarter of it, else the oldest
  */
 struct request *request_open(struct requests *requests, uint64_t ask,
 			     void (*expired)(const struct request *request, void *user),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/event.h"
+#include "terok/core_msg.h"
 
 #define BUCKETS (ASKED_MAX * 2) /* open addressing: at most half full */
 #define NOBODY  UINT16_MAX
@@ -14,6 +15,7 @@ struct asked_table {
 	uint64_t last_id;
 	unsigned next; /* slot to use next */
 	struct asked slot[ASKED_MAX];
+	struct asked unkept;      /* the last that found no slot */
 	uint16_t bucket[BUCKETS]; /* slot number or NOBODY */
 };
 
@@ -98,16 +100,60 @@ static uint64_t id_take(struct asked_table *table)
 	return table->last_id;
 }
 
-static struct asked *slot_take(struct asked_table *table, const struct terok_record *record)
+static bool slot_is_open(const struct asked *slot)
 {
-	unsigned n = table->next;
-	struct asked *slot = &table->slot[n];
+	return slot->id && slot->question && !slot->answered_ns;
+}
 
+/*
+ * All are open questions: which gives way? The oldest of a guard that holds more than its
+ * share, so that one that asks for everything loses its own questions and not another's; if
+ * none does, the oldest.
+ */
+static unsigned slot_give_way(const struct asked_table *table)
+{
+	uint16_t open[MSG_SHARE_BUCKETS] = {};
+	unsigned best = 0, best_greedy = 0;
+
+	for (unsigned i = 0; i < ASKED_MAX; i++)
+		open[table->slot[i].record.guard % MSG_SHARE_BUCKETS]++;
+	for (unsigned i = 0; i < ASKED_MAX; i++) {
+		const struct asked *slot = &table->slot[i];
+		unsigned greedy = open[slot->record.guard % MSG_SHARE_BUCKETS] > ASKED_MAX / 4;
+
+		if (greedy > best_greedy ||
+		    (greedy == best_greedy && slot->id < table->slot[best].id)) {
+			best = i;
+			best_greedy = greedy;
+		}
+	}
+	return best;
+}
+
+/*
+ * What asks nothing pushes out no question, or a process that runs into its rules often
+ * enough makes every one unanswerable: if nothing else is left it is told and not remembered.
+ */
+static struct asked *slot_take(struct asked_table *table, const struct terok_record *record,
+			       bool question)
+{
+	unsigned n = table->next, looked = 0;
+
+	while (looked < ASKED_MAX && slot_is_open(&table->slot[n])) {
+		n = (n + 1) % ASKED_MAX;
+		looked++;
+	}
+	if (looked == ASKED_MAX && !question) {
+		table->unkept = (struct asked){ .id = id_take(table), .record = *record };
+		return &table->unkept;
+	}
+	if (looked == ASKED_MAX)
+		n = slot_give_way(table);
 	table->next = (n + 1) % ASKED_MAX;
-	slot_clear(table, slot);
-	*slot = (struct asked){ .id = id_take(table), .record = *record };
+	slot_clear(table, &table->slot[n]);
+	table->slot[n] = (struct asked){ .id = id_take(table), .record = *record };
 	table->bucket[bucket_find(table, record)] = n;
-	return slot;
+	return &table->slot[n];
 }
 
 const struct asked *asked_note(struct asked_table *table, const struct terok_record *record,
@@ -128,7 +174,7 @@ const struct asked *asked_note(struct asked_table *table, const struct terok_rec
 		/* new, or what was a question is now refused by a rule, or the other way round */
 		if (slot)
 			slot_clear(table, slot);
-		slot = slot_take(table, record);
+		slot = slot_take(table, record, question);
 		slot->question = question;
 		slot->count = 1;
 	}
@@ -144,7 +190,7 @@ const struct asked *asked_find(struct asked_table *table, uint64_t id)
 		    &table->slot[(table->next + ASKED_MAX - 1 - i) % ASKED_MAX];
 
 		if (slot->id == id)
-			return slot->question && !slot->answered_ns ? slot : NULL;
+			return slot_is_open(slot) ? slot : NULL;
 	}
 	return NULL;
 }
@@ -170,7 +216,7 @@ void asked_each(struct asked_table *table, void (*fn)(const struct asked *asked,
 	for (unsigned i = 0; i < ASKED_MAX; i++) {
 		const struct asked *slot = &table->slot[(table->next + i) % ASKED_MAX];
 
-		if (slot->id && slot->question && !slot->answered_ns)
+		if (slot_is_open(slot))
 			fn(slot, user);
 	}
 }

@@ -42,6 +42,8 @@ static void draw(struct prompt *prompt)
 	if (prompt->mid_line) /* CMD's unfinished line stays as it is, on its own line */
 		put_text(prompt, "\r\n");
 	prompt->mid_line = false;
+	/* whatever CMD left open: a title that swallows the question, text that nobody can see */
+	put_text(prompt, "\x1b\\\x1b[0m");
 	put_text(prompt, "terok: ");
 	put_text(prompt, question->text);
 	put_text(prompt, choices);

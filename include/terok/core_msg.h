@@ -21,6 +21,9 @@
 
 #define MSG_TEXT 256
 
+/* Guards' shares of a full table of questions are counted in so many buckets, on both sides. */
+#define MSG_SHARE_BUCKETS 4096
+
 enum msg_direction { FROM_CORE = 1, FROM_HUB = 2 };
 
 /* type, payload, who may say it */

@@ -127,6 +127,29 @@ static void what_a_rule_refuses_is_told_but_is_no_question(void **state)
 	assert_null(asked_note(table, &record, false));
 }
 
+/* Every other guard's questions, and those of a process that runs into its rules. */
+static void no_flood_pushes_out_anothers_question(void **state)
+{
+	struct terok_record mine = refusal(1, 1), flood;
+	uint64_t id;
+
+	(void)state;
+	mine.guard = 2;
+	id = asked_note(table, &mine, true)->id;
+	for (unsigned n = 0; n < 3 * ASKED_MAX; n++) {
+		flood = refusal(n, 10 + n);
+		assert_non_null(asked_note(table, &flood, false));
+	}
+	assert_non_null(asked_find(table, id));
+	for (unsigned n = 0; n < 3 * ASKED_MAX; n++)
+		assert_true(ask(1000000 + n, 100000 + n));
+	assert_non_null(asked_find(table, id));
+	/* now all are questions: what is none is told all the same */
+	flood = refusal(77, 500000);
+	assert_non_null(asked_note(table, &flood, false));
+	assert_non_null(asked_find(table, id));
+}
+
 static void count_open(const struct asked *asked, void *user)
 {
 	assert_true(asked->question);
@@ -158,6 +181,7 @@ int main(void)
 		T(the_oldest_question_gives_way_and_the_others_stay_findable),
 		T(an_answered_question_is_asked_anew_only_by_later_refusals),
 		T(what_a_rule_refuses_is_told_but_is_no_question),
+		T(no_flood_pushes_out_anothers_question),
 		T(a_guards_end_ends_its_questions),
 	};
 

@@ -117,11 +117,13 @@ static void output_wipes_the_question_and_draws_it_again_below(void **state)
 	prompt_ask(prompt, "g:1", "x");
 	prompt_tick(prompt, SECOND);
 	/* CMD's unfinished line keeps its line */
-	assert_string_equal(drawn(), "$ \r\nterok: x - [a]llow once  [A]llow always  [d]eny once  "
-				     "[D]eny always  [i]gnore ");
+	assert_string_equal(
+	    drawn(), "$ \r\n\x1b\\\x1b[0mterok: x - [a]llow once  [A]llow always  [d]eny once  "
+		     "[D]eny always  [i]gnore ");
 	prompt_output(prompt, "hi\r\n", 4);
-	assert_string_equal(drawn(), "\r\x1b[Jhi\r\nterok: x - [a]llow once  [A]llow always  "
-				     "[d]eny once  [D]eny always  [i]gnore ");
+	assert_string_equal(drawn(),
+			    "\r\x1b[Jhi\r\n\x1b\\\x1b[0mterok: x - [a]llow once  [A]llow always  "
+			    "[d]eny once  [D]eny always  [i]gnore ");
 }
 
 static void a_question_wider_than_the_terminal_is_wiped_whole(void **state)

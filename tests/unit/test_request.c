@@ -194,11 +194,23 @@ static void a_request_holds_its_last_telling(void **state)
 	event_unref(event);
 }
 
+static void a_guard_that_asks_for_everything_loses_its_own(void **state)
+{
+	(void)state;
+	opened(1, 7);
+	for (uint64_t ask = 2; ask <= 2 * REQUEST_MAX; ask++)
+		opened(ask, 8);
+	assert_non_null(request_find(requests, 1));
+	assert_int_equal(n_expired, REQUEST_MAX);
+	assert_int_equal(expired, REQUEST_MAX + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(a_request_told_again_is_the_same),
+		T(a_guard_that_asks_for_everything_loses_its_own),
 		T(only_the_whole_id_finds_a_request),
 		T(an_answer_that_failed_opens_the_request_again),
 		T(a_request_whose_guard_ended_while_answering_never_opens_again),
