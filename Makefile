@@ -141,6 +141,12 @@ $(B)/%.o: %.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) -c $< -o $@
 
+# Rewritten only when it changes: what `install PREFIX=` installs looks there too.
+$(B)/datadir: FORCE
+	@mkdir -p $(@D) && echo '$(DATADIR)' | cmp -s - $@ || echo '$(DATADIR)' > $@
+
+$(B)/user/profile_file.o: $(B)/datadir
+
 # Rewritten only when it changes: an archive forgets a source that was removed.
 $(ARCHIVES:=.list): FORCE
 	@mkdir -p $(@D) && echo '$($(patsubst lib%.a.list,%,$(@F))_OBJ)' | cmp -s - $@ || \

@@ -57,45 +57,49 @@ void attach_publish(const struct guard *guard, const uint16_t *ports, unsigned n
 		log_warn(0, "published ports stay closed: %s", why.text);
 }
 
+/* The rules of one action; a domain makes none. */
 static int profile_apply(const struct kernel *kernel, const struct guard *guard,
-			 const struct profile *profile, unsigned *domains, struct problem *why)
+			 const struct profile *profile, bool denies, struct problem *why)
 {
+	struct rule rule = { .guard = guard->id,
+			     .keep = true,
+			     .value = { .action = denies ? TEROK_DENY : TEROK_ALLOW,
+					.uid = caller_uid(),
+					.author = TEROK_AUTHOR_OPERATOR } };
 	int r = 0;
 
 	for (size_t i = 0; !r && i < profile->n; i++) {
-		const struct profile_entry *entry = &profile->entry[i];
-		struct rule rule = { .guard = guard->id,
-				     .dest = entry->dest,
-				     .keep = true,
-				     .value = { .action = entry->deny ? TEROK_DENY : TEROK_ALLOW,
-						.uid = caller_uid(),
-						.author = TEROK_AUTHOR_OPERATOR } };
+		struct profile_entry entry = profile->entry[i];
 
-		if (*entry->domain)
-			++*domains;
-		else
-			r = policy_add(kernel, &rule, why);
+		if (*entry.domain || entry.deny != denies)
+			continue;
+		/* one address has one rule: this one would take the place of its deny */
+		entry.deny = true;
+		if (!denies && profile_find(profile, &entry) >= 0)
+			continue;
+		rule.dest = entry.dest;
+		r = policy_add(kernel, &rule, why);
 	}
 	return r;
 }
 
-int attach_profiles(const struct guard *guard, const char *const names[], unsigned n,
-		    struct problem *why)
+int attach_profile(const struct guard *guard, const struct profile *profile, struct problem *why)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	_cleanup_profile_ struct profile profile = {};
 	unsigned domains = 0;
-	int r = 0;
+	int r = profile->n ? kernel_open(&kernel, why) : 0;
 
-	for (unsigned i = 0; !r && i < n; i++)
-		r = profile_load(names[i], &profile, why);
-	if (!r && n)
-		r = kernel_open(&kernel, why);
+	if (r || !profile->n)
+		return r;
+	/* denies first: whatever fails later, nothing is open that should not be */
+	r = profile_apply(kernel, guard, profile, true, why);
 	if (!r)
-		r = profile_apply(kernel, guard, &profile, &domains, why);
+		r = profile_apply(kernel, guard, profile, false, why);
+	for (size_t i = 0; i < profile->n; i++)
+		domains += *profile->entry[i].domain != '\0';
 	if (!r && domains)
 		log_warn(0,
 			 "%u of %zu entries are domains: they are not in force, only addresses are",
-			 domains, profile.n);
+			 domains, profile->n);
 	return r;
 }

@@ -8,6 +8,7 @@
 #define TEROK_ATTACH_H
 
 #include "guard.h"
+#include "profile.h"
 
 /** attach_state_parse() - "up", "down", "down_all", "block"; -EINVAL */
 int attach_state_parse(const char *text, enum terok_state *ret, struct problem *why);
@@ -17,13 +18,12 @@ int attach_guard(const struct guard_spec *spec, struct guard *ret, bool *existin
 		 struct problem *why);
 
 /**
- * attach_profiles() - allow and deny the addresses that profiles name
+ * attach_profile() - allow and deny the addresses of a composition, which was read before
  *
- * Their domains are counted and said: no rule can name one yet. Return: 0, or negative errno
- * with @why before anything was changed by the profile that failed.
+ * Its denies are in force before its first allow, and win wherever they stand. Its domains are
+ * counted and said: no rule can name one yet. Return: 0, or negative errno with @why.
  */
-int attach_profiles(const struct guard *guard, const char *const names[], unsigned n,
-		    struct problem *why);
+int attach_profile(const struct guard *guard, const struct profile *profile, struct problem *why);
 
 /** attach_publish() - publish ports of a guard; a failure is a warning: closed is safe */
 void attach_publish(const struct guard *guard, const uint16_t *ports, unsigned n);

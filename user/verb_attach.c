@@ -140,6 +140,7 @@ int verb_attach(int argc, char **argv)
 		{},
 	};
 	struct guard_spec spec = { .cgroup_fd = -1, .netns_fd = -1 };
+	_cleanup_profile_ struct profile profile = {};
 	struct problem why = {};
 	struct guard guard;
 	int r = cli_parse(argc, argv, options, 1, 1);
@@ -153,6 +154,11 @@ int verb_attach(int argc, char **argv)
 		r = publish_port_parse(publishes.item[i], &ports[i], &why);
 	if (r)
 		return verb_fail(r, &why);
+	/* before anything is guarded: a name that was mistyped cuts nobody off */
+	for (unsigned i = 0; !r && i < profiles.n; i++)
+		r = profile_load(profiles.item[i], &profile, &why);
+	if (r)
+		return verb_fail(r == -EINVAL ? -EIO : r, &why);
 	spec.name = name;
 	spec.state_kept = !state;
 	r = is_path(argv[1]) ? attach_cgroup(argv[1], &spec, &guard, &existing, &why)
@@ -160,7 +166,7 @@ int verb_attach(int argc, char **argv)
 	if (!r && existing)
 		r = attached_already(&guard, name, state, spec.state, &why);
 	if (!r)
-		r = attach_profiles(&guard, profiles.item, profiles.n, &why);
+		r = attach_profile(&guard, &profile, &why);
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
 	attach_publish(&guard, ports, publishes.n);

@@ -8,10 +8,41 @@
 #include "base/cli.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/sanitise.h"
 #include "profile.h"
 #include "verbs.h"
 
 #define NAMES_MAX 64
+
+static int json_print(struct json *json)
+{
+	const char *text = json_done(json);
+
+	return text ? (puts(text), 0) : log_error(json->error, "too much for one JSON array");
+}
+
+/* --- list, show -------------------------------------------------------------------------- */
+
+/* A profile that cannot be used is in the list too, with the reason. */
+static void list_json(struct json *json, const char *name, bool shipped)
+{
+	_cleanup_profile_ struct profile profile = {};
+	char path[PROFILE_PATH_LEN];
+	struct problem why = {};
+	int r = profile_load(name, &profile, &why);
+
+	json_open_object(json, NULL);
+	json_add_string(json, "name", name);
+	json_add_string(json, "source", shipped ? "shipped" : "user");
+	json_add_string(json, "path", profile_path(path, shipped, name));
+	if (r) {
+		json_add_null(json, "entries");
+		json_add_string(json, "error", *why.text ? why.text : strerror(-r));
+	} else {
+		json_add_uint(json, "entries", profile.n);
+	}
+	json_close_object(json);
+}
 
 static int list_one(const char *name, bool shipped, void *user)
 {
@@ -19,24 +50,22 @@ static int list_one(const char *name, bool shipped, void *user)
 
 	if (!json)
 		return puts(name) < 0 ? -EIO : 0;
-	json_open_object(json, NULL);
-	json_add_string(json, "name", name);
-	json_add_string(json, "source", shipped ? "shipped" : "user");
-	json_close_object(json);
+	list_json(json, name, shipped);
 	return 0;
 }
 
 static int list(bool as_json)
 {
 	_cleanup_json_ struct json json = {};
+	struct problem why = {};
 	int r;
 
 	json_open_array(&json, NULL);
-	r = profile_each(list_one, as_json ? &json : NULL);
+	r = profile_each(list_one, as_json ? &json : NULL, &why);
 	json_close_array(&json);
-	if (!r && as_json)
-		puts(json_done(&json) ?: "[]");
-	return r;
+	if (r)
+		return verb_fail(r, &why);
+	return as_json ? json_print(&json) : 0;
 }
 
 static int show(char **names, int n, bool as_json)
@@ -61,23 +90,30 @@ static int show(char **names, int n, bool as_json)
 			puts(text);
 	}
 	json_close_array(&json);
-	if (as_json)
-		puts(json_done(&json) ?: "[]");
-	return 0;
+	return as_json ? json_print(&json) : 0;
 }
+
+/* --- lint -------------------------------------------------------------------------------- */
 
 struct lint {
 	const char *path;
-	struct profile seen;
+	struct profile seen; /* the whole file, each entry with its first line */
 	struct json *json;
 	unsigned errors, warnings;
 };
 
+/* @line: 0 is the file itself. */
 static void lint_say(struct lint *lint, unsigned line, const char *kind, const char *text)
 {
+	char path[PROFILE_PATH_LEN], safe[512], number[16] = "";
+
 	*(strcmp(kind, "error") ? &lint->warnings : &lint->errors) += 1;
 	if (!lint->json) {
-		printf("%s:%u: %s: %s\n", lint->path, line, kind, text);
+		if (line)
+			snprintf(number, sizeof(number), ":%u", line);
+		printf("%s%s: %s: %s\n",
+		       sanitise(path, sizeof(path) - 1, lint->path, strlen(lint->path)), number,
+		       kind, sanitise(safe, sizeof(safe) - 1, text, strlen(text)));
 		return;
 	}
 	json_open_object(lint->json, NULL);
@@ -88,58 +124,71 @@ static void lint_say(struct lint *lint, unsigned line, const char *kind, const c
 	json_close_object(lint->json);
 }
 
+static int lint_collect(unsigned line, const struct profile_entry *entry,
+			const struct problem *wrong, void *user)
+{
+	struct lint *lint = user;
+
+	(void)line, (void)wrong;
+	return entry ? profile_add(&lint->seen, entry) : 0;
+}
+
+/* The deny of the same destination; NULL: none. */
+static const struct profile_entry *denied_by(const struct profile *seen,
+					     const struct profile_entry *entry)
+{
+	struct profile_entry deny = *entry;
+	ssize_t at;
+
+	deny.deny = true;
+	at = profile_find(seen, &deny);
+	return entry->deny || at < 0 ? NULL : &seen->entry[at];
+}
+
+/* The whole file is known: what makes a line useless may stand below it. */
 static int lint_line(unsigned line, const struct profile_entry *entry, const struct problem *wrong,
 		     void *user)
 {
-	char text[PROFILE_TEXT_LEN], other[PROFILE_TEXT_LEN], said[2 * PROFILE_TEXT_LEN];
+	char text[PROFILE_TEXT_LEN], said[PROFILE_TEXT_LEN + 64];
+	const struct profile_entry *first, *deny;
 	struct lint *lint = user;
 
 	if (!entry) {
 		lint_say(lint, line, "error", wrong->text);
 		return 0;
 	}
+	first = &lint->seen.entry[profile_find(&lint->seen, entry)];
+	deny = denied_by(&lint->seen, entry);
 	profile_entry_format(text, entry);
-	for (size_t i = 0; i < lint->seen.n; i++) {
-		profile_entry_format(other, &lint->seen.entry[i]);
-		if (strcmp(text + entry->deny, other + lint->seen.entry[i].deny))
-			continue;
-		snprintf(said, sizeof(said),
-			 entry->deny == lint->seen.entry[i].deny ? "'%s' is there already"
-								 : "'%s': a deny of the same "
-								   "destination wins",
-			 text);
+	if (first->line != line)
+		snprintf(said, sizeof(said), "'%s' is there already, in line %u", text,
+			 first->line);
+	else if (deny)
+		snprintf(said, sizeof(said), "'%s' never matters: line %u denies it", text,
+			 deny->line);
+	if (deny || first->line != line)
 		lint_say(lint, line, "warning", said);
-		return 0;
-	}
-	if (lint->seen.n == lint->seen.room) {
-		size_t room = lint->seen.room ? 2 * lint->seen.room : 32;
-		struct profile_entry *more = reallocarray(lint->seen.entry, room, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		lint->seen.entry = more;
-		lint->seen.room = room;
-	}
-	lint->seen.entry[lint->seen.n++] = *entry;
 	return 0;
 }
 
-/* One file; what cannot be read is an error of its line 0. */
 static int lint_file(const char *name, struct lint *lint)
 {
 	_cleanup_free_ char *text = NULL;
+	char path[PROFILE_PATH_LEN];
 	struct problem why = {};
-	char path[4096];
 	size_t size;
 	int r = profile_read(name, &text, &size, path, &why);
 
 	lint->path = r ? name : path;
-	lint->seen.n = 0;
 	if (r) {
-		lint_say(lint, 0, "error", why.text);
+		lint_say(lint, 0, "error", *why.text ? why.text : strerror(-r));
 		return 0;
 	}
-	return profile_parse(text, size, lint_line, lint);
+	r = profile_parse(text, size, lint_collect, lint);
+	if (!r)
+		r = profile_parse(text, size, lint_line, lint);
+	profile_done(&lint->seen);
+	return r;
 }
 
 static int lint_one(const char *name, bool shipped, void *user)
@@ -152,19 +201,22 @@ static int lint_all(char **names, int n, bool as_json)
 {
 	_cleanup_json_ struct json json = {};
 	struct lint lint = { .json = as_json ? &json : NULL };
+	struct problem why = {};
 	int r = 0;
 
 	json_open_array(&json, NULL);
 	for (int i = 0; !r && i < n; i++)
 		r = lint_file(names[i], &lint);
 	if (!n)
-		r = profile_each(lint_one, &lint);
+		r = profile_each(lint_one, &lint, &why);
 	json_close_array(&json);
+	if (r)
+		return verb_fail(r, &why);
 	if (as_json)
-		puts(json_done(&json) ?: "[]");
-	else if (!r)
-		printf("%u errors, %u warnings\n", lint.errors, lint.warnings);
-	profile_done(&lint.seen);
+		r = json_print(&json);
+	else
+		printf("%u error%s, %u warning%s\n", lint.errors, lint.errors == 1 ? "" : "s",
+		       lint.warnings, lint.warnings == 1 ? "" : "s");
 	return r ?: lint.errors ? 1 : 0;
 }
 

@@ -182,6 +182,39 @@ static void a_profile_makes_rules_of_its_addresses(void **state)
 	assert_mistake(VERB("profiles", "shew"), 2, "not 'shew'");
 }
 
+static void profile_file(const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/mine.txt", world->dir);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+/* One address has one rule: the last that is written, which must not be the allow. */
+static void a_deny_of_a_profile_wins_wherever_it_stands(void **state)
+{
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/mine.txt", world->dir);
+	profile_file("203.0.113.1\n!203.0.113.9\n203.0.113.9\n");
+	assert_int_equal(VERB("attach", world->cgroup_path, "--name", "box", "--profile", path), 0);
+	assert_int_equal(test_tcp(world, "203.0.113.1"), 0);
+	assert_int_equal(test_tcp(world, "203.0.113.9"), EHOSTUNREACH);
+}
+
+static void a_profile_that_is_none_guards_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(VERB("load"), 0);
+	assert_mistake(VERB("attach", world->cgroup_path, "--profile", "nobody"), 1, "no profile");
+	assert_int_equal(test_tcp(world, TEST_FAR), 0);
+}
+
 static void what_is_not_there_is_named_and_exits_1(void **state)
 {
 	(void)state;
@@ -356,6 +389,8 @@ int main(void)
 		T(attaching_again_passes_over_nothing_that_was_asked),
 		T(a_hook_that_is_not_told_enough_keeps_the_container_from_starting),
 		T(a_profile_makes_rules_of_its_addresses),
+		T(a_deny_of_a_profile_wins_wherever_it_stands),
+		T(a_profile_that_is_none_guards_nothing),
 		T(what_is_not_there_is_named_and_exits_1),
 		T(a_full_rule_table_refuses_and_evicts_nothing),
 		T(pins_of_another_version_are_named),

@@ -10,6 +10,7 @@ bad=0
 # what `status --json` says of two guards, one of them with a name that would need quotes
 cat >"$dir/terok-bpfd" <<'EOT'
 #!/bin/sh
+[ "$1" != profiles ] || exec printf 'base\nzoo\n'
 echo '{"loaded":true,"pins":"/x","guards":[{"guard":1,"name":"web.service","container":"c"},{"guard":2,"name":"two words","container":"c"},{"guard":7,"name":"build_1","container":"c"}]}'
 EOT
 chmod 755 "$dir/terok-bpfd"
@@ -35,6 +36,9 @@ for verb in status detach up down block bypass allow deny publish rules explain 
 	is "$verb offers every guard" "web.service build_1" "$(offers terok-bpfd $verb "")"
 done
 is "a name that was begun is ended" "build_1" "$(offers terok-bpfd up b)"
+is "profiles offers what it does" "show lint" "$(offers terok-bpfd profiles "")"
+is "profiles show offers every profile" "base zoo" "$(offers terok-bpfd profiles show "")"
+is "--profile offers every profile" "base zoo" "$(offers terok-bpfd attach box --profile "")"
 is "a verb that was begun is ended" "status" "$(offers terok-bpfd st)"
 
 if [ -x "$build/terok-bpfd" ]; then

@@ -42,6 +42,7 @@ dest/opt/share/terok/profiles/nvidia-hpc.txt'
 install_all() { make install DESTDIR="$tree/dest" PREFIX=/opt && [ "$(LC_ALL=C files)" = "$installed" ]; }
 finds_program() { grep -x 'ExecStart=/opt/sbin/terok-bpfd run' dest/opt/lib/systemd/system/terok-bpfd.service &&
 	jq -e '.hook.path == "/opt/sbin/terok-bpfd"' dest/opt/share/containers/oci/hooks.d/terok-bpfd.json; }
+finds_profiles() { grep -qa /opt/share/terok dest/opt/sbin/terok-bpfd; }
 uninstall_all() { make uninstall DESTDIR="$tree/dest" PREFIX=/opt && [ -z "$(files)" ]; }
 nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 
@@ -52,6 +53,7 @@ is "a new VERSION builds again" make -j"$(nproc)"
 is "a new VERSION is told" told
 is "what is installed is all there" install_all
 is "the unit has the installed program's path" finds_program
+is "the program looks where its profiles were installed" finds_profiles
 is "uninstall leaves no file" uninstall_all
 is "clean leaves nothing" eval 'make clean && [ ! -e build ]'
 
