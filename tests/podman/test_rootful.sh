@@ -45,7 +45,9 @@ check "detach" "$BPFD" detach web
 
 # the OCI hook: guarded before the first instruction, or not started at all
 mkdir -p /run/hooks
-sed "s,@SBINDIR@,$B," "$HERE/../../user/oci-hook.json" >/run/hooks/terok-bpfd.json
+# a hook does not have our environment; the folder of kept policy is the machine's own
+sed "s,@SBINDIR@,$B," "$HERE/../../user/oci-hook.json" |
+	jq --arg state "TEROK_STATE=$TEROK_STATE" '.hook.env = [$state]' >/run/hooks/terok-bpfd.json
 hooked() { podman --hooks-dir /run/hooks run --ulimit host --rm --name hooked "$@"; }
 try="nc -w 2 $HOST $PORT"
 check "without the annotation nothing is guarded" hooked localhost/bb:latest sh -c "$try"
