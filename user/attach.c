@@ -2,13 +2,18 @@
 #include "attach.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "audit.h"
 #include "base/log.h"
 #include "caller.h"
+#include "compose.h"
 #include "control.h"
+#include "lists.h"
 #include "policy.h"
-#include "profile.h"
+#include "rule_text.h"
 #include "terok/names.h"
 
 #define OPEN_TRIES 5
@@ -24,11 +29,132 @@ int attach_state_parse(const char *text, enum terok_state *ret, struct problem *
 	return problem(why, -EINVAL, "state '%s' is none of up, down, down_all, block", text);
 }
 
-int attach_guard(const struct guard_spec *spec, struct guard *ret, bool *existing,
-		 struct problem *why)
-{
-	int r = -ESTALE;
+/* --- plans ------------------------------------------------------------------------------- */
 
+static int infra_add(struct attach_plan *plan, const struct dest *dest, struct problem *why)
+{
+	if (plan->n_infra == ATTACH_INFRA_MAX)
+		return problem(why, -EINVAL, "more than %d resolvers and ports of gateways",
+			       ATTACH_INFRA_MAX);
+	plan->infra[plan->n_infra++] = *dest;
+	return 0;
+}
+
+static int address_parse(const char *text, const char *what, struct dest *ret, struct problem *why)
+{
+	int r = dest_parse(text, ret, why);
+
+	if (!r && (ret->bits != 128 || ret->port || ret->proto))
+		r = problem(why, -EINVAL, "%s '%s': one address is expected", what, text);
+	return r;
+}
+
+int attach_plan_resolver(struct attach_plan *plan, const char *addr, struct problem *why)
+{
+	struct dest dest;
+	int r = address_parse(addr, "resolver", &dest, why);
+
+	dest.port = 53;
+	for (int i = 0; !r && i < 2; i++) {
+		dest.proto = i ? IPPROTO_TCP : IPPROTO_UDP;
+		r = infra_add(plan, &dest, why);
+	}
+	return r;
+}
+
+int attach_plan_host_port(struct attach_plan *plan, const char *gateway, const char *port,
+			  struct problem *why)
+{
+	struct dest dest;
+	int r = address_parse(gateway, "gateway", &dest, why);
+
+	if (!r)
+		r = port_parse(port, &dest.port, why);
+	dest.proto = IPPROTO_TCP;
+	return r ? r : infra_add(plan, &dest, why);
+}
+
+int attach_plan_port(struct attach_plan *plan, const char *port, struct problem *why)
+{
+	if (plan->n_ports == ATTACH_PORTS_MAX)
+		return problem(why, -EINVAL, "more than %d published ports", ATTACH_PORTS_MAX);
+	return publish_port_parse(port, &plan->port[plan->n_ports++], why);
+}
+
+/* --- in force ---------------------------------------------------------------------------- */
+
+static int infra_apply(const struct kernel *kernel, uint32_t guard, const struct attach_plan *plan,
+		       struct problem *why)
+{
+	struct rule rule = { .guard = guard,
+			     .keep = true,
+			     .value = { .action = TEROK_ALLOW,
+					.uid = caller_uid(),
+					.author = TEROK_AUTHOR_INFRA,
+					.flags = TEROK_RULE_INFRA } };
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < plan->n_infra; i++) {
+		rule.dest = plan->infra[i];
+		r = policy_add(kernel, &rule, why);
+	}
+	return r;
+}
+
+/* The guard stands without its ports: closed is the safe side, so a failure is a warning. */
+static void ports_apply(const struct kernel *kernel, uint32_t guard, const uint16_t *port,
+			unsigned n)
+{
+	struct problem why = {};
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < n; i++)
+		r = policy_publish(kernel, guard, port[i], true, &why);
+	if (r)
+		log_warn(0, "published ports stay closed: %s", why.text);
+}
+
+static void note(const struct guard *guard, const char *names)
+{
+	char detail[JOURNAL_PROFILES_LEN + 10];
+
+	snprintf(detail, sizeof(detail), "profiles=%s", names);
+	for (char *p = detail; *p; p++)
+		if (*p == ':')
+			*p = ',';
+	audit_deed(&guard->info, &(struct audit_deed){
+				     .action = "setup", .detail = detail, .uid = caller_uid() });
+	lists_write(&guard->info);
+}
+
+static int plan_apply(const struct guard *guard, const struct attach_plan *plan,
+		      const struct composition *composition, bool existing, struct problem *why)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	int r = kernel_open(&kernel, why);
+
+	if (!r)
+		r = infra_apply(kernel, guard->id, plan, why);
+	if (!r && (!existing || composition->said))
+		r = compose_apply(kernel, guard, composition, why);
+	if (r)
+		return r;
+	ports_apply(kernel, guard->id, plan->port, plan->n_ports);
+	if (!existing)
+		ports_apply(kernel, guard->id, plan->found, plan->n_found);
+	note(guard, composition->names);
+	return 0;
+}
+
+int attach_guard(const struct guard_spec *spec, const struct attach_plan *plan, struct guard *ret,
+		 bool *existing, struct problem *why)
+{
+	_cleanup_(compose_done) struct composition composition = {};
+	int r = compose_read(spec, plan->profiles, &composition, why);
+
+	if (r)
+		return r;
+	r = -ESTALE;
 	/* stale: an agent that ended unloaded them between the two steps */
 	for (int i = 0; r == -ESTALE && i < OPEN_TRIES; i++) {
 		_cleanup_(kernel_freep) struct kernel *kernel = NULL;
@@ -40,66 +166,8 @@ int attach_guard(const struct guard_spec *spec, struct guard *ret, bool *existin
 			r = guard_attach(kernel, spec, ret, existing, why);
 	}
 	if (!r)
-		control_notify(ret->id);
-	return r;
-}
-
-/* The guard stands without its ports: closed is the safe side, so a failure is a warning. */
-void attach_publish(const struct guard *guard, const uint16_t *ports, unsigned n)
-{
-	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	struct problem why = {};
-	int r = n ? kernel_open(&kernel, &why) : 0;
-
-	for (unsigned i = 0; !r && i < n; i++)
-		r = policy_publish(kernel, guard->id, ports[i], true, &why);
-	if (r)
-		log_warn(0, "published ports stay closed: %s", why.text);
-}
-
-/* The rules of one action; a domain makes none. */
-static int profile_apply(const struct kernel *kernel, const struct guard *guard,
-			 const struct profile *profile, bool denies, struct problem *why)
-{
-	struct rule rule = { .guard = guard->id,
-			     .keep = true,
-			     .value = { .action = denies ? TEROK_DENY : TEROK_ALLOW,
-					.uid = caller_uid(),
-					.author = TEROK_AUTHOR_OPERATOR } };
-	int r = 0;
-
-	for (size_t i = 0; !r && i < profile->n; i++) {
-		struct profile_entry entry = profile->entry[i];
-
-		if (*entry.domain || entry.deny != denies)
-			continue;
-		/* one address has one rule: this one would take the place of its deny */
-		entry.deny = true;
-		if (!denies && profile_find(profile, &entry) >= 0)
-			continue;
-		rule.dest = entry.dest;
-		r = policy_add(kernel, &rule, why);
-	}
-	return r;
-}
-
-int attach_profile(const struct guard *guard, const struct profile *profile, struct problem *why)
-{
-	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	unsigned domains = 0;
-	int r = profile->n ? kernel_open(&kernel, why) : 0;
-
-	if (r || !profile->n)
-		return r;
-	/* denies first: whatever fails later, nothing is open that should not be */
-	r = profile_apply(kernel, guard, profile, true, why);
+		r = plan_apply(ret, plan, &composition, *existing, why);
 	if (!r)
-		r = profile_apply(kernel, guard, profile, false, why);
-	for (size_t i = 0; i < profile->n; i++)
-		domains += *profile->entry[i].domain != '\0';
-	if (!r && domains)
-		log_warn(0,
-			 "%u of %zu entries are domains: they are not in force, only addresses are",
-			 domains, profile->n);
+		control_notify(ret->id);
 	return r;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * attach.h - from a cgroup to a guard, with everything around it: load, retry, tell the agent
+ * attach.h - from a cgroup to a guard, with everything around it
  *
+ * Load what is not loaded, attach, put its profiles, resolver, gateways and ports in force,
+ * write it down, tell the agent.
  * Called by: verb_attach.c for people, verb_hook.c for container runtimes. Threads: none.
  */
 #ifndef TEROK_ATTACH_H
@@ -10,22 +12,48 @@
 #include "guard.h"
 #include "profile.h"
 
+#define ATTACH_INFRA_MAX 256
+#define ATTACH_PORTS_MAX 64
+#define ATTACH_PASTA_MAP "169.254.1.2" /* pasta's name for the host's own loopback */
+
+/* What to put in force beside the guard; all of it is kept. */
+struct attach_plan {
+	const char *profiles;                /* names, with a colon between; NULL: not said */
+	struct dest infra[ATTACH_INFRA_MAX]; /* one address and port each */
+	unsigned n_infra;
+	uint16_t port[ATTACH_PORTS_MAX]; /* published, TCP */
+	unsigned n_ports;
+	const uint16_t *found; /* what podman forwards to; only if the guard is new */
+	unsigned n_found;
+};
+
 /** attach_state_parse() - "up", "down", "down_all", "block"; -EINVAL */
 int attach_state_parse(const char *text, enum terok_state *ret, struct problem *why);
 
-/** attach_guard() - guard_attach(), loading what is not loaded; a running agent hears of it */
-int attach_guard(const struct guard_spec *spec, struct guard *ret, bool *existing,
-		 struct problem *why);
+/** attach_plan_resolver() - it may ask @addr, port 53, UDP and TCP; -EINVAL */
+int attach_plan_resolver(struct attach_plan *plan, const char *addr, struct problem *why);
 
 /**
- * attach_profile() - allow and deny the addresses of a composition, which was read before
- *
- * Its denies are in force before its first allow, and win wherever they stand. Its domains are
- * counted and said: no rule can name one yet. Return: 0, or negative errno with @why.
+ * attach_plan_host_port() - it may connect to TCP @port of the host; -EINVAL
+ * @gateway: the host's address as the container sees it; ATTACH_PASTA_MAP is one of them
  */
-int attach_profile(const struct guard *guard, const struct profile *profile, struct problem *why);
+int attach_plan_host_port(struct attach_plan *plan, const char *gateway, const char *port,
+			  struct problem *why);
 
-/** attach_publish() - publish ports of a guard; a failure is a warning: closed is safe */
-void attach_publish(const struct guard *guard, const uint16_t *ports, unsigned n);
+/** attach_plan_port() - the outside may connect to "PORT" or "PORT/tcp" of it; -EINVAL */
+int attach_plan_port(struct attach_plan *plan, const char *port, struct problem *why);
+
+/**
+ * attach_guard() - attach, or find attached, and put the plan in force
+ *
+ * Profiles that are not said are those that the guard had, else, for a container, the
+ * default's. They are read before anything is attached: a mistyped name cuts nobody off.
+ * Then denies come before allows, addresses before domains, for which the host's resolver is
+ * asked; a domain without an address is a warning. So is a port that could not be published:
+ * closed is safe. A guard that stood before gets only what was said.
+ * Return: 0, or negative errno with @why; the guard may stand then, with less than was asked.
+ */
+int attach_guard(const struct guard_spec *spec, const struct attach_plan *plan, struct guard *ret,
+		 bool *existing, struct problem *why);
 
 #endif

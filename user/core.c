@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "asked.h"
+#include "audit.h"
 #include "base/confine.h"
 #include "base/event.h"
 #include "base/log.h"
@@ -21,6 +22,7 @@
 #include "flows.h"
 #include "guard.h"
 #include "kernel.h"
+#include "lists.h"
 #include "policy.h"
 #include "process.h"
 #include "record.h"
@@ -85,6 +87,15 @@ static void tell_refused(const struct asked *asked, void *user)
 	worker_send(&core->hub, &packet);
 }
 
+/* People first, then the file. */
+static void note_refused(struct core *core, const struct asked *asked)
+{
+	struct terok_info info;
+
+	if (!guard_info(core->kernel, asked->record.guard, &info))
+		audit_refused(&info, &asked->record, process_name(&asked->record));
+}
+
 static void on_record(const struct terok_record *record, void *user)
 {
 	struct core *core = user;
@@ -95,6 +106,7 @@ static void on_record(const struct terok_record *record, void *user)
 	/* a guard that a verb attached a moment ago: people hear its name first */
 	watched_meet(core->watched, record->guard);
 	tell_refused(asked, core);
+	note_refused(core, asked);
 }
 
 static void on_guard(const struct guard *guard, enum guard_news news, uint64_t token, void *user)
@@ -206,6 +218,30 @@ static int apply_verdict(struct core *core, const struct msg_verdict *verdict, _
 	return 0;
 }
 
+static void note_verdict(struct core *core, const struct msg_verdict *verdict,
+			 const struct terok_record *record)
+{
+	static const char *const scopes[] = { [SCOPE_ONCE] = "once",
+					      [SCOPE_TIME] = "time",
+					      [SCOPE_SESSION] = "session",
+					      [SCOPE_FOREVER] = "forever" };
+	struct dest dest = { .bits = 128, .port = record->dst_port, .proto = record->proto };
+	struct audit_deed deed = { .action = verdict->action == TEROK_ALLOW ? "allowed" : "denied",
+				   .dest = &dest,
+				   .uid = verdict->uid };
+	struct terok_info info;
+	char detail[40];
+
+	if (guard_info(core->kernel, record->guard, &info))
+		return;
+	memcpy(dest.addr, record->dst, sizeof(dest.addr));
+	snprintf(detail, sizeof(detail), "verdict scope=%s", scopes[verdict->scope]);
+	deed.detail = detail;
+	audit_deed(&info, &deed);
+	if (verdict->scope == SCOPE_FOREVER)
+		lists_write(&info);
+}
+
 static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 {
 	struct msg_packet packet = { .type = MSG_RESULT };
@@ -217,8 +253,11 @@ static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 	packet.RESULT.result = apply_verdict(core, verdict, &packet.RESULT.until_ns, &why);
 	snprintf(packet.RESULT.problem, sizeof(packet.RESULT.problem), "%.127s", why.text);
 	worker_send(&core->hub, &packet);
-	if (!packet.RESULT.result && verdict->action == TEROK_DENY)
+	if (packet.RESULT.result)
+		return;
+	if (verdict->action == TEROK_DENY)
 		flows_end_said(core->kernel, asked->record.guard, FLOWS_REFUSED_NAMED);
+	note_verdict(core, verdict, &asked->record);
 }
 
 static void on_hub_message(const struct msg_packet *packet, void *user)

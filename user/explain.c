@@ -124,6 +124,14 @@ enum terok_state explain_state(const struct terok_guard *value)
 	return guard_state(value);
 }
 
+bool explain_is_special(const uint8_t addr[static 16])
+{
+	struct flow flow = {};
+
+	memcpy(flow.addr, addr, sizeof(flow.addr));
+	return flow_is_loopback(&flow) || flow_kind(&flow);
+}
+
 bool explain_published(const struct kernel *kernel, const struct terok_guard *value, uint16_t port)
 {
 	question.kernel = kernel;

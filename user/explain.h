@@ -33,6 +33,9 @@ struct explanation explain_dest(const struct kernel *kernel, const struct terok_
 /** explain_published() - may the outside connect to that TCP port? */
 bool explain_published(const struct kernel *kernel, const struct terok_guard *value, uint16_t port);
 
+/** explain_is_special() - private, loopback, link-local, multicast: nothing a name may lead to */
+bool explain_is_special(const uint8_t addr[static 16]);
+
 /** explain_state() - the state that counts now: down in a bypass window */
 enum terok_state explain_state(const struct terok_guard *value);
 

@@ -69,14 +69,19 @@ static void guard_fill(const struct kernel *kernel, uint32_t id, const struct te
 		ret->state = explain_state(&ret->value);
 }
 
+int guard_info(const struct kernel *kernel, uint32_t id, struct terok_info *ret)
+{
+	return bpf_map_lookup_elem(kernel->map[MAP_INFO], &id, ret) ? -errno : 0;
+}
+
 int guard_get(const struct kernel *kernel, uint32_t id, struct guard *ret)
 {
 	struct terok_info info;
+	int r = guard_info(kernel, id, &info);
 
-	if (bpf_map_lookup_elem(kernel->map[MAP_INFO], &id, &info))
-		return -errno;
-	guard_fill(kernel, id, &info, ret);
-	return 0;
+	if (!r)
+		guard_fill(kernel, id, &info, ret);
+	return r;
 }
 
 static int id_compare(const void *a, const void *b)

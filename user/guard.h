@@ -79,6 +79,9 @@ int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state s
 int guard_set_bypass(const struct kernel *kernel, uint32_t id, uint64_t until_ns,
 		     struct problem *why);
 
+/** guard_info() - only what it is called, by number; -ENOENT */
+int guard_info(const struct kernel *kernel, uint32_t id, struct terok_info *ret);
+
 /** guard_get() - by number; -ENOENT */
 int guard_get(const struct kernel *kernel, uint32_t id, struct guard *ret);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "journal.h"
+#include "journal_db.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,8 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/db.h"
 #include "base/event.h"
+#include "guard_dir.h"
+#include "journal.h"
 #include "policy.h"
 
 #define KEPT_S (366 * 86400LL) /* a guard that did not come back for so long is forgotten */
@@ -23,25 +24,38 @@ static const char *const layouts[] = {
 	" PRIMARY KEY (key, addr, bits, port, proto)) STRICT;"
 	"CREATE TABLE port (key TEXT NOT NULL REFERENCES guard ON DELETE CASCADE,"
 	" port INTEGER NOT NULL, PRIMARY KEY (key, port)) STRICT;",
+
+	"ALTER TABLE guard ADD COLUMN profiles TEXT;"
+	"CREATE TABLE name (key TEXT NOT NULL REFERENCES guard ON DELETE CASCADE,"
+	" domain TEXT NOT NULL, port INTEGER NOT NULL, proto INTEGER NOT NULL,"
+	" action INTEGER NOT NULL, author INTEGER NOT NULL, uid INTEGER NOT NULL,"
+	" until INTEGER NOT NULL, lasts INTEGER NOT NULL,"
+	" PRIMARY KEY (key, domain, port, proto)) STRICT;"
+	"CREATE TABLE answer (key TEXT NOT NULL, domain TEXT NOT NULL, port INTEGER NOT NULL,"
+	" proto INTEGER NOT NULL, addr BLOB NOT NULL,"
+	" PRIMARY KEY (key, domain, port, proto, addr),"
+	" FOREIGN KEY (key, domain, port, proto) REFERENCES name ON DELETE CASCADE) STRICT;"
+	"CREATE INDEX answer_addr ON answer (key, addr);",
 	NULL,
 };
 
 static sqlite3 *journal;
 
-static int journal_open(struct problem *why)
+int journal_open(sqlite3 **ret, struct problem *why)
 {
-	const char *dir = getenv("TEROK_STATE");
 	char sql[96];
 	int r;
 
+	*ret = journal;
 	if (journal)
 		return 0;
-	r = db_open(dir && *dir ? dir : "/var/lib/terok", "policy.db", layouts, &journal, why);
+	r = db_open(state_dir(), "policy.db", layouts, &journal, why);
 	if (r)
 		return r;
 	snprintf(sql, sizeof(sql), "DELETE FROM guard WHERE seen < %lld",
 		 (long long)time(NULL) - KEPT_S);
 	db_exec(journal, sql, NULL); /* what is too old can wait for a better day */
+	*ret = journal;
 	return 0;
 }
 
@@ -62,18 +76,26 @@ bool journal_key(const struct terok_info *info, char ret[static JOURNAL_KEY_LEN]
 	return true;
 }
 
-/* Run one statement whose first parameter is the key; @bind sets the others. */
-static int run(const char *sql, const char *key, void (*bind)(sqlite3_stmt *, const void *),
-	       const void *arg, struct problem *why)
+int journal_prepare(const char *sql, const char *key, sqlite3_stmt **ret, struct problem *why)
 {
-	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	int r = journal_open(why);
+	sqlite3 *db;
+	int r = journal_open(&db, why);
 
 	if (!r)
-		r = db_prepare(journal, sql, &stmt, why);
+		r = db_prepare(db, sql, ret, why);
+	if (!r)
+		sqlite3_bind_text(*ret, 1, key, -1, SQLITE_STATIC);
+	return r;
+}
+
+int journal_run(const char *sql, const char *key, void (*bind)(sqlite3_stmt *, const void *),
+		const void *arg, struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int r = journal_prepare(sql, key, &stmt, why);
+
 	if (r)
 		return r;
-	sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
 	if (bind)
 		bind(stmt, arg);
 	return db_step(stmt, why);
@@ -86,14 +108,15 @@ static void bind_now(sqlite3_stmt *stmt, const void *arg)
 }
 
 /* The guard's own row, which all others refer to. */
-static int guard_note(const char *key, struct problem *why)
+int journal_note(const char *key, struct problem *why)
 {
-	return run("INSERT INTO guard VALUES (?1, 0, ?2) ON CONFLICT (key) DO UPDATE SET seen = ?2",
-		   key, bind_now, NULL, why);
+	return journal_run(
+	    "INSERT INTO guard (key, state, seen) VALUES (?1, 0, ?2) ON CONFLICT (key) DO UPDATE SET seen = ?2",
+	    key, bind_now, NULL, why);
 }
 
 /* Whole seconds from now, -1: it has ended; 0: no end */
-static int64_t seconds_left(uint64_t until_ns)
+int64_t journal_left(uint64_t until_ns)
 {
 	uint64_t now = now_boot_ns();
 
@@ -115,7 +138,7 @@ static void bind_dest(sqlite3_stmt *stmt, const void *arg)
 static void bind_rule(sqlite3_stmt *stmt, const void *arg)
 {
 	const struct rule *rule = arg;
-	int64_t left = seconds_left(rule->value.until_ns);
+	int64_t left = journal_left(rule->value.until_ns);
 
 	bind_dest(stmt, rule);
 	sqlite3_bind_int(stmt, 6, rule->value.action);
@@ -127,18 +150,20 @@ static void bind_rule(sqlite3_stmt *stmt, const void *arg)
 
 int journal_put_rule(const char *key, const struct rule *rule, struct problem *why)
 {
-	int r = guard_note(key, why);
+	int r = journal_note(key, why);
 
 	return r ? r
-		 : run("INSERT OR REPLACE INTO rule VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+		 : journal_run(
+		       "INSERT OR REPLACE INTO rule VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 		       key, bind_rule, rule, why);
 }
 
 int journal_drop_rule(const char *key, const struct rule *rule, struct problem *why)
 {
-	return run("DELETE FROM rule WHERE key = ?1 AND addr = ?2 AND bits = ?3 AND port = ?4"
-		   " AND proto = ?5",
-		   key, bind_dest, rule, why);
+	return journal_run(
+	    "DELETE FROM rule WHERE key = ?1 AND addr = ?2 AND bits = ?3 AND port = ?4"
+	    " AND proto = ?5",
+	    key, bind_dest, rule, why);
 }
 
 static void bind_port(sqlite3_stmt *stmt, const void *arg)
@@ -148,15 +173,17 @@ static void bind_port(sqlite3_stmt *stmt, const void *arg)
 
 int journal_put_port(const char *key, uint16_t port, struct problem *why)
 {
-	int r = guard_note(key, why);
+	int r = journal_note(key, why);
 
 	return r ? r
-		 : run("INSERT OR REPLACE INTO port VALUES (?1, ?2)", key, bind_port, &port, why);
+		 : journal_run("INSERT OR REPLACE INTO port VALUES (?1, ?2)", key, bind_port, &port,
+			       why);
 }
 
 int journal_drop_port(const char *key, uint16_t port, struct problem *why)
 {
-	return run("DELETE FROM port WHERE key = ?1 AND port = ?2", key, bind_port, &port, why);
+	return journal_run("DELETE FROM port WHERE key = ?1 AND port = ?2", key, bind_port, &port,
+			   why);
 }
 
 static void bind_state(sqlite3_stmt *stmt, const void *arg)
@@ -166,29 +193,39 @@ static void bind_state(sqlite3_stmt *stmt, const void *arg)
 
 int journal_put_state(const char *key, enum terok_state state, struct problem *why)
 {
-	int r = guard_note(key, why);
+	int r = journal_note(key, why);
 
 	return r ? r
-		 : run("UPDATE guard SET state = ?2 WHERE key = ?1", key, bind_state, &state, why);
+		 : journal_run("UPDATE guard SET state = ?2 WHERE key = ?1", key, bind_state,
+			       &state, why);
 }
 
 int journal_forget(const char *key, struct problem *why)
 {
-	return run("DELETE FROM guard WHERE key = ?1", key, NULL, NULL, why);
+	return journal_run("DELETE FROM guard WHERE key = ?1", key, NULL, NULL, why);
 }
 
 #define RULE "SELECT addr, bits, port, proto, action, author, uid, until, lasts FROM rule"
 
+bool journal_take_end(sqlite3_stmt *row, int column, uint64_t *until_ns)
+{
+	int64_t until = sqlite3_column_int64(row, column),
+		lasts = sqlite3_column_int64(row, column + 1), left = until - time(NULL);
+
+	if (left > lasts) /* the clock was set back: it lasts no longer than it was made for */
+		left = lasts;
+	*until_ns = until ? now_boot_ns() + left * SECOND_NS : 0;
+	return !until || left > 0;
+}
+
 /* A row as a rule; false: it has ended, or is none of ours. */
 static bool rule_take(sqlite3_stmt *row, struct rule *rule)
 {
-	int64_t until = sqlite3_column_int64(row, 7), lasts = sqlite3_column_int64(row, 8);
-	int64_t left = until - time(NULL);
+	uint64_t until_ns;
 
-	if (sqlite3_column_bytes(row, 0) != sizeof(rule->dest.addr) || (until && left <= 0))
+	if (sqlite3_column_bytes(row, 0) != sizeof(rule->dest.addr) ||
+	    !journal_take_end(row, 7, &until_ns))
 		return false;
-	if (left > lasts) /* the clock was set back: it lasts no longer than it was made for */
-		left = lasts;
 	*rule = (struct rule){
 		.keep = true,
 		.dest = { .bits = sqlite3_column_int(row, 1),
@@ -197,7 +234,7 @@ static bool rule_take(sqlite3_stmt *row, struct rule *rule)
 		.value = { .action = sqlite3_column_int(row, 4),
 			   .author = sqlite3_column_int(row, 5),
 			   .uid = sqlite3_column_int64(row, 6),
-			   .until_ns = until ? now_boot_ns() + left * SECOND_NS : 0 },
+			   .until_ns = until_ns },
 	};
 	memcpy(rule->dest.addr, sqlite3_column_blob(row, 0), sizeof(rule->dest.addr));
 	return true;
@@ -207,46 +244,84 @@ int journal_get_rule(const char *key, const struct rule *like, struct rule *ret,
 		     struct problem *why)
 {
 	_cleanup_stmt_ sqlite3_stmt *row = NULL;
-	int r = journal_open(why);
+	int r = journal_prepare(RULE " WHERE key = ?1 AND addr = ?2 AND bits = ?3 AND port = ?4"
+				     " AND proto = ?5",
+				key, &row, why);
 
-	if (!r)
-		r = db_prepare(journal,
-			       RULE " WHERE key = ?1 AND addr = ?2 AND bits = ?3 AND port = ?4"
-				    " AND proto = ?5",
-			       &row, why);
 	if (r)
 		return r;
-	sqlite3_bind_text(row, 1, key, -1, SQLITE_STATIC);
 	bind_dest(row, like);
 	r = db_step(row, why);
 	return r == 1 ? rule_take(row, ret) : r;
 }
 
-static int read_rules(const char *key, const struct journal_reader *reader, struct problem *why)
+/* An address of a domain is a rule of it: same columns. */
+#define ANSWER                                                                                     \
+	"SELECT a.addr, 128, a.port, a.proto, n.action, 4, n.uid, n.until, n.lasts"                \
+	" FROM answer a JOIN name n USING (key, domain, port, proto) WHERE a.key = ?1"
+#define DENIES_FIRST " ORDER BY n.action, n.until = 0 DESC, n.until DESC"
+_Static_assert(TEROK_AUTHOR_NAME == 4, "the author in ANSWER");
+
+/* The first row that has not ended. */
+static int answer_of(const char *key, const struct rule *like, struct rule *ret,
+		     struct problem *why)
 {
 	_cleanup_stmt_ sqlite3_stmt *row = NULL;
-	struct rule rule;
-	int r = db_prepare(journal, RULE " WHERE key = ?1", &row, why);
+	int r = journal_prepare(
+	    ANSWER " AND a.addr = ?2 AND ?3 = 128 AND a.port = ?4 AND a.proto = ?5" DENIES_FIRST,
+	    key, &row, why);
 
 	if (r)
 		return r;
-	sqlite3_bind_text(row, 1, key, -1, SQLITE_STATIC);
+	bind_dest(row, like);
+	while ((r = db_step(row, why)) == 1)
+		if (rule_take(row, ret))
+			break;
+	return r;
+}
+
+int journal_get_effective(const char *key, const struct rule *like, struct rule *ret,
+			  struct problem *why)
+{
+	int r = journal_get_rule(key, like, ret, why);
+
+	return r ? r : answer_of(key, like, ret, why);
+}
+
+static int each_rule(const char *sql, const char *key, const struct domain_rule *name,
+		     int (*fn)(const struct rule *, void *), void *user, struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *row = NULL;
+	struct rule rule;
+	int r = journal_prepare(sql, key, &row, why);
+
+	if (r)
+		return r;
+	if (name)
+		journal_bind_domain(row, name);
 	while ((r = db_step(row, why)) == 1) {
-		r = rule_take(row, &rule) ? reader->rule(&rule, reader->user) : 0;
+		r = rule_take(row, &rule) ? fn(&rule, user) : 0;
 		if (r)
 			break;
 	}
 	return r;
 }
 
+int journal_each_answer(const char *key, const struct domain_rule *name,
+			int (*fn)(const struct rule *rule, void *user), void *user,
+			struct problem *why)
+{
+	return each_rule(ANSWER " AND a.domain = ?2 AND a.port = ?3 AND a.proto = ?4", key, name,
+			 fn, user, why);
+}
+
 static int read_ports(const char *key, const struct journal_reader *reader, struct problem *why)
 {
 	_cleanup_stmt_ sqlite3_stmt *row = NULL;
-	int r = db_prepare(journal, "SELECT port FROM port WHERE key = ?1", &row, why);
+	int r = journal_prepare("SELECT port FROM port WHERE key = ?1", key, &row, why);
 
 	if (r)
 		return r;
-	sqlite3_bind_text(row, 1, key, -1, SQLITE_STATIC);
 	while ((r = db_step(row, why)) == 1) {
 		r = reader->port(sqlite3_column_int(row, 0), reader->user);
 		if (r)
@@ -259,21 +334,20 @@ int journal_read(const char *key, const struct journal_reader *reader, enum tero
 		 struct problem *why)
 {
 	_cleanup_stmt_ sqlite3_stmt *row = NULL;
-	int r = journal_open(why);
+	int r = journal_prepare("SELECT state FROM guard WHERE key = ?1", key, &row, why);
 
 	*state = TEROK_STATE_NONE;
-	if (!r)
-		r = db_prepare(journal, "SELECT state FROM guard WHERE key = ?1", &row, why);
 	if (r)
 		return r;
-	sqlite3_bind_text(row, 1, key, -1, SQLITE_STATIC);
 	r = db_step(row, why);
 	if (r <= 0)
 		return r;
 	if (sqlite3_column_int(row, 0) < TEROK_STATE_MAX_)
 		*state = sqlite3_column_int(row, 0);
-	r = guard_note(key, why); /* seen today */
+	r = journal_note(key, why); /* seen today */
 	if (!r)
-		r = read_rules(key, reader, why);
+		r = each_rule(RULE " WHERE key = ?1", key, NULL, reader->rule, reader->user, why);
+	if (!r)
+		r = each_rule(ANSWER DENIES_FIRST, key, NULL, reader->rule, reader->user, why);
 	return r ? r : read_ports(key, reader, why);
 }

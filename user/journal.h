@@ -21,8 +21,10 @@
 #include "terok/abi.h"
 
 struct rule;
+struct domain_rule;
 
-#define JOURNAL_KEY_LEN (TEROK_PATH_LEN + 16)
+#define JOURNAL_KEY_LEN      (TEROK_PATH_LEN + 16)
+#define JOURNAL_PROFILES_LEN 1024 /* names of a composition, with a colon between, NUL included */
 
 /**
  * journal_key() - what a guard is called on disk: its container, or its cgroup's path
@@ -38,6 +40,43 @@ int journal_drop_rule(const char *key, const struct rule *rule, struct problem *
 /** journal_get_rule() - the one with the destination of @like; 1: there is, 0: none */
 int journal_get_rule(const char *key, const struct rule *like, struct rule *ret,
 		     struct problem *why);
+
+/**
+ * journal_get_effective() - what all that is kept says of one address, port and protocol
+ *
+ * The rule of just that destination; else what the domains that had this address say, denies
+ * first, as a rule of TEROK_AUTHOR_NAME. 1: there is such a rule, 0: none.
+ */
+int journal_get_effective(const char *key, const struct rule *like, struct rule *ret,
+			  struct problem *why);
+
+/**
+ * journal_put_domain() - keep what is said of a domain; the opposite of it is replaced
+ *
+ * Its addresses are journal_put_answers()'; a domain that is replaced keeps them.
+ */
+int journal_put_domain(const char *key, const struct domain_rule *name, struct problem *why);
+
+/** journal_drop_domain() - and its addresses; -ENOENT: it says nothing like it */
+int journal_drop_domain(const char *key, const struct domain_rule *name, struct problem *why);
+
+/** journal_put_answers() - the addresses that a domain has now, in place of those it had */
+int journal_put_answers(const char *key, const struct domain_rule *name, uint8_t addr[][16],
+			unsigned n, struct problem *why);
+
+/** journal_each_answer() - the addresses of one domain as exact rules of TEROK_AUTHOR_NAME */
+int journal_each_answer(const char *key, const struct domain_rule *name,
+			int (*fn)(const struct rule *rule, void *user), void *user,
+			struct problem *why);
+
+/** journal_each_domain() - every domain that has not ended */
+int journal_each_domain(const char *key, int (*fn)(const struct domain_rule *name, void *user),
+			void *user, struct problem *why);
+
+/** journal_put_profiles() - the names of its composition; journal_get_profiles() 1: there is one */
+int journal_put_profiles(const char *key, const char *names, struct problem *why);
+int journal_get_profiles(const char *key, char ret[static JOURNAL_PROFILES_LEN],
+			 struct problem *why);
 
 /** journal_put_port() - a published TCP port; journal_drop_port() - no longer */
 int journal_put_port(const char *key, uint16_t port, struct problem *why);
@@ -58,6 +97,9 @@ struct journal_reader {
 
 /**
  * journal_read() - what is kept of one guard; rules that have ended are left out
+ *
+ * Addresses of domains come last, denies before allows: whoever writes them writes no second
+ * rule over a first.
  * @state: NONE if none was kept
  */
 int journal_read(const char *key, const struct journal_reader *reader, enum terok_state *state,

@@ -11,6 +11,7 @@
 #include "base/event.h"
 #include "guard.h"
 #include "journal.h"
+#include "policy_map.h"
 
 /* Which fields a rule names: its shape, by which hooks know whether to look. */
 static enum terok_shape shape_of(const struct dest *dest)
@@ -104,8 +105,8 @@ static int prefix_write(const struct kernel *kernel, const struct rule *rule,
  * Tell the hooks that rules of this shape exist, before there is one: whoever dies between
  * the two steps leaves a lookup in vain, never a rule that nobody looks for.
  */
-static int announce_shape(const struct kernel *kernel, const struct rule *rule,
-			  const struct terok_guard *guard, struct problem *why)
+int policy_announce(const struct kernel *kernel, const struct rule *rule,
+		    const struct terok_guard *guard, struct problem *why)
 {
 	struct bits bits = {};
 
@@ -131,6 +132,8 @@ static int map_write_kept(const struct kernel *kernel, const struct rule *rule, 
 
 	if (had < 0)
 		return had;
+	if (had && rule->weak && before.value.author != rule->value.author)
+		return 0;
 	r = journal_put_rule(key, rule, why);
 	if (r)
 		return r;
@@ -160,25 +163,76 @@ int policy_add(const struct kernel *kernel, const struct rule *rule, struct prob
 		return lock;
 	r = guard_value(kernel, rule->guard, &info, &guard, why);
 	if (!r)
-		r = announce_shape(kernel, rule, &guard, why);
+		r = policy_announce(kernel, rule, &guard, why);
 	if (r)
 		return r;
 	return rule->keep && journal_key(&info, key) ? map_write_kept(kernel, &whole, key, why)
 						     : map_write(kernel, &whole, why);
 }
 
-static bool rule_is_there(const struct kernel *kernel, const struct rule *rule)
+/* Of this address, port and protocol, whatever it says. */
+static bool exact_is_there(const struct kernel *kernel, const struct rule *rule,
+			   struct terok_rule *there)
 {
-	struct terok_rule_key exact = exact_key(rule);
+	struct terok_rule_key key = exact_key(rule);
+
+	return !bpf_map_lookup_elem(kernel->map[MAP_RULES], &key, there);
+}
+
+static bool rule_is_there(const struct kernel *kernel, const struct rule *rule,
+			  struct terok_rule *there)
+{
 	struct terok_prefix_key prefix = prefix_key(rule, rule->value.action);
-	struct terok_rule there;
 
 	if (rule->dest.bits == 128)
-		return !bpf_map_lookup_elem(kernel->map[MAP_RULES], &exact, &there) &&
-		       there.action == rule->value.action;
+		return exact_is_there(kernel, rule, there) && there->action == rule->value.action;
 	/* a trie finds the longest that fits: it may be a shorter one */
-	return !bpf_map_lookup_elem(kernel->map[MAP_PREFIX], &prefix, &there) &&
-	       there.bits == rule->dest.bits;
+	return !bpf_map_lookup_elem(kernel->map[MAP_PREFIX], &prefix, there) &&
+	       there->bits == rule->dest.bits;
+}
+
+int policy_settle(const struct kernel *kernel, const char *key, const struct rule *rule,
+		  struct problem *why)
+{
+	struct terok_rule_key exact = exact_key(rule);
+	struct terok_rule there;
+	struct rule kept;
+	bool is_there = exact_is_there(kernel, rule, &there);
+	int r = journal_get_effective(key, rule, &kept, why);
+
+	if (r < 0 || (is_there && there.author != TEROK_AUTHOR_NAME))
+		return r < 0 ? r : 0;
+	if (!r)
+		return is_there && bpf_map_delete_elem(kernel->map[MAP_RULES], &exact)
+			   ? problem(why, -errno, "remove a rule: %s", strerror(errno))
+			   : 0;
+	kept.guard = rule->guard;
+	kept.value.made_ns = now_boot_ns();
+	kept.value.bits = 128;
+	return map_write(kernel, &kept, why);
+}
+
+int policy_take_allow(const struct kernel *kernel, const char *key, const struct rule *rule,
+		      struct problem *why)
+{
+	struct terok_rule_key exact = exact_key(rule);
+	struct terok_rule there;
+	struct rule kept;
+	int r = journal_get_rule(key, rule, &kept, why);
+
+	if (r > 0 && kept.value.action == TEROK_ALLOW && kept.value.author != TEROK_AUTHOR_INFRA)
+		r = journal_drop_rule(key, rule, why);
+	if (r >= 0 && exact_is_there(kernel, rule, &there) && there.action == TEROK_ALLOW &&
+	    there.author != TEROK_AUTHOR_INFRA)
+		bpf_map_delete_elem(kernel->map[MAP_RULES], &exact);
+	return r < 0 ? r : 0;
+}
+
+int policy_end_flows(const struct kernel *kernel, uint32_t guard, struct problem *why)
+{
+	struct bits bits = { .epochs = 1 };
+
+	return guard_change(kernel, guard, add_bits, &bits, why);
 }
 
 static void map_remove(const struct kernel *kernel, const struct rule *rule)
@@ -205,27 +259,36 @@ static int no_such_rule(const struct rule *rule, struct problem *why)
 
 int policy_remove(const struct kernel *kernel, const struct rule *rule, struct problem *why)
 {
-	struct bits bits = { .epochs = 1 }; /* flows that this rule's end spared end now */
 	_cleanup_close_ int lock = kernel_lock(why);
 	char key[JOURNAL_KEY_LEN];
+	struct terok_rule there;
 	struct terok_guard guard;
 	struct terok_info info;
+	bool kept;
 	int r;
 
 	if (lock < 0)
 		return lock;
-	if (!rule_is_there(kernel, rule)) {
+	if (!rule_is_there(kernel, rule, &there)) {
 		/* taken back by somebody who died before its flows were */
-		guard_change(kernel, rule->guard, add_bits, &bits, NULL);
+		policy_end_flows(kernel, rule->guard, NULL);
 		return no_such_rule(rule, why);
 	}
+	if (there.author == TEROK_AUTHOR_NAME)
+		return problem(why, -EPERM,
+			       "that is an address of a domain: take the domain away; "
+			       "terok-bpfd rules shows which there are");
 	r = guard_value(kernel, rule->guard, &info, &guard, why);
-	if (!r && journal_key(&info, key))
+	kept = !r && journal_key(&info, key);
+	if (kept)
 		r = journal_drop_rule(key, rule, why);
 	if (r)
 		return r;
 	map_remove(kernel, rule);
-	return guard_change(kernel, rule->guard, add_bits, &bits, why);
+	if (kept && rule->dest.bits == 128) /* a domain may have had this address as well */
+		r = policy_settle(kernel, key, rule, why);
+	/* flows that this rule's end spared end now */
+	return r ? r : policy_end_flows(kernel, rule->guard, why);
 }
 
 static int each_exact(int map, uint32_t guard, int (*fn)(const struct rule *, void *), void *user)
@@ -369,11 +432,17 @@ static int restore_rule(const struct rule *kept, void *user)
 {
 	struct restore *restore = user;
 	struct rule rule = *kept;
+	struct terok_rule there;
 	struct bits bits = {};
 
 	rule.guard = restore->guard;
 	rule.value.made_ns = now_boot_ns();
 	rule.value.bits = rule.dest.bits;
+	if (rule.value.author == TEROK_AUTHOR_INFRA)
+		rule.value.flags = TEROK_RULE_INFRA;
+	if (rule.value.author == TEROK_AUTHOR_NAME &&
+	    exact_is_there(restore->kernel, &rule, &there))
+		return 0; /* what was written first stands above it */
 	shape_bits(&rule, &bits);
 	add_bits(restore->value, &bits);
 	return map_write(restore->kernel, &rule, restore->why);

@@ -22,6 +22,8 @@ struct rule {
 	struct dest dest;
 	struct terok_rule value;
 	bool keep; /* it outlives its guard: the journal has it as well */
+	bool
+	    weak; /* it takes no place of another author's kept rule; adding it then does nothing */
 };
 
 /**

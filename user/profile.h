@@ -20,6 +20,9 @@
 #include "base/addr.h"
 #include "base/cleanup.h"
 
+#define PROFILE_DEFAULT    "dev-standard"
+#define PROFILE_NONE       "none" /* in place of a name: an empty composition */
+
 #define PROFILE_DOMAIN_MAX 253       /* bytes of a name, RFC 1035 */
 #define PROFILE_DOMAIN_LEN 256       /* the same behind "*.", NUL included */
 #define PROFILE_NAME_LEN   64        /* of a file, without .txt, NUL included */
@@ -76,6 +79,13 @@ int profile_read(const char *text, char **ret, size_t *size, char path[static PR
 
 /** profile_load() - add what is not in @profile yet; a bad line is an error, and adds nothing */
 int profile_load(const char *name, struct profile *profile, struct problem *why);
+
+/**
+ * profile_default() - what is composed for a container when nobody says what
+ * @names: with a colon between; from default-profiles in the user's folder, a name a line, else
+ *	   PROFILE_DEFAULT
+ */
+int profile_default(char *names, size_t room, struct problem *why);
 
 /**
  * profile_each() - every profile by name, sorted; not 0 from @fn ends it

@@ -25,15 +25,17 @@ static bool name_check(const char *name)
 		   strlen(name);
 }
 
-/* The folder's path. */
-static const char *folder_path(char buf[static PROFILE_PATH_LEN], bool shipped)
+static const char *base_path(bool shipped)
 {
 	const char *env = getenv(shipped ? "TEROK_DATA" : "TEROK_CONFIG");
 
-	snprintf(buf, PROFILE_PATH_LEN, "%s/profiles",
-		 env && *env ? env
-		 : shipped   ? TEROK_DATADIR
-			     : "/etc/terok");
+	return env && *env ? env : shipped ? TEROK_DATADIR : "/etc/terok";
+}
+
+/* The folder's path. */
+static const char *folder_path(char buf[static PROFILE_PATH_LEN], bool shipped)
+{
+	snprintf(buf, PROFILE_PATH_LEN, "%s/profiles", base_path(shipped));
 	return buf;
 }
 
@@ -57,11 +59,9 @@ static int owner_check(const struct stat *st, const char *path, struct problem *
 }
 
 /* -ENOENT: there is none, which is nobody's mistake. */
-static int folder_open(bool shipped, int *ret, struct problem *why)
+static int folder_open(const char *path, int *ret, struct problem *why)
 {
-	char path[PROFILE_PATH_LEN];
-	_cleanup_close_ int fd =
-	    open(folder_path(path, shipped), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 	int r;
 
@@ -126,7 +126,7 @@ static int named_open(const char *name, bool shipped, int *ret, struct problem *
 {
 	char path[PROFILE_PATH_LEN], file[PROFILE_NAME_LEN + 4];
 	_cleanup_close_ int dir = -1;
-	int r = folder_open(shipped, &dir, why);
+	int r = folder_open(folder_path(path, shipped), &dir, why);
 
 	if (r)
 		return r;
@@ -225,6 +225,52 @@ int profile_load(const char *name, struct profile *profile, struct problem *why)
 	return r;
 }
 
+/* --- the default ------------------------------------------------------------------------ */
+
+/* Words of a file, with a colon between; what is behind a # says nothing. */
+static int names_join(char *text, char *names, size_t room, const char *path, struct problem *why)
+{
+	size_t n = 0;
+	char *save;
+
+	*names = '\0';
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		line[strcspn(line, "#\r")] = '\0';
+		line += strspn(line, " \t");
+		line[strcspn(line, " \t")] = '\0';
+		if (!*line)
+			continue;
+		if (strcmp(line, PROFILE_NONE) && !name_check(line))
+			return problem(why, -EINVAL,
+				       "%s: names of profiles are expected, one a line", path);
+		if (n + strlen(line) + 2 > room)
+			return problem(why, -EFBIG, "%s: too many names", path);
+		n += sprintf(names + n, "%s%s", n ? ":" : "", line);
+	}
+	return 0;
+}
+
+int profile_default(char *names, size_t room, struct problem *why)
+{
+	char path[PROFILE_PATH_LEN];
+	_cleanup_free_ char *text = NULL;
+	_cleanup_close_ int dir = -1, fd = -1;
+	size_t size;
+	int r = folder_open(base_path(false), &dir, why);
+
+	snprintf(path, sizeof(path), "%s/default-profiles", base_path(false));
+	if (!r)
+		r = file_open(dir, "default-profiles", path, &fd, why);
+	if (r == -ENOENT)
+		return snprintf(names, room, PROFILE_DEFAULT) < 0 ? -EINVAL : 0;
+	if (!r)
+		r = file_read(fd, path, &text, &size, why);
+	if (r)
+		return r;
+	text[size] = '\0';
+	return names_join(text, names, room, path, why);
+}
+
 /* --- listing ----------------------------------------------------------------------------- */
 
 struct listed {
@@ -265,8 +311,9 @@ static int list_folder(bool shipped, struct listing *list, struct problem *why)
 {
 	_cleanup_(closedirp) DIR *dir = NULL;
 	_cleanup_close_ int fd = -1;
+	char path[PROFILE_PATH_LEN];
 	struct dirent *entry;
-	int r = folder_open(shipped, &fd, why);
+	int r = folder_open(folder_path(path, shipped), &fd, why);
 
 	if (r)
 		return r == -ENOENT ? 0 : r;

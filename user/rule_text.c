@@ -10,6 +10,8 @@ static const char *const authors[] = {
 	[TEROK_AUTHOR_OPERATOR] = "operator",
 	[TEROK_AUTHOR_VERDICT] = "verdict",
 	[TEROK_AUTHOR_INFRA] = "infrastructure",
+	[TEROK_AUTHOR_PROFILE] = "profile",
+	[TEROK_AUTHOR_NAME] = "name",
 };
 _Static_assert(sizeof(authors) / sizeof(authors[0]) == TEROK_AUTHOR_MAX_, "all authors");
 
@@ -33,38 +35,79 @@ static int64_t seconds_left(const struct terok_rule *value, uint64_t now)
 	return (value->until_ns - now + SECOND_NS - 1) / SECOND_NS;
 }
 
-void rule_json(struct json *json, const char *key, const struct rule *rule, uint64_t now)
+static void line_json(struct json *json, const char *key, const char *host, const struct dest *dest,
+		      const struct terok_rule *value, uint64_t now)
 {
-	char dest[ADDR_TEXT], proto[8];
-	int64_t left = seconds_left(&rule->value, now);
+	int64_t left = seconds_left(value, now);
+	char proto[8];
 
 	json_open_object(json, key);
-	json_add_string(json, "action", action_name(rule->value.action));
-	json_add_string(json, "dest", dest_format(dest, &rule->dest));
-	json_add_uint(json, "port", rule->dest.port);
-	json_add_string(json, "proto", proto_name(rule->dest.proto, proto));
+	json_add_string(json, "action", action_name(value->action));
+	json_add_string(json, "dest", host);
+	json_add_uint(json, "port", dest->port);
+	json_add_string(json, "proto", proto_name(dest->proto, proto));
 	json_add_bool(json, "ended", left < 0);
 	json_add_int(json, "seconds_left", left < 0 ? 0 : left);
-	json_add_uint(json, "until_ns", rule->value.until_ns);
-	json_add_string(json, "author", author_name(rule->value.author));
-	json_add_uint(json, "uid", rule->value.uid);
+	json_add_uint(json, "until_ns", value->until_ns);
+	json_add_string(json, "author", author_name(value->author));
+	json_add_uint(json, "uid", value->uid);
 	json_close_object(json);
 }
 
-void rule_text(const struct rule *rule, uint64_t now)
+static void line_text(const char *host, const struct dest *dest, const struct terok_rule *value,
+		      uint64_t now)
 {
-	char dest[ADDR_TEXT], proto[8], port[8] = "any", left[32] = "";
-	int64_t seconds = seconds_left(&rule->value, now);
+	char proto[8], port[8] = "any", left[32] = "";
+	int64_t seconds = seconds_left(value, now);
 
-	if (rule->dest.port)
-		snprintf(port, sizeof(port), "%u", rule->dest.port);
+	if (dest->port)
+		snprintf(port, sizeof(port), "%u", dest->port);
 	if (seconds < 0)
 		snprintf(left, sizeof(left), "ended");
 	else if (seconds)
 		snprintf(left, sizeof(left), "%lld s left", (long long)seconds);
-	printf("%-5s  %-43s  port %-5s  %-6s  %-14s  %s\n", action_name(rule->value.action),
-	       dest_format(dest, &rule->dest), port, proto_name(rule->dest.proto, proto),
-	       author_name(rule->value.author), left);
+	printf("%-5s  %-43s  port %-5s  %-6s  %-14s  %s\n", action_name(value->action), host, port,
+	       proto_name(dest->proto, proto), author_name(value->author), left);
+}
+
+void rule_json(struct json *json, const char *key, const struct rule *rule, uint64_t now)
+{
+	char host[ADDR_TEXT];
+
+	line_json(json, key, dest_format(host, &rule->dest), &rule->dest, &rule->value, now);
+}
+
+void rule_text(const struct rule *rule, uint64_t now)
+{
+	char host[ADDR_TEXT];
+
+	line_text(dest_format(host, &rule->dest), &rule->dest, &rule->value, now);
+}
+
+void domain_json(struct json *json, const char *key, const struct domain_rule *name, uint64_t now)
+{
+	line_json(json, key, name->domain, &name->dest, &name->value, now);
+}
+
+void domain_text(const struct domain_rule *name, uint64_t now)
+{
+	line_text(name->domain, &name->dest, &name->value, now);
+}
+
+static int options_merge(const struct rule_options *options, const char *text, struct dest *dest,
+			 struct problem *why)
+{
+	int r = 0;
+
+	if (options->port && dest->port)
+		r = problem(why, -EINVAL, "the port is named twice: %s and --port", text);
+	if (!r && options->proto && dest->proto)
+		r = problem(why, -EINVAL, "the protocol is named twice: %s and --proto", text);
+	if (!r && options->port)
+		r = port_parse(options->port, &dest->port, why);
+	if (!r && options->proto)
+		r = proto_parse(options->proto, &dest->proto, why);
+	return r;
 }
 
 int rule_dest_parse(const struct rule_options *options, const char *text, struct dest *ret,
@@ -72,15 +115,16 @@ int rule_dest_parse(const struct rule_options *options, const char *text, struct
 {
 	int r = dest_parse(text, ret, why);
 
-	if (!r && options->port && ret->port)
-		r = problem(why, -EINVAL, "the port is named twice: %s and --port", text);
-	if (!r && options->proto && ret->proto)
-		r = problem(why, -EINVAL, "the protocol is named twice: %s and --proto", text);
-	if (!r && options->port)
-		r = port_parse(options->port, &ret->port, why);
-	if (!r && options->proto)
-		r = proto_parse(options->proto, &ret->proto, why);
-	return r;
+	return r ? r : options_merge(options, text, ret, why);
+}
+
+int rule_entry_parse(const struct rule_options *options, const char *text,
+		     struct profile_entry *ret, struct problem *why)
+{
+	int r = *text == '!' ? problem(why, -EINVAL, "'!' is for profiles: say deny")
+			     : profile_entry_parse(text, ret, why);
+
+	return r ? r : options_merge(options, text, &ret->dest, why);
 }
 
 int publish_port_parse(const char *text, uint16_t *ret, struct problem *why)

@@ -9,6 +9,7 @@
 
 #include "base/event.h"
 #include "base/json.h"
+#include "domains.h"
 #include "policy.h"
 
 struct rule_options {
@@ -19,6 +20,10 @@ struct rule_options {
 int rule_dest_parse(const struct rule_options *options, const char *text, struct dest *ret,
 		    struct problem *why);
 
+/** rule_entry_parse() - the same, where DEST may be a domain */
+int rule_entry_parse(const struct rule_options *options, const char *text,
+		     struct profile_entry *ret, struct problem *why);
+
 /** publish_port_parse() - "8080" or "8080/tcp"; other protocols are refused by name */
 int publish_port_parse(const char *text, uint16_t *ret, struct problem *why);
 
@@ -27,5 +32,9 @@ void rule_json(struct json *json, const char *key, const struct rule *rule, uint
 
 /** rule_text() - one line on stdout */
 void rule_text(const struct rule *rule, uint64_t now);
+
+/** domain_json(), domain_text() - the same of a domain */
+void domain_json(struct json *json, const char *key, const struct domain_rule *name, uint64_t now);
+void domain_text(const struct domain_rule *name, uint64_t now);
 
 #endif

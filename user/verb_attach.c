@@ -8,13 +8,16 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "attach.h"
+#include "audit.h"
+#include "caller.h"
 #include "cgroup.h"
 #include "control.h"
 #include "guard.h"
+#include "journal.h"
+#include "lists.h"
 #include "netns.h"
 #include "podman.h"
 #include "policy.h"
-#include "rule_text.h"
 #include "verbs.h"
 #include "terok/names.h"
 
@@ -46,8 +49,8 @@ static void print_guard(const char *what, const struct guard *guard, bool json)
 	puts(json_done(&out) ?: "{}");
 }
 
-static int attach_cgroup(const char *text, struct guard_spec *spec, struct guard *ret,
-			 bool *existing, struct problem *why)
+static int attach_cgroup(const char *text, struct guard_spec *spec, struct attach_plan *plan,
+			 struct guard *ret, bool *existing, struct problem *why)
 {
 	_cleanup_close_ int fd = cgroup_open(text, why), netns_fd = -1;
 	char path[TEROK_PATH_LEN];
@@ -67,29 +70,25 @@ static int attach_cgroup(const char *text, struct guard_spec *spec, struct guard
 	if (pid)
 		netns_fd = netns_of_pid(pid, NULL);
 	spec->netns_fd = netns_fd;
-	return attach_guard(spec, ret, existing, why);
+	return attach_guard(spec, plan, ret, existing, why);
 }
 
-static void publish_podmans(const struct guard *guard, struct podman_container *container)
-{
-	struct problem why = {};
-
-	if (podman_ask_ports(container, &why))
-		log_warn(0,
-			 "published ports stay closed, podman cannot be asked: %s; see "
-			 "terok-bpfd publish",
-			 why.text);
-	attach_publish(guard, container->published, container->n_published);
-}
-
-static int attach_container(const char *text, struct guard_spec *spec, struct guard *ret,
-			    bool *existing, struct problem *why)
+static int attach_container(const char *text, struct guard_spec *spec, struct attach_plan *plan,
+			    struct guard *ret, bool *existing, struct problem *why)
 {
 	struct podman_container container;
+	struct problem silent = {};
 	int r = podman_find(text, &container, why);
 
 	if (r)
 		return r;
+	if (podman_ask_ports(&container, &silent))
+		log_warn(0,
+			 "published ports stay closed, podman cannot be asked: %s; see "
+			 "terok-bpfd publish",
+			 silent.text);
+	plan->found = container.published;
+	plan->n_found = container.n_published;
 	spec->cgroup_fd = container.cgroup_fd;
 	spec->netns_fd = container.netns_fd;
 	spec->kind = TEROK_KIND_CONTAINER;
@@ -97,9 +96,7 @@ static int attach_container(const char *text, struct guard_spec *spec, struct gu
 	spec->container = container.id;
 	if (!spec->name)
 		spec->name = container.name;
-	r = attach_guard(spec, ret, existing, why);
-	if (!r && !*existing)
-		publish_podmans(ret, &container);
+	r = attach_guard(spec, plan, ret, existing, why);
 	podman_container_done(&container);
 	return r;
 }
@@ -122,55 +119,106 @@ static int attached_already(const struct guard *guard, const char *name, const c
 	return 0;
 }
 
+struct attach_options {
+	const char *state, *name;
+	struct cli_list publishes, profiles, resolvers, gateways, host_ports;
+	char names[JOURNAL_PROFILES_LEN]; /* the profiles, with a colon between */
+	bool json;
+};
+
+static int profiles_join(struct attach_options *o, struct attach_plan *plan, struct problem *why)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < o->profiles.n; i++) {
+		const char *name = o->profiles.item[i];
+
+		if (strchr(name, ':') || n + strlen(name) + 2 > sizeof(o->names))
+			return problem(why, -EINVAL,
+				       "'%.80s': a profile's name or path has no colon, and all "
+				       "together %zu characters",
+				       name, sizeof(o->names) - 1);
+		n += sprintf(o->names + n, "%s%s", i ? ":" : "", name);
+	}
+	if (o->profiles.n)
+		plan->profiles = o->names;
+	return 0;
+}
+
+static int host_ports_parse(const struct attach_options *o, struct attach_plan *plan,
+			    struct problem *why)
+{
+	int r = 0;
+
+	if (o->gateways.n && !o->host_ports.n)
+		return problem(why, -EINVAL, "--gateway says where --host-port is: name a port");
+	for (unsigned i = 0; !r && i < o->host_ports.n; i++) {
+		const char *port = o->host_ports.item[i];
+
+		r = attach_plan_host_port(plan, ATTACH_PASTA_MAP, port, why);
+		for (unsigned k = 0; !r && k < o->gateways.n; k++)
+			r = attach_plan_host_port(plan, o->gateways.item[k], port, why);
+	}
+	return r;
+}
+
+static int options_parse(struct attach_options *o, struct guard_spec *spec,
+			 struct attach_plan *plan, struct problem *why)
+{
+	int r = attach_state_parse(o->state ?: "up", &spec->state, why);
+
+	if (!r && o->name)
+		r = guard_name_check(o->name, why);
+	for (unsigned i = 0; !r && i < o->publishes.n; i++)
+		r = attach_plan_port(plan, o->publishes.item[i], why);
+	for (unsigned i = 0; !r && i < o->resolvers.n; i++)
+		r = attach_plan_resolver(plan, o->resolvers.item[i], why);
+	if (!r)
+		r = host_ports_parse(o, plan, why);
+	spec->name = o->name;
+	spec->state_kept = !o->state;
+	return r ? r : profiles_join(o, plan, why);
+}
+
 int verb_attach(int argc, char **argv)
 {
-	const char *state = NULL, *name = NULL;
-	uint16_t ports[CLI_LIST_MAX];
-	struct cli_list publishes = {}, profiles = {};
-	bool json = false, existing = false;
+	struct attach_options o = {};
 	const struct cli_option options[] = {
 		{ "name", "NAME", "what to call it (the container's or cgroup's)", CLI_STRING,
-		  &name },
-		{ "state", "STATE", "up (default), down, down_all or block", CLI_STRING, &state },
+		  &o.name },
+		{ "state", "STATE", "up (default), down, down_all or block", CLI_STRING, &o.state },
 		{ "publish", "PORT", "a TCP port open to the outside; repeatable", CLI_LIST,
-		  &publishes },
-		{ "profile", "NAME", "allow what this profile names; repeatable", CLI_LIST,
-		  &profiles },
-		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
+		  &o.publishes },
+		{ "profile", "NAME", "allow what it names; repeatable; none: nothing", CLI_LIST,
+		  &o.profiles },
+		{ "resolver", "ADDR", "it may ask this DNS server; repeatable", CLI_LIST,
+		  &o.resolvers },
+		{ "host-port", "PORT", "a TCP port of the host's; repeatable", CLI_LIST,
+		  &o.host_ports },
+		{ "gateway", "ADDR", "where the host is for it; repeatable", CLI_LIST,
+		  &o.gateways },
+		{ "json", NULL, "one JSON object", CLI_FLAG, &o.json },
 		{},
 	};
 	struct guard_spec spec = { .cgroup_fd = -1, .netns_fd = -1 };
-	_cleanup_profile_ struct profile profile = {};
+	struct attach_plan plan = {};
 	struct problem why = {};
+	bool existing = false;
 	struct guard guard;
 	int r = cli_parse(argc, argv, options, 1, 1);
 
 	if (r < 0)
 		return r;
-	r = attach_state_parse(state ?: "up", &spec.state, &why);
-	if (!r && name)
-		r = guard_name_check(name, &why);
-	for (unsigned i = 0; !r && i < publishes.n; i++)
-		r = publish_port_parse(publishes.item[i], &ports[i], &why);
+	r = options_parse(&o, &spec, &plan, &why);
 	if (r)
 		return verb_fail(r, &why);
-	/* before anything is guarded: a name that was mistyped cuts nobody off */
-	for (unsigned i = 0; !r && i < profiles.n; i++)
-		r = profile_load(profiles.item[i], &profile, &why);
-	if (r)
-		return verb_fail(r == -EINVAL ? -EIO : r, &why);
-	spec.name = name;
-	spec.state_kept = !state;
-	r = is_path(argv[1]) ? attach_cgroup(argv[1], &spec, &guard, &existing, &why)
-			     : attach_container(argv[1], &spec, &guard, &existing, &why);
+	r = is_path(argv[1]) ? attach_cgroup(argv[1], &spec, &plan, &guard, &existing, &why)
+			     : attach_container(argv[1], &spec, &plan, &guard, &existing, &why);
 	if (!r && existing)
-		r = attached_already(&guard, name, state, spec.state, &why);
-	if (!r)
-		r = attach_profile(&guard, &profile, &why);
+		r = attached_already(&guard, o.name, o.state, spec.state, &why);
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
-	attach_publish(&guard, ports, publishes.n);
-	print_guard(existing ? "already" : "attached", &guard, json);
+	print_guard(existing ? "already" : "attached", &guard, o.json);
 	return 0;
 }
 
@@ -196,6 +244,8 @@ int verb_detach(int argc, char **argv)
 		r = policy_unkeep(&guard.info, &why);
 	if (r)
 		return verb_fail(r, &why);
+	audit_deed(&guard.info, &(struct audit_deed){ .action = "detached", .uid = caller_uid() });
+	lists_write(&guard.info);
 	control_notify(guard.id);
 	print_guard("detached", &guard, json);
 	return 0;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/cli.h"
 #include "base/json.h"
@@ -74,6 +75,31 @@ static void explain_json(const struct guard *guard, const struct dest *dest,
 	puts(json_done(&json) ?: "{}");
 }
 
+/* A domain is each of the addresses that the host finds for it. */
+static int dests_find(const struct profile_entry *entry, struct dest *ret, struct problem *why)
+{
+	const char *domain = entry->domain;
+	struct resolved found;
+
+	if (!*domain) {
+		*ret = entry->dest;
+		return ret->bits == 128
+			   ? 1
+			   : problem(why, -EINVAL,
+				     "a connection goes to one address, not to a range");
+	}
+	resolve_domains(&domain, 1, &found);
+	if (found.error || !found.n)
+		return problem(why, found.error ?: -ENODATA, "%s: %s", domain,
+			       found.error ? strerror(-found.error) : "it has no address");
+	for (unsigned i = 0; i < found.n; i++) {
+		ret[i] = entry->dest;
+		ret[i].bits = 128;
+		memcpy(ret[i].addr, found.addr[i], sizeof(ret[i].addr));
+	}
+	return found.n;
+}
+
 int verb_explain(int argc, char **argv)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
@@ -83,34 +109,36 @@ int verb_explain(int argc, char **argv)
 		{ "port", "N", "the port (default 443)", CLI_STRING, &o.port },
 		{ "proto", "P", "tcp (default), udp, icmp, icmpv6 or a number", CLI_STRING,
 		  &o.proto },
-		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
+		{ "json", NULL, "a JSON object for each address", CLI_FLAG, &json },
 		{},
 	};
+	struct dest dest[RESOLVE_ADDRS];
+	struct profile_entry entry;
 	struct problem why = {};
-	struct explanation e;
 	struct guard guard;
-	struct dest dest;
-	int r = cli_parse(argc, argv, options, 2, 2);
+	int r = cli_parse(argc, argv, options, 2, 2), n;
 
 	if (r < 0)
 		return r;
-	r = rule_dest_parse(&o, argv[2], &dest, &why);
-	if (!r && dest.bits != 128)
-		r = problem(&why, -EINVAL, "%s: a connection goes to one address, not to a range",
-			    argv[2]);
+	r = rule_entry_parse(&o, argv[2], &entry, &why);
 	if (r)
 		return verb_fail(r, &why);
-	if (!dest.proto)
-		dest.proto = IPPROTO_TCP;
-	if (!dest.port && (dest.proto == IPPROTO_TCP || dest.proto == IPPROTO_UDP))
-		dest.port = 443;
+	if (!entry.dest.proto)
+		entry.dest.proto = IPPROTO_TCP;
+	if (!entry.dest.port &&
+	    (entry.dest.proto == IPPROTO_TCP || entry.dest.proto == IPPROTO_UDP))
+		entry.dest.port = 443;
+	n = dests_find(&entry, dest, &why);
+	if (n < 0)
+		return verb_fail(n, &why);
 	r = verb_open(argv[1], &kernel, &guard);
-	if (r)
-		return r;
-	e = explain_dest(kernel, &guard.value, &dest);
-	if (json)
-		explain_json(&guard, &dest, &e);
-	else
-		explain_text(&guard, &dest, &e);
-	return 0;
+	for (int i = 0; !r && i < n; i++) {
+		struct explanation e = explain_dest(kernel, &guard.value, &dest[i]);
+
+		if (json)
+			explain_json(&guard, &dest[i], &e);
+		else
+			explain_text(&guard, &dest[i], &e);
+	}
+	return r;
 }

@@ -18,7 +18,6 @@
 #include "base/log.h"
 #include "attach.h"
 #include "podman.h"
-#include "rule_text.h"
 #include "verbs.h"
 #include "terok/names.h"
 
@@ -66,26 +65,67 @@ static int state_of(struct json_object *oci, struct guard_spec *spec, struct pro
 	return spec->state_kept ? 0 : attach_state_parse(state, &spec->state, why);
 }
 
-/*
- * terok.publish=8080:9090. Podman cannot be asked here: it holds the container's lock and
- * waits for us.
- */
-static void publish(const struct guard *guard, const char *list)
+/* Each word of an annotation; podman <= 4.9 splits values at commas. */
+static int words(struct json_object *annotations, const char *key, const char *between,
+		 int (*fn)(struct attach_plan *, const char *, struct problem *),
+		 struct attach_plan *plan, struct problem *why)
 {
-	uint16_t ports[CLI_LIST_MAX];
-	struct problem why = {};
-	char copy[512], *save;
-	unsigned n = 0;
+	char copy[1024], *save;
+	const char *text = text_of(annotations, key);
+	struct problem wrong = {};
 	int r = 0;
 
-	snprintf(copy, sizeof(copy), "%s", list ?: "");
-	for (char *one = strtok_r(copy, ":", &save); !r && one && n < CLI_LIST_MAX;
-	     one = strtok_r(NULL, ":", &save))
-		r = publish_port_parse(one, &ports[n++], &why);
-	if (r)
-		log_warn(0, "terok.publish: %s; its ports stay closed", why.text);
-	else
-		attach_publish(guard, ports, n);
+	if (!text)
+		return 0;
+	if (strlen(text) >= sizeof(copy))
+		return problem(why, -EINVAL, "annotation %s is too long", key);
+	strcpy(copy, text);
+	for (char *one = strtok_r(copy, between, &save); !r && one;
+	     one = strtok_r(NULL, between, &save))
+		r = fn(plan, one, &wrong);
+	return r ? problem(why, r, "annotation %s: %.200s", key, wrong.text) : 0;
+}
+
+static int pasta_port(struct attach_plan *plan, const char *port, struct problem *why)
+{
+	return attach_plan_host_port(plan, ATTACH_PASTA_MAP, port, why);
+}
+
+/* Every port of terok.host-ports at every address of terok.gateway. */
+static int gateways_read(struct json_object *annotations, struct attach_plan *plan,
+			 struct problem *why)
+{
+	const char *text = text_of(annotations, "terok.gateway");
+	unsigned ports = plan->n_infra;
+	char copy[1024], number[8], *save;
+	const struct dest *infra = plan->infra;
+	int r = 0;
+
+	r = words(annotations, "terok.host-ports", ": ", pasta_port, plan, why);
+	ports = r ? 0 : plan->n_infra - ports;
+	snprintf(copy, sizeof(copy), "%s", text ?: "");
+	infra += plan->n_infra - ports;
+	for (char *one = strtok_r(copy, " ", &save); !r && one; one = strtok_r(NULL, " ", &save)) {
+		for (unsigned i = 0; !r && i < ports; i++) {
+			snprintf(number, sizeof(number), "%u", infra[i].port);
+			r = attach_plan_host_port(plan, one, number, why);
+		}
+	}
+	return r;
+}
+
+/*
+ * What the annotations say beside the state. Podman cannot be asked for published ports: it
+ * holds the container's lock and waits for us.
+ */
+static int plan_read(struct json_object *annotations, struct attach_plan *plan, struct problem *why)
+{
+	int r = words(annotations, "terok.publish", ": ", attach_plan_port, plan, why);
+
+	plan->profiles = text_of(annotations, "terok.profiles");
+	if (!r)
+		r = words(annotations, "terok.resolver", " ", attach_plan_resolver, plan, why);
+	return r ? r : gateways_read(annotations, plan, why);
 }
 
 static int created(struct json_object *oci, struct problem *why)
@@ -94,6 +134,7 @@ static int created(struct json_object *oci, struct problem *why)
 	struct json_object *annotations = json_object_object_get(oci, "annotations");
 	struct guard_spec spec = { .cgroup_fd = -1, .netns_fd = -1, .kind = TEROK_KIND_CONTAINER };
 	struct podman_container container;
+	struct attach_plan plan = {};
 	const char *id = text_of(oci, "id"),
 		   *name = text_of(annotations, "io.podman.annotations.name");
 	struct guard guard;
@@ -106,15 +147,15 @@ static int created(struct json_object *oci, struct problem *why)
 	if (r)
 		return r;
 	r = state_of(oci, &spec, why);
+	if (!r)
+		r = plan_read(annotations, &plan, why);
 	if (!r) {
 		spec.cgroup_fd = container.cgroup_fd;
 		spec.netns_fd = container.netns_fd;
 		spec.container = container.id;
 		spec.name = name && !guard_name_check(name, NULL) ? name : container.name;
-		r = attach_guard(&spec, &guard, &existing, why);
+		r = attach_guard(&spec, &plan, &guard, &existing, why);
 	}
-	if (!r)
-		publish(&guard, text_of(annotations, "terok.publish"));
 	podman_container_done(&container);
 	return r;
 }

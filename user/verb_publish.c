@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* verb_publish.c - terok-bpfd publish: a TCP port that the outside may connect to */
+#include <netinet/in.h>
 #include <stdio.h>
 
 #include "base/cli.h"
 #include "base/json.h"
+#include "audit.h"
+#include "caller.h"
 #include "flows.h"
 #include "guard.h"
 #include "policy.h"
@@ -62,6 +65,10 @@ int verb_publish(int argc, char **argv)
 		return verb_fail(r, &why);
 	if (remove && !keep)
 		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED);
+	audit_deed(&guard.info, &(struct audit_deed){
+				    .action = remove ? "unpublished" : "published",
+				    .dest = &(struct dest){ .port = port, .proto = IPPROTO_TCP },
+				    .uid = caller_uid() });
 	publish_print(&guard, port, remove, ended, json);
 	return 0;
 }

@@ -9,9 +9,12 @@
 #include "base/event.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "audit.h"
 #include "caller.h"
 #include "flows.h"
 #include "guard.h"
+#include "lists.h"
+#include "domains.h"
 #include "policy.h"
 #include "rule_text.h"
 #include "verbs.h"
@@ -22,82 +25,203 @@
 struct options {
 	struct rule_options dest;
 	const char *duration;
-	bool remove, keep, json;
+	bool remove, keep, infra, json;
 };
 
-static int rule_parse(const struct options *options, const char *dest, struct rule *rule,
-		      struct problem *why)
-{
-	uint64_t seconds;
-	int r = rule_dest_parse(&options->dest, dest, &rule->dest, why);
+/* One rule verb: what was typed, and what became of it. */
+struct change {
+	struct options o;
+	enum terok_action action;
+	struct profile_entry entry;
+	struct rule rule;        /* of an address */
+	struct domain_rule name; /* of a domain */
+	struct domains_done done;
+};
 
-	if (!r && options->remove && options->duration)
+static int infra_parse(struct change *change, struct problem *why)
+{
+	struct rule *rule = &change->rule;
+
+	if (change->action != TEROK_ALLOW || *change->entry.domain || rule->dest.bits != 128 ||
+	    !rule->dest.port)
+		return problem(why, -EINVAL,
+			       "--infra is for one address and port that are allowed whatever is "
+			       "denied: a resolver, a service of the host");
+	rule->value.author = TEROK_AUTHOR_INFRA;
+	rule->value.flags = TEROK_RULE_INFRA;
+	return 0;
+}
+
+static int change_parse(struct change *change, const char *dest, struct problem *why)
+{
+	const struct options *o = &change->o;
+	struct terok_rule value = { .action = change->action,
+				    .author = TEROK_AUTHOR_OPERATOR,
+				    .uid = caller_uid() };
+	uint64_t seconds;
+	int r = rule_entry_parse(&o->dest, dest, &change->entry, why);
+
+	if (!r && o->remove && o->duration)
 		r = problem(why, -EINVAL, "--for and --remove exclude each other");
-	if (!r && options->duration) {
-		r = duration_parse(options->duration, &seconds, why);
+	if (!r && o->duration) {
+		r = duration_parse(o->duration, &seconds, why);
 		if (!r)
-			rule->value.until_ns = now_boot_ns() + seconds * SECOND_NS;
+			value.until_ns = now_boot_ns() + seconds * SECOND_NS;
 	}
+	change->rule = (struct rule){ .dest = change->entry.dest, .value = value, .keep = true };
+	change->name = (struct domain_rule){ .dest = change->entry.dest, .value = value };
+	memcpy(change->name.domain, change->entry.domain, sizeof(change->name.domain));
+	return r || !o->infra ? r : infra_parse(change, why);
+}
+
+static int address_change(const struct kernel *kernel, const struct guard *guard,
+			  struct change *change, struct problem *why)
+{
+	change->rule.guard = guard->id;
+	return change->o.remove ? policy_remove(kernel, &change->rule, why)
+				: policy_add(kernel, &change->rule, why);
+}
+
+static int domain_change(const struct kernel *kernel, const struct guard *guard,
+			 struct change *change, struct problem *why)
+{
+	const char *domain = change->name.domain;
+	char text[ADDR_TEXT];
+	struct resolved found;
+	int r;
+
+	if (change->o.remove)
+		return domains_drop(kernel, guard->id, &change->name, why);
+	resolve_domains(&domain, 1, &found);
+	if (change->action == TEROK_ALLOW && found.error)
+		return problem(why, found.error,
+			       "%s: the host's resolver does not answer (%s); "
+			       "nothing was changed",
+			       domain, strerror(-found.error));
+	if (change->action == TEROK_ALLOW && !found.n)
+		return problem(why, -ENODATA, "%s has no address; nothing was changed", domain);
+	r = domains_put(kernel, guard->id, &change->name, &found, &change->done, why);
+	if (!r && change->done.refused)
+		log_warn(0,
+			 "%s: %u address%s private or local and opened nothing: %s; allow the "
+			 "address itself if it is meant",
+			 domain, change->done.refused, change->done.refused == 1 ? " is" : "es are",
+			 addr_format(text, change->done.first_refused));
+	if (!r && !change->done.addresses)
+		log_warn(0, "%s: no address is in force now; terok-bpfd resolve asks again",
+			 domain);
 	return r;
 }
 
-static void rule_print(const struct options *o, const struct guard *guard, const struct rule *rule,
-		       unsigned ended)
+static void change_note(const struct guard *guard, const struct change *change)
+{
+	const char *what = change->action == TEROK_ALLOW ? "allowed" : "denied";
+	char detail[PROFILE_TEXT_LEN + 40], target[PROFILE_TEXT_LEN];
+	struct audit_deed deed = { .action = change->o.remove ? "removed" : what,
+				   .dest = &change->entry.dest,
+				   .detail = detail,
+				   .uid = caller_uid() };
+
+	profile_entry_format(target, &change->entry);
+	snprintf(detail, sizeof(detail), "%starget=%s%s%s",
+		 !change->o.remove               ? ""
+		 : change->action == TEROK_ALLOW ? "allow "
+						 : "deny ",
+		 target, change->o.duration ? " for=" : "", change->o.duration ?: "");
+	if (*change->entry.domain)
+		deed.domain = change->entry.domain;
+	/* as the readers of these lines know them: one for each address */
+	for (unsigned i = 0; i < change->done.addresses; i++) {
+		struct dest dest = change->entry.dest;
+
+		memcpy(dest.addr, change->done.addr[i], sizeof(dest.addr));
+		dest.bits = 128;
+		deed.dest = &dest;
+		deed.domain = NULL;
+		audit_deed(&guard->info, &deed);
+	}
+	if (!change->done.addresses)
+		audit_deed(&guard->info, &deed);
+	lists_write(&guard->info);
+}
+
+static void change_json(const struct change *change)
 {
 	_cleanup_json_ struct json json = {};
 
-	if (o->json) {
-		rule_json(&json, NULL, rule, now_boot_ns());
-		puts(json_done(&json) ?: "{}");
-		return;
-	}
-	printf("%sguard %u (%s): ", o->remove ? "removed from " : "", guard->id, guard->info.name);
-	rule_text(rule, now_boot_ns());
+	if (*change->entry.domain)
+		domain_json(&json, NULL, &change->name, now_boot_ns());
+	else
+		rule_json(&json, NULL, &change->rule, now_boot_ns());
+	puts(json_done(&json) ?: "{}");
+}
+
+static void change_print(const struct guard *guard, const struct change *change, unsigned ended)
+{
+	char text[ADDR_TEXT];
+
+	if (change->o.json)
+		return change_json(change);
+	printf("%sguard %u (%s): ", change->o.remove ? "removed from " : "", guard->id,
+	       guard->info.name);
+	if (*change->entry.domain)
+		domain_text(&change->name, now_boot_ns());
+	else
+		rule_text(&change->rule, now_boot_ns());
+	for (unsigned i = 0; i < change->done.addresses; i++)
+		printf("  %s\n", addr_format(text, change->done.addr[i]));
 	if (ended)
 		printf("%u connection%s ended\n", ended, ended == 1 ? "" : "s");
 }
 
-static int rule_verb(int argc, char **argv, enum terok_action action)
+static int change_run(const char *guard_text, struct change *change)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	struct options o = {};
-	const struct cli_option options[] = {
-		{ "port", "N", "only this port", CLI_STRING, &o.dest.port },
-		{ "proto", "P", "only tcp, udp, icmp, icmpv6 or a number", CLI_STRING,
-		  &o.dest.proto },
-		{ "for", "TIME", "for so long: 90, 90s, 10m, 2h, 1d", CLI_STRING, &o.duration },
-		{ "remove", NULL, "take that rule away", CLI_FLAG, &o.remove },
-		{ "keep-flows", NULL, "leave open connections alone", CLI_FLAG, &o.keep },
-		{ "json", NULL, "one JSON object", CLI_FLAG, &o.json },
-		{},
-	};
-	struct rule rule = { .value = { .action = action, .author = TEROK_AUTHOR_OPERATOR } };
 	struct problem why = {};
 	struct guard guard;
 	unsigned ended = 0;
-	int r = cli_parse(argc, argv, options, 2, 2);
+	int r = verb_open(guard_text, &kernel, &guard);
 
-	if (r < 0)
-		return r;
-	r = rule_parse(&o, argv[2], &rule, &why);
-	if (r)
-		return verb_fail(r, &why);
-	r = verb_open(argv[1], &kernel, &guard);
 	if (r)
 		return r;
-	rule.guard = guard.id;
-	rule.value.uid = caller_uid();
-	rule.keep = true;
-	r = o.remove ? policy_remove(kernel, &rule, &why) : policy_add(kernel, &rule, &why);
+	r = *change->entry.domain ? domain_change(kernel, &guard, change, &why)
+				  : address_change(kernel, &guard, change, &why);
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
 	/* a deny ends what it names, an allow taken back ends what only it held */
-	if (!o.keep && action == TEROK_DENY && !o.remove)
+	if (!change->o.keep && change->action == TEROK_DENY && !change->o.remove)
 		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED_NAMED);
-	else if (!o.keep && action == TEROK_ALLOW && o.remove)
+	else if (!change->o.keep && change->action == TEROK_ALLOW && change->o.remove)
 		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED);
-	rule_print(&o, &guard, &rule, ended);
+	change_note(&guard, change);
+	change_print(&guard, change, ended);
 	return 0;
+}
+
+static int rule_verb(int argc, char **argv, enum terok_action action)
+{
+	struct change change = { .action = action };
+	struct options *o = &change.o;
+	/* deny has no --infra: its table begins behind it */
+	const struct cli_option options[] = {
+		{ "infra", NULL, "whatever is denied: a resolver, a port of the host", CLI_FLAG,
+		  &o->infra },
+		{ "port", "N", "only this port", CLI_STRING, &o->dest.port },
+		{ "proto", "P", "only tcp, udp, icmp, icmpv6 or a number", CLI_STRING,
+		  &o->dest.proto },
+		{ "for", "TIME", "for so long: 90, 90s, 10m, 2h, 1d", CLI_STRING, &o->duration },
+		{ "remove", NULL, "take that rule away", CLI_FLAG, &o->remove },
+		{ "keep-flows", NULL, "leave open connections alone", CLI_FLAG, &o->keep },
+		{ "json", NULL, "one JSON object", CLI_FLAG, &o->json },
+		{},
+	};
+	struct problem why = {};
+	int r = cli_parse(argc, argv, options + (action == TEROK_DENY), 2, 2);
+
+	if (r < 0)
+		return r;
+	r = change_parse(&change, argv[2], &why);
+	return r ? verb_fail(r, &why) : change_run(argv[1], &change);
 }
 
 int verb_allow(int argc, char **argv)
@@ -152,6 +276,8 @@ static void print_rules(const struct kernel *kernel, const struct guard *guard,
 {
 	uint16_t ports[PORTS_SHOWN];
 	unsigned n = policy_published(kernel, guard->id, ports, PORTS_SHOWN);
+	_cleanup_free_ struct domain_rule *names = NULL;
+	int n_names = domains_list(kernel, guard->id, &names, NULL);
 	_cleanup_json_ struct json out = {};
 	uint64_t now = now_boot_ns();
 
@@ -160,6 +286,8 @@ static void print_rules(const struct kernel *kernel, const struct guard *guard,
 		       terok_state_name(guard->state), listing->n, listing->n == 1 ? "" : "s");
 		for (size_t i = 0; i < listing->n; i++)
 			rule_text(&listing->rule[i], now);
+		for (int i = 0; i < n_names; i++)
+			domain_text(&names[i], now);
 		for (unsigned i = 0; i < n; i++)
 			printf("published  port %u  tcp\n", ports[i]);
 		return;
@@ -171,6 +299,10 @@ static void print_rules(const struct kernel *kernel, const struct guard *guard,
 	json_open_array(&out, "rules");
 	for (size_t i = 0; i < listing->n; i++)
 		rule_json(&out, NULL, &listing->rule[i], now);
+	json_close_array(&out);
+	json_open_array(&out, "names");
+	for (int i = 0; i < n_names; i++)
+		domain_json(&out, NULL, &names[i], now);
 	json_close_array(&out);
 	json_open_array(&out, "published");
 	for (unsigned i = 0; i < n; i++)

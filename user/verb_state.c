@@ -8,11 +8,26 @@
 #include "base/event.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "audit.h"
+#include "caller.h"
 #include "control.h"
 #include "flows.h"
 #include "guard.h"
 #include "verbs.h"
 #include "terok/names.h"
+
+/* The words that readers of these lines know. */
+static void state_note(const struct guard *guard, enum terok_state state)
+{
+	struct audit_deed deed = { .action = state == TEROK_STATE_UP      ? "shield_up"
+					     : state == TEROK_STATE_BLOCK ? "shield_block"
+									  : "shield_down",
+				   .detail = state == TEROK_STATE_DOWN_ALL ? "allow_all=True"
+									   : NULL,
+				   .uid = caller_uid() };
+
+	audit_deed(&guard->info, &deed);
+}
 
 static int state_change(const char *text, enum terok_state state, bool keep, bool json)
 {
@@ -34,6 +49,7 @@ static int state_change(const char *text, enum terok_state state, bool keep, boo
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
 	ended = keep ? 0 : flows_end_said(kernel, before.id, FLOWS_REFUSED);
+	state_note(&after, state);
 	control_notify(before.id);
 	if (!json) {
 		printf("guard %u (%s): %s -> %s", after.id, after.info.name,
@@ -90,6 +106,7 @@ int verb_bypass(int argc, char **argv)
 	struct problem why = {};
 	struct guard guard;
 	uint64_t seconds = 0;
+	char detail[32];
 	int r = cli_parse(argc, argv, options, 1, 1);
 
 	if (r < 0)
@@ -110,6 +127,10 @@ int verb_bypass(int argc, char **argv)
 		r = guard_get(kernel, guard.id, &guard);
 	if (r)
 		return verb_fail(r, &why);
+	snprintf(detail, sizeof(detail), off ? "off" : "for=%llu", (unsigned long long)seconds);
+	audit_deed(&guard.info, &(struct audit_deed){ .action = "shield_bypass",
+						      .detail = detail,
+						      .uid = caller_uid() });
 	if (off && !keep)
 		flows_end_said(kernel, guard.id, FLOWS_REFUSED);
 	control_notify(guard.id);

@@ -93,7 +93,9 @@ enum terok_shape {
 enum terok_author {
 	TEROK_AUTHOR_OPERATOR = 0, /* a verb of terok-bpfd */
 	TEROK_AUTHOR_VERDICT,      /* an answer through the hub */
-	TEROK_AUTHOR_INFRA,        /* the agent, for its own services */
+	TEROK_AUTHOR_INFRA,   /* the operator, for what the container lives by: resolver, gateway */
+	TEROK_AUTHOR_PROFILE, /* an entry of its profiles */
+	TEROK_AUTHOR_NAME,    /* an address that a domain had */
 	TEROK_AUTHOR_MAX_,
 };
 

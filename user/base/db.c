@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/dir.h"
+
 #define BUSY_MS 5000
 
 static int db_errno(int code)
@@ -34,25 +36,6 @@ static int db_problem(sqlite3 *db, int code, struct problem *why)
 
 	return problem(why, db_errno(code), "%s: %s", file && *file ? file : "database",
 		       sqlite3_errmsg(db));
-}
-
-/* The folder is made if it is not there, and nobody else may put a file into it. */
-static int dir_check(const char *dir, struct problem *why)
-{
-	_cleanup_close_ int fd = -1;
-	struct stat st;
-
-	if (mkdir(dir, 0700) && errno != EEXIST)
-		return problem(why, -errno, "make %s: %s", dir, strerror(errno));
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st))
-		return problem(why, -errno, "%s: %s", dir, strerror(errno));
-	if (st.st_uid != geteuid() || st.st_mode & 022)
-		return problem(why, -EPERM,
-			       "%s belongs to user %u with mode %04o: nothing is kept where others "
-			       "may write; try: chown %u %s; chmod 0700 %s",
-			       dir, st.st_uid, st.st_mode & 07777, geteuid(), dir, dir);
-	return 0;
 }
 
 int db_exec(sqlite3 *db, const char *sql, struct problem *why)
@@ -119,13 +102,14 @@ static int layout_raise(sqlite3 *db, const char *const layouts[], struct problem
 int db_open(const char *dir, const char *name, const char *const layouts[], sqlite3 **ret,
 	    struct problem *why)
 {
+	_cleanup_close_ int folder = dir_open(AT_FDCWD, dir, why);
 	char path[PATH_MAX];
 	sqlite3 *db = NULL;
 	mode_t mask;
-	int r = dir_check(dir, why), code;
+	int r = 0, code;
 
-	if (r)
-		return r;
+	if (folder < 0)
+		return folder;
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	mask = umask(077);
 	code = sqlite3_open_v2(path, &db,

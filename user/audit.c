@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/event.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "guard_dir.h"
+#include "terok/names.h"
+
+#define WARN_EVERY_NS (60 * SECOND_NS)
+#define GAP_NS        (SECOND_NS / AUDIT_RATE)
+#define BUDGETS       4096 /* two guards that share one merely start afresh */
+
+struct budget {
+	uint32_t guard;
+	uint32_t missed;
+	uint64_t whole_ns; /* when it is whole again */
+};
+
+static struct budget budgets[BUDGETS];
+
+/* May this refusal be written? @missed: how many could not be since the last. */
+static bool budget_spend(uint32_t guard, uint32_t *missed)
+{
+	struct budget *budget = &budgets[guard % BUDGETS];
+	uint64_t now = now_boot_ns();
+
+	if (budget->guard != guard)
+		*budget = (struct budget){ .guard = guard };
+	if (budget->whole_ns < now)
+		budget->whole_ns = now;
+	if (budget->whole_ns - now > (AUDIT_BURST - 1) * GAP_NS) {
+		budget->missed++;
+		return false;
+	}
+	budget->whole_ns += GAP_NS;
+	*missed = budget->missed;
+	budget->missed = 0;
+	return true;
+}
+
+static void file_rotate(int dir, int fd)
+{
+	struct stat held, named;
+
+	/* somebody else is at it, or was: the line is written in any case */
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return;
+	if (!fstat(fd, &held) && !fstatat(dir, AUDIT_FILE, &named, AT_SYMLINK_NOFOLLOW) &&
+	    held.st_ino == named.st_ino)
+		renameat(dir, AUDIT_FILE, dir, AUDIT_OLDER);
+}
+
+static int file_open(int dir)
+{
+	return openat(dir, AUDIT_FILE,
+		      O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+}
+
+/* @line ends in a newline. One write: lines of several writers do not mix. */
+static int file_append(int dir, const char *line, size_t n)
+{
+	_cleanup_close_ int fd = file_open(dir);
+	struct stat st;
+	char last = '\n';
+	ssize_t wrote;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	if (st.st_size + n > AUDIT_MAX) {
+		file_rotate(dir, fd);
+		close(fd);
+		fd = file_open(dir);
+		if (fd < 0 || fstat(fd, &st))
+			return -errno;
+	}
+	/* half a line of a day when the disk was full costs that line only */
+	if (st.st_size && pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n' &&
+	    write(fd, "\n", 1) < 0)
+		return -errno;
+	wrote = write(fd, line, n);
+	return wrote < 0 ? -errno : (size_t)wrote < n ? -ENOSPC : 0;
+}
+
+static void line_begin(struct json *json, const struct terok_info *guard, const char *action)
+{
+	time_t now = time(NULL);
+	struct tm utc;
+	char ts[32];
+
+	strftime(ts, sizeof(ts), "%Y-%m-%dT%H:%M:%S+00:00", gmtime_r(&now, &utc));
+	json_open_object(json, NULL);
+	json_add_string(json, "ts", ts);
+	json_add_string(json, "container", guard->name);
+	json_add_string(json, "action", action);
+}
+
+static void line_dest(struct json *json, const char *dest, uint16_t port, uint8_t proto)
+{
+	char number[8];
+
+	if (dest)
+		json_add_string(json, "dest", dest);
+	if (port)
+		json_add_uint(json, "port", port);
+	if (proto)
+		json_add_string(json, "proto", proto_name(proto, number));
+}
+
+static void line_end(struct json *json, const struct terok_info *guard)
+{
+	static uint64_t warned_ns;
+	_cleanup_close_ int dir = -1;
+	struct problem why = {};
+	int r;
+
+	if (guard->kind == TEROK_KIND_CONTAINER)
+		json_add_bytes(json, "id", guard->container, strnlen(guard->container, 12));
+	json_close_object(json);
+	if (!json_done(json))
+		return;
+	json->text[json->n++] = '\n'; /* in place of the NUL */
+	dir = guard_dir_open(guard, &why);
+	r = dir < 0 ? dir : file_append(dir, json->text, json->n);
+	if (!r || (warned_ns && now_boot_ns() - warned_ns < WARN_EVERY_NS))
+		return;
+	warned_ns = now_boot_ns();
+	log_warn(0, "%s of %s cannot be written: %s", AUDIT_FILE, guard->name,
+		 *why.text ? why.text : strerror(-r));
+}
+
+void audit_deed(const struct terok_info *guard, const struct audit_deed *deed)
+{
+	static const struct dest none;
+	const struct dest *dest = deed->dest ?: &none;
+	_cleanup_json_ struct json json = {};
+	char text[ADDR_TEXT];
+
+	if (!guard_dir_room(guard))
+		return;
+	line_begin(&json, guard, deed->action);
+	line_dest(&json,
+		  deed->domain
+		      ?: dest->bits ? dest_format(text, dest)
+				    : NULL,
+		  dest->port, dest->proto);
+	if (deed->detail)
+		json_add_string(&json, "detail", deed->detail);
+	json_add_uint(&json, "uid", deed->uid);
+	line_end(&json, guard);
+}
+
+void audit_refused(const struct terok_info *guard, const struct terok_record *record,
+		   const struct process_text *process)
+{
+	_cleanup_json_ struct json json = {};
+	char text[ADDR_TEXT];
+	uint32_t missed;
+
+	if (!guard_dir_room(guard) || !budget_spend(record->guard, &missed))
+		return;
+	line_begin(&json, guard, "blocked");
+	line_dest(&json, addr_format(text, record->dst), record->dst_port, record->proto);
+	if (record->hook == TEROK_HOOK_INGRESS)
+		json_add_string(&json, "from", addr_format(text, record->src));
+	json_add_string(&json, "reason", terok_reason_name(record->reason));
+	if (record->tgid) {
+		json_add_bytes(&json, "comm", record->comm,
+			       strnlen(record->comm, sizeof(record->comm)));
+		json_add_uint(&json, "pid", record->tgid);
+		json_add_uint(&json, "uid", record->uid);
+	}
+	if (process && *process->exe)
+		json_add_string(&json, "exe", process->exe);
+	if (missed)
+		json_add_uint(&json, "missed", missed);
+	line_end(&json, guard);
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard_dir.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/dir.h"
+
+const char *state_dir(void)
+{
+	const char *dir = getenv("TEROK_STATE");
+
+	return dir && *dir ? dir : "/var/lib/terok";
+}
+
+const char *guard_dir_room(const struct terok_info *info)
+{
+	switch (info->kind) {
+	case TEROK_KIND_CONTAINER: return "containers";
+	case TEROK_KIND_CGROUP: return "cgroups";
+	default: return NULL;
+	}
+}
+
+/* Whoever made a cgroup chose its name: no byte of it is left to mean something here. */
+static bool name_escape(const char *text, char *ret, size_t room)
+{
+	size_t n = 0;
+
+	for (const char *p = text; *p; p++) {
+		bool plain = isalnum((unsigned char)*p) || strchr("_-", *p) || (*p == '.' && n);
+
+		if (n + 4 > room)
+			return false;
+		if (plain || *p == '/')
+			ret[n++] = plain ? *p : '~';
+		else
+			n += sprintf(ret + n, "%%%02X", (unsigned char)*p);
+	}
+	ret[n] = '\0';
+	return n;
+}
+
+bool guard_dir_name(const struct terok_info *info, char ret[static GUARD_DIR_LEN])
+{
+	if (info->kind == TEROK_KIND_CGROUP)
+		return name_escape(info->path + strspn(info->path, "/"), ret, GUARD_DIR_LEN);
+	if (!name_escape(info->name, ret, GUARD_DIR_LEN - 12))
+		return false;
+	if (info->uid)
+		sprintf(ret + strlen(ret), "@%u", info->uid);
+	return true;
+}
+
+int guard_dir_open(const struct terok_info *info, struct problem *why)
+{
+	_cleanup_close_ int state = -1, room = -1;
+	char name[GUARD_DIR_LEN];
+
+	if (!guard_dir_room(info))
+		return -ENOENT;
+	if (!guard_dir_name(info, name))
+		return problem(why, -ENAMETOOLONG, "%s: too long a name for a folder", info->path);
+	state = dir_open(AT_FDCWD, state_dir(), why);
+	if (state < 0)
+		return state;
+	room = dir_open(state, guard_dir_room(info), why);
+	return room < 0 ? room : dir_open(room, name, why);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * journal_db.h - what the halves of the journal share: the open database, keys, ends
+ *
+ * Called by: journal.c, journal_domain.c, and nobody else. Threads: none.
+ */
+#ifndef TEROK_JOURNAL_DB_H
+#define TEROK_JOURNAL_DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/db.h"
+
+/** journal_open() - the database, opened at first use; borrowed */
+int journal_open(sqlite3 **ret, struct problem *why);
+
+/** journal_prepare() - one statement whose first parameter is the key, which must outlive it */
+int journal_prepare(const char *sql, const char *key, sqlite3_stmt **ret, struct problem *why);
+
+/** journal_run() - the same, with @bind for the other parameters, stepped once */
+int journal_run(const char *sql, const char *key, void (*bind)(sqlite3_stmt *, const void *),
+		const void *arg, struct problem *why);
+
+/** journal_note() - the guard's own row, which all others refer to */
+int journal_note(const char *key, struct problem *why);
+
+/** journal_left() - whole seconds until then, -1: it has ended; 0: no end */
+int64_t journal_left(uint64_t until_ns);
+
+/** journal_take_end() - columns until, lasts of a row as boot time (0: none); false: it is over */
+bool journal_take_end(sqlite3_stmt *row, int column, uint64_t *until_ns);
+
+/** journal_bind_domain() - domain, port and protocol of a struct domain_rule as parameters 2 to 4 */
+void journal_bind_domain(sqlite3_stmt *stmt, const void *name);
+
+#endif

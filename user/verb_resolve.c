@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+/* verb_resolve.c - terok-bpfd resolve: ask anew for the addresses of a guard's domains */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cli.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "flows.h"
+#include "guard.h"
+#include "domains.h"
+#include "verbs.h"
+
+struct tally {
+	unsigned domains, addresses, unknown, refused;
+	bool denies;
+};
+
+static int resolve_all(const struct kernel *kernel, uint32_t guard, const struct domain_rule *names,
+		       unsigned n, struct tally *tally, struct problem *why)
+{
+	_cleanup_free_ struct resolved *found = calloc(n + 1, sizeof(*found));
+	_cleanup_free_ const char **domain = calloc(n + 1, sizeof(*domain));
+	struct domains_done done;
+	int r = 0;
+
+	if (!found || !domain)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++)
+		domain[i] = names[i].domain;
+	resolve_domains(domain, n, found);
+	tally->domains = n;
+	for (unsigned i = 0; !r && i < n; i++) {
+		r = domains_put(kernel, guard, &names[i], &found[i], &done, why);
+		if (r)
+			break;
+		tally->addresses += done.addresses;
+		tally->refused += done.refused;
+		tally->unknown += found[i].error != 0;
+		tally->denies |= names[i].value.action == TEROK_DENY;
+	}
+	return r;
+}
+
+static void tally_print(const struct guard *guard, const struct tally *tally, bool as_json)
+{
+	_cleanup_json_ struct json json = {};
+
+	if (!as_json) {
+		printf("guard %u (%s): %u addresses of %u domains", guard->id, guard->info.name,
+		       tally->addresses, tally->domains);
+		if (tally->unknown)
+			printf("; %u could not be asked and keep theirs", tally->unknown);
+		if (tally->refused)
+			printf("; %u private or local, which open nothing", tally->refused);
+		putchar('\n');
+		return;
+	}
+	json_open_object(&json, NULL);
+	json_add_uint(&json, "guard", guard->id);
+	json_add_string(&json, "name", guard->info.name);
+	json_add_uint(&json, "domains", tally->domains);
+	json_add_uint(&json, "addresses", tally->addresses);
+	json_add_uint(&json, "unknown", tally->unknown);
+	json_add_uint(&json, "refused", tally->refused);
+	json_close_object(&json);
+	puts(json_done(&json) ?: "{}");
+}
+
+int verb_resolve(int argc, char **argv)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	_cleanup_free_ struct domain_rule *names = NULL;
+	bool json = false;
+	const struct cli_option options[] = {
+		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
+		{},
+	};
+	struct problem why = {};
+	struct tally tally = {};
+	struct guard guard;
+	int r = cli_parse(argc, argv, options, 1, 1);
+
+	if (r < 0)
+		return r;
+	r = verb_open(argv[1], &kernel, &guard);
+	if (r)
+		return r;
+	r = domains_list(kernel, guard.id, &names, &why);
+	if (r > 0)
+		r = resolve_all(kernel, guard.id, names, r, &tally, &why);
+	if (r < 0)
+		return verb_fail(r == -EINVAL ? -EIO : r, &why);
+	if (tally.denies)
+		flows_end_said(kernel, guard.id, FLOWS_REFUSED_NAMED);
+	tally_print(&guard, &tally, json);
+	return tally.domains && tally.unknown == tally.domains ? 1 : 0;
+}
