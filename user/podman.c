@@ -459,6 +459,16 @@ int podman_find(const char *text, struct podman_container *ret, struct problem *
 	return r;
 }
 
+/* What root's podman calls it: its monitor runs already. A hint, and digits if there is none. */
+static void name_of_id(struct podman_container *c)
+{
+	struct search search = { .text = c->id, .is_id = true };
+
+	snprintf(c->name, sizeof(c->name), "%.12s", c->id);
+	if (!each_process(look_at_monitor, &search) && search.found == 1)
+		strcpy(c->name, search.best.name);
+}
+
 int podman_of_pid(const char *id, int64_t pid, struct podman_container *ret, struct problem *why)
 {
 	struct podman_container c = { .cgroup_fd = -1, .netns_fd = -1 };
@@ -468,7 +478,7 @@ int podman_of_pid(const char *id, int64_t pid, struct podman_container *ret, str
 		return problem(why, -EBADMSG, "'%.80s' and %lld are no container's id and pid", id,
 			       (long long)pid);
 	strcpy(c.id, id);
-	snprintf(c.name, sizeof(c.name), "%.12s", id);
+	name_of_id(&c);
 	c.pid = pid;
 	r = verify(&c, why);
 	if (!r)

@@ -61,6 +61,26 @@ for runtime in runc crun; do
 	refuse "$runtime: in state up it is refused" \
 		hooked --runtime $runtime --annotation terok.guard= localhost/bb:latest sh -c "$try"
 done
+# its profiles: those it names, else the default's
+mkdir -p /etc/terok/profiles
+echo "$HOST:$PORT/tcp" >/etc/terok/profiles/server.txt
+echo "$HOST server.example" >>/etc/hosts
+echo "server.example" >/etc/terok/profiles/named.txt
+for profiles in server nothing:server named; do
+	echo "# nothing" >/etc/terok/profiles/nothing.txt
+	check "a first instruction has what profiles $profiles allow" \
+		hooked --annotation terok.guard= --annotation "terok.profiles=$profiles" localhost/bb:latest sh -c "$try"
+done
+echo server >/etc/terok/default-profiles
+check "without a word it has the default's" hooked --annotation terok.guard= localhost/bb:latest sh -c "$try"
+refuse "with none it has nothing" \
+	hooked --annotation terok.guard= --annotation terok.profiles=none localhost/bb:latest sh -c "$try"
+rm /etc/terok/default-profiles
+refuse "a profile that is none keeps it from starting" \
+	hooked --annotation terok.guard= --annotation terok.profiles=nowhere localhost/bb:latest true
+grep -q "no profile 'nowhere'" /run/out || fail "the error does not say so: $(cat /run/out)"
+podman rm -f -t 0 hooked >/dev/null 2>&1 || true
+check "what was done is in its folder" grep -q '"action":"setup"' "$TEROK_STATE/containers/hooked/audit.jsonl"
 refuse "an annotation that is no state keeps it from starting" \
 	hooked --annotation terok.guard=open localhost/bb:latest id
 grep -q "'open' is none of" /run/out || fail "the error does not say so: $(cat /run/out)"
