@@ -66,6 +66,7 @@ struct decision {
 	__u8 action; /* enum terok_action */
 	__u8 reason; /* enum terok_reason */
 	__u8 timed;  /* allowed by a rule with an end: the flow must be remembered */
+	__u8 state;  /* enum terok_state: the one that counted */
 };
 
 /* What the rules of one kind say: bits, so that the words of several kinds add up with |. */
@@ -253,7 +254,7 @@ static __always_inline __u32 prefix_look_all(const struct terok_guard *guard,
 	return said;
 }
 
-#define DECISION(action, reason, timed) ((struct decision){ action, reason, timed })
+#define DECISION(action, reason, timed) ((struct decision){ action, reason, timed, 0 })
 
 /* Step 7. @said: by the exact rules, completed by the prefix rules. */
 static __always_inline __u32 allow_look(const struct terok_guard *guard, const struct flow *flow,
@@ -288,10 +289,10 @@ static __always_inline struct decision decide_allow(const struct terok_guard *gu
 }
 
 /* Steps 3 to 9. */
-static __always_inline struct decision decide_policy(const struct terok_guard *guard,
+static __always_inline struct decision decide_policy(const struct terok_guard *guard, __u32 state,
 						     const struct flow *flow)
 {
-	__u32 state = guard_state(guard), said;
+	__u32 said;
 
 	if (state == TEROK_STATE_BLOCK)
 		return DECISION(TEROK_DENY, TEROK_REASON_BLOCKED, 0);
@@ -319,6 +320,7 @@ static __always_inline struct decision decide(const struct terok_guard *guard,
 {
 	struct terok_self_key self = {};
 	struct decision decision;
+	__u32 state;
 
 	if (!guard || !guard->id || guard->state == TEROK_STATE_NONE ||
 	    guard->state >= TEROK_STATE_MAX_)
@@ -326,7 +328,9 @@ static __always_inline struct decision decide(const struct terok_guard *guard,
 	if (flow_is_loopback(flow))
 		return DECISION(TEROK_ALLOW, TEROK_REASON_LOOPBACK, 0);
 
-	decision = decide_policy(guard, flow);
+	state = guard_state(guard);
+	decision = decide_policy(guard, state, flow);
+	decision.state = state;
 	if (decision.action == TEROK_ALLOW || flow->way == FLOW_WIRE)
 		return decision;
 
@@ -372,7 +376,9 @@ static __always_inline struct decision decide_inbound(const struct terok_guard *
 	if (decision.action == TEROK_ALLOW &&
 	    (decision.reason != TEROK_REASON_DEFAULT || peer->proto != IPPROTO_TCP))
 		return decision;
-	return DECISION(TEROK_DENY, TEROK_REASON_UNSOLICITED, 0);
+	decision.action = TEROK_DENY;
+	decision.reason = TEROK_REASON_UNSOLICITED;
+	return decision;
 }
 
 /* Could any rule of this guard, or its state, let an ICMP echo (which has no port) out? */

@@ -108,15 +108,15 @@ static __always_inline void record_no_task(struct terok_record *rec)
 /* Everything but what depends on the context's type: task, cookies, cgroup, socket type. */
 static __always_inline void record_fill(struct terok_record *rec, const struct terok_guard *guard,
 					const struct route *route, enum terok_hook hook,
-					enum terok_reason reason, __u64 now)
+					const struct decision *decision, __u64 now)
 {
 	rec->version = TEROK_ABI_VERSION;
 	rec->verdict = TEROK_DENY;
-	rec->reason = reason;
+	rec->reason = decision->reason;
 	rec->hook = hook;
 	rec->family = route->family;
 	rec->proto = route->flow.proto;
-	rec->state = guard_state(guard);
+	rec->state = decision->state; /* the guard's may be another by now */
 	rec->boot_ns = now;
 	rec->guard = guard->id;
 	rec->sock_type = 0;

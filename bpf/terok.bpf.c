@@ -68,7 +68,7 @@ const volatile int refuse_sendmsg = EPERM;
  * as large as the rest of the file.
  */
 static __noinline int refuse(struct bpf_sock_addr *ctx, const struct route *route,
-			     enum terok_hook hook, enum terok_reason reason)
+			     enum terok_hook hook, const struct decision *decision)
 {
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
 	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
@@ -77,7 +77,7 @@ static __noinline int refuse(struct bpf_sock_addr *ctx, const struct route *rout
 
 	if (!rec)
 		return 0;
-	record_fill(rec, guard, route, hook, reason, now);
+	record_fill(rec, guard, route, hook, decision, now);
 	record_task(rec);
 	rec->sock_cookie = bpf_get_socket_cookie(ctx);
 	rec->netns_cookie = bpf_get_netns_cookie(ctx);
@@ -111,7 +111,7 @@ static __always_inline int on_address(struct bpf_sock_addr *ctx, const struct ro
 {
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
 	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
-	struct decision decision = { TEROK_DENY, TEROK_REASON_MALFORMED, 0 };
+	struct decision decision = DECISION(TEROK_DENY, TEROK_REASON_MALFORMED, 0);
 
 	if (known)
 		decision = decide(guard, &route->flow);
@@ -121,7 +121,7 @@ static __always_inline int on_address(struct bpf_sock_addr *ctx, const struct ro
 			flow_remember(ctx, guard, &route->flow);
 		return 1;
 	}
-	refuse(ctx, route, hook, decision.reason);
+	refuse(ctx, route, hook, &decision);
 	bpf_set_retval(-error);
 	return 0;
 }
@@ -174,13 +174,15 @@ static __noinline int refuse_socket(struct bpf_sock *ctx)
 	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct terok_record *rec = record_reserve(guard, counts, now);
+	struct decision decision = DECISION(TEROK_DENY, TEROK_REASON_SOCKET_KIND, 0);
 	struct route route = {};
 
 	if (!rec)
 		return 0;
+	decision.state = guard_state(guard);
 	route.family = ctx->family;
 	route.flow.proto = ctx->protocol; /* 262 does not fit: 6, with the reason it is clear */
-	record_fill(rec, guard, &route, TEROK_HOOK_SOCK_CREATE, TEROK_REASON_SOCKET_KIND, now);
+	record_fill(rec, guard, &route, TEROK_HOOK_SOCK_CREATE, &decision, now);
 	record_task(rec);
 	rec->sock_type = ctx->type;
 	rec->sock_cookie = bpf_get_socket_cookie(ctx);
@@ -241,7 +243,7 @@ static __always_inline _Bool sk_answers(const struct bpf_sock *sk)
 }
 
 static __noinline int drop(struct __sk_buff *skb, const struct route *route, enum terok_hook hook,
-			   enum terok_reason reason)
+			   const struct decision *decision)
 {
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
 	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
@@ -251,7 +253,7 @@ static __noinline int drop(struct __sk_buff *skb, const struct route *route, enu
 	count(&counts->dropped);
 	if (!rec)
 		return 0;
-	record_fill(rec, guard, route, hook, reason, now);
+	record_fill(rec, guard, route, hook, decision, now);
 	record_no_task(rec);
 	rec->cgroup = bpf_skb_cgroup_id(skb);
 	rec->sock_cookie = bpf_get_socket_cookie(skb);
@@ -270,14 +272,16 @@ int terok_egress(struct __sk_buff *skb)
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
 	struct bpf_sock *sk = skb->sk;
 	struct route route = {};
-	struct decision decision;
+	struct decision decision = DECISION(TEROK_DENY, TEROK_REASON_MALFORMED, 0);
 
 	/* on loopback, too: a host that forwards sends it on from there, in nobody's name */
 	if (route_from_packet(&route, skb))
-		return drop(skb, &route, TEROK_HOOK_EGRESS, TEROK_REASON_MALFORMED);
+		return drop(skb, &route, TEROK_HOOK_EGRESS, &decision);
 	decision = decide(guard, &route.flow);
-	if (route.routed) /* allowed or not: it goes elsewhere afterwards */
-		return drop(skb, &route, TEROK_HOOK_EGRESS, TEROK_REASON_ROUTED);
+	if (route.routed) { /* allowed or not: it goes elsewhere afterwards */
+		decision.reason = TEROK_REASON_ROUTED;
+		return drop(skb, &route, TEROK_HOOK_EGRESS, &decision);
+	}
 	if (decision.action == TEROK_ALLOW)
 		return 1;
 
@@ -290,7 +294,7 @@ int terok_egress(struct __sk_buff *skb)
 			return 1;
 		}
 	}
-	return drop(skb, &route, TEROK_HOOK_EGRESS, decision.reason);
+	return drop(skb, &route, TEROK_HOOK_EGRESS, &decision);
 }
 
 /* A listener on a published port: what it accepts is approved with it. */
@@ -328,14 +332,14 @@ int terok_ingress(struct __sk_buff *skb)
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
 	struct bpf_sock *sk = skb->sk;
 	struct route route = {};
-	struct decision decision;
+	struct decision decision = DECISION(TEROK_DENY, TEROK_REASON_MALFORMED, 0);
 	struct flow peer = {};
 	__u8 proto;
 
 	if (skb->ifindex == 1 || tcp_goes_on(skb))
 		return 1;
 	if (route_from_packet(&route, skb))
-		return drop(skb, &route, TEROK_HOOK_INGRESS, TEROK_REASON_MALFORMED);
+		return drop(skb, &route, TEROK_HOOK_INGRESS, &decision);
 	proto = route.flow.proto;
 	if (proto == IPPROTO_TCP && !tcp_opens(skb, &route))
 		return 1;
@@ -348,13 +352,13 @@ int terok_ingress(struct __sk_buff *skb)
 	peer.way = FLOW_WIRE;
 	decision = decide_inbound(guard, &peer, route.flow.port);
 	if (decision.action != TEROK_ALLOW)
-		return drop(skb, &route, TEROK_HOOK_INGRESS, decision.reason);
+		return drop(skb, &route, TEROK_HOOK_INGRESS, &decision);
 	if (decision.reason == TEROK_REASON_PUBLISHED)
 		listener_approve(guard, sk, proto, route.flow.port);
 	return 1;
 }
 
-static __noinline int refuse_option(const struct route *route, enum terok_reason reason)
+static __noinline int refuse_option(const struct route *route, const struct decision *decision)
 {
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
 	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
@@ -363,7 +367,7 @@ static __noinline int refuse_option(const struct route *route, enum terok_reason
 
 	if (!rec)
 		return 0;
-	record_fill(rec, guard, route, TEROK_HOOK_SETSOCKOPT, reason, now);
+	record_fill(rec, guard, route, TEROK_HOOK_SETSOCKOPT, decision, now);
 	record_task(rec);
 	rec->sock_cookie = 0; /* no helper for them in this context */
 	rec->netns_cookie = 0;
@@ -379,7 +383,7 @@ static __noinline int refuse_option(const struct route *route, enum terok_reason
 SEC("cgroup/setsockopt")
 int terok_option(struct bpf_sockopt *ctx)
 {
-	struct decision decision = { TEROK_DENY, TEROK_REASON_MALFORMED, 0 };
+	struct decision decision = DECISION(TEROK_DENY, TEROK_REASON_MALFORMED, 0);
 	struct route route = {};
 
 	if (!option_is_membership(ctx)) {
@@ -390,7 +394,7 @@ int terok_option(struct bpf_sockopt *ctx)
 		decision = decide(bpf_get_local_storage(&terok_guards, 0), &route.flow);
 	if (decision.action == TEROK_ALLOW)
 		return 1;
-	return refuse_option(&route, decision.reason);
+	return refuse_option(&route, &decision);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -178,6 +178,8 @@ static void remember(const struct terok_record *record, void *user)
 	world->last = *record;
 	world->n_records++;
 	world->reasons |= UINT64_C(1) << record->reason;
+	assert_true(record->state < TEROK_STATE_MAX_);
+	world->reasons_in[record->state] |= 1ULL << record->reason;
 	world->hooks |= UINT64_C(1) << record->hook;
 }
 

@@ -39,7 +39,8 @@ struct test_world {
 	struct records *records;
 	struct terok_record last; /* by test_records() */
 	unsigned n_records;
-	uint64_t reasons, hooks; /* bit 1 << reason, 1 << hook: seen */
+	uint64_t reasons, hooks;               /* bit 1 << reason, 1 << hook: seen */
+	uint64_t reasons_in[TEROK_STATE_MAX_]; /* the same by the state that counted */
 };
 
 /** test_require() - exit 77 and name the reason unless root on cgroup v2; never silence */

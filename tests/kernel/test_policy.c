@@ -318,6 +318,60 @@ static void a_transition_is_never_half(void **state)
 	munmap((void *)shared, 4096);
 }
 
+/* Each refusal says the state that decided it, and a reason that this state has. */
+static int hammer_refused(int cgroup_fd, volatile unsigned *stop, volatile unsigned *calls)
+{
+	struct sockaddr_in kept = { .sin_family = AF_INET, .sin_port = htons(TEST_PORT) },
+			   other = kept;
+	int fd;
+
+	if (cgroup_join(cgroup_fd))
+		return 2;
+	inet_pton(AF_INET, "10.1.2.3", &kept.sin_addr);
+	inet_pton(AF_INET, "203.0.113.2", &other.sin_addr);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	while (!*stop) {
+		connect(fd, (struct sockaddr *)&kept, sizeof(kept));
+		connect(fd, (struct sockaddr *)&other, sizeof(other));
+		*calls += 2;
+	}
+	return 0;
+}
+
+static void a_record_is_of_one_state(void **state)
+{
+	static const enum terok_state cycle[] = { TEROK_STATE_DOWN, TEROK_STATE_BLOCK,
+						  TEROK_STATE_UP };
+	struct test_world *world = *state;
+	struct guard guard = test_guard(world, TEROK_STATE_UP, 1000000000, 1000000000);
+	volatile unsigned *shared =
+	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status;
+	pid_t pid;
+
+	assert_ptr_not_equal(shared, MAP_FAILED);
+	/* private: up lets it out, down does not */
+	assert_int_equal(test_rule(world, guard.id, TEROK_ALLOW, "10.1.2.3", 0), 0);
+	memset(world->reasons_in, 0, sizeof(world->reasons_in));
+	pid = fork();
+	if (!pid)
+		_exit(hammer_refused(world->cgroup_fd, &shared[0], &shared[1]));
+	while (!shared[1] && !waitpid(pid, &status, WNOHANG))
+		;
+	for (int i = 0; i < 3 * TRANSITIONS; i++) {
+		assert_int_equal(guard_set_state(world->kernel, guard.id, cycle[i % 3], NULL), 0);
+		test_records(world);
+	}
+	shared[0] = 1;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	test_records(world);
+	assert_int_equal(world->reasons_in[TEROK_STATE_UP], 1 << TEROK_REASON_DEFAULT);
+	assert_int_equal(world->reasons_in[TEROK_STATE_DOWN], 1 << TEROK_REASON_PRIVATE);
+	assert_int_equal(world->reasons_in[TEROK_STATE_BLOCK], 1 << TEROK_REASON_BLOCKED);
+	munmap((void *)shared, 4096);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +387,7 @@ int main(void)
 		T(a_name_for_metadata_by_the_operator_opens_it),
 		T(rules_of_one_guard_are_not_anothers),
 		T(a_transition_is_never_half),
+		T(a_record_is_of_one_state),
 	};
 
 	test_require("kernel/policy");

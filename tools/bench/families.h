@@ -9,15 +9,16 @@
 #ifndef BENCH_FAMILIES_H
 #define BENCH_FAMILIES_H
 
-int bench_connect(void); /* an allowed connect() */
-int bench_refuse(void);  /* a refused one */
-int bench_rate(void);    /* refusals flat out */
-int bench_ask(void);     /* refusal to event */
-int bench_robot(void);   /* refusal to a retry that passes */
-int bench_verdict(void); /* verdict to the connect() that passes */
-int bench_idle(void);    /* the agent with nothing to do */
-int bench_bulk(void);    /* a TCP stream */
-int bench_flows(void);   /* connections that end with a transition */
-int bench_load(void);    /* terok-bpfd load */
+int bench_connect(void);    /* an allowed connect() */
+int bench_refuse(void);     /* a refused one */
+int bench_rate(void);       /* refusals flat out */
+int bench_ask(void);        /* refusal to event */
+int bench_robot(void);      /* refusal to a retry that passes */
+int bench_verdict(void);    /* verdict to the connect() that passes */
+int bench_idle(void);       /* the agent with nothing to do */
+int bench_bulk(void);       /* a TCP stream */
+int bench_flows(void);      /* connections that end with a transition */
+int bench_transition(void); /* decisions while the state changes */
+int bench_load(void);       /* terok-bpfd load */
 
 #endif
