@@ -232,21 +232,11 @@ static int look_at_child(pid_t pid, struct search *search)
 	return podman_cgroup_to_guard(path, search->best.id, search->best.cgroup) ? 0 : 1;
 }
 
-static struct json_object *member(struct json_object *from, const char *key, enum json_type type)
-{
-	struct json_object *value = NULL;
-
-	if (!json_object_is_type(from, json_type_object) ||
-	    !json_object_object_get_ex(from, key, &value) || !json_object_is_type(value, type))
-		return NULL;
-	return value;
-}
-
 /* "8080/tcp": [ { "HostIp": ..., "HostPort": ... } ]; null where it is only exposed. */
 static void take_ports(struct json_object *container, struct podman_container *ret)
 {
-	struct json_object *ports = member(member(container, "NetworkSettings", json_type_object),
-					   "Ports", json_type_object);
+	struct json_object *ports = json_member(
+	    json_member(container, "NetworkSettings", json_type_object), "Ports", json_type_object);
 
 	ret->n_published = 0;
 	if (!ports)
@@ -271,10 +261,10 @@ static int take_inspect(struct json_object *list, struct podman_container *ret, 
 	if (!json_object_is_type(list, json_type_array) || json_object_array_length(list) != 1)
 		return problem(why, -EBADMSG, "podman inspect: one container expected");
 	first = json_object_array_get_idx(list, 0);
-	id = member(first, "Id", json_type_string);
-	name = member(first, "Name", json_type_string);
-	state = member(first, "State", json_type_object);
-	pid = state ? member(state, "Pid", json_type_int) : NULL;
+	id = json_member(first, "Id", json_type_string);
+	name = json_member(first, "Name", json_type_string);
+	state = json_member(first, "State", json_type_object);
+	pid = state ? json_member(state, "Pid", json_type_int) : NULL;
 	if (!id || !name || !pid)
 		return problem(why, -EBADMSG, "podman inspect: no Id, Name or State.Pid");
 	number = json_object_get_int64(pid);

@@ -44,21 +44,11 @@ static int state_read(struct json_object **ret, struct problem *why)
 	return 0;
 }
 
-static const char *text_of(struct json_object *object, const char *key)
-{
-	struct json_object *value = NULL;
-
-	if (!object || !json_object_object_get_ex(object, key, &value) ||
-	    json_object_get_type(value) != json_type_string)
-		return NULL;
-	return json_object_get_string(value);
-}
-
 /* terok.guard=STATE: up when it names none. */
 static int state_of(struct json_object *oci, struct guard_spec *spec, struct problem *why)
 {
 	struct json_object *annotations = json_object_object_get(oci, "annotations");
-	const char *state = text_of(annotations, "terok.guard");
+	const char *state = json_text(annotations, "terok.guard");
 
 	spec->state = TEROK_STATE_UP;
 	spec->state_kept = !state || !*state || !strcmp(state, "1") || !strcmp(state, "true");
@@ -71,7 +61,7 @@ static int words(struct json_object *annotations, const char *key, const char *b
 		 struct attach_plan *plan, struct problem *why)
 {
 	char copy[1024], *save;
-	const char *text = text_of(annotations, key);
+	const char *text = json_text(annotations, key);
 	struct problem wrong = {};
 	int r = 0;
 
@@ -95,7 +85,7 @@ static int pasta_port(struct attach_plan *plan, const char *port, struct problem
 static int gateways_read(struct json_object *annotations, struct attach_plan *plan,
 			 struct problem *why)
 {
-	const char *text = text_of(annotations, "terok.gateway");
+	const char *text = json_text(annotations, "terok.gateway");
 	unsigned ports = plan->n_infra;
 	char copy[1024], number[8], *save;
 	const struct dest *infra = plan->infra;
@@ -122,7 +112,7 @@ static int plan_read(struct json_object *annotations, struct attach_plan *plan, 
 {
 	int r = words(annotations, "terok.publish", ": ", attach_plan_port, plan, why);
 
-	plan->profiles = text_of(annotations, "terok.profiles");
+	plan->profiles = json_text(annotations, "terok.profiles");
 	if (!r)
 		r = words(annotations, "terok.resolver", " ", attach_plan_resolver, plan, why);
 	return r ? r : gateways_read(annotations, plan, why);
@@ -135,8 +125,8 @@ static int created(struct json_object *oci, struct problem *why)
 	struct guard_spec spec = { .cgroup_fd = -1, .netns_fd = -1, .kind = TEROK_KIND_CONTAINER };
 	struct podman_container container;
 	struct attach_plan plan = {};
-	const char *id = text_of(oci, "id"),
-		   *name = text_of(annotations, "io.podman.annotations.name");
+	const char *id = json_text(oci, "id"),
+		   *name = json_text(annotations, "io.podman.annotations.name");
 	struct guard guard;
 	bool existing;
 	int r;

@@ -317,3 +317,20 @@ int json_parse(const char *text, size_t size, struct json_object **ret)
 		*ret = object;
 	return r;
 }
+
+struct json_object *json_member(struct json_object *from, const char *key, enum json_type type)
+{
+	struct json_object *value = NULL;
+
+	if (!json_object_is_type(from, json_type_object) ||
+	    !json_object_object_get_ex(from, key, &value) || !json_object_is_type(value, type))
+		return NULL;
+	return value;
+}
+
+const char *json_text(struct json_object *from, const char *key)
+{
+	struct json_object *value = json_member(from, key, json_type_string);
+
+	return value ? json_object_get_string(value) : NULL;
+}

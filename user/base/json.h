@@ -57,6 +57,12 @@ void json_free(struct json *json);
  */
 int json_parse(const char *text, size_t size, struct json_object **ret);
 
+/** json_member() - a value of @from, borrowed; NULL: @from is no object, or has none of that type */
+struct json_object *json_member(struct json_object *from, const char *key, enum json_type type);
+
+/** json_text() - the same for a string, as text */
+const char *json_text(struct json_object *from, const char *key);
+
 static inline void json_putp(struct json_object **object)
 {
 	if (*object)
