@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * means_place.c - where a container was put: its mounts and its process namespace, by the kernel
+ *
+ * Asked of the kernel and not of the configuration, as a mount's source may be a link, may hold
+ * other mounts, and may change; what is mounted is what there is.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "base/cleanup.h"
+#include "means.h"
+
+struct mount_line {
+	unsigned major, minor;
+	char *root, *point, *type;
+};
+
+/* \040 and its like, for blanks. */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++, to++) {
+		*to = *text;
+		if (*text == '\\' && strspn(text + 1, "01234567") >= 3) {
+			*to = (text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0');
+			text += 3;
+		}
+	}
+	*to = '\0';
+}
+
+/* "id parent MAJOR:MINOR ROOT POINT options... - TYPE source options" */
+static bool line_read(char *line, struct mount_line *ret)
+{
+	char *field[5], *save = NULL, *behind = strstr(line, " - ");
+
+	if (!behind)
+		return false;
+	*behind = '\0';
+	ret->type = strtok_r(behind + 3, " \n", &save);
+	for (int i = 0; i < 5; i++) {
+		field[i] = strtok_r(i ? NULL : line, " ", &save);
+		if (!field[i])
+			return false;
+	}
+	ret->root = field[3];
+	ret->point = field[4];
+	unescape(ret->root);
+	unescape(ret->point);
+	return ret->type && sscanf(field[2], "%u:%u", &ret->major, &ret->minor) == 2;
+}
+
+static bool is_within(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+
+	return !strncmp(path, folder, n) && (!path[n] || path[n] == '/');
+}
+
+static int mount_check(const struct mount_line *mount, const struct means_place *place,
+		       struct problem *why)
+{
+	const char *inside = mount->point + strlen(place->root);
+
+	/* to start a process in a cgroup it is enough to see it: clone3() asks for no writable
+	   mount; below its own cgroup a container is guarded as it is in it */
+	if (!strcmp(mount->type, "cgroup2") && !is_within(mount->root, place->cgroup))
+		return problem(why, -EPERM,
+			       "the host's cgroups are mounted at its %.80s: leave that mount "
+			       "out, or start it with --cgroupns=private",
+			       inside);
+	if (!strcmp(mount->type, "bpf"))
+		return problem(why, -EPERM,
+			       "a BPF file system is mounted at its %.80s: the tables of its own "
+			       "guard may be there",
+			       inside);
+	if (!strcmp(mount->type, "proc") && makedev(mount->major, mount->minor) == place->proc)
+		return problem(why, -EPERM,
+			       "the host's /proc is mounted at its %.80s: it leads to processes "
+			       "and settings outside",
+			       inside);
+	return 0;
+}
+
+static int mounts_check(const struct means_place *place, struct problem *why)
+{
+	_cleanup_free_ char *line = NULL;
+	struct mount_line mount;
+	size_t size = 0, n = 0;
+	int r = 0;
+
+	while (!r && getline(&line, &size, place->mountinfo) > 0) {
+		if (!line_read(line, &mount))
+			return problem(why, -EBADMSG, "its mounts cannot be read");
+		if (!is_within(mount.point, place->root))
+			continue;
+		n++;
+		r = mount_check(&mount, place, why);
+	}
+	if (!r && ferror(place->mountinfo))
+		return problem(why, -EIO, "its mounts cannot be read");
+	/* its root and its /proc at least: else it was too early to look */
+	if (!r && n < 2)
+		return problem(why, -EPERM, "its mounts are not there yet, so none can be checked");
+	return r;
+}
+
+/*
+ * "NSpid: 4711 1" is the first process of a namespace below ours. Any other number is in a
+ * namespace of others, whose sockets it could take.
+ */
+static int first_check(FILE *status, struct problem *why)
+{
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+
+	while (getline(&line, &size, status) > 0) {
+		char *save = NULL, *last = NULL;
+		unsigned n = 0;
+
+		if (strncmp(line, "NSpid:", 6))
+			continue;
+		for (char *pid = strtok_r(line + 6, " \t\n", &save); pid;
+		     pid = strtok_r(NULL, " \t\n", &save), n++)
+			last = pid;
+		if (n >= 2 && !strcmp(last, "1"))
+			return 0;
+		return problem(why, -EPERM,
+			       "it shares a process namespace: start it without --pid");
+	}
+	return problem(why, -EBADMSG, "its process namespace cannot be read");
+}
+
+int means_check_place(const struct means_place *place, struct problem *why)
+{
+	int r = first_check(place->status, why);
+
+	return r ?: mounts_check(place, why);
+}
