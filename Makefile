@@ -89,6 +89,7 @@ support_in  = $(call obj,$(filter-out tests/$(1)/test_%.c %.bpf.c,$(wildcard tes
 TESTS      := $(foreach d,$(test_dirs),$(call tests_in,$(d)))
 SUPPORT    := $(foreach d,$(test_dirs),$(call support_in,$(d)))
 PODMAN     := $(wildcard tests/podman/test_*.sh)
+INSIDE     := $(B)/tests/podman/leave $(B)/tests/podman/limit.so
 SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/kernel/test_*.sh)
 FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -99,6 +100,8 @@ ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(hub_OBJ) $(clea
 MAN8       := $(wildcard user/*.8)
 MAN1       := $(wildcard tools/*.1)
 UNITS      := $(wildcard user/*.service)
+HOOKS      := $(wildcard user/oci-hook*.json)
+hook_to     = $(DESTDIR)$(HOOKDIR)/$(patsubst user/oci-hook%,terok-bpfd%,$(1))
 COMPLETION := $(wildcard user/completion/*)
 PROFILES   := $(wildcard user/profiles/*.txt)
 
@@ -136,6 +139,15 @@ $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
 $(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
+
+# What runs in an image without libraries, and what a runtime preloads: no flavour of ours.
+$(B)/tests/podman/leave: $(B)/%: %.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -static $< -o $@
+
+$(B)/tests/podman/limit.so: $(B)/%.so: %.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Werror -fPIC -shared $< -o $@
 
 $(B)/%.o: %.c
 	$(call say,CC)
@@ -179,7 +191,7 @@ help: ## this list
 run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what is missing
 	$(give_back)
 	@B=$(B) tools/demo
-test: $(PROGRAMS) $(DEMO) $(TESTS) $(FUZZ) ## all tests, as root on a real kernel; installs what is missing
+test: $(PROGRAMS) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) ## all tests, as root on a real kernel; installs what is missing
 	$(give_back)
 	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
@@ -191,7 +203,7 @@ kernel: $(PROGRAMS) $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$(TESTS)) ## k
 escape-table: $(call tests_in,kernel/escape) ## tests/kernel/escape/TABLE.md again, from this kernel, as root
 	$(give_back)
 	@ESCAPE_TABLE=tests/kernel/escape/TABLE.md $(B)/tests/kernel/escape/test_escape >/dev/null 2>&1
-podman: $(PROGRAMS) $(DEMO) ## tests with real containers, as root
+podman: $(PROGRAMS) $(DEMO) $(INSIDE) ## tests with real containers, as root
 	$(give_back)
 	@B=$(B) tests/run $(PODMAN)
 lint: $(PROGRAMS) ## rules of the house that a machine can check
@@ -216,9 +228,9 @@ install: all ## to DESTDIR, under PREFIX
 	$(if $(MAN1),$(INSTALL) -m 0644 $(MAN1) $(DESTDIR)$(MANDIR)/man1)
 	$(if $(COMPLETION),$(INSTALL) -m 0644 $(COMPLETION) $(DESTDIR)$(COMPDIR))
 	$(foreach u,$(UNITS),sed 's,@SBINDIR@,$(SBINDIR),' $(u) > $(DESTDIR)$(UNITDIR)/$(notdir $(u)) && chmod 0644 $(DESTDIR)$(UNITDIR)/$(notdir $(u)))
-	sed 's,@SBINDIR@,$(SBINDIR),' user/oci-hook.json > $(DESTDIR)$(HOOKDIR)/terok-bpfd.json && chmod 0644 $(DESTDIR)$(HOOKDIR)/terok-bpfd.json
+	$(foreach h,$(HOOKS),sed 's,@SBINDIR@,$(SBINDIR),' $(h) > $(call hook_to,$(h)) && chmod 0644 $(call hook_to,$(h)) &&) :
 uninstall: ## undo install
-	rm -f $(DESTDIR)$(HOOKDIR)/terok-bpfd.json $(addprefix $(DESTDIR)$(DATADIR)/profiles/,$(notdir $(PROFILES)))
+	rm -f $(foreach h,$(HOOKS),$(call hook_to,$(h))) $(addprefix $(DESTDIR)$(DATADIR)/profiles/,$(notdir $(PROFILES)))
 	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(DESTDIR)$(BINDIR)/terok-clearance
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1)))
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS))) $(addprefix $(DESTDIR)$(COMPDIR)/,$(notdir $(COMPLETION)))

@@ -31,6 +31,7 @@ installed='dest/opt/bin/terok-clearance
 dest/opt/lib/systemd/system/terok-bpfd.service
 dest/opt/sbin/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-bpfd
+dest/opt/share/containers/oci/hooks.d/terok-bpfd-precreate.json
 dest/opt/share/containers/oci/hooks.d/terok-bpfd.json
 dest/opt/share/man/man1/terok-clearance.1
 dest/opt/share/man/man8/terok-bpfd.8
@@ -41,7 +42,8 @@ dest/opt/share/terok/profiles/dev-standard.txt
 dest/opt/share/terok/profiles/nvidia-hpc.txt'
 install_all() { make install DESTDIR="$tree/dest" PREFIX=/opt && [ "$(LC_ALL=C files)" = "$installed" ]; }
 finds_program() { grep -x 'ExecStart=/opt/sbin/terok-bpfd run' dest/opt/lib/systemd/system/terok-bpfd.service &&
-	jq -e '.hook.path == "/opt/sbin/terok-bpfd"' dest/opt/share/containers/oci/hooks.d/terok-bpfd.json; }
+	jq -es 'length == 2 and all(.hook.path == "/opt/sbin/terok-bpfd" and .stages == .hook.args[2:])' \
+		dest/opt/share/containers/oci/hooks.d/*.json; }
 finds_profiles() { grep -qa /opt/share/terok dest/opt/sbin/terok-bpfd; }
 uninstall_all() { make uninstall DESTDIR="$tree/dest" PREFIX=/opt && [ -z "$(files)" ]; }
 nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }

@@ -26,7 +26,7 @@ enter_lab() {
 	for p in podman conmon runc crun iptables busybox ip nsenter jq socat; do
 		command -v $p >/dev/null || skip "$p is not installed (see 'make print-deps')"
 	done
-	for p in "$BPFD" "$CLEARANCE"; do
+	for p in "$BPFD" "$CLEARANCE" "$B/tests/podman/leave"; do
 		[ -x "$p" ] || fail "$p is not there (make)"
 	done
 	[ -z "${LAB_DIR-}" ] || return 0
@@ -60,11 +60,25 @@ make_image() {
 	local root=/run/image
 	mkdir -p $root/bin $root/etc
 	cp "$(command -v busybox)" $root/bin/busybox
-	for a in sh sleep nc id; do ln -s busybox $root/bin/$a; done
+	for a in sh sleep nc id grep; do ln -s busybox $root/bin/$a; done
+	cp "$B/tests/podman/leave" $root/bin/leave
 	echo root:x:0:0::/:/bin/sh >$root/etc/passwd
 	tar -C $root -cf /run/image.tar .
 	chmod 644 /run/image.tar
 }
+
+# runtime NAME: its path; crun's is a wrapper that lets it believe that it may raise a limit
+runtime() {
+	[ "$1" = crun ] || { command -v "$1"; return; }
+	mkdir -p /run/wrap
+	printf '#!/bin/sh\nLD_PRELOAD=%s exec %s "$@"\n' "$B/tests/podman/limit.so" \
+		"$(command -v crun)" >/run/wrap/crun
+	chmod 755 /run/wrap/crun
+	echo /run/wrap/crun
+}
+
+# said TEXT: the last check or refuse printed it
+said() { grep -q -- "$1" /run/out || fail "it does not say '$1': $(cat /run/out)"; }
 
 # The agent in the background, ready when this returns.
 start_agent() {
