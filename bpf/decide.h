@@ -3,7 +3,7 @@
  * decide.h - the one decision, for every hook and for people who ask about one
  *
  * Plain C over terok/abi.h: no helper, no map. Whoever includes it first provides
- * rule_find(), prefix_find(), self_find(), publish_find() and decide_now(): bpf/ looks into the pinned
+ * rule_find(), prefix_find(), self_find(), publish_find(), asker_find() and decide_now(): bpf/ looks into the pinned
  * maps, tests use tables. A rule about policy that is not here does not exist.
  *
  * The order is the specification:
@@ -82,6 +82,7 @@ static const struct terok_rule *rule_find(const struct terok_rule_key *key);
 static const struct terok_rule *prefix_find(const struct terok_prefix_key *key);
 static _Bool self_find(const struct terok_self_key *key);
 static _Bool publish_find(const struct terok_publish_key *key);
+static const __u64 *asker_find(const struct terok_asker_key *key);
 static __u64 decide_now(void);
 
 /* The clock costs as much as a lookup: asked only for rules that have an end. */
@@ -353,6 +354,23 @@ static __always_inline _Bool decide_published(const struct terok_guard *guard, _
 	key.port = port;
 	key.proto = proto;
 	return publish_find(&key);
+}
+
+/* Is this datagram, from @port here, the answer to one that came to that published port? */
+static __always_inline _Bool decide_answer(const struct terok_guard *guard, const struct flow *flow,
+					   __u16 port)
+{
+	struct terok_asker_key key = {};
+	const __u64 *until;
+
+	if (flow->proto != IPPROTO_UDP || !decide_published(guard, IPPROTO_UDP, port))
+		return 0;
+	key.guard = guard->id;
+	key.port = port;
+	key.peer_port = flow->port;
+	__builtin_memcpy(key.peer, flow->addr, sizeof(key.peer));
+	until = asker_find(&key);
+	return until && *until > decide_now();
 }
 
 /**

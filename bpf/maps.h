@@ -59,6 +59,17 @@ struct {
 	__type(value, __u32);
 } terok_publish SEC(".maps");
 
+/*
+ * Who asked by UDP. Shared by all guards: strangers that flood one make others' be forgotten,
+ * which lets nothing out; an answer in time is milliseconds old.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, TEROK_MAX_ASKERS);
+	__type(key, struct terok_asker_key);
+	__type(value, __u64);
+} terok_askers SEC(".maps");
+
 /* Not read here: what people call a guard, kept with it so that any agent finds it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

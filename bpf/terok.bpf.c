@@ -39,6 +39,11 @@ static _Bool publish_find(const struct terok_publish_key *key)
 	return bpf_map_lookup_elem(&terok_publish, key) != 0;
 }
 
+static const __u64 *asker_find(const struct terok_asker_key *key)
+{
+	return bpf_map_lookup_elem(&terok_askers, key);
+}
+
 static __u64 decide_now(void)
 {
 	return bpf_ktime_get_boot_ns();
@@ -57,6 +62,8 @@ static __u64 decide_now(void)
 #define IPPROTO_MPTCP   262
 #define TCP_SYN_SENT    2
 #define TCP_LISTEN      10
+
+#define ASKER_NS        (180 * 1000000000ULL) /* as long as the kernel's own UDP streams are tracked */
 
 /* What a refused call returns; the loader may set others before load. */
 const volatile int refuse_connect4 = EHOSTUNREACH;
@@ -105,6 +112,23 @@ static __always_inline void flow_remember(struct bpf_sock_addr *ctx,
 	__builtin_memcpy(mine->addr, flow->addr, sizeof(mine->addr));
 }
 
+/* Would the rule's end alone refuse it? Anything that forbids by name holds for old flows too. */
+static __always_inline _Bool reason_spares_flows(enum terok_reason reason)
+{
+	return reason == TEROK_REASON_EXPIRED || reason == TEROK_REASON_DEFAULT ||
+	       reason == TEROK_REASON_PRIVATE || reason == TEROK_REASON_HARD;
+}
+
+/* From a published UDP port back to who asked there. */
+static __always_inline _Bool on_answer(struct bpf_sock_addr *ctx, const struct terok_guard *guard,
+				       const struct flow *flow, const struct decision *decision)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	return reason_spares_flows(decision->reason) && guard->publishes && sk &&
+	       decide_answer(guard, flow, sk->src_port);
+}
+
 /* connect and sendmsg: 1 lets the call go on, 0 makes it fail with @error. */
 static __always_inline int on_address(struct bpf_sock_addr *ctx, const struct route *route,
 				      enum terok_hook hook, _Bool known, int error)
@@ -119,6 +143,10 @@ static __always_inline int on_address(struct bpf_sock_addr *ctx, const struct ro
 		count(&counts->allowed);
 		if (decision.timed && (hook == TEROK_HOOK_CONNECT4 || hook == TEROK_HOOK_CONNECT6))
 			flow_remember(ctx, guard, &route->flow);
+		return 1;
+	}
+	if (known && on_answer(ctx, guard, &route->flow, &decision)) {
+		count(&counts->allowed);
 		return 1;
 	}
 	refuse(ctx, route, hook, &decision);
@@ -229,13 +257,6 @@ static __always_inline _Bool flow_approved(const struct terok_guard *guard,
 	       addr[2] == flow->addr[2] && addr[3] == flow->addr[3];
 }
 
-/* Would the rule's end alone refuse it? Anything that forbids by name holds for old flows too. */
-static __always_inline _Bool reason_spares_flows(enum terok_reason reason)
-{
-	return reason == TEROK_REASON_EXPIRED || reason == TEROK_REASON_DEFAULT ||
-	       reason == TEROK_REASON_PRIVATE || reason == TEROK_REASON_HARD;
-}
-
 /* A listener, or the half-open connection that it answers for. */
 static __always_inline _Bool sk_answers(const struct bpf_sock *sk)
 {
@@ -285,6 +306,9 @@ int terok_egress(struct __sk_buff *skb)
 	if (decision.action == TEROK_ALLOW)
 		return 1;
 
+	if (reason_spares_flows(decision.reason) &&
+	    decide_answer(guard, &route.flow, route.src_port))
+		return 1;
 	if (reason_spares_flows(decision.reason) && sk) {
 		if (sk_answers(sk)) {
 			if (decide_published(guard, route.flow.proto, route.src_port))
@@ -314,6 +338,24 @@ static __always_inline void listener_approve(const struct terok_guard *guard, st
 	mine->port = port;
 	mine->proto = proto;
 	mine->accepted = 1;
+}
+
+/* It may be answered for a while; written anew only when half of that is over. */
+static __always_inline void asker_note(const struct terok_guard *guard, const struct flow *peer,
+				       __u16 port)
+{
+	struct terok_asker_key key = {};
+	__u64 now = decide_now(), until = now + ASKER_NS, *have;
+
+	key.guard = guard->id;
+	key.port = port;
+	key.peer_port = peer->port;
+	__builtin_memcpy(key.peer, peer->addr, sizeof(key.peer));
+	have = bpf_map_lookup_elem(&terok_askers, &key);
+	if (!have)
+		bpf_map_update_elem(&terok_askers, &key, &until, BPF_ANY);
+	else if (*have < now + ASKER_NS / 2)
+		*have = until;
 }
 
 /* Has the kernel found the socket by its peer as well, so that this is the peer's answer? */
@@ -353,7 +395,9 @@ int terok_ingress(struct __sk_buff *skb)
 	decision = decide_inbound(guard, &peer, route.flow.port);
 	if (decision.action != TEROK_ALLOW)
 		return drop(skb, &route, TEROK_HOOK_INGRESS, &decision);
-	if (decision.reason == TEROK_REASON_PUBLISHED)
+	if (decision.reason == TEROK_REASON_PUBLISHED && proto == IPPROTO_UDP)
+		asker_note(guard, &peer, route.flow.port);
+	else if (decision.reason == TEROK_REASON_PUBLISHED)
 		listener_approve(guard, sk, proto, route.flow.port);
 	return 1;
 }

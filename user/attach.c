@@ -102,14 +102,14 @@ static int infra_apply(const struct kernel *kernel, uint32_t guard, const struct
 }
 
 /* The guard stands without its ports: closed is the safe side, so a failure is a warning. */
-static void ports_apply(const struct kernel *kernel, uint32_t guard, const uint16_t *port,
+static void ports_apply(const struct kernel *kernel, uint32_t guard, const struct publish *port,
 			unsigned n)
 {
 	struct problem why = {};
 	int r = 0;
 
 	for (unsigned i = 0; !r && i < n; i++)
-		r = policy_publish(kernel, guard, port[i], true, &why);
+		r = policy_publish(kernel, guard, &port[i], true, &why);
 	if (r)
 		log_warn(0, "published ports stay closed: %s", why.text);
 }

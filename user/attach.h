@@ -10,6 +10,7 @@
 #define TEROK_ATTACH_H
 
 #include "guard.h"
+#include "policy.h"
 #include "profile.h"
 
 #define ATTACH_INFRA_MAX 256
@@ -21,9 +22,9 @@ struct attach_plan {
 	const char *profiles;                /* names, with a colon between; NULL: not said */
 	struct dest infra[ATTACH_INFRA_MAX]; /* one address and port each */
 	unsigned n_infra;
-	uint16_t port[ATTACH_PORTS_MAX]; /* published, TCP */
+	struct publish port[ATTACH_PORTS_MAX]; /* published */
 	unsigned n_ports;
-	const uint16_t *found; /* what podman forwards to; only if the guard is new */
+	const struct publish *found; /* what podman forwards to; only if the guard is new */
 	unsigned n_found;
 };
 
@@ -40,7 +41,7 @@ int attach_plan_resolver(struct attach_plan *plan, const char *addr, struct prob
 int attach_plan_host_port(struct attach_plan *plan, const char *gateway, const char *port,
 			  struct problem *why);
 
-/** attach_plan_port() - the outside may connect to "PORT" or "PORT/tcp" of it; -EINVAL */
+/** attach_plan_port() - the outside may connect to "PORT", "PORT/tcp" or "PORT/udp" of it; -EINVAL */
 int attach_plan_port(struct attach_plan *plan, const char *port, struct problem *why);
 
 /**

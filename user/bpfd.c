@@ -33,7 +33,7 @@ static const struct cli_verb verbs[] = {
 	{ "allow", "GUARD DEST [OPTIONS]", "Allow an address, prefix or domain", verb_allow },
 	{ "deny", "GUARD DEST [OPTIONS]", "Deny an address, prefix or domain", verb_deny },
 	{ "resolve", "GUARD [--json]", "Ask anew for its domains' addresses", verb_resolve },
-	{ "publish", "GUARD PORT [--remove] [--json]", "Let the outside connect to a TCP port",
+	{ "publish", "GUARD PORT [--remove] [--json]", "Let the outside connect to a port",
 	  verb_publish },
 	{ "rules", "GUARD [--json]", "Show the rules as the kernel has them", verb_rules },
 	{ "explain", "GUARD DEST [OPTIONS]", "Say what would happen, and why", verb_explain },

@@ -74,6 +74,13 @@ static _Bool publish_find(const struct terok_publish_key *key)
 	return !bpf_map_lookup_elem(question.kernel->map[MAP_PUBLISH], key, &one);
 }
 
+/* Of a socket, not of a destination: nobody asks here. */
+static const __u64 *asker_find(const struct terok_asker_key *key)
+{
+	(void)key;
+	return NULL;
+}
+
 static __u64 decide_now(void)
 {
 	return now_boot_ns();

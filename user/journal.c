@@ -35,7 +35,11 @@ static const char *const layouts[] = {
 	" proto INTEGER NOT NULL, addr BLOB NOT NULL,"
 	" PRIMARY KEY (key, domain, port, proto, addr),"
 	" FOREIGN KEY (key, domain, port, proto) REFERENCES name ON DELETE CASCADE) STRICT;"
-	"CREATE INDEX answer_addr ON answer (key, addr);",
+	"CREATE INDEX answer_addr ON answer (key, addr);"
+	"ALTER TABLE port RENAME TO port_tcp;"
+	"CREATE TABLE port (key TEXT NOT NULL REFERENCES guard ON DELETE CASCADE,"
+	" port INTEGER NOT NULL, proto INTEGER NOT NULL, PRIMARY KEY (key, port, proto)) STRICT;"
+	"INSERT INTO port SELECT key, port, 6 FROM port_tcp; DROP TABLE port_tcp;",
 	NULL,
 };
 
@@ -168,22 +172,25 @@ int journal_drop_rule(const char *key, const struct rule *rule, struct problem *
 
 static void bind_port(sqlite3_stmt *stmt, const void *arg)
 {
-	sqlite3_bind_int(stmt, 2, *(const uint16_t *)arg);
+	const struct publish *port = arg;
+
+	sqlite3_bind_int(stmt, 2, port->port);
+	sqlite3_bind_int(stmt, 3, port->proto);
 }
 
-int journal_put_port(const char *key, uint16_t port, struct problem *why)
+int journal_put_port(const char *key, const struct publish *port, struct problem *why)
 {
 	int r = journal_note(key, why);
 
 	return r ? r
-		 : journal_run("INSERT OR REPLACE INTO port VALUES (?1, ?2)", key, bind_port, &port,
-			       why);
+		 : journal_run("INSERT OR REPLACE INTO port VALUES (?1, ?2, ?3)", key, bind_port,
+			       port, why);
 }
 
-int journal_drop_port(const char *key, uint16_t port, struct problem *why)
+int journal_drop_port(const char *key, const struct publish *port, struct problem *why)
 {
-	return journal_run("DELETE FROM port WHERE key = ?1 AND port = ?2", key, bind_port, &port,
-			   why);
+	return journal_run("DELETE FROM port WHERE key = ?1 AND port = ?2 AND proto = ?3", key,
+			   bind_port, port, why);
 }
 
 static void bind_state(sqlite3_stmt *stmt, const void *arg)
@@ -318,12 +325,15 @@ int journal_each_answer(const char *key, const struct domain_rule *name,
 static int read_ports(const char *key, const struct journal_reader *reader, struct problem *why)
 {
 	_cleanup_stmt_ sqlite3_stmt *row = NULL;
-	int r = journal_prepare("SELECT port FROM port WHERE key = ?1", key, &row, why);
+	int r = journal_prepare("SELECT port, proto FROM port WHERE key = ?1", key, &row, why);
 
 	if (r)
 		return r;
 	while ((r = db_step(row, why)) == 1) {
-		r = reader->port(sqlite3_column_int(row, 0), reader->user);
+		const struct publish port = { sqlite3_column_int(row, 0),
+					      sqlite3_column_int(row, 1) };
+
+		r = reader->port(&port, reader->user);
 		if (r)
 			break;
 	}

@@ -21,6 +21,7 @@
 #include "terok/abi.h"
 
 struct rule;
+struct publish;
 struct domain_rule;
 
 #define JOURNAL_KEY_LEN      (TEROK_PATH_LEN + 16)
@@ -78,9 +79,9 @@ int journal_put_profiles(const char *key, const char *names, struct problem *why
 int journal_get_profiles(const char *key, char ret[static JOURNAL_PROFILES_LEN],
 			 struct problem *why);
 
-/** journal_put_port() - a published TCP port; journal_drop_port() - no longer */
-int journal_put_port(const char *key, uint16_t port, struct problem *why);
-int journal_drop_port(const char *key, uint16_t port, struct problem *why);
+/** journal_put_port() - a published port; journal_drop_port() - no longer */
+int journal_put_port(const char *key, const struct publish *port, struct problem *why);
+int journal_drop_port(const char *key, const struct publish *port, struct problem *why);
 
 /** journal_put_state() - the state it comes back in */
 int journal_put_state(const char *key, enum terok_state state, struct problem *why);
@@ -91,7 +92,7 @@ int journal_forget(const char *key, struct problem *why);
 struct journal_reader {
 	/* Each returns 0 to go on. A rule's guard is 0: the reader knows it. */
 	int (*rule)(const struct rule *rule, void *user);
-	int (*port)(uint16_t port, void *user);
+	int (*port)(const struct publish *port, void *user);
 	void *user;
 };
 

@@ -20,10 +20,12 @@
 #include "terok/names.h"
 
 static const char *const map_names[] = {
-	[MAP_GUARDS] = "terok_guards", [MAP_COUNTS] = "terok_counts",   [MAP_RULES] = "terok_rules",
-	[MAP_PREFIX] = "terok_prefix", [MAP_SELF] = "terok_self",       [MAP_INFO] = "terok_info",
-	[MAP_FLOWS] = "terok_flows",   [MAP_RECORDS] = "terok_records", [MAP_WAKE] = "terok_wake",
-	[MAP_META] = "terok_meta",     [MAP_PUBLISH] = "terok_publish",
+	[MAP_GUARDS] = "terok_guards",   [MAP_COUNTS] = "terok_counts",
+	[MAP_RULES] = "terok_rules",     [MAP_PREFIX] = "terok_prefix",
+	[MAP_SELF] = "terok_self",       [MAP_INFO] = "terok_info",
+	[MAP_FLOWS] = "terok_flows",     [MAP_RECORDS] = "terok_records",
+	[MAP_WAKE] = "terok_wake",       [MAP_META] = "terok_meta",
+	[MAP_PUBLISH] = "terok_publish", [MAP_ASKERS] = "terok_askers",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_MAX_, "a name for each map");
 

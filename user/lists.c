@@ -82,7 +82,7 @@ static int name_add(const struct domain_rule *name, void *user)
 	return line_add(&lists->of[list_of(PROFILE_DOMAINS, &name->value)], &entry);
 }
 
-static int port_pass(uint16_t port, void *user)
+static int port_pass(const struct publish *port, void *user)
 {
 	(void)port;
 	(void)user;

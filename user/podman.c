@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,11 +246,13 @@ static void take_ports(struct json_object *container, struct podman_container *r
 	{
 		char *end;
 		unsigned long port = strtoul(key, &end, 10);
+		bool udp = !strcmp(end, "/udp");
 
-		if (isdigit((unsigned char)*key) && port && port <= 65535 && !strcmp(end, "/tcp") &&
-		    json_object_is_type(hosts, json_type_array) &&
+		if (isdigit((unsigned char)*key) && port && port <= 65535 &&
+		    (udp || !strcmp(end, "/tcp")) && json_object_is_type(hosts, json_type_array) &&
 		    json_object_array_length(hosts) && ret->n_published < PODMAN_PORTS_MAX)
-			ret->published[ret->n_published++] = port;
+			ret->published[ret->n_published++] =
+			    (struct publish){ port, udp ? IPPROTO_UDP : IPPROTO_TCP };
 	}
 }
 

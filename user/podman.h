@@ -20,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "cgroup.h"
+#include "policy.h"
 
 #define PODMAN_ID_LEN    65 /* 64 hexadecimal digits and NUL */
 #define PODMAN_PORTS_MAX 64
@@ -31,8 +32,8 @@ struct podman_container {
 	uid_t uid;                   /* owner: 0, or the user who runs it rootless */
 	char cgroup[TEROK_PATH_LEN]; /* what to guard, below the cgroup2 root */
 	int cgroup_fd, netns_fd;
-	bool host_network;                    /* it has no network namespace of its own */
-	uint16_t published[PODMAN_PORTS_MAX]; /* TCP ports of it that podman forwards to */
+	bool host_network;                          /* it has no network namespace of its own */
+	struct publish published[PODMAN_PORTS_MAX]; /* ports of it that podman forwards to */
 	unsigned n_published;
 };
 

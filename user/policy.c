@@ -336,9 +336,11 @@ int policy_each(const struct kernel *kernel, uint32_t guard,
 	return r ? r : each_prefix(kernel->map[MAP_PREFIX], guard, fn, user);
 }
 
-static struct terok_publish_key publish_key(uint32_t guard, uint16_t port)
+static struct terok_publish_key publish_key(uint32_t guard, const struct publish *publish)
 {
-	return (struct terok_publish_key){ .guard = guard, .port = port, .proto = IPPROTO_TCP };
+	return (struct terok_publish_key){ .guard = guard,
+					   .port = publish->port,
+					   .proto = publish->proto };
 }
 
 static int port_write(const struct kernel *kernel, const struct terok_publish_key *key,
@@ -355,10 +357,10 @@ static int port_write(const struct kernel *kernel, const struct terok_publish_ke
 	return problem(why, -errno, "publish port %u: %s", key->port, strerror(errno));
 }
 
-int policy_publish(const struct kernel *kernel, uint32_t guard, uint16_t port, bool on,
-		   struct problem *why)
+int policy_publish(const struct kernel *kernel, uint32_t guard, const struct publish *publish,
+		   bool on, struct problem *why)
 {
-	struct terok_publish_key publish = publish_key(guard, port);
+	struct terok_publish_key of = publish_key(guard, publish);
 	struct bits bits = { .publishes = 1 };
 	_cleanup_close_ int lock = kernel_lock(why);
 	char key[JOURNAL_KEY_LEN];
@@ -369,26 +371,28 @@ int policy_publish(const struct kernel *kernel, uint32_t guard, uint16_t port, b
 
 	if (lock < 0)
 		return lock;
-	if (!on && bpf_map_lookup_elem(kernel->map[MAP_PUBLISH], &publish, &one))
-		return problem(why, -ENOENT, "port %u is not published", port);
+	if (!on && bpf_map_lookup_elem(kernel->map[MAP_PUBLISH], &of, &one))
+		return problem(why, -ENOENT, "port %u is not published", publish->port);
 	r = guard_value(kernel, guard, &info, &value, why);
 	if (!r && journal_key(&info, key))
-		r = on ? journal_put_port(key, port, why) : journal_drop_port(key, port, why);
+		r = on ? journal_put_port(key, publish, why) : journal_drop_port(key, publish, why);
 	if (r)
 		return r;
 	if (!on)
-		return bpf_map_delete_elem(kernel->map[MAP_PUBLISH], &publish) ? -errno : 0;
+		return bpf_map_delete_elem(kernel->map[MAP_PUBLISH], &of) ? -errno : 0;
 	/* as with shapes: the word first, so that no port is there that nobody looks for */
 	r = guard_change(kernel, guard, add_bits, &bits, why);
-	return r ? r : port_write(kernel, &publish, why);
+	return r ? r : port_write(kernel, &of, why);
 }
 
 static int port_compare(const void *a, const void *b)
 {
-	return *(const uint16_t *)a - *(const uint16_t *)b;
+	const struct publish *x = a, *y = b;
+
+	return x->port != y->port ? x->port - y->port : x->proto - y->proto;
 }
 
-unsigned policy_published(const struct kernel *kernel, uint32_t guard, uint16_t *ports,
+unsigned policy_published(const struct kernel *kernel, uint32_t guard, struct publish *ports,
 			  unsigned max)
 {
 	struct terok_publish_key key, *prev = NULL;
@@ -397,7 +401,7 @@ unsigned policy_published(const struct kernel *kernel, uint32_t guard, uint16_t 
 	while (n < max && !bpf_map_get_next_key(kernel->map[MAP_PUBLISH], prev, &key)) {
 		prev = &key;
 		if (key.guard == guard)
-			ports[n++] = key.port;
+			ports[n++] = (struct publish){ key.port, key.proto };
 	}
 	qsort(ports, n, sizeof(*ports), port_compare);
 	return n;
@@ -414,7 +418,7 @@ static int shape_collect(const struct rule *rule, void *user)
 
 void policy_shapes(const struct kernel *kernel, uint32_t id, struct terok_guard *guard)
 {
-	uint16_t port;
+	struct publish port;
 
 	guard->exact = guard->prefix = 0;
 	policy_each(kernel, id, shape_collect, guard);
@@ -448,7 +452,7 @@ static int restore_rule(const struct rule *kept, void *user)
 	return map_write(restore->kernel, &rule, restore->why);
 }
 
-static int restore_port(uint16_t port, void *user)
+static int restore_port(const struct publish *port, void *user)
 {
 	struct restore *restore = user;
 	struct terok_publish_key key = publish_key(restore->guard, port);
@@ -494,13 +498,13 @@ static int batch_collect(const struct rule *rule, void *user)
 
 static int ports_forget(const struct kernel *kernel, uint32_t guard)
 {
-	uint16_t ports[FORGET_BATCH];
+	struct publish ports[FORGET_BATCH];
 	unsigned n, total = 0;
 
 	do {
 		n = policy_published(kernel, guard, ports, FORGET_BATCH);
 		for (unsigned i = 0; i < n; i++) {
-			struct terok_publish_key key = publish_key(guard, ports[i]);
+			struct terok_publish_key key = publish_key(guard, &ports[i]);
 
 			bpf_map_delete_elem(kernel->map[MAP_PUBLISH], &key);
 		}

@@ -17,6 +17,12 @@
 #include "base/addr.h"
 #include "kernel.h"
 
+/* A port that the outside may reach. */
+struct publish {
+	uint16_t port;
+	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
+};
+
 struct rule {
 	uint32_t guard;
 	struct dest dest;
@@ -44,16 +50,17 @@ int policy_each(const struct kernel *kernel, uint32_t guard,
 		int (*fn)(const struct rule *rule, void *user), void *user);
 
 /**
- * policy_publish() - let the outside connect to a TCP port of the guard, or no more
+ * policy_publish() - let the outside connect, or send datagrams, to a port of the guard, or no more
  *
- * In force for the next connection; what was accepted before ends with @on false. Return: 0;
- * -ENOENT no such guard, or @on false and it was not published; -ENOSPC the table is full.
+ * In force for the next connection or datagram; what was accepted before ends with @on false.
+ * Return: 0; -ENOENT no such guard, or @on false and it was not published; -ENOSPC the table is
+ * full.
  */
-int policy_publish(const struct kernel *kernel, uint32_t guard, uint16_t port, bool on,
-		   struct problem *why);
+int policy_publish(const struct kernel *kernel, uint32_t guard, const struct publish *publish,
+		   bool on, struct problem *why);
 
-/** policy_published() - the published TCP ports of @guard, ascending; how many, at most @max */
-unsigned policy_published(const struct kernel *kernel, uint32_t guard, uint16_t *ports,
+/** policy_published() - the published ports of @guard, ascending; how many, at most @max */
+unsigned policy_published(const struct kernel *kernel, uint32_t guard, struct publish *ports,
 			  unsigned max);
 
 /**

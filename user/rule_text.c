@@ -127,7 +127,7 @@ int rule_entry_parse(const struct rule_options *options, const char *text,
 	return r ? r : options_merge(options, text, &ret->dest, why);
 }
 
-int publish_port_parse(const char *text, uint16_t *ret, struct problem *why)
+int publish_port_parse(const char *text, struct publish *ret, struct problem *why)
 {
 	size_t n = strcspn(text, "/");
 	uint8_t proto = IPPROTO_TCP;
@@ -135,15 +135,16 @@ int publish_port_parse(const char *text, uint16_t *ret, struct problem *why)
 	int r = 0;
 
 	if (n >= sizeof(port))
-		return problem(why, -EINVAL, "'%s' is no port; 1 to 65535, as in 8080", text);
+		return problem(why, -EINVAL, "'%.80s' is no port; 1 to 65535, as in 8080", text);
 	memcpy(port, text, n);
 	port[n] = '\0';
 	if (text[n])
 		r = proto_parse(text + n + 1, &proto, why);
-	if (!r && proto != IPPROTO_TCP)
-		r = problem(why, -EINVAL,
-			    "'%s': only TCP ports can be published; for datagrams allow the "
-			    "address that they come from",
-			    text);
-	return r ? r : port_parse(port, ret, why);
+	if (!r && proto != IPPROTO_TCP && proto != IPPROTO_UDP)
+		r = problem(why, -EINVAL, "'%.80s': ports of TCP and UDP can be published", text);
+	if (!r)
+		r = port_parse(port, &ret->port, why);
+	if (!r)
+		ret->proto = proto;
+	return r;
 }

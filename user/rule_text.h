@@ -24,8 +24,8 @@ int rule_dest_parse(const struct rule_options *options, const char *text, struct
 int rule_entry_parse(const struct rule_options *options, const char *text,
 		     struct profile_entry *ret, struct problem *why);
 
-/** publish_port_parse() - "8080" or "8080/tcp"; other protocols are refused by name */
-int publish_port_parse(const char *text, uint16_t *ret, struct problem *why);
+/** publish_port_parse() - "8080", which is TCP, "8080/tcp" or "53/udp" */
+int publish_port_parse(const char *text, struct publish *ret, struct problem *why);
 
 /** rule_json() - one object; @key NULL: in an array. @now: CLOCK_BOOTTIME, nanoseconds */
 void rule_json(struct json *json, const char *key, const struct rule *rule, uint64_t now);

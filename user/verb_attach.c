@@ -187,7 +187,7 @@ int verb_attach(int argc, char **argv)
 		{ "name", "NAME", "what to call it (the container's or cgroup's)", CLI_STRING,
 		  &o.name },
 		{ "state", "STATE", "up (default), down, down_all or block", CLI_STRING, &o.state },
-		{ "publish", "PORT", "a TCP port open to the outside; repeatable", CLI_LIST,
+		{ "publish", "PORT", "a port open to the outside; repeatable", CLI_LIST,
 		  &o.publishes },
 		{ "profile", "NAME", "allow what it names; repeatable; none: nothing", CLI_LIST,
 		  &o.profiles },

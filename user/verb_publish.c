@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* verb_publish.c - terok-bpfd publish: a TCP port that the outside may connect to */
-#include <netinet/in.h>
+/* verb_publish.c - terok-bpfd publish: a port that the outside may reach */
 #include <stdio.h>
 
 #include "base/cli.h"
@@ -13,13 +12,15 @@
 #include "rule_text.h"
 #include "verbs.h"
 
-static void publish_print(const struct guard *guard, uint16_t port, bool remove, unsigned ended,
-			  bool as_json)
+static void publish_print(const struct guard *guard, const struct publish *port, bool remove,
+			  unsigned ended, bool as_json)
 {
 	_cleanup_json_ struct json json = {};
+	char proto[8];
 
 	if (!as_json) {
-		printf("guard %u (%s): port %u %s\n", guard->id, guard->info.name, port,
+		printf("guard %u (%s): port %u/%s %s\n", guard->id, guard->info.name, port->port,
+		       proto_name(port->proto, proto),
 		       remove ? "is no longer published" : "is published");
 		if (ended)
 			printf("%u connection%s ended\n", ended, ended == 1 ? "" : "s");
@@ -28,8 +29,8 @@ static void publish_print(const struct guard *guard, uint16_t port, bool remove,
 	json_open_object(&json, NULL);
 	json_add_uint(&json, "guard", guard->id);
 	json_add_string(&json, "name", guard->info.name);
-	json_add_uint(&json, "port", port);
-	json_add_string(&json, "proto", "tcp");
+	json_add_uint(&json, "port", port->port);
+	json_add_string(&json, "proto", proto_name(port->proto, proto));
 	json_add_bool(&json, "published", !remove);
 	json_add_uint(&json, "flows_ended", ended);
 	json_close_object(&json);
@@ -49,7 +50,7 @@ int verb_publish(int argc, char **argv)
 	struct problem why = {};
 	struct guard guard;
 	unsigned ended = 0;
-	uint16_t port;
+	struct publish port;
 	int r = cli_parse(argc, argv, options, 2, 2);
 
 	if (r < 0)
@@ -60,15 +61,16 @@ int verb_publish(int argc, char **argv)
 	r = verb_open(argv[1], &kernel, &guard);
 	if (r)
 		return r;
-	r = policy_publish(kernel, guard.id, port, !remove, &why);
+	r = policy_publish(kernel, guard.id, &port, !remove, &why);
 	if (r)
 		return verb_fail(r, &why);
 	if (remove && !keep)
 		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED);
-	audit_deed(&guard.info, &(struct audit_deed){
-				    .action = remove ? "unpublished" : "published",
-				    .dest = &(struct dest){ .port = port, .proto = IPPROTO_TCP },
-				    .uid = caller_uid() });
-	publish_print(&guard, port, remove, ended, json);
+	audit_deed(
+	    &guard.info,
+	    &(struct audit_deed){ .action = remove ? "unpublished" : "published",
+				  .dest = &(struct dest){ .port = port.port, .proto = port.proto },
+				  .uid = caller_uid() });
+	publish_print(&guard, &port, remove, ended, json);
 	return 0;
 }

@@ -274,12 +274,13 @@ static int listing_compare(const void *a, const void *b)
 static void print_rules(const struct kernel *kernel, const struct guard *guard,
 			const struct listing *listing, bool json)
 {
-	uint16_t ports[PORTS_SHOWN];
+	struct publish ports[PORTS_SHOWN];
 	unsigned n = policy_published(kernel, guard->id, ports, PORTS_SHOWN);
 	_cleanup_free_ struct domain_rule *names = NULL;
 	int n_names = domains_list(kernel, guard->id, &names, NULL);
 	_cleanup_json_ struct json out = {};
 	uint64_t now = now_boot_ns();
+	char proto[8];
 
 	if (!json) {
 		printf("guard %u (%s), state %s, %zu rule%s\n", guard->id, guard->info.name,
@@ -289,7 +290,8 @@ static void print_rules(const struct kernel *kernel, const struct guard *guard,
 		for (int i = 0; i < n_names; i++)
 			domain_text(&names[i], now);
 		for (unsigned i = 0; i < n; i++)
-			printf("published  port %u  tcp\n", ports[i]);
+			printf("published  port %u  %s\n", ports[i].port,
+			       proto_name(ports[i].proto, proto));
 		return;
 	}
 	json_open_object(&out, NULL);
@@ -305,8 +307,12 @@ static void print_rules(const struct kernel *kernel, const struct guard *guard,
 		domain_json(&out, NULL, &names[i], now);
 	json_close_array(&out);
 	json_open_array(&out, "published");
-	for (unsigned i = 0; i < n; i++)
-		json_add_uint(&out, NULL, ports[i]);
+	for (unsigned i = 0; i < n; i++) {
+		json_open_object(&out, NULL);
+		json_add_uint(&out, "port", ports[i].port);
+		json_add_string(&out, "proto", proto_name(ports[i].proto, proto));
+		json_close_object(&out);
+	}
 	json_close_array(&out);
 	json_close_object(&out);
 	puts(json_done(&out) ?: "{}");

@@ -21,13 +21,14 @@
 #endif
 
 #define TEROK_ABI_VERSION 1
-#define TEROK_COMM_LEN    16         /* TASK_COMM_LEN */
-#define TEROK_NAME_LEN    72         /* a 64-digit container id or a name, NUL included */
-#define TEROK_PATH_LEN    256        /* a cgroup's path below the cgroup2 root, NUL included */
-#define TEROK_MAX_GUARDS  4096       /* default; the loader may raise it */
-#define TEROK_MAX_RULES   131072     /* full table: new rule refused, none evicted */
-#define TEROK_MAX_SELF    32768      /* own addresses of all guards */
-#define TEROK_MAX_PUBLISH 16384      /* published ports of all guards */
+#define TEROK_COMM_LEN    16     /* TASK_COMM_LEN */
+#define TEROK_NAME_LEN    72     /* a 64-digit container id or a name, NUL included */
+#define TEROK_PATH_LEN    256    /* a cgroup's path below the cgroup2 root, NUL included */
+#define TEROK_MAX_GUARDS  4096   /* default; the loader may raise it */
+#define TEROK_MAX_RULES   131072 /* full table: new rule refused, none evicted */
+#define TEROK_MAX_SELF    32768  /* own addresses of all guards */
+#define TEROK_MAX_PUBLISH 16384  /* published ports of all guards */
+#define TEROK_MAX_ASKERS  16384  /* peers of published UDP ports; the longest silent is forgotten */
 #define TEROK_RING_BYTES  (2U << 20) /* 8 ms of records at 1.5 million a second */
 
 /* What a guard lets out; the zero value must be the safest (fresh storage is zero). */
@@ -153,8 +154,19 @@ struct terok_self_key { /* key of terok_self (hash): an address of the guard's o
 struct terok_publish_key { /* key of terok_publish (hash): a port open to the outside */
 	__u32 guard;
 	__u16 port;
-	__u8 proto; /* IPPROTO_TCP */
+	__u8 proto; /* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 pad;
+};
+
+/*
+ * Key of terok_askers (LRU hash): who sent a datagram to a published port. The value is a __u64:
+ * until then, CLOCK_BOOTTIME, it may be answered, from that port.
+ */
+struct terok_asker_key {
+	__u32 guard;
+	__u16 port; /* the published one */
+	__u16 peer_port;
+	__u8 peer[16];
 };
 
 /* Value of terok_info (hash, key: guard id): what people call it. Written by the agent only. */
@@ -253,6 +265,7 @@ _Static_assert(sizeof(struct terok_prefix_key) == 28, "ABI: prefix key");
 _Static_assert(sizeof(struct terok_rule) == 24, "ABI: rule");
 _Static_assert(sizeof(struct terok_self_key) == 20, "ABI: self key");
 _Static_assert(sizeof(struct terok_publish_key) == 8, "ABI: publish key");
+_Static_assert(sizeof(struct terok_asker_key) == 24, "ABI: asker key");
 _Static_assert(sizeof(struct terok_info) == 424, "ABI: info");
 _Static_assert(sizeof(struct terok_record) == 160, "ABI: record");
 _Static_assert(sizeof(struct terok_counts) == 48, "ABI: counts");

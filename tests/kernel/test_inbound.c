@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,11 +33,55 @@
 static struct test_world *world;
 static pid_t server;
 
+#define ELSEWHERE 'e' /* datagram: try to send to somebody who never asked, and say how it went */
+
+static void answer_datagram(int fd)
+{
+	struct sockaddr_in6 peer,
+	    other = { .sin6_family = AF_INET6, .sin6_port = htons(TEST_PORT) };
+	socklen_t len = sizeof(peer);
+	char byte;
+
+	if (recvfrom(fd, &byte, 1, 0, (struct sockaddr *)&peer, &len) != 1)
+		return;
+	if (byte == ELSEWHERE) {
+		inet_pton(AF_INET6, "::ffff:" TEST_FAR, &other.sin6_addr);
+		byte = sendto(fd, "x", 1, 0, (struct sockaddr *)&other, sizeof(other)) == 1 ? 0
+											    : errno;
+	}
+	sendto(fd, &byte, 1, 0, (struct sockaddr *)&peer, len);
+}
+
+/* Datagrams, in a process of their own. */
+static void serve_datagrams(void)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
+	struct pollfd fds[2] = {};
+
+	for (int i = 0; i < 2; i++) {
+		fds[i].fd = socket(AF_INET6, SOCK_DGRAM, 0);
+		fds[i].events = POLLIN;
+		any.sin6_port = htons(i ? CLOSED_PORT : OPEN_PORT);
+		if (bind(fds[i].fd, (struct sockaddr *)&any, sizeof(any)))
+			_exit(1);
+	}
+	if (fork()) /* bound: the caller goes on */
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (poll(fds, 2, -1) > 0)
+		for (int i = 0; i < 2; i++)
+			if (fds[i].revents)
+				answer_datagram(fds[i].fd);
+	_exit(0);
+}
+
 static void serve(int ready)
 {
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
 	struct pollfd fds[34] = {};
 	unsigned n = 2;
+
+	serve_datagrams();
 
 	for (int i = 0; i < 2; i++) {
 		fds[i].fd = socket(AF_INET6, SOCK_STREAM, 0);
@@ -196,13 +241,39 @@ static char knock(const char *addr, uint16_t port)
 	return said;
 }
 
+/* One datagram from the far side, from a port of its own: what came back, -1 for nothing. */
+static int ask(const char *addr, uint16_t port, char byte)
+{
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	char path[64];
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		int fd, ns;
+
+		snprintf(path, sizeof(path), "/proc/%d/ns/net", world->far_pid);
+		ns = open(path, O_RDONLY);
+		if (ns < 0 || setns(ns, CLONE_NEWNET))
+			_exit(254);
+		fd = socket(AF_INET6, SOCK_DGRAM, 0);
+		inet_pton(AF_INET6, addr, &to.sin6_addr);
+		if (sendto(fd, &byte, 1, 0, (struct sockaddr *)&to, sizeof(to)) != 1)
+			_exit(254);
+		_exit(awaited(fd, POLLIN) || recv(fd, &byte, 1, 0) != 1 ? 255 : byte);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 254);
+	return WEXITSTATUS(status) == 255 ? -1 : WEXITSTATUS(status);
+}
+
 #define NEAR4 "::ffff:" TEST_NEAR
 #define NEAR6 "2001:db8::1"
 
 static void strangers_find_only_what_is_published(void **state)
 {
 	struct guard guard;
-	uint16_t ports[4];
+	struct publish ports[4];
 
 	(void)state;
 	assert_int_equal(knock(NEAR4, OPEN_PORT), 'y');
@@ -213,17 +284,23 @@ static void strangers_find_only_what_is_published(void **state)
 	assert_true(world->hooks & UINT64_C(1) << TEROK_HOOK_INGRESS);
 	assert_true(world->reasons & UINT64_C(1) << TEROK_REASON_UNSOLICITED);
 
-	assert_int_equal(policy_publish(world->kernel, guard.id, OPEN_PORT, true, NULL), 0);
+	assert_int_equal(policy_publish(world->kernel, guard.id,
+					&(struct publish){ OPEN_PORT, IPPROTO_TCP }, true, NULL),
+			 0);
 	assert_int_equal(knock(NEAR4, OPEN_PORT), 'y');
 	assert_int_equal(knock(NEAR6, OPEN_PORT), 'y');
 	assert_int_equal(knock(NEAR4, CLOSED_PORT), 'n');
 	assert_int_equal(knock(NEAR6, CLOSED_PORT), 'n');
 	assert_int_equal(policy_published(world->kernel, guard.id, ports, 4), 1);
-	assert_int_equal(ports[0], OPEN_PORT);
+	assert_int_equal(ports[0].port, OPEN_PORT);
 	/* who may come in may not be gone out to */
 	assert_int_equal(test_tcp(world, TEST_FAR), EHOSTUNREACH);
-	assert_int_equal(policy_publish(world->kernel, guard.id, OPEN_PORT, false, NULL), 0);
-	assert_int_equal(policy_publish(world->kernel, guard.id, OPEN_PORT, false, NULL), -ENOENT);
+	assert_int_equal(policy_publish(world->kernel, guard.id,
+					&(struct publish){ OPEN_PORT, IPPROTO_TCP }, false, NULL),
+			 0);
+	assert_int_equal(policy_publish(world->kernel, guard.id,
+					&(struct publish){ OPEN_PORT, IPPROTO_TCP }, false, NULL),
+			 -ENOENT);
 	assert_int_equal(knock(NEAR4, OPEN_PORT), 'n');
 }
 
@@ -246,7 +323,9 @@ static void what_was_accepted_ends_with_its_port_and_with_block(void **state)
 	struct client client;
 
 	(void)state;
-	assert_int_equal(policy_publish(world->kernel, guard.id, OPEN_PORT, true, NULL), 0);
+	assert_int_equal(policy_publish(world->kernel, guard.id,
+					&(struct publish){ OPEN_PORT, IPPROTO_TCP }, true, NULL),
+			 0);
 	assert_int_equal(client_start(&client, NEAR4, OPEN_PORT), 'y');
 	/* a revocation of something else leaves it alone */
 	assert_int_equal(flows_end(world->kernel, guard.id, FLOWS_REFUSED, NULL), 0);
@@ -258,12 +337,16 @@ static void what_was_accepted_ends_with_its_port_and_with_block(void **state)
 
 	assert_int_equal(test_rule(world, guard.id, TEROK_DENY, TEST_FAR, now_boot_ns()), 0);
 	assert_int_equal(client_start(&client, NEAR4, OPEN_PORT), 'y');
-	assert_int_equal(policy_publish(world->kernel, guard.id, OPEN_PORT, false, NULL), 0);
+	assert_int_equal(policy_publish(world->kernel, guard.id,
+					&(struct publish){ OPEN_PORT, IPPROTO_TCP }, false, NULL),
+			 0);
 	assert_int_equal(client_again(&client), 'c');
 	assert_int_equal(flows_end(world->kernel, guard.id, FLOWS_REFUSED, NULL) >= 1, 1);
 	client_end(&client);
 
-	assert_int_equal(policy_publish(world->kernel, guard.id, OPEN_PORT, true, NULL), 0);
+	assert_int_equal(policy_publish(world->kernel, guard.id,
+					&(struct publish){ OPEN_PORT, IPPROTO_TCP }, true, NULL),
+			 0);
 	assert_int_equal(client_start(&client, NEAR6, OPEN_PORT), 'y');
 	assert_int_equal(guard_set_state(world->kernel, guard.id, TEROK_STATE_BLOCK, NULL), 0);
 	assert_int_equal(client_again(&client), 'c');
@@ -271,11 +354,39 @@ static void what_was_accepted_ends_with_its_port_and_with_block(void **state)
 	client_end(&client);
 }
 
+static void a_published_udp_port_answers_who_asked_and_nobody_else(void **state)
+{
+	const struct publish port = { OPEN_PORT, IPPROTO_UDP };
+	struct guard guard;
+
+	(void)state;
+	assert_int_equal(ask(NEAR4, OPEN_PORT, 'x'), 'x');
+	assert_int_equal(ask(NEAR4, OPEN_PORT, ELSEWHERE), 0);
+	guard = test_guard(world, TEROK_STATE_UP, 0, 0);
+	assert_int_equal(ask(NEAR4, OPEN_PORT, 'x'), -1);
+	assert_int_equal(policy_publish(world->kernel, guard.id, &port, true, NULL), 0);
+	assert_int_equal(ask(NEAR4, OPEN_PORT, 'x'), 'x');
+	assert_int_equal(ask(NEAR6, OPEN_PORT, 'x'), 'x');
+	assert_int_equal(ask(NEAR4, OPEN_PORT, ELSEWHERE), EPERM);
+	assert_int_equal(ask(NEAR4, CLOSED_PORT, 'x'), -1);
+	assert_int_equal(knock(NEAR4, OPEN_PORT), 'n'); /* TCP was not named */
+	/* a deny of the asker holds, and so does a transition */
+	assert_int_equal(test_rule(world, guard.id, TEROK_DENY, "2001:db8::/32", 0), 0);
+	assert_int_equal(ask(NEAR6, OPEN_PORT, 'x'), -1);
+	assert_int_equal(guard_set_state(world->kernel, guard.id, TEROK_STATE_BLOCK, NULL), 0);
+	assert_int_equal(ask(NEAR4, OPEN_PORT, 'x'), -1);
+	assert_int_equal(guard_set_state(world->kernel, guard.id, TEROK_STATE_UP, NULL), 0);
+	assert_int_equal(ask(NEAR4, OPEN_PORT, 'x'), 'x');
+	assert_int_equal(policy_publish(world->kernel, guard.id, &port, false, NULL), 0);
+	assert_int_equal(ask(NEAR4, OPEN_PORT, 'x'), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(strangers_find_only_what_is_published),
+		T(a_published_udp_port_answers_who_asked_and_nobody_else),
 		T(down_lets_out_and_not_in),
 		T(what_was_accepted_ends_with_its_port_and_with_block),
 	};

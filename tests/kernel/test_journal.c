@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,7 +73,7 @@ static void what_is_kept_comes_back_and_nothing_else(void **state)
 {
 	struct guard guard = test_guard(world, TEROK_STATE_UP, 0, 0);
 	uint64_t now = now_boot_ns();
-	uint16_t port;
+	struct publish port;
 
 	(void)state;
 	assert_int_equal(keep(guard.id, TEROK_ALLOW, TEST_FAR, 0, NULL), 0);
@@ -80,7 +81,9 @@ static void what_is_kept_comes_back_and_nothing_else(void **state)
 	assert_int_equal(keep(guard.id, TEROK_ALLOW, "192.0.2.1", now, NULL), 0);
 	assert_int_equal(keep(guard.id, TEROK_DENY, "203.0.113.7", 0, NULL), 0);
 	assert_int_equal(test_rule(world, guard.id, TEROK_ALLOW, TEST_FAR6, 0), 0); /* session */
-	assert_int_equal(policy_publish(world->kernel, guard.id, 8080, true, NULL), 0);
+	assert_int_equal(policy_publish(world->kernel, guard.id,
+					&(struct publish){ 8080, IPPROTO_TCP }, true, NULL),
+			 0);
 	assert_int_equal(test_tcp(world, TEST_FAR6), 0);
 
 	guard = come_back(guard);
@@ -91,21 +94,25 @@ static void what_is_kept_comes_back_and_nothing_else(void **state)
 	assert_int_equal(test_tcp(world, "192.0.2.1"), EHOSTUNREACH);
 	assert_int_equal(test_tcp(world, TEST_FAR6), EACCES);
 	assert_int_equal(policy_published(world->kernel, guard.id, &port, 1), 1);
-	assert_int_equal(port, 8080);
+	assert_int_equal(port.port, 8080);
 }
 
 static void what_is_taken_back_stays_away(void **state)
 {
 	struct guard guard = test_guard(world, TEROK_STATE_UP, 0, 0);
 	struct rule rule = { .value = { .action = TEROK_ALLOW } };
-	uint16_t port;
+	struct publish port;
 
 	(void)state;
 	assert_int_equal(keep(guard.id, TEROK_ALLOW, TEST_FAR, 0, NULL), 0);
 	assert_int_equal(keep(guard.id, TEROK_ALLOW, "203.0.113.0/24", 0, NULL), 0);
 	assert_int_equal(keep(guard.id, TEROK_DENY, "203.0.113.0/24", 0, NULL), 0); /* replaces */
-	assert_int_equal(policy_publish(world->kernel, guard.id, 8080, true, NULL), 0);
-	assert_int_equal(policy_publish(world->kernel, guard.id, 8080, false, NULL), 0);
+	assert_int_equal(policy_publish(world->kernel, guard.id,
+					&(struct publish){ 8080, IPPROTO_TCP }, true, NULL),
+			 0);
+	assert_int_equal(policy_publish(world->kernel, guard.id,
+					&(struct publish){ 8080, IPPROTO_TCP }, false, NULL),
+			 0);
 	rule.guard = guard.id;
 	assert_int_equal(dest_parse(TEST_FAR, &rule.dest, NULL), 0);
 	assert_int_equal(policy_remove(world->kernel, &rule, NULL), 0);
@@ -180,8 +187,10 @@ static void a_full_disk_refuses_and_changes_nothing(void **state)
 	assert_non_null(strstr(why.text, "policy.db"));
 	assert_int_equal(guard_set_state(world->kernel, guard.id, TEROK_STATE_DOWN, &why), -ENOSPC);
 	assert_int_equal(test_tcp(world, TEST_FAR), EHOSTUNREACH);
-	assert_int_equal(policy_publish(world->kernel, guard.id, 8080, true, &why), -ENOSPC);
-	assert_int_equal(policy_published(world->kernel, guard.id, &(uint16_t){ 0 }, 1), 0);
+	assert_int_equal(policy_publish(world->kernel, guard.id,
+					&(struct publish){ 8080, IPPROTO_TCP }, true, &why),
+			 -ENOSPC);
+	assert_int_equal(policy_published(world->kernel, guard.id, &(struct publish){}, 1), 0);
 	/* what is not kept needs no room; what was, is still there */
 	assert_int_equal(test_rule(world, guard.id, TEROK_ALLOW, TEST_FAR, 0), 0);
 	assert_int_equal(test_tcp(world, "203.0.113.1"), 0);
@@ -236,6 +245,47 @@ static void a_newer_journal_and_an_unsafe_folder_are_named(void **state)
 	assert_int_equal(test_tcp(world, TEST_FAR6), EACCES);
 }
 
+/* What the first layout held, a later program finds. */
+static void an_older_journal_is_read(void **state)
+{
+	static const char *const old =
+	    "CREATE TABLE guard (key TEXT PRIMARY KEY, state INTEGER NOT NULL, seen INTEGER NOT NULL)"
+	    " STRICT;"
+	    "CREATE TABLE rule (key TEXT NOT NULL REFERENCES guard ON DELETE CASCADE,"
+	    " addr BLOB NOT NULL, bits INTEGER NOT NULL, port INTEGER NOT NULL,"
+	    " proto INTEGER NOT NULL, action INTEGER NOT NULL, author INTEGER NOT NULL,"
+	    " uid INTEGER NOT NULL, until INTEGER NOT NULL, lasts INTEGER NOT NULL,"
+	    " PRIMARY KEY (key, addr, bits, port, proto)) STRICT;"
+	    "CREATE TABLE port (key TEXT NOT NULL REFERENCES guard ON DELETE CASCADE,"
+	    " port INTEGER NOT NULL, PRIMARY KEY (key, port)) STRICT;"
+	    "INSERT INTO guard VALUES ('%s', 2, strftime('%%s') + 0);"
+	    "INSERT INTO port VALUES ('%s', 8080); PRAGMA user_version = 1;";
+	struct guard guard = test_guard(world, TEROK_STATE_UP, 0, 0);
+	char key[JOURNAL_KEY_LEN], path[128], sql[2048];
+	struct publish port[2];
+	sqlite3 *db;
+
+	(void)state;
+	assert_true(journal_key(&guard.info, key));
+	snprintf(path, sizeof(path), "%s/policy.db", getenv("TEROK_STATE"));
+	journal_close();
+	unlink(path);
+	assert_int_equal(mkdir(getenv("TEROK_STATE"), 0700) && errno != EEXIST, 0);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	snprintf(sql, sizeof(sql), old, key, key);
+	assert_int_equal(db_exec(db, sql, NULL), 0);
+	sqlite3_close(db);
+	guard = come_back(guard);
+	assert_int_equal(guard.state, TEROK_STATE_DOWN);
+	assert_int_equal(policy_published(world->kernel, guard.id, port, 2), 1);
+	assert_int_equal(port[0].port, 8080);
+	assert_int_equal(port[0].proto, IPPROTO_TCP);
+	/* what refers to the guard goes with it */
+	assert_int_equal(journal_forget(key, NULL), 0);
+	guard = come_back(guard);
+	assert_int_equal(policy_published(world->kernel, guard.id, port, 2), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +295,7 @@ int main(void)
 		T(its_state_comes_back_unless_another_was_asked_for),
 		T(a_full_disk_refuses_and_changes_nothing),
 		T(a_broken_journal_is_named_and_lets_out_nothing),
+		T(an_older_journal_is_read),
 		T(a_newer_journal_and_an_unsafe_folder_are_named),
 	};
 

@@ -50,7 +50,7 @@ static void every_word_is_taken(void **state)
 	assert_true(annotation.state_said);
 	assert_string_equal(annotation.plan.profiles, "dev-standard:/etc/mine.txt");
 	assert_int_equal(annotation.plan.n_ports, 2);
-	assert_int_equal(annotation.plan.port[1], 8443);
+	assert_int_equal(annotation.plan.port[1].port, 8443);
 	/* two resolvers by two protocols, two ports at three addresses */
 	assert_int_equal(annotation.plan.n_infra, 10);
 	assert_string_equal(dest_format(text, &infra[0]), "10.0.2.3");

@@ -30,6 +30,8 @@ static struct {
 	} prefix[ROOM];
 	struct terok_self_key self;
 	struct terok_publish_key published;
+	struct terok_asker_key asker;
+	__u64 asker_until;
 	unsigned n_exact, n_prefix, lookups;
 } table;
 
@@ -80,6 +82,11 @@ static _Bool self_find(const struct terok_self_key *key)
 static _Bool publish_find(const struct terok_publish_key *key)
 {
 	return !memcmp(key, &table.published, sizeof(*key));
+}
+
+static const __u64 *asker_find(const struct terok_asker_key *key)
+{
+	return memcmp(key, &table.asker, sizeof(*key)) ? NULL : &table.asker_until;
 }
 
 static __u64 decide_now(void)
@@ -436,6 +443,30 @@ static void nobody_comes_in_but_to_what_is_published_or_from_what_is_allowed(voi
 	assert_lets_in("10.0.0.1/udp", 5353, TEROK_DENY, TEROK_REASON_UNSOLICITED);
 }
 
+static void who_asked_a_published_port_is_answered_from_it_and_for_a_while(void **state)
+{
+	struct flow to = flow_to("203.0.113.1:999/udp"), tcp = flow_to("203.0.113.1:999/tcp");
+
+	(void)state;
+	table.asker = (struct terok_asker_key){ .guard = ME, .port = 53, .peer_port = 999 };
+	memcpy(table.asker.peer, to.addr, sizeof(to.addr));
+	table.asker_until = NOW + 1;
+	table.published = (struct terok_publish_key){ .guard = ME, .port = 53, .proto = 17 };
+	assert_false(decide_answer(&the_guard, &to, 53)); /* the word says there are no ports */
+	the_guard.publishes = 1;
+	assert_true(decide_answer(&the_guard, &to, 53));
+	assert_false(decide_answer(&the_guard, &to, 54));
+	assert_false(decide_answer(&the_guard, &tcp, 53));
+	to.port = 998;
+	assert_false(decide_answer(&the_guard, &to, 53));
+	to.port = 999;
+	table.asker_until = NOW;
+	assert_false(decide_answer(&the_guard, &to, 53));
+	table.asker_until = NOW + 1;
+	table.published.proto = 6;
+	assert_false(decide_answer(&the_guard, &to, 53)); /* it is published no more */
+}
+
 static void only_sockets_that_the_hooks_understand_are_made(void **state)
 {
 	(void)state;
@@ -495,6 +526,7 @@ int main(void)
 		T(a_bypass_window_makes_up_mean_down_until_it_ends),
 		T(on_the_wire_nothing_is_loopback_or_our_own),
 		T(nobody_comes_in_but_to_what_is_published_or_from_what_is_allowed),
+		T(who_asked_a_published_port_is_answered_from_it_and_for_a_while),
 		T(only_sockets_that_the_hooks_understand_are_made),
 		T(a_shape_that_a_guard_lacks_is_never_looked_up),
 		T(ping_needs_a_rule_without_a_port),

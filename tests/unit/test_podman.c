@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
@@ -88,21 +89,25 @@ static void inspect_gives_id_name_and_pid(void **state)
 	assert_int_equal(c.pid, 42);
 }
 
-static void inspect_gives_published_tcp_ports(void **state)
+static void inspect_gives_published_ports(void **state)
 {
 	struct podman_container c = {};
 
 	(void)state;
 	assert_int_equal(
-	    inspect("[{\"Id\":\"" ID "\",\"Name\":\"web\",\"State\":{\"Pid\":42},"
-		    "\"NetworkSettings\":{\"Ports\":{\"8080/tcp\":[{\"HostPort\":\"1\"}],"
-		    "\"53/udp\":[{}],\"81/tcp\":null,\"82/tcp\":[],\"70000/tcp\":[{}],"
-		    "\"0/tcp\":[{}],\"-1/tcp\":[{}],\"x/tcp\":[{}],\"443/tcp\":[{}]}}}]",
-		    &c),
+	    inspect(
+		"[{\"Id\":\"" ID "\",\"Name\":\"web\",\"State\":{\"Pid\":42},"
+		"\"NetworkSettings\":{\"Ports\":{\"8080/tcp\":[{\"HostPort\":\"1\"}],"
+		"\"53/udp\":[{}],\"9/sctp\":[{}],\"81/tcp\":null,\"82/tcp\":[],\"70000/tcp\":[{}],"
+		"\"0/tcp\":[{}],\"-1/tcp\":[{}],\"x/tcp\":[{}],\"443/tcp\":[{}]}}}]",
+		&c),
 	    0);
-	assert_int_equal(c.n_published, 2);
-	assert_int_equal(c.published[0], 8080);
-	assert_int_equal(c.published[1], 443);
+	assert_int_equal(c.n_published, 3);
+	assert_int_equal(c.published[0].port, 8080);
+	assert_int_equal(c.published[0].proto, IPPROTO_TCP);
+	assert_int_equal(c.published[1].port, 53);
+	assert_int_equal(c.published[1].proto, IPPROTO_UDP);
+	assert_int_equal(c.published[2].port, 443);
 }
 
 static void odd_inspect_output_is_refused_and_leaves_the_result_alone(void **state)
@@ -159,7 +164,7 @@ int main(void)
 		cmocka_unit_test(the_guarded_cgroup_ends_with_the_component_of_the_id),
 		cmocka_unit_test(a_shared_cgroup_is_refused),
 		cmocka_unit_test(inspect_gives_id_name_and_pid),
-		cmocka_unit_test(inspect_gives_published_tcp_ports),
+		cmocka_unit_test(inspect_gives_published_ports),
 		cmocka_unit_test(odd_inspect_output_is_refused_and_leaves_the_result_alone),
 		cmocka_unit_test(texts_that_are_no_container_are_refused),
 	};
