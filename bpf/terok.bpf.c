@@ -112,6 +112,24 @@ static __always_inline void flow_remember(struct bpf_sock_addr *ctx,
 	__builtin_memcpy(mine->addr, flow->addr, sizeof(mine->addr));
 }
 
+/*
+ * A socket that listened on a published port, or was accepted there, and connects now: what
+ * approved its answers approves nothing of what it begins.
+ */
+static __always_inline void flow_begin(struct bpf_sock_addr *ctx, const struct terok_guard *guard)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct terok_flow *mine;
+
+	if (!sk || !guard->publishes)
+		return;
+	mine = bpf_sk_storage_get(&terok_flows, sk, 0, 0);
+	if (mine && mine->accepted) {
+		mine->accepted = 0;
+		mine->guard = 0;
+	}
+}
+
 /* Would the rule's end alone refuse it? Anything that forbids by name holds for old flows too. */
 static __always_inline _Bool reason_spares_flows(enum terok_reason reason)
 {
@@ -141,6 +159,8 @@ static __always_inline int on_address(struct bpf_sock_addr *ctx, const struct ro
 		decision = decide(guard, &route->flow);
 	if (decision.action == TEROK_ALLOW) {
 		count(&counts->allowed);
+		if (hook == TEROK_HOOK_CONNECT4 || hook == TEROK_HOOK_CONNECT6)
+			flow_begin(ctx, guard);
 		if (decision.timed && (hook == TEROK_HOOK_CONNECT4 || hook == TEROK_HOOK_CONNECT6))
 			flow_remember(ctx, guard, &route->flow);
 		return 1;

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -381,12 +383,83 @@ static void a_published_udp_port_answers_who_asked_and_nobody_else(void **state)
 	assert_int_equal(ask(NEAR4, OPEN_PORT, 'x'), -1);
 }
 
+#define TURNED_PORT 5557
+
+/* Bytes that were written and not acknowledged, sent or not. */
+static int unanswered(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCOUTQ, &bytes) ? -1 : bytes;
+}
+
+/* A listener that a stranger came to; then the same socket goes out itself. */
+static void turn(int from, int to)
+{
+	struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(TURNED_PORT) },
+			   there = { .sin_family = AF_INET, .sin_port = htons(TEST_PORT) };
+	struct pollfd ready = { .events = POLLIN };
+	char byte = 'l';
+
+	inet_pton(AF_INET, TEST_FAR, &there.sin_addr);
+	if (cgroup_join(world->cgroup_fd))
+		_exit(1);
+	ready.fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(ready.fd, (struct sockaddr *)&here, sizeof(here)) || listen(ready.fd, 8) ||
+	    write(to, &byte, 1) != 1 || poll(&ready, 1, -1) != 1 ||
+	    accept(ready.fd, NULL, NULL) < 0)
+		_exit(1);
+	shutdown(ready.fd, SHUT_RDWR);
+	if (connect(ready.fd, (struct sockaddr *)&there, sizeof(there)))
+		_exit(2);
+	while (write(to, &byte, 1) == 1 && read(from, &byte, 1) == 1) {
+		if (send(ready.fd, "x", 1, MSG_NOSIGNAL) != 1)
+			_exit(3);
+		ready.events = 0;
+		poll(&ready, 1, NO_ANSWER);
+		byte = unanswered(ready.fd) ? 'n' : 'y';
+	}
+	_exit(0);
+}
+
+static void a_listener_that_goes_out_is_no_answer(void **state)
+{
+	const struct publish port = { TURNED_PORT, IPPROTO_TCP };
+	struct rule rule = { .value = { .action = TEROK_ALLOW } };
+	struct guard guard = test_guard(world, TEROK_STATE_UP, 0, 0);
+	struct client turner;
+	int to[2], from[2];
+
+	(void)state;
+	assert_int_equal(policy_publish(world->kernel, guard.id, &port, true, NULL), 0);
+	assert_int_equal(test_rule(world, guard.id, TEROK_ALLOW, TEST_FAR, 0), 0);
+	assert_int_equal(pipe(to), 0);
+	assert_int_equal(pipe(from), 0);
+	turner.pid = fork();
+	if (!turner.pid)
+		turn(to[0], from[1]);
+	close(from[1]);
+	turner.to = to[1];
+	turner.from = from[0];
+	assert_int_equal(client_hear(&turner), 'l');
+	knock(NEAR4, TURNED_PORT);
+	assert_int_equal(client_hear(&turner), 'l');
+	assert_int_equal(client_again(&turner), 'y');
+	rule.guard = guard.id;
+	assert_int_equal(dest_parse(TEST_FAR, &rule.dest, NULL), 0);
+	assert_int_equal(policy_remove(world->kernel, &rule, NULL), 0);
+	assert_int_equal(client_again(&turner), 'n');
+	client_end(&turner);
+	close(to[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(strangers_find_only_what_is_published),
 		T(a_published_udp_port_answers_who_asked_and_nobody_else),
+		T(a_listener_that_goes_out_is_no_answer),
 		T(down_lets_out_and_not_in),
 		T(what_was_accepted_ends_with_its_port_and_with_block),
 	};
