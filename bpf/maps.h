@@ -11,7 +11,7 @@
 /*
  * The guard, found through the attachment: the key is the attached cgroup, so child
  * cgroups have their ancestor's guard, and the lookup costs nothing. Fresh storage is
- * zero, which denies; it outlives the links, so detaching writes NONE first.
+ * zero, which denies; it outlives the programs, so detaching writes NONE first.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);

@@ -93,9 +93,11 @@ int cgroup_root(char ret[static CGROUP_ROOT_LEN], struct problem *why)
 	return 0;
 }
 
-int cgroup_root_open(struct problem *why)
+static int path_below(int fd, const char *root, char ret[static TEROK_PATH_LEN]);
+
+/* The root directory, and where it is. */
+static int root_open(char root[static CGROUP_ROOT_LEN], struct problem *why)
 {
-	char root[CGROUP_ROOT_LEN];
 	_cleanup_close_ int fd = -1;
 	int r = cgroup_root(root, why);
 
@@ -107,6 +109,13 @@ int cgroup_root_open(struct problem *why)
 	if (!is_cgroup2(fd)) /* something else is mounted over it */
 		return problem(why, -ENOTSUP, "%s is hidden under another mount", root);
 	return TAKE_FD(fd);
+}
+
+int cgroup_root_open(struct problem *why)
+{
+	char root[CGROUP_ROOT_LEN];
+
+	return root_open(root, why);
 }
 
 int cgroup_path_clean(const char *text, const char *root, char ret[static TEROK_PATH_LEN],
@@ -186,9 +195,9 @@ int cgroup_open_id(uint64_t id, struct problem *why)
 		struct file_handle handle;
 		char room[sizeof(struct file_handle) + sizeof(uint64_t)];
 	} u = { .handle = { .handle_bytes = sizeof(id), .handle_type = FILEID_KERNFS } };
-	_cleanup_close_ int root_fd = cgroup_root_open(why);
+	char root[CGROUP_ROOT_LEN], path[TEROK_PATH_LEN];
+	_cleanup_close_ int root_fd = root_open(root, why);
 	_cleanup_close_ int fd = -1;
-	char path[TEROK_PATH_LEN];
 	int r;
 
 	if (root_fd < 0)
@@ -199,7 +208,7 @@ int cgroup_open_id(uint64_t id, struct problem *why)
 		r = errno == ESTALE ? -ENOENT : -errno;
 		return problem(why, r, "no cgroup has the id %llu", (unsigned long long)id);
 	}
-	r = cgroup_path(fd, path); /* refuses what lies outside our root */
+	r = path_below(fd, root, path); /* refuses what lies outside our root */
 	if (r)
 		return problem(why, r, "cgroup %llu is not below our root", (unsigned long long)id);
 	return TAKE_FD(fd);
@@ -217,16 +226,13 @@ int cgroup_id(int fd, uint64_t *ret)
 	return 0;
 }
 
-int cgroup_path(int fd, char ret[static TEROK_PATH_LEN])
+static int path_below(int fd, const char *root, char ret[static TEROK_PATH_LEN])
 {
-	char root[CGROUP_ROOT_LEN], link[32], text[CGROUP_ROOT_LEN + TEROK_PATH_LEN + 16];
-	int r = cgroup_root(root, NULL);
+	char link[32], text[CGROUP_ROOT_LEN + TEROK_PATH_LEN + 16];
 	size_t len = strlen(root);
 	struct stat st;
 	ssize_t n;
 
-	if (r)
-		return r;
 	if (fstat(fd, &st))
 		return -errno;
 	if (!is_cgroup2(fd))
@@ -246,6 +252,14 @@ int cgroup_path(int fd, char ret[static TEROK_PATH_LEN])
 		return -ENAMETOOLONG;
 	strcpy(ret, text[len] ? text + len : "/");
 	return 0;
+}
+
+int cgroup_path(int fd, char ret[static TEROK_PATH_LEN])
+{
+	char root[CGROUP_ROOT_LEN];
+	int r = cgroup_root(root, NULL);
+
+	return r ? r : path_below(fd, root, ret);
 }
 
 int cgroup_path_of_id(uint64_t id, char ret[static TEROK_PATH_LEN])

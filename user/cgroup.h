@@ -115,6 +115,9 @@ pid_t cgroup_first_pid(int fd);
  */
 int cgroup_each(int fd, int (*fn)(uint64_t id, pid_t pid, void *user), void *user);
 
+/** cgroup_each_below() - each cgroup below an open one, children first; @fn gets its directory */
+int cgroup_each_below(int fd, int (*fn)(int fd, void *user), void *user);
+
 /** cgroup_join() - move the calling process into it; safe between fork() and exec() */
 int cgroup_join(int fd);
 

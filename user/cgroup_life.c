@@ -111,6 +111,7 @@ struct walk {
 	unsigned count;
 	pid_t first;
 	int (*each)(uint64_t id, pid_t pid, void *user);
+	int (*each_fd)(int fd, void *user);
 	void *user;
 };
 
@@ -121,7 +122,7 @@ static int walk_below(int dir, unsigned depth, struct walk *walk)
 	struct dirent *entry;
 
 	if (!list) {
-		r = -errno;
+		r = errno == ENOENT ? 0 : -errno; /* removed meanwhile: nothing is below it */
 		if (copy >= 0)
 			close(copy);
 		return r;
@@ -194,6 +195,20 @@ int cgroup_each(int fd, int (*fn)(uint64_t id, pid_t pid, void *user), void *use
 	int r = walk_each(-1, fd, ".", &walk);
 
 	return r ? r : walk_below(fd, 0, &walk);
+}
+
+static int walk_fd(int dir, int self, const char *name, struct walk *walk)
+{
+	(void)dir;
+	(void)name;
+	return walk->each_fd(self, walk->user);
+}
+
+int cgroup_each_below(int fd, int (*fn)(int fd, void *user), void *user)
+{
+	struct walk walk = { .fn = walk_fd, .each_fd = fn, .user = user };
+
+	return walk_below(fd, 0, &walk);
 }
 
 static int walk_rmdir(int dir, int self, const char *name, struct walk *walk)

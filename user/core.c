@@ -402,7 +402,7 @@ static void core_close(struct core *core)
  * of it.
  */
 static const uint64_t core_caps =
-    1ULL << CAP_BPF | 1ULL << CAP_PERFMON | /* maps and links of guards */
+    1ULL << CAP_BPF | 1ULL << CAP_PERFMON | /* maps and hooks of guards */
     1ULL << CAP_NET_ADMIN |                 /* attach: a verdict never needs it, adopting does */
     1ULL << CAP_SYS_ADMIN |       /* into a guard's network namespace, for its addresses */
     1ULL << CAP_SYS_PTRACE |      /* /proc/PID/exe of other users' processes */

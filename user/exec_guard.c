@@ -136,6 +136,8 @@ static int attach(struct exec_guard *own, const struct guard_spec *spec, struct 
 		r = i ? agent_ensure(why) : 0;
 		if (!r)
 			r = kernel_open(&own->kernel, why);
+		if (r == -EUCLEAN) /* the pins were lost, and the agent lives on */
+			r = kernel_load(&own->kernel, NULL, why);
 		if (!r)
 			r = guard_attach(own->kernel, spec, &own->guard, &existing, why);
 	}
@@ -203,7 +205,7 @@ bool exec_guard_clear(struct exec_guard *own, struct terok_counts *ret)
 
 	if (own->guarded) {
 		counted = !guard_counts(own->kernel, &own->guard, ret);
-		r = guard_retire(own->kernel, &own->guard, own->cgroup_fd, &why);
+		r = guard_retire(own->kernel, &own->guard, &why);
 		detached = !r;
 		if (r)
 			log_error(r, "exec: cannot detach guard %u: %s", own->guard.id, why.text);

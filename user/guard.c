@@ -12,28 +12,11 @@
 #include "base/log.h"
 #include "cgroup.h"
 #include "explain.h"
+#include "hooks.h"
 #include "journal.h"
 #include "netns.h"
-#include "pins.h"
 #include "policy.h"
 #include "terok/names.h"
-
-/* Attach order: the backstop first, so that no socket call is ever the only lock. */
-static const struct {
-	enum terok_hook hook;
-	enum bpf_attach_type type;
-} attach_order[] = {
-	{ TEROK_HOOK_EGRESS, BPF_CGROUP_INET_EGRESS },
-	{ TEROK_HOOK_INGRESS, BPF_CGROUP_INET_INGRESS },
-	{ TEROK_HOOK_CONNECT4, BPF_CGROUP_INET4_CONNECT },
-	{ TEROK_HOOK_CONNECT6, BPF_CGROUP_INET6_CONNECT },
-	{ TEROK_HOOK_SENDMSG4, BPF_CGROUP_UDP4_SENDMSG },
-	{ TEROK_HOOK_SENDMSG6, BPF_CGROUP_UDP6_SENDMSG },
-	{ TEROK_HOOK_SOCK_CREATE, BPF_CGROUP_INET_SOCK_CREATE },
-	{ TEROK_HOOK_SETSOCKOPT, BPF_CGROUP_SETSOCKOPT },
-};
-#define N_HOOKS (sizeof(attach_order) / sizeof(attach_order[0]))
-_Static_assert(N_HOOKS == TEROK_HOOK_MAX_ - 1, "every hook is attached");
 
 static int value_get(const struct kernel *kernel, uint64_t cgroup, struct terok_guard *ret)
 {
@@ -46,26 +29,14 @@ static int value_put(const struct kernel *kernel, uint64_t cgroup, const struct 
 	return bpf_map_update_elem(kernel->map[MAP_GUARDS], &cgroup, value, BPF_EXIST) ? -errno : 0;
 }
 
-static bool link_is_on(uint32_t id, enum terok_hook hook, uint64_t cgroup)
-{
-	struct bpf_link_info info = {};
-	__u32 size = sizeof(info);
-	char path[PINS_PATH_LEN];
-	_cleanup_close_ int fd = -1;
-
-	fd = bpf_obj_get(pins_path(path, "guards/%u/%s", id, terok_hook_name(hook)));
-	/* the kernel shows cgroup 0 for a link whose cgroup was removed */
-	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) &&
-	       info.cgroup.cgroup_id == cgroup;
-}
-
 static void guard_fill(const struct kernel *kernel, uint32_t id, const struct terok_info *info,
 		       struct guard *ret)
 {
-	*ret = (struct guard){ .id = id, .info = *info, .alive = true };
-	for (size_t i = 0; ret->alive && i < N_HOOKS; i++)
-		ret->alive = link_is_on(id, attach_order[i].hook, info->cgroup);
-	if (!value_get(kernel, info->cgroup, &ret->value) && ret->value.id == id && ret->alive)
+	_cleanup_close_ int cgroup_fd = cgroup_open_id(info->cgroup, NULL);
+
+	*ret = (struct guard){ .id = id, .info = *info };
+	ret->alive = cgroup_fd >= 0 && hooks_count(kernel, cgroup_fd) == TEROK_HOOK_MAX_ - 1;
+	if (ret->alive && !value_get(kernel, info->cgroup, &ret->value) && ret->value.id == id)
 		ret->state = explain_state(&ret->value);
 }
 
@@ -137,34 +108,36 @@ int guard_name_check(const char *name, struct problem *why)
 	return 0;
 }
 
-struct search {
-	const char *text;
-	unsigned found;
-	struct guard guard;
-};
-
-static bool guard_is_called(const struct guard *guard, const char *text)
+static bool is_called(const struct terok_info *info, const char *text)
 {
 	size_t n = strlen(text);
 
-	return !strcmp(text, guard->info.name) || !strcmp(text, guard->info.path) ||
-	       !strcmp(text, guard->info.container) ||
+	return !strcmp(text, info->name) || !strcmp(text, info->path) ||
+	       !strcmp(text, info->container) ||
 	       (n >= 12 && strspn(text, "0123456789abcdef") == n &&
-		!strncmp(text, guard->info.container, n));
+		!strncmp(text, info->container, n));
 }
 
-static int search_name(const struct guard *guard, void *user)
+/* In the labels alone: asking each guard for its hooks takes longer than all the rest. */
+static unsigned id_of_name(const struct kernel *kernel, const char *text, uint32_t *ret)
 {
-	struct search *search = user;
+	uint32_t id, *prev = NULL, key;
+	struct terok_info info;
+	unsigned found = 0;
 
-	if (guard_is_called(guard, search->text)) {
-		search->found++;
-		search->guard = *guard;
+	while (!bpf_map_get_next_key(kernel->map[MAP_INFO], prev, &id)) {
+		if (!bpf_map_lookup_elem(kernel->map[MAP_INFO], &id, &info) &&
+		    is_called(&info, text)) {
+			found++;
+			*ret = id;
+		}
+		key = id;
+		prev = &key;
 	}
-	return 0;
+	return found;
 }
 
-/* By cgroup, in the labels alone: attaching the thousandth guard must not look at links. */
+/* The same by cgroup. */
 static uint32_t id_of_cgroup(const struct kernel *kernel, uint64_t cgroup)
 {
 	uint32_t id, *prev = NULL, key;
@@ -183,25 +156,21 @@ static uint32_t id_of_cgroup(const struct kernel *kernel, uint64_t cgroup)
 int guard_find(const struct kernel *kernel, const char *text, struct guard *ret,
 	       struct problem *why)
 {
-	struct search search = { .text = text };
 	char *end;
-	unsigned long id = strtoul(text, &end, 10);
+	unsigned long number = strtoul(text, &end, 10);
+	unsigned found;
+	uint32_t id;
 	int r;
 
-	if (*text >= '1' && *text <= '9' && !*end && id <= UINT32_MAX &&
-	    !guard_get(kernel, id, ret))
+	if (*text >= '1' && *text <= '9' && !*end && number <= UINT32_MAX &&
+	    !guard_get(kernel, number, ret))
 		return 0;
-	r = guard_each(kernel, search_name, &search);
-
-	if (r < 0)
-		return problem(why, r, "list guards: %s", strerror(-r));
-	if (!search.found)
-		return problem(why, -ENOENT, "no guard '%s'; terok-bpfd status lists them", text);
-	if (search.found > 1)
-		return problem(why, -ENOTUNIQ, "%u guards are called '%s': use the number",
-			       search.found, text);
-	*ret = search.guard;
-	return 0;
+	found = id_of_name(kernel, text, &id);
+	if (found > 1)
+		return problem(why, -ENOTUNIQ, "%u guards are called '%s': use the number", found,
+			       text);
+	r = found ? guard_get(kernel, id, ret) : -ENOENT;
+	return r ? problem(why, r, "no guard '%s'; terok-bpfd status lists them", text) : 0;
 }
 
 /* The next number; it is taken before anything carries it, so none is ever used twice. */
@@ -238,40 +207,6 @@ static int info_put(const struct kernel *kernel, uint32_t id, const struct guard
 		return problem(why, -ENOSPC, "the guard table is full (%d guards)",
 			       TEROK_MAX_GUARDS);
 	return problem(why, -errno, "write the guard table: %s", strerror(errno));
-}
-
-static int link_make(const struct kernel *kernel, const struct guard_spec *spec, uint32_t id,
-		     size_t i, struct problem *why)
-{
-	const char *name = terok_hook_name(attach_order[i].hook);
-	_cleanup_close_ int link = -1;
-	char path[PINS_PATH_LEN];
-
-	link = bpf_link_create(kernel->prog[attach_order[i].hook], spec->cgroup_fd,
-			       attach_order[i].type, NULL);
-	if (link < 0 && errno == EPERM)
-		return problem(why, -EBUSY,
-			       "another program keeps %s out of this cgroup (attached above or "
-			       "here without BPF_F_ALLOW_MULTI); see bpftool cgroup tree",
-			       name);
-	if (link < 0)
-		return problem(why, -errno, "attach %s: %s", name, strerror(errno));
-	pins_path(path, "guards/%u/%s", id, name);
-	unlink(path); /* a dead link of the same number */
-	if (bpf_obj_pin(link, path))
-		return problem(why, -errno, "pin %s: %s", path, strerror(errno));
-	return 0;
-}
-
-static int links_make(const struct kernel *kernel, const struct guard_spec *spec, uint32_t id,
-		      uint64_t cgroup, struct problem *why)
-{
-	int r = pins_guard_dir(id, why);
-
-	for (size_t i = 0; !r && i < N_HOOKS; i++)
-		if (!link_is_on(id, attach_order[i].hook, cgroup))
-			r = link_make(kernel, spec, id, i, why);
-	return r;
 }
 
 /* Storage outlives the last detach: whatever was there is taken back first. */
@@ -323,10 +258,10 @@ static void value_restore(const struct kernel *kernel, const struct guard_spec *
 	*value = (struct terok_guard){ .id = id, .state = TEROK_STATE_UP };
 }
 
-static void attach_undo(const struct kernel *kernel, uint32_t id, uint64_t cgroup)
+static void attach_undo(const struct kernel *kernel, uint32_t id, int cgroup_fd, uint64_t cgroup)
 {
 	value_clear(kernel, cgroup);
-	pins_guard_remove(id, NULL);
+	hooks_detach(kernel, cgroup_fd, NULL);
 	guard_refresh_self(kernel, id, GUARD_NO_NETNS);
 	policy_forget(kernel, id);
 	bpf_map_delete_elem(kernel->map[MAP_INFO], &id);
@@ -350,13 +285,13 @@ static int attach_new(const struct kernel *kernel, const struct guard_spec *spec
 			problem(why, r, "write the guard's own addresses: %s", strerror(-r));
 	}
 	if (!r)
-		r = links_make(kernel, spec, id, cgroup, why);
+		r = hooks_attach(kernel, spec->cgroup_fd, why);
 	if (!r) {
 		value_restore(kernel, spec, &value);
 		r = state_write(kernel, spec, &value, cgroup, why);
 	}
 	if (r) {
-		attach_undo(kernel, id, cgroup);
+		attach_undo(kernel, id, spec->cgroup_fd, cgroup);
 		return r;
 	}
 	*ret = id;
@@ -382,7 +317,6 @@ int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, str
 
 	if (!kernel_is_current(kernel))
 		return problem(why, -ESTALE, "the programs were unloaded meanwhile; try again");
-	pins_sweep();
 	id = id_of_cgroup(kernel, cgroup);
 	*existing = id != 0;
 	if (!id) {
@@ -391,7 +325,7 @@ int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, str
 		/* an agent died on the way: complete what it began */
 		struct terok_guard value = { .id = id, .state = spec->state };
 
-		r = links_make(kernel, spec, id, cgroup, why);
+		r = hooks_attach(kernel, spec->cgroup_fd, why);
 		policy_shapes(kernel, id, &value);
 		if (!r)
 			r = state_write(kernel, spec, &value, cgroup, why);
@@ -399,7 +333,7 @@ int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, str
 	return r ? r : guard_get(kernel, id, ret);
 }
 
-/* Rules, own addresses and label of a guard whose links are gone. */
+/* Rules, own addresses and label of a guard whose hooks are gone. */
 static int guard_forget(const struct kernel *kernel, const struct guard *guard)
 {
 	guard_refresh_self(kernel, guard->id, GUARD_NO_NETNS);
@@ -410,46 +344,56 @@ static int guard_forget(const struct kernel *kernel, const struct guard *guard)
 /*
  * A connection outlives its process: the kernel goes on sending what was written and not
  * acknowledged, which may be what the guard refused. If its cgroup was removed already the
- * links stay, without a state, and drop all until the last socket is gone; then a sweep
- * takes the folder.
+ * hooks stay, without a state, and drop all until the last socket is gone; the kernel takes
+ * them then.
  */
-static int links_remove(const struct guard *guard, struct problem *why)
+static int hooks_remove(const struct kernel *kernel, const struct guard *guard, struct problem *why)
 {
-	_cleanup_close_ int cgroup_fd = cgroup_open_id(guard->info.cgroup, NULL);
+	_cleanup_close_ int cgroup_fd = cgroup_open_id(guard->info.cgroup, why);
+	int r = cgroup_fd < 0 ? cgroup_fd : hooks_detach(kernel, cgroup_fd, why);
 
-	if (cgroup_fd == -ENOENT)
-		return 0;
-	return pins_guard_remove(guard->id, why);
+	return r < 0 && r != -ENOENT ? r : 0;
+}
+
+/* From here on it lets nothing out, whatever becomes of the rest. */
+static int guard_close(const struct kernel *kernel, const struct guard *guard, struct problem *why)
+{
+	static const struct terok_guard none;
+	int r = value_put(kernel, guard->info.cgroup, &none);
+
+	return r && r != -ENOENT /* the cgroup is gone */
+		   ? problem(why, r, "close guard %u: %s", guard->id, strerror(-r))
+		   : 0;
+}
+
+static int forget_problem(int r, const struct guard *guard, struct problem *why)
+{
+	return r && r != -ENOENT ? problem(why, r, "forget guard %u: %s", guard->id, strerror(-r))
+				 : 0;
 }
 
 int guard_detach(const struct kernel *kernel, const struct guard *guard, struct problem *why)
 {
-	static const struct terok_guard none;
 	_cleanup_close_ int lock = kernel_lock(why);
 	int r;
 
 	if (lock < 0)
 		return lock;
-	value_put(kernel, guard->info.cgroup, &none); /* the cgroup may be gone */
-	r = links_remove(guard, why);
-	if (r)
-		return r;
-	r = guard_forget(kernel, guard);
-	pins_sweep();
-	return r && r != -ENOENT ? problem(why, r, "forget guard %u: %s", guard->id, strerror(-r))
-				 : 0;
+	r = guard_close(kernel, guard, why);
+	if (!r)
+		r = hooks_remove(kernel, guard, why);
+	return r ? r : forget_problem(guard_forget(kernel, guard), guard, why);
 }
 
-int guard_retire(const struct kernel *kernel, const struct guard *guard, int cgroup_fd,
-		 struct problem *why)
+int guard_retire(const struct kernel *kernel, const struct guard *guard, struct problem *why)
 {
-	/* EINVAL: it is there already, from an end that did not get further; ENODEV: removed */
-	if (bpf_prog_attach(kernel->prog[TEROK_HOOK_EGRESS], cgroup_fd, BPF_CGROUP_INET_EGRESS,
-			    BPF_F_ALLOW_MULTI) &&
-	    errno != EINVAL && errno != ENODEV)
-		return problem(why, -errno, "keep the backstop of guard %u: %s", guard->id,
-			       strerror(errno));
-	return guard_detach(kernel, guard, why);
+	_cleanup_close_ int lock = kernel_lock(why);
+	int r;
+
+	if (lock < 0)
+		return lock;
+	r = guard_close(kernel, guard, why);
+	return r ? r : forget_problem(guard_forget(kernel, guard), guard, why);
 }
 
 int guard_value(const struct kernel *kernel, uint32_t id, struct terok_info *info,

@@ -2,7 +2,7 @@
 /*
  * guard.h - guarded cgroups: attach, state, find, detach
  *
- * Owns: the links under v1/guards/, and the terok_guards, terok_info and terok_self maps.
+ * Owns: which cgroup has a guard, and the terok_guards, terok_info and terok_self maps.
  * All state is in the kernel: a guard is found by reading the pinned maps, so every
  * function works with and without a running agent. Those that change something take
  * policy.lock themselves.
@@ -20,7 +20,7 @@
 struct guard {
 	uint32_t id;
 	enum terok_state state; /* what counts now: NONE half attached, DOWN in a bypass window */
-	bool alive;             /* its cgroup still exists and every hook's link is on it */
+	bool alive;             /* its cgroup still exists and every hook is on it */
 	struct terok_info info;
 	struct terok_guard value;
 };
@@ -52,19 +52,17 @@ int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, str
 /** guard_name_check() - may a person call a guard that? -EINVAL */
 int guard_name_check(const char *name, struct problem *why);
 
-/** guard_detach() - state word first, then links, then rules, addresses and label */
+/** guard_detach() - state word first, then hooks, then rules, addresses and label */
 int guard_detach(const struct kernel *kernel, const struct guard *guard, struct problem *why);
 
 /**
- * guard_retire() - guard_detach() of a guard whose cgroup is about to be removed
- * @cgroup_fd: the cgroup, in which nothing lives any more
+ * guard_retire() - guard_detach() of a guard whose cgroup, empty already, is about to be removed
  *
  * A connection outlives its process: the kernel goes on sending what was written and not
- * acknowledged, which may be what the guard refused. So the backstop stays, without a
- * link, until the last socket of the cgroup is gone, and without a state it drops all.
+ * acknowledged, which may be what the guard refused. So the hooks stay until the last socket
+ * of the cgroup is gone, and without a state they drop all.
  */
-int guard_retire(const struct kernel *kernel, const struct guard *guard, int cgroup_fd,
-		 struct problem *why);
+int guard_retire(const struct kernel *kernel, const struct guard *guard, struct problem *why);
 
 /** guard_set_state() - one map write; in force for the next decision when this returns */
 int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state state,
@@ -100,7 +98,7 @@ int guard_each(const struct kernel *kernel, int (*fn)(const struct guard *guard,
 /** guard_counts() - sums over CPUs since attach */
 int guard_counts(const struct kernel *kernel, const struct guard *guard, struct terok_counts *ret);
 
-/** guard_value() - label and word of a guard, without looking at its links; -ENOENT, -ENODEV */
+/** guard_value() - label and word of a guard, without looking at its hooks; -ENOENT, -ENODEV */
 int guard_value(const struct kernel *kernel, uint32_t id, struct terok_info *info,
 		struct terok_guard *value, struct problem *why);
 

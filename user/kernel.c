@@ -15,6 +15,9 @@
 
 #include "base/event.h"
 #include "base/log.h"
+#include "cgroup.h"
+#include "hooks.h"
+#include "origin.h"
 #include "pins.h"
 #include "terok.skel.h"
 #include "terok/names.h"
@@ -113,7 +116,6 @@ static int map_check(int fd, const struct bpf_map *map, const char *path, struct
 		       path, info.key_size, info.value_size, info.max_entries);
 }
 
-/* Use the pinned maps, so that rules, guards and records stay. */
 /* A pin that cannot be opened, from errno; one that is missing among others is damage. */
 static int pin_problem(const char *path, const char *cure, struct problem *why)
 {
@@ -126,7 +128,23 @@ static int pin_problem(const char *path, const char *cure, struct problem *why)
 		       errno == EPERM || errno == EACCES ? "; run as root" : "");
 }
 
-static int maps_adopt(struct terok_bpf *skel, struct problem *why)
+/* A map that is there already: a pin, or what a guard without pins (@lost) looks into. */
+static int map_open(int lost, const char *name, char path[static PINS_PATH_LEN],
+		    struct problem *why)
+{
+	int fd;
+
+	if (lost >= 0) {
+		snprintf(path, PINS_PATH_LEN, "%s of the guards that stand without pins", name);
+		fd = origin_map(lost, name);
+		return fd < 0 ? problem(why, fd, "open %s: %s", path, strerror(-fd)) : fd;
+	}
+	fd = bpf_obj_get(pins_path(path, "maps/%s", name));
+	return fd < 0 ? pin_problem(path, "unload --force removes", why) : fd;
+}
+
+/* Use the maps that are there, so that rules, guards and records stay. */
+static int maps_adopt(struct terok_bpf *skel, int lost, struct problem *why)
 {
 	char path[PINS_PATH_LEN];
 
@@ -137,10 +155,9 @@ static int maps_adopt(struct terok_bpf *skel, struct problem *why)
 
 		if (!map)
 			return problem(why, -ENOENT, "this build has no map %s", map_names[i]);
-		pins_path(path, "maps/%s", map_names[i]);
-		fd = bpf_obj_get(path);
+		fd = map_open(lost, map_names[i], path, why);
 		if (fd < 0)
-			return pin_problem(path, "unload --force removes", why);
+			return fd;
 		r = map_check(fd, map, path, why);
 		if (r)
 			return r;
@@ -171,6 +188,48 @@ static int kernel_take(struct kernel *kernel, struct terok_bpf *skel)
 	return r;
 }
 
+static int map_id(int fd, __u32 *ret)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	*ret = info.id;
+	return 0;
+}
+
+/* The kernel's own numbers, by which hooks_*() know what is attached. */
+static int kernel_number(struct kernel *kernel, struct problem *why)
+{
+	int r = map_id(kernel->map[MAP_META], &kernel->meta_id);
+
+	for (int i = TEROK_HOOK_NONE + 1; !r && i < TEROK_HOOK_MAX_; i++) {
+		struct bpf_prog_info info = {};
+		__u32 size = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(kernel->prog[i], &info, &size))
+			r = -errno;
+		kernel->prog_id[i] = info.id;
+	}
+	return r ? problem(why, r, "look at the programs: %s", strerror(-r)) : 0;
+}
+
+/*
+ * A program keeps the maps it looks into. The backstop, which is on every guard, keeps them
+ * all, and each program the one that says whose it is (origin.h).
+ */
+static int maps_bind(const struct kernel *kernel, struct problem *why)
+{
+	for (int i = TEROK_HOOK_NONE + 1; i < TEROK_HOOK_MAX_; i++)
+		for (int map = 0; map < MAP_MAX_; map++)
+			if ((map == MAP_META || i == TEROK_HOOK_EGRESS) &&
+			    bpf_prog_bind_map(kernel->prog[i], kernel->map[map], NULL))
+				return problem(why, -errno, "bind %s to %s: %s", map_names[map],
+					       prog_names[i], strerror(errno));
+	return 0;
+}
+
 static int meta_write(const struct kernel *kernel)
 {
 	struct terok_meta meta = { .abi = TEROK_ABI_VERSION, .next_id = 1 };
@@ -181,6 +240,7 @@ static int meta_write(const struct kernel *kernel)
 		meta.next_id = 1;
 	meta.abi = TEROK_ABI_VERSION;
 	snprintf(meta.version, sizeof(meta.version), "%s", TEROK_VERSION);
+	meta.instance = pins_instance();
 	meta.loaded_ns = now_boot_ns();
 	if (bpf_map_update_elem(kernel->map[MAP_META], &zero, &meta, BPF_ANY))
 		return -errno;
@@ -233,39 +293,70 @@ static bool prog_is_same(int fd, enum terok_hook hook)
 	       !memcmp(mine, theirs, sizeof(mine));
 }
 
+/* Every guard there is a label of. */
+static int each_guard(int info_map,
+		      int (*fn)(uint32_t id, const struct terok_info *info, void *user), void *user)
+{
+	uint32_t id, key, *prev = NULL;
+	struct terok_info info;
+	int r = 0;
+
+	while (!r && !bpf_map_get_next_key(info_map, prev, &id)) {
+		if (!bpf_map_lookup_elem(info_map, &id, &info))
+			r = fn(id, &info, user);
+		key = id;
+		prev = &key;
+	}
+	return r;
+}
+
+static int count_guard(uint32_t id, const struct terok_info *info, void *user)
+{
+	(void)id;
+	(void)info;
+	++*(unsigned *)user;
+	return 0;
+}
+
+static unsigned count_guards(int info_map)
+{
+	unsigned n = 0;
+
+	each_guard(info_map, count_guard, &n);
+	return n;
+}
+
 struct swap {
 	const struct kernel *kernel;
 	struct problem *why;
 };
 
-/* Move one guard's link to the new program: the kernel exchanges it without a gap. */
-static int link_swap(uint32_t id, void *user)
+/* Move one guard to the new programs: the kernel exchanges each without a gap. */
+static int guard_renew(uint32_t id, const struct terok_info *info, void *user)
 {
 	struct swap *swap = user;
-	char path[PINS_PATH_LEN];
+	_cleanup_close_ int cgroup_fd = cgroup_open_id(info->cgroup, swap->why);
+	struct problem why = {};
+	int r;
 
-	for (int i = TEROK_HOOK_NONE + 1; i < TEROK_HOOK_MAX_; i++) {
-		_cleanup_close_ int link = -1;
+	if (cgroup_fd < 0) /* removed: what is on it goes with its last socket */
+		return cgroup_fd == -ENOENT ? 0 : cgroup_fd;
+	r = hooks_renew(swap->kernel, cgroup_fd, &why);
+	return r ? problem(swap->why, r, "replace the programs of guard %u: %s", id, why.text) : 0;
+}
 
-		pins_path(path, "guards/%u/%s", id, terok_hook_name(i));
-		link = bpf_obj_get(path);
-		if (link < 0)
-			continue; /* half attached: guard_attach() completes it */
-		/* ENOLINK: the cgroup is gone and the sweep will take the pin */
-		if (bpf_link_update(link, swap->kernel->prog[i], NULL) && errno != ENOLINK)
-			return problem(swap->why, -errno, "replace the program of %s: %s", path,
-				       strerror(errno));
-	}
-	return 0;
+static int guards_renew(const struct kernel *kernel, struct problem *why)
+{
+	struct swap swap = { .kernel = kernel, .why = why };
+
+	return each_guard(kernel->map[MAP_INFO], guard_renew, &swap);
 }
 
 static int progs_replace(const struct kernel *kernel, struct problem *why)
 {
-	struct swap swap = { .kernel = kernel, .why = why };
 	char path[PINS_PATH_LEN];
-	int r;
+	int r = guards_renew(kernel, why);
 
-	r = pins_each_guard(link_swap, &swap);
 	for (int i = TEROK_HOOK_NONE + 1; !r && i < TEROK_HOOK_MAX_; i++) {
 		pins_path(path, "progs/%s", terok_hook_name(i));
 		unlink(path);
@@ -275,43 +366,100 @@ static int progs_replace(const struct kernel *kernel, struct problem *why)
 	return r;
 }
 
-static int count_guard(uint32_t id, void *user)
+/* What a build before this one attached by links: the hooks themselves first, then those go. */
+static int links_renew(uint32_t id, void *user)
 {
-	(void)id;
-	++*(unsigned *)user;
-	return 0;
+	struct swap *swap = user;
+	_cleanup_close_ int cgroup_fd = -1;
+	struct terok_info info;
+	int r;
+
+	if (!bpf_map_lookup_elem(swap->kernel->map[MAP_INFO], &id, &info))
+		cgroup_fd = cgroup_open_id(info.cgroup, NULL);
+	if (cgroup_fd < 0) /* it drops all until the last socket is gone */
+		return pins_links_stand(id) ? 0 : pins_links_remove(id, swap->why);
+	r = hooks_attach(swap->kernel, cgroup_fd, swap->why);
+	return r ? r : pins_links_remove(id, swap->why);
 }
 
 static int progs_adopt(const struct kernel *kernel, struct kernel_load *report, struct problem *why)
 {
+	struct swap swap = { .kernel = kernel, .why = why };
 	bool same = true;
+	int r;
 
 	for (int i = TEROK_HOOK_NONE + 1; i < TEROK_HOOK_MAX_; i++)
 		same = same && prog_is_same(kernel->prog[i], i);
-	if (same)
-		return 0;
-	report->replaced = true;
-	return progs_replace(kernel, why);
+	if (!same) {
+		report->replaced = true;
+		r = progs_replace(kernel, why);
+		if (r)
+			return r;
+	}
+	return pins_each_links(links_renew, &swap);
 }
 
-static int load_locked(struct kernel **ret, struct kernel_load *report, struct problem *why)
-{
-	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	bool there = pins_exist();
-	struct terok_bpf *skel;
-	int r;
+struct pick {
+	int fd;
+	uint64_t loaded_ns;
+};
 
-	r = kernel_new(&kernel);
-	if (r)
+/* The backstop that was loaded last: it has all maps. */
+static int pick_backstop(int prog_fd, const struct origin *origin, void *user)
+{
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+	struct pick *pick = user;
+
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &size))
+		return -errno;
+	if (strcmp(info.name, prog_names[TEROK_HOOK_EGRESS]) ||
+	    (pick->fd >= 0 && origin->meta.loaded_ns < pick->loaded_ns))
+		return 0;
+	closep(&pick->fd);
+	pick->loaded_ns = origin->meta.loaded_ns;
+	return dup_fd(prog_fd, &pick->fd);
+}
+
+/* A program of ours that the kernel still has; *@ret -1: none. */
+static int lost_find(int *ret, struct problem *why)
+{
+	struct pick pick = { .fd = -1 };
+	int r = origin_each(pins_instance(), pick_backstop, &pick);
+
+	if (r) {
+		closep(&pick.fd);
+		return problem(why, r, "look for guards without pins: %s%s", strerror(-r),
+			       r == -EPERM ? "; run as root, or with CAP_SYS_ADMIN" : "");
+	}
+	*ret = pick.fd;
+	return 0;
+}
+
+int kernel_lost(void)
+{
+	_cleanup_close_ int prog = -1, info = -1;
+	int r = pins_exist() ? 0 : lost_find(&prog, NULL);
+
+	if (r || prog < 0)
 		return r;
+	info = origin_map(prog, map_names[MAP_INFO]);
+	return info < 0 ? info : (int)count_guards(info);
+}
+
+/* The skeleton's programs in the kernel, over maps that were there (see map_open()) or new. */
+static int progs_load(struct kernel *kernel, bool there, int lost, struct problem *why)
+{
+	struct terok_bpf *skel;
+	int r = 0;
+
 	last_words[0] = '\0';
 	libbpf_set_print(remember_words);
 	skel = terok_bpf__open();
 	if (!skel)
 		return load_problem(-errno, why);
-
-	if (there)
-		r = maps_adopt(skel, why);
+	if (there || lost >= 0)
+		r = maps_adopt(skel, lost, why);
 	if (!r) {
 		r = terok_bpf__load(skel);
 		if (r)
@@ -320,13 +468,38 @@ static int load_locked(struct kernel **ret, struct kernel_load *report, struct p
 	if (!r)
 		r = kernel_take(kernel, skel);
 	terok_bpf__destroy(skel);
+	return r;
+}
+
+static int load_locked(struct kernel **ret, struct kernel_load *report, struct problem *why)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	_cleanup_close_ int lost = -1;
+	bool there = pins_exist();
+	int r = kernel_new(&kernel);
+
+	if (!r && !there)
+		r = lost_find(&lost, why);
 	if (!r)
-		r = there ? progs_adopt(kernel, report, why) : pins_publish(kernel, why);
+		r = progs_load(kernel, there, lost, why);
+	if (!r)
+		r = kernel_number(kernel, why);
+	if (!r)
+		r = maps_bind(kernel, why);
 	if (!r)
 		r = meta_write(kernel);
+	if (!r && there)
+		r = progs_adopt(kernel, report, why);
+	/* pins last: until they are there, whoever comes next finds the guards as we did */
+	if (!r && lost >= 0)
+		r = guards_renew(kernel, why);
+	if (!r && !there)
+		r = pins_publish(kernel, why);
 	if (r)
 		return r;
-	report->loaded = !there;
+	report->found = lost >= 0;
+	report->loaded = !there && !report->found;
+	report->guards = count_guards(kernel->map[MAP_INFO]);
 	*ret = TAKE_PTR(kernel);
 	return 0;
 }
@@ -348,12 +521,27 @@ int kernel_load(struct kernel **ret, struct kernel_load *report, struct problem 
 		r = load_locked(ret, &result, why);
 	if (r)
 		return r;
-	pins_sweep();
-	pins_each_guard(count_guard, &result.guards);
 	result.took_ns = now_boot_ns() - start;
 	if (report)
 		*report = result;
 	return 0;
+}
+
+/* Nothing is pinned: nothing is there, or it is of another version, or the pins were lost. */
+static int open_problem(struct problem *why)
+{
+	int r = pins_check_version(why), n = r ? 0 : kernel_lost();
+
+	if (r)
+		return r;
+	if (n > 0)
+		return problem(why, -EUCLEAN,
+			       "the pins at %s are gone (was the BPF filesystem unmounted?): %d "
+			       "guards hold in the kernel as they were, but cannot be changed; "
+			       "terok-bpfd load pins them again",
+			       kernel_pins(), n);
+	return problem(why, -ENOENT, "nothing is loaded at %s; try: terok-bpfd load",
+		       kernel_pins());
 }
 
 static int open_locked(struct kernel **ret, struct problem *why)
@@ -362,12 +550,8 @@ static int open_locked(struct kernel **ret, struct problem *why)
 	char path[PINS_PATH_LEN];
 	int r;
 
-	if (!pins_exist()) {
-		r = pins_check_version(why);
-		return r ? r
-			 : problem(why, -ENOENT, "nothing is loaded at %s; try: terok-bpfd load",
-				   kernel_pins());
-	}
+	if (!pins_exist())
+		return open_problem(why);
 	r = kernel_new(&kernel);
 	if (r)
 		return r;
@@ -383,6 +567,9 @@ static int open_locked(struct kernel **ret, struct problem *why)
 		if (kernel->prog[i] < 0) /* who replaced it died between two steps */
 			return pin_problem(path, "load mends", why);
 	}
+	r = kernel_number(kernel, why);
+	if (r)
+		return r;
 	*ret = TAKE_PTR(kernel);
 	return 0;
 }
@@ -392,17 +579,6 @@ int kernel_open(struct kernel **ret, struct problem *why)
 	_cleanup_close_ int lock = kernel_lock(why); /* all of one load, or nothing */
 
 	return lock < 0 ? lock : open_locked(ret, why);
-}
-
-static int map_id(int fd, __u32 *ret)
-{
-	struct bpf_map_info info = {};
-	__u32 size = sizeof(info);
-
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
-		return -errno;
-	*ret = info.id;
-	return 0;
 }
 
 bool kernel_is_current(const struct kernel *kernel)
@@ -415,32 +591,85 @@ bool kernel_is_current(const struct kernel *kernel)
 	return !map_id(kernel->map[MAP_META], &mine) && !map_id(pinned, &theirs) && mine == theirs;
 }
 
+static int take_off(int cgroup_fd, void *user)
+{
+	struct kernel_load *removed = user;
+	int n = hooks_detach(NULL, cgroup_fd, NULL);
+
+	removed->guards += n > 0;
+	return n < 0 ? n : 0;
+}
+
+/* These maps guard nothing any more: whoever finds a program that outlives it lets it be. */
+static int disown(int prog_fd, const struct origin *origin, void *user)
+{
+	_cleanup_close_ int fd = origin_map(prog_fd, map_names[MAP_META]);
+	struct terok_meta meta = origin->meta;
+	__u32 zero = 0;
+
+	(void)user;
+	meta.instance = 0;
+	if (fd < 0)
+		return fd;
+	return bpf_map_update_elem(fd, &zero, &meta, BPF_ANY) ? -errno : 0;
+}
+
+static int find_any(int prog_fd, const struct origin *origin, void *user)
+{
+	(void)prog_fd;
+	(void)origin;
+	(void)user;
+	return 1;
+}
+
+/* Every cgroup is asked, not a list of guards: pins and maps may be damaged or gone. */
+static int guards_take_off(struct kernel_load *removed, struct problem *why)
+{
+	_cleanup_close_ int root = -1;
+	int r = origin_each(pins_instance(), find_any, NULL);
+
+	if (r > 0) {
+		root = cgroup_root_open(why);
+		if (root < 0)
+			return root;
+		r = cgroup_each_below(root, take_off, removed);
+		if (!r)
+			r = origin_each(pins_instance(), disown, NULL);
+	}
+	return r ? problem(why, r, "take the programs off their cgroups: %s", strerror(-r)) : 0;
+}
+
+static int unload_locked(struct kernel_load *removed, struct problem *why)
+{
+	int r = guards_take_off(removed, why);
+
+	if (!r)
+		r = pins_remove(&removed->maps, &removed->progs, &removed->guards, why);
+	removed->loaded = removed->maps || removed->progs || removed->guards;
+	return r;
+}
+
 int kernel_unload_idle(struct problem *why)
 {
-	_cleanup_close_ int lock = kernel_lock(why);
-	unsigned guards = 0, maps = 0, progs = 0;
+	_cleanup_close_ int lock = kernel_lock(why), info = -1;
+	struct kernel_load removed = {};
+	char path[PINS_PATH_LEN];
+	int n;
 
 	if (lock < 0)
 		return lock;
-	pins_sweep();
-	pins_each_guard(count_guard, &guards);
-	return guards ? 1 : pins_remove(&maps, &progs, &guards, why);
+	info = bpf_obj_get(pins_path(path, "maps/%s", map_names[MAP_INFO]));
+	n = info < 0 ? kernel_lost() : (int)count_guards(info);
+	return n < 0 ? n : n ? 1 : unload_locked(&removed, why);
 }
 
 int kernel_unload(struct kernel_load *removed, struct problem *why)
 {
 	struct kernel_load result = {};
-	_cleanup_close_ int lock = -1;
-	int r;
+	_cleanup_close_ int lock = kernel_lock(why);
+	int r = lock < 0 ? lock : unload_locked(&result, why);
 
-	lock = kernel_lock(why);
-	if (lock < 0)
-		return lock;
-	r = pins_remove(&result.maps, &result.progs, &result.guards, why);
-	if (r)
-		return r;
-	result.loaded = result.maps || result.progs;
-	if (removed)
+	if (!r && removed)
 		*removed = result;
-	return 0;
+	return r;
 }

@@ -5,13 +5,15 @@
  * Owns: everything under the pin folder (TEROK_PINS, default /sys/fs/bpf/terok):
  *   v1/maps/NAME         the maps, shared by programs and agents of this ABI version
  *   v1/progs/HOOK        the programs
- *   v1/guards/ID/HOOK    one link per guard and hook (guard.c makes them)
+ * Pins are how maps and programs are found, not what keeps them: guarded cgroups do that
+ * (hooks.h). So when the BPF file system is unmounted or emptied every guard goes on, and the
+ * next load takes the maps from the programs that stand and pins them again.
  * Called by: verbs and core. Knows bpffs, not policy.
  * Threads: none.
  *
  * Locks (flock; files under TEROK_RUN, default /run/terok):
  *   agent.lock    held for life by the one consumer of the ring; holds its pid
- *   policy.lock   held around every read-modify-write of pinned maps and links
+ *   policy.lock   held around every read-modify-write of maps and hooks
  */
 #ifndef TEROK_KERNEL_H
 #define TEROK_KERNEL_H
@@ -41,14 +43,16 @@ enum kernel_map {
 };
 
 struct kernel {
-	int map[MAP_MAX_];         /* descriptors, -1: not open */
-	int prog[TEROK_HOOK_MAX_]; /* by hook; index TEROK_HOOK_NONE unused */
+	int map[MAP_MAX_];                          /* descriptors, -1: not open */
+	int prog[TEROK_HOOK_MAX_];                  /* by hook; index TEROK_HOOK_NONE unused */
+	uint32_t prog_id[TEROK_HOOK_MAX_], meta_id; /* the kernel's numbers of programs and map */
 };
 
 struct kernel_load {
-	bool mounted;                 /* bpffs was not mounted and is now */
-	bool loaded;                  /* nothing was there before */
-	bool replaced;                /* programs of another build were there: links now run ours */
+	bool mounted;  /* bpffs was not mounted and is now */
+	bool loaded;   /* nothing was there before */
+	bool replaced; /* programs of another build were there: guards now run ours */
+	bool found;    /* the pins were lost: maps were taken from the guards */
 	unsigned maps, progs, guards; /* what is pinned now */
 	uint64_t took_ns;
 };
@@ -60,16 +64,29 @@ const char *kernel_run_dir(void);
 /**
  * kernel_load() - make sure that this build's programs and maps are loaded and pinned
  *
- * Mounts bpffs if nobody has, adopts pins it finds (maps reused, links moved to the new
- * programs without a gap), refuses pins of another version or layout by name.
+ * Mounts bpffs if nobody has, adopts the maps of pins it finds, or of guards whose pins were
+ * lost, and moves guards to the new programs without a gap; refuses pins of another version
+ * or layout by name.
  * Idempotent. On error what was there before is still there and still enforces.
  */
 int kernel_load(struct kernel **ret, struct kernel_load *report, struct problem *why);
 
-/** kernel_open() - open what is pinned, load nothing; -ENOENT nothing is, -EUCLEAN not all is */
+/**
+ * kernel_open() - open what is pinned, load nothing
+ *
+ * Return: 0; -ENOENT nothing is loaded; -EUCLEAN not all is pinned, or guards stand without.
+ */
 int kernel_open(struct kernel **ret, struct problem *why);
 
-/** kernel_unload() - detach every guard and remove every pin; counts what was removed */
+/** kernel_lost() - how many guards stand in the kernel although nothing is pinned; or negative */
+int kernel_lost(void);
+
+/**
+ * kernel_unload() - detach every guard and remove every pin; counts what was removed
+ *
+ * Every guard: also those whose pins were lost. A cgroup that was removed already keeps its
+ * programs until its last socket is gone.
+ */
 int kernel_unload(struct kernel_load *removed, struct problem *why);
 
 /** kernel_unload_idle() - the same, but only if no guard is there; 1: kept, some guard is */

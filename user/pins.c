@@ -73,6 +73,26 @@ bool pins_exist(void)
 	return !access(kernel_pins(), F_OK);
 }
 
+static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
+{
+	for (const uint8_t *byte = bytes; n--; byte++)
+		hash = (hash ^ *byte) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+uint64_t pins_instance(void)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	struct stat st = {};
+
+	/* with its device: a container with folders of the same names is another house */
+	stat(kernel_run_dir(), &st);
+	hash = mix(hash, pins_root(), strlen(pins_root()) + 1);
+	hash = mix(hash, kernel_run_dir(), strlen(kernel_run_dir()) + 1);
+	hash = mix(hash, &st.st_dev, sizeof(st.st_dev));
+	return hash ?: 1;
+}
+
 static bool is_bpffs(const char *path)
 {
 	struct statfs fs;
@@ -171,7 +191,7 @@ static int tree_remove(const char *path, unsigned *pins, struct problem *why)
 
 int pins_stage_begin(struct problem *why)
 {
-	static const char *const dirs[] = { "maps", "progs", "guards" };
+	static const char *const dirs[] = { "maps", "progs" };
 	char path[PINS_PATH_LEN];
 	int r;
 
@@ -199,13 +219,6 @@ int pins_stage_publish(struct problem *why)
 	return 0;
 }
 
-int pins_guard_dir(uint32_t id, struct problem *why)
-{
-	char path[PINS_PATH_LEN];
-
-	return dir_make(pins_path(path, "guards/%u", id), why);
-}
-
 /* Detached at once: a pin that goes lets its link go only after a grace period. */
 static void link_remove(uint32_t id, enum terok_hook hook)
 {
@@ -218,7 +231,7 @@ static void link_remove(uint32_t id, enum terok_hook hook)
 	unlink(path);
 }
 
-int pins_guard_remove(uint32_t id, struct problem *why)
+int pins_links_remove(uint32_t id, struct problem *why)
 {
 	char path[PINS_PATH_LEN];
 
@@ -230,7 +243,7 @@ int pins_guard_remove(uint32_t id, struct problem *why)
 	return tree_remove(pins_path(path, "guards/%u", id), NULL, why);
 }
 
-int pins_each_guard(int (*fn)(uint32_t id, void *user), void *user)
+int pins_each_links(int (*fn)(uint32_t id, void *user), void *user)
 {
 	_cleanup_(closedirp) DIR *dir = NULL;
 	char path[PINS_PATH_LEN];
@@ -248,8 +261,7 @@ int pins_each_guard(int (*fn)(uint32_t id, void *user), void *user)
 	return r;
 }
 
-/* Is the backstop of a guard's folder still on something? */
-static bool backstop_stands(uint32_t id)
+bool pins_links_stand(uint32_t id)
 {
 	struct bpf_link_info info = {};
 	__u32 size = sizeof(info);
@@ -261,22 +273,9 @@ static bool backstop_stands(uint32_t id)
 	return link >= 0 && !bpf_obj_get_info_by_fd(link, &info, &size) && info.cgroup.cgroup_id;
 }
 
-static int sweep_one(uint32_t id, void *user)
+static int links_remove(uint32_t id, void *user)
 {
-	(void)user;
-	if (!backstop_stands(id))
-		pins_guard_remove(id, NULL);
-	return 0;
-}
-
-void pins_sweep(void)
-{
-	pins_each_guard(sweep_one, NULL);
-}
-
-static int guard_remove(uint32_t id, void *user)
-{
-	int r = pins_guard_remove(id, NULL);
+	int r = pins_links_remove(id, NULL);
 
 	if (!r)
 		++*(unsigned *)user;
@@ -289,7 +288,7 @@ int pins_remove(unsigned *maps, unsigned *progs, unsigned *guards, struct proble
 	int r;
 
 	/* links first: while one stands, its programs and maps must be findable */
-	r = pins_each_guard(guard_remove, guards);
+	r = pins_each_links(links_remove, guards);
 	if (r)
 		return problem(why, r, "remove the guards below %s: %s", kernel_pins(),
 			       strerror(-r));

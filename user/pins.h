@@ -3,7 +3,7 @@
  * pins.h - the pin folder as a folder: paths, staging, versions, removal
  *
  * Owns: directory operations under kernel_pins() and its parent, nothing inside BPF.
- * Called by: kernel.c and guard.c. bpffs refuses names with a dot, so guards are numbers.
+ * Called by: kernel.c, guard.c and hooks.c.
  * Threads: none; callers hold policy.lock.
  */
 #ifndef TEROK_PINS_H
@@ -24,6 +24,13 @@ const char *pins_path(char buf[static PINS_PATH_LEN], const char *fmt, ...)
 const char *pins_stage_path(char buf[static PINS_PATH_LEN], const char *fmt, ...)
     __attribute__((__format__(__printf__, 2, 3)));
 
+/**
+ * pins_instance() - the pin and runtime folders in use, as a number; never 0
+ *
+ * Whoever has the same shares policy.lock with us, so what is theirs is ours.
+ */
+uint64_t pins_instance(void);
+
 /** pins_exist() - is something of this version pinned? */
 bool pins_exist(void);
 
@@ -39,23 +46,20 @@ int pins_stage_begin(struct problem *why);
 /** pins_stage_publish() - one rename: it is all there or not at all */
 int pins_stage_publish(struct problem *why);
 
-/** pins_guard_dir() - make guards/@id */
-int pins_guard_dir(uint32_t id, struct problem *why);
-
-/** pins_guard_remove() - remove guards/@id and the links in it, backstop last */
-int pins_guard_remove(uint32_t id, struct problem *why);
-
 /**
- * pins_sweep() - remove the folders of guards whose cgroup is gone with its last socket
+ * pins_links_remove() - remove guards/@id, where a build before this one kept links
  *
- * The caller holds policy.lock.
+ * The backstop goes last. Hooks are attached without links now (hooks.h).
  */
-void pins_sweep(void);
+int pins_links_remove(uint32_t id, struct problem *why);
 
-/** pins_each_guard() - every number under guards/, in no order; stops at fn's first non-zero */
-int pins_each_guard(int (*fn)(uint32_t id, void *user), void *user);
+/** pins_links_stand() - is the backstop of such a folder still on a cgroup? */
+bool pins_links_stand(uint32_t id);
 
-/** pins_remove() - everything of this version, links first; counts maps, programs, guards */
+/** pins_each_links() - every number under guards/, in no order; stops at fn's first non-zero */
+int pins_each_links(int (*fn)(uint32_t id, void *user), void *user);
+
+/** pins_remove() - everything of this version, old links first; counts maps, programs, guards */
 int pins_remove(unsigned *maps, unsigned *progs, unsigned *guards, struct problem *why);
 
 #endif

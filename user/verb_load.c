@@ -44,7 +44,10 @@ int verb_load(int argc, char **argv)
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
 
-	what = load.loaded ? "loaded" : load.replaced ? "replaced" : "unchanged";
+	what = load.loaded     ? "loaded"
+	       : load.found    ? "found"
+	       : load.replaced ? "replaced"
+			       : "unchanged";
 	if (json) {
 		print_json(what, &load);
 		return 0;
@@ -53,6 +56,7 @@ int verb_load(int argc, char **argv)
 		printf("mounted the BPF filesystem on /sys/fs/bpf\n");
 	printf("%s: %u programs, %u maps, %u guards at %s (%.1f ms)\n",
 	       load.loaded     ? "loaded"
+	       : load.found    ? "the pins were gone; pinned again from what guards held"
 	       : load.replaced ? "replaced the programs of another build"
 			       : "already loaded",
 	       load.progs, load.maps, load.guards, kernel_pins(), load.took_ns / 1e6);

@@ -125,12 +125,10 @@ static void guard_end(struct watched *watched, uint32_t id, const char *reason)
 	struct problem why = {};
 	struct guard guard;
 	int r = guard_get(watched->kernel, id, &guard);
-	_cleanup_close_ int cgroup_fd = r ? -1 : cgroup_open_id(guard.info.cgroup, NULL);
 
-	if (!r && cgroup_fd >= 0)
-		r = guard_retire(watched->kernel, &guard, cgroup_fd, &why);
-	else if (!r)
-		r = guard_detach(watched->kernel, &guard, &why);
+	/* removed, or about to be */
+	if (!r)
+		r = guard_retire(watched->kernel, &guard, &why);
 	if (r && r != -ENOENT)
 		log_error(r, "detach guard %u: %s", id, why.text);
 	entry_end(watched, id, reason);

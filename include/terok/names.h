@@ -52,7 +52,7 @@ static inline const char *terok_reason_name(__u32 reason)
 	TEROK_NAME_OF(names, TEROK_REASON_MAX_, reason);
 }
 
-/** terok_hook_name() - also the names of the pins of programs and links */
+/** terok_hook_name() - also the names of the pins of programs */
 static inline const char *terok_hook_name(__u32 hook)
 {
 	static const char *const names[] = {

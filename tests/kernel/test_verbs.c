@@ -79,16 +79,15 @@ static void maps_show_their_fields_by_name(void **state)
 
 static void a_half_attached_guard_denies_and_is_completed(void **state)
 {
-	char path[160];
-
 	(void)state;
 	attach_box();
 	assert_int_equal(VERB("allow", "box", TEST_FAR), 0);
 	assert_int_equal(test_tcp(world, TEST_FAR), 0);
-	/* as if an agent had died between the links and the state word */
+	/* as if an agent had died between the hooks and the state word */
 	guard_set_state(world->kernel, 1, TEROK_STATE_NONE, NULL);
-	snprintf(path, sizeof(path), "%s/v1/guards/1/connect4", getenv("TEROK_PINS"));
-	assert_int_equal(unlink(path), 0);
+	assert_int_equal(bpf_prog_detach2(world->kernel->prog[TEROK_HOOK_CONNECT4],
+					  world->cgroup_fd, BPF_CGROUP_INET4_CONNECT),
+			 0);
 	assert_int_equal(VERB("status"), 0);
 	assert_said("error");
 	assert_int_not_equal(test_udp(world, TEST_FAR), 0);

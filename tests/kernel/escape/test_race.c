@@ -283,8 +283,7 @@ static void refused_and_gone(bool cgroup_first)
 		assert_int_equal(cgroup_remove(path, NULL, NULL), 0);
 		assert_int_equal(guard_detach(stage.world->kernel, &guard, NULL), 0);
 	} else {
-		assert_int_equal(guard_retire(stage.world->kernel, &guard, target.cgroup_fd, NULL),
-				 0);
+		assert_int_equal(guard_retire(stage.world->kernel, &guard, NULL), 0);
 		close(target.cgroup_fd);
 		assert_int_equal(cgroup_remove(path, NULL, NULL), 0);
 	}
