@@ -13,7 +13,15 @@
 
 #define BUSY_MS 5000
 
-static int db_errno(int code)
+/* What the kernel said: the cause, which "disk I/O error" is not; 0: it said nothing. */
+static int db_cause(sqlite3 *db, int code)
+{
+	if (!db || ((code & 0xff) != SQLITE_IOERR && (code & 0xff) != SQLITE_CANTOPEN))
+		return 0;
+	return sqlite3_system_errno(db) > 0 ? -sqlite3_system_errno(db) : 0;
+}
+
+static int db_errno(sqlite3 *db, int code)
 {
 	switch (code & 0xff) {
 	case SQLITE_OK:
@@ -26,39 +34,41 @@ static int db_errno(int code)
 	case SQLITE_NOTADB:
 	case SQLITE_CORRUPT: return -EUCLEAN;
 	case SQLITE_NOMEM: return -ENOMEM;
-	default: return -EIO;
+	default: return db_cause(db, code) ?: -EIO;
 	}
 }
 
-static int db_problem(sqlite3 *db, int code, struct problem *why)
+static int db_problem(sqlite3 *db, const char *path, int code, struct problem *why)
 {
-	const char *file = sqlite3_db_filename(db, "main");
+	int cause = db_cause(db, code);
 
-	return problem(why, db_errno(code), "%s: %s", file && *file ? file : "database",
-		       sqlite3_errmsg(db));
+	return problem(why, db_errno(db, code), "%s: %s%s%s", path && *path ? path : "database",
+		       sqlite3_errmsg(db), cause ? ": " : "", cause ? strerror(-cause) : "");
 }
 
 int db_exec(sqlite3 *db, const char *sql, struct problem *why)
 {
 	int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
 
-	return code == SQLITE_OK ? 0 : db_problem(db, code, why);
+	return code == SQLITE_OK ? 0 : db_problem(db, sqlite3_db_filename(db, "main"), code, why);
 }
 
 int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct problem *why)
 {
 	int code = sqlite3_prepare_v2(db, sql, -1, ret, NULL);
 
-	return code == SQLITE_OK ? 0 : db_problem(db, code, why);
+	return code == SQLITE_OK ? 0 : db_problem(db, sqlite3_db_filename(db, "main"), code, why);
 }
 
 int db_step(sqlite3_stmt *stmt, struct problem *why)
 {
 	int code = sqlite3_step(stmt);
+	sqlite3 *db;
 
 	if (code == SQLITE_ROW)
 		return 1;
-	return code == SQLITE_DONE ? 0 : db_problem(sqlite3_db_handle(stmt), code, why);
+	db = sqlite3_db_handle(stmt);
+	return code == SQLITE_DONE ? 0 : db_problem(db, sqlite3_db_filename(db, "main"), code, why);
 }
 
 static int layout_get(sqlite3 *db, int *ret, struct problem *why)
@@ -117,7 +127,9 @@ int db_open(const char *dir, const char *name, const char *const layouts[], sqli
 				   SQLITE_OPEN_NOMUTEX,
 			       NULL);
 	if (code != SQLITE_OK)
-		r = problem(why, db_errno(code), "%s: %s", path, sqlite3_errmsg(db));
+		r = db_problem(db, path, code, why);
+	else if (sqlite3_db_readonly(db, "main")) /* it was tried for writing first */
+		r = problem(why, -EROFS, "%s: cannot be opened for writing", path);
 	sqlite3_busy_timeout(db, BUSY_MS);
 	/* NORMAL: a killed process loses nothing, a machine without power the last moments */
 	if (!r)
