@@ -170,8 +170,10 @@ static int verdict_prove(struct core *core, const struct rule *rule, struct prob
 	struct terok_info info;
 	int r = guard_value(core->kernel, rule->guard, &info, &value, why);
 
-	if (r)
+	if (r) { /* not known to be in force: what failed must not be */
+		policy_remove(core->kernel, rule, NULL);
 		return r;
+	}
 	now = explain_dest(core->kernel, &value, &rule->dest);
 	if (now.action == rule->value.action)
 		return 0;
