@@ -29,15 +29,20 @@ static int value_put(const struct kernel *kernel, uint64_t cgroup, const struct 
 	return bpf_map_update_elem(kernel->map[MAP_GUARDS], &cgroup, value, BPF_EXIST) ? -errno : 0;
 }
 
-static void guard_fill(const struct kernel *kernel, uint32_t id, const struct terok_info *info,
-		       struct guard *ret)
+static int guard_fill(const struct kernel *kernel, uint32_t id, const struct terok_info *info,
+		      struct guard *ret)
 {
 	_cleanup_close_ int cgroup_fd = cgroup_open_id(info->cgroup, NULL);
+	int n = cgroup_fd < 0 ? cgroup_fd : hooks_count(kernel, cgroup_fd);
 
+	if (n < 0 && n != -ENOENT) /* it may stand: nobody should call it dead */
+		return n;
 	*ret = (struct guard){ .id = id, .info = *info };
-	ret->alive = cgroup_fd >= 0 && hooks_count(kernel, cgroup_fd) == TEROK_HOOK_MAX_ - 1;
-	if (ret->alive && !value_get(kernel, info->cgroup, &ret->value) && ret->value.id == id)
+	ret->alive = n == TEROK_HOOK_MAX_ - 1;
+	n = ret->alive ? value_get(kernel, info->cgroup, &ret->value) : -ENOENT;
+	if (!n && ret->value.id == id)
 		ret->state = explain_state(&ret->value);
+	return n && n != -ENOENT ? n : 0;
 }
 
 int guard_info(const struct kernel *kernel, uint32_t id, struct terok_info *ret)
@@ -50,9 +55,7 @@ int guard_get(const struct kernel *kernel, uint32_t id, struct guard *ret)
 	struct terok_info info;
 	int r = guard_info(kernel, id, &info);
 
-	if (!r)
-		guard_fill(kernel, id, &info, ret);
-	return r;
+	return r ? r : guard_fill(kernel, id, &info, ret);
 }
 
 static int id_compare(const void *a, const void *b)
@@ -62,22 +65,33 @@ static int id_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+struct numbers {
+	uint32_t *id;
+	int n;
+};
+
+static int number_take(uint32_t id, const struct terok_info *info, void *user)
+{
+	struct numbers *numbers = user;
+
+	(void)info;
+	if (numbers->n < TEROK_MAX_GUARDS)
+		numbers->id[numbers->n++] = id;
+	return 0;
+}
+
 /* Numbers first, then guards: the callback may change the map that is walked. */
 static int id_list(const struct kernel *kernel, uint32_t **ret)
 {
 	_cleanup_free_ uint32_t *ids = calloc(TEROK_MAX_GUARDS, sizeof(*ids));
-	uint32_t id, *prev = NULL;
-	int n = 0;
+	struct numbers numbers = { .id = ids };
+	int r = ids ? kernel_each_label(kernel->map[MAP_INFO], number_take, &numbers) : -ENOMEM;
 
-	if (!ids)
-		return -ENOMEM;
-	while (n < TEROK_MAX_GUARDS && !bpf_map_get_next_key(kernel->map[MAP_INFO], prev, &id)) {
-		ids[n++] = id;
-		prev = &id;
-	}
-	qsort(ids, n, sizeof(*ids), id_compare);
+	if (r)
+		return r;
+	qsort(ids, numbers.n, sizeof(*ids), id_compare);
 	*ret = TAKE_PTR(ids);
-	return n;
+	return numbers.n;
 }
 
 int guard_each(const struct kernel *kernel, int (*fn)(const struct guard *guard, void *user),
@@ -89,8 +103,11 @@ int guard_each(const struct kernel *kernel, int (*fn)(const struct guard *guard,
 	for (int i = 0; !r && i < n; i++) {
 		struct guard guard;
 
-		if (!guard_get(kernel, ids[i], &guard))
+		r = guard_get(kernel, ids[i], &guard);
+		if (!r)
 			r = fn(&guard, user);
+		else if (r == -ENOENT) /* detached meanwhile */
+			r = 0;
 	}
 	return n < 0 ? n : r;
 }
@@ -118,59 +135,50 @@ static bool is_called(const struct terok_info *info, const char *text)
 		!strncmp(text, info->container, n));
 }
 
-/* In the labels alone: asking each guard for its hooks takes longer than all the rest. */
-static unsigned id_of_name(const struct kernel *kernel, const char *text, uint32_t *ret)
-{
-	uint32_t id, *prev = NULL, key;
-	struct terok_info info;
-	unsigned found = 0;
+struct search {
+	const char *text; /* NULL: by cgroup */
+	uint64_t cgroup;
+	uint32_t id;
+	unsigned found;
+};
 
-	while (!bpf_map_get_next_key(kernel->map[MAP_INFO], prev, &id)) {
-		if (!bpf_map_lookup_elem(kernel->map[MAP_INFO], &id, &info) &&
-		    is_called(&info, text)) {
-			found++;
-			*ret = id;
-		}
-		key = id;
-		prev = &key;
-	}
-	return found;
+static int search_label(uint32_t id, const struct terok_info *info, void *user)
+{
+	struct search *search = user;
+
+	if (search->text ? !is_called(info, search->text) : info->cgroup != search->cgroup)
+		return 0;
+	search->found++;
+	search->id = id;
+	return 0;
 }
 
-/* The same by cgroup. */
-static uint32_t id_of_cgroup(const struct kernel *kernel, uint64_t cgroup)
+/* In the labels alone: asking each guard for its hooks takes longer than all the rest. */
+static int search(const struct kernel *kernel, struct search *search)
 {
-	uint32_t id, *prev = NULL, key;
-	struct terok_info info;
-
-	while (!bpf_map_get_next_key(kernel->map[MAP_INFO], prev, &id)) {
-		if (!bpf_map_lookup_elem(kernel->map[MAP_INFO], &id, &info) &&
-		    info.cgroup == cgroup)
-			return id;
-		key = id;
-		prev = &key;
-	}
-	return 0;
+	return kernel_each_label(kernel->map[MAP_INFO], search_label, search);
 }
 
 int guard_find(const struct kernel *kernel, const char *text, struct guard *ret,
 	       struct problem *why)
 {
+	struct search by_name = { .text = text };
 	char *end;
-	unsigned long number = strtoul(text, &end, 10);
-	unsigned found;
-	uint32_t id;
-	int r;
+	unsigned long id = strtoul(text, &end, 10);
+	bool number = *text >= '1' && *text <= '9' && !*end && id <= UINT32_MAX;
+	int r = number ? guard_get(kernel, id, ret) : -ENOENT;
 
-	if (*text >= '1' && *text <= '9' && !*end && number <= UINT32_MAX &&
-	    !guard_get(kernel, number, ret))
-		return 0;
-	found = id_of_name(kernel, text, &id);
-	if (found > 1)
-		return problem(why, -ENOTUNIQ, "%u guards are called '%s': use the number", found,
-			       text);
-	r = found ? guard_get(kernel, id, ret) : -ENOENT;
-	return r ? problem(why, r, "no guard '%s'; terok-bpfd status lists them", text) : 0;
+	if (r == -ENOENT) {
+		r = search(kernel, &by_name);
+		if (!r)
+			r = by_name.found ? guard_get(kernel, by_name.id, ret) : -ENOENT;
+	}
+	if (by_name.found > 1)
+		return problem(why, -ENOTUNIQ, "%u guards are called '%s': use the number",
+			       by_name.found, text);
+	if (r == -ENOENT)
+		return problem(why, r, "no guard '%s'; terok-bpfd status lists them", text);
+	return r ? problem(why, r, "look for guard '%s': %s", text, strerror(-r)) : 0;
 }
 
 /* The next number; it is taken before anything carries it, so none is ever used twice. */
@@ -209,16 +217,18 @@ static int info_put(const struct kernel *kernel, uint32_t id, const struct guard
 	return problem(why, -errno, "write the guard table: %s", strerror(errno));
 }
 
-/* Storage outlives the last detach: whatever was there is taken back first. */
-static void value_clear(const struct kernel *kernel, uint64_t cgroup)
+/* Storage outlives the last detach: whatever was there is taken back first; -ENOENT: nothing. */
+static int value_clear(const struct kernel *kernel, uint64_t cgroup)
 {
 	static const struct terok_guard none;
 	int n = libbpf_num_possible_cpus();
 	_cleanup_free_ struct terok_counts *zero = n > 0 ? calloc(n, sizeof(*zero)) : NULL;
 
-	value_put(kernel, cgroup, &none);
-	if (zero)
+	int r = value_put(kernel, cgroup, &none);
+
+	if (!r && zero)
 		bpf_map_update_elem(kernel->map[MAP_COUNTS], &cgroup, zero, BPF_EXIST);
+	return r;
 }
 
 static int state_write(const struct kernel *kernel, const struct guard_spec *spec,
@@ -277,7 +287,9 @@ static int attach_new(const struct kernel *kernel, const struct guard_spec *spec
 	if (r)
 		return problem(why, r, "number the guard: %s", strerror(-r));
 	value.id = id;
-	value_clear(kernel, cgroup); /* fails if nothing was ever attached: then it is zero */
+	r = value_clear(kernel, cgroup);
+	if (r && r != -ENOENT)
+		return problem(why, r, "clear what was there: %s", strerror(-r));
 	r = info_put(kernel, id, spec, cgroup, why);
 	if (!r) {
 		r = guard_refresh_self(kernel, id, spec->netns_fd);
@@ -298,12 +310,62 @@ static int attach_new(const struct kernel *kernel, const struct guard_spec *spec
 	return 0;
 }
 
+/*
+ * An agent died on the way, or somebody took a hook off: complete what is missing. A state
+ * word that was written is not written again: it may be a safer one than is asked for now.
+ */
+static int attach_complete(const struct kernel *kernel, const struct guard_spec *spec, uint32_t id,
+			   uint64_t cgroup, struct problem *why)
+{
+	struct terok_guard value;
+	int r = hooks_attach(kernel, spec->cgroup_fd, why);
+
+	if (r)
+		return r;
+	r = value_get(kernel, cgroup, &value);
+	if (r)
+		return problem(why, r, "read guard %u: %s", id, strerror(-r));
+	if (value.id == id && value.state != TEROK_STATE_NONE)
+		return 0;
+	value = (struct terok_guard){ .id = id };
+	value_restore(kernel, spec, &value);
+	r = policy_shapes(kernel, id, &value);
+	if (r)
+		return problem(why, r, "read the rules of guard %u: %s", id, strerror(-r));
+	return state_write(kernel, spec, &value, cgroup, why);
+}
+
+/* With the lock held. */
+static int attach_locked(const struct kernel *kernel, const struct guard_spec *spec,
+			 uint64_t cgroup, struct guard *ret, bool *existing, struct problem *why)
+{
+	struct search there = { .cgroup = cgroup };
+	int r = search(kernel, &there);
+
+	if (!r && there.id)
+		r = guard_get(kernel, there.id, ret);
+	if (r)
+		return problem(why, r, "look for its guard: %s", strerror(-r));
+	*existing = there.id != 0;
+	if (!there.id)
+		r = attach_new(kernel, spec, cgroup, &there.id, why);
+	else if (ret->state == TEROK_STATE_NONE)
+		r = attach_complete(kernel, spec, there.id, cgroup, why);
+	else
+		return 0;
+	if (r)
+		return r;
+	r = guard_get(kernel, there.id, ret);
+	if (r && !*existing) /* who made it could not end it: it does not know which it is */
+		attach_undo(kernel, there.id, spec->cgroup_fd, cgroup);
+	return r ? problem(why, r, "read guard %u: %s", there.id, strerror(-r)) : 0;
+}
+
 int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, struct guard *ret,
 		 bool *existing, struct problem *why)
 {
 	_cleanup_close_ int lock = -1;
 	uint64_t cgroup;
-	uint32_t id;
 	int r;
 
 	if (!spec->name || !*spec->name || spec->state >= TEROK_STATE_MAX_)
@@ -314,30 +376,20 @@ int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, str
 	lock = kernel_lock(why);
 	if (lock < 0)
 		return lock;
-
 	if (!kernel_is_current(kernel))
 		return problem(why, -ESTALE, "the programs were unloaded meanwhile; try again");
-	id = id_of_cgroup(kernel, cgroup);
-	*existing = id != 0;
-	if (!id) {
-		r = attach_new(kernel, spec, cgroup, &id, why);
-	} else if (!guard_get(kernel, id, ret) && ret->state == TEROK_STATE_NONE) {
-		/* an agent died on the way: complete what it began */
-		struct terok_guard value = { .id = id, .state = spec->state };
-
-		r = hooks_attach(kernel, spec->cgroup_fd, why);
-		policy_shapes(kernel, id, &value);
-		if (!r)
-			r = state_write(kernel, spec, &value, cgroup, why);
-	}
-	return r ? r : guard_get(kernel, id, ret);
+	return attach_locked(kernel, spec, cgroup, ret, existing, why);
 }
 
 /* Rules, own addresses and label of a guard whose hooks are gone. */
 static int guard_forget(const struct kernel *kernel, const struct guard *guard)
 {
-	guard_refresh_self(kernel, guard->id, GUARD_NO_NETNS);
-	policy_forget(kernel, guard->id);
+	int r = guard_refresh_self(kernel, guard->id, GUARD_NO_NETNS);
+
+	if (!r)
+		r = policy_forget(kernel, guard->id);
+	if (r < 0) /* its label stays, so that detaching again finds it */
+		return r;
 	return bpf_map_delete_elem(kernel->map[MAP_INFO], &guard->id) ? -errno : 0;
 }
 
@@ -399,9 +451,15 @@ int guard_retire(const struct kernel *kernel, const struct guard *guard, struct 
 int guard_value(const struct kernel *kernel, uint32_t id, struct terok_info *info,
 		struct terok_guard *value, struct problem *why)
 {
-	if (bpf_map_lookup_elem(kernel->map[MAP_INFO], &id, info))
-		return problem(why, -ENOENT, "no guard %u; terok-bpfd status lists them", id);
-	if (value_get(kernel, info->cgroup, value) || value->id != id)
+	int r = bpf_map_lookup_elem(kernel->map[MAP_INFO], &id, info) ? -errno : 0;
+
+	if (r == -ENOENT)
+		return problem(why, r, "no guard %u; terok-bpfd status lists them", id);
+	if (!r)
+		r = value_get(kernel, info->cgroup, value);
+	if (r && r != -ENOENT)
+		return problem(why, r, "read guard %u: %s", id, strerror(-r));
+	if (r || value->id != id)
 		return problem(why, -ENODEV,
 			       "guard %u: its cgroup is gone or it is half attached; attach it "
 			       "again or detach it",
@@ -500,7 +558,7 @@ int guard_counts(const struct kernel *kernel, const struct guard *guard, struct 
 }
 
 /* Remove the own addresses of @id that are not in @keep. */
-static void self_prune(int map, uint32_t id, uint8_t keep[][16], int n)
+static int self_prune(int map, uint32_t id, uint8_t keep[][16], int n)
 {
 	struct terok_self_key key, next, *prev = NULL;
 
@@ -513,10 +571,12 @@ static void self_prune(int map, uint32_t id, uint8_t keep[][16], int n)
 			key = next;
 			prev = &key;
 		} else {
-			bpf_map_delete_elem(map, &next);
+			if (bpf_map_delete_elem(map, &next) && errno != ENOENT)
+				return -errno;
 			prev = NULL; /* start again: the key to go on from is gone */
 		}
 	}
+	return errno == ENOENT ? 0 : -errno;
 }
 
 int guard_refresh_self(const struct kernel *kernel, uint32_t id, int netns_fd)
@@ -534,6 +594,5 @@ int guard_refresh_self(const struct kernel *kernel, uint32_t id, int netns_fd)
 		if (bpf_map_update_elem(kernel->map[MAP_SELF], &key, &one, BPF_ANY))
 			return errno == E2BIG ? -ENOSPC : -errno;
 	}
-	self_prune(kernel->map[MAP_SELF], id, addrs, n);
-	return 0;
+	return self_prune(kernel->map[MAP_SELF], id, addrs, n);
 }

@@ -188,30 +188,38 @@ int hooks_detach(const struct kernel *kernel, int cgroup_fd, struct problem *why
 	return removed;
 }
 
-static bool hook_is_on(const struct kernel *kernel, int cgroup_fd, size_t i)
+/* 1: on, 0: not */
+static int hook_is_on(const struct kernel *kernel, int cgroup_fd, size_t i)
 {
+	uint64_t instance = pins_instance();
 	struct attached attached;
+	int r = attached_get(cgroup_fd, i, &attached);
 
-	if (attached_get(cgroup_fd, i, &attached))
-		return false;
+	if (r) /* removed meanwhile */
+		return r == -ENODEV || r == -ENOENT ? 0 : r;
 	if (is_attached(&attached, kernel->prog_id[attach_order[i].hook]))
-		return true;
-	for (__u32 n = 0; n < attached.n; n++) {
+		return 1;
+	for (__u32 n = 0; r >= 0 && n < attached.n; n++) {
 		_cleanup_close_ int fd = -1;
 		struct origin origin;
 
-		if (ours(attached.id[n], pins_instance(), &fd, &origin) > 0 &&
-		    origin.meta_id == kernel->meta_id)
-			return true;
+		r = ours(attached.id[n], instance, &fd, &origin);
+		if (r > 0 && origin.meta_id == kernel->meta_id)
+			return 1;
 	}
-	return false;
+	return r < 0 ? r : 0;
 }
 
-unsigned hooks_count(const struct kernel *kernel, int cgroup_fd)
+int hooks_count(const struct kernel *kernel, int cgroup_fd)
 {
-	unsigned n = 0;
+	int n = 0;
 
-	for (size_t i = 0; i < N_HOOKS; i++)
-		n += hook_is_on(kernel, cgroup_fd, i);
+	for (size_t i = 0; i < N_HOOKS; i++) {
+		int r = hook_is_on(kernel, cgroup_fd, i);
+
+		if (r < 0)
+			return r;
+		n += r;
+	}
 	return n;
 }

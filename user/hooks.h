@@ -34,7 +34,7 @@ int hooks_renew(const struct kernel *kernel, int cgroup_fd, struct problem *why)
  */
 int hooks_detach(const struct kernel *kernel, int cgroup_fd, struct problem *why);
 
-/** hooks_count() - how many hooks have a program over these maps; all: TEROK_HOOK_MAX_ - 1 */
-unsigned hooks_count(const struct kernel *kernel, int cgroup_fd);
+/** hooks_count() - how many hooks have a program over these maps; negative: the kernel won't say */
+int hooks_count(const struct kernel *kernel, int cgroup_fd);
 
 #endif

@@ -105,7 +105,7 @@ static int map_check(int fd, const struct bpf_map *map, const char *path, struct
 	__u32 size = sizeof(info);
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return problem(why, -errno, "%s is not a BPF map: %s", path, strerror(errno));
+		return problem(why, -errno, "%s, as a BPF map: %s", path, strerror(errno));
 	if (info.type == bpf_map__type(map) && info.key_size == bpf_map__key_size(map) &&
 	    info.value_size == bpf_map__value_size(map) &&
 	    info.max_entries == bpf_map__max_entries(map))
@@ -215,6 +215,38 @@ static int kernel_number(struct kernel *kernel, struct problem *why)
 	return r ? problem(why, r, "look at the programs: %s", strerror(-r)) : 0;
 }
 
+static int name_problem(const char *name, struct problem *why)
+{
+	return problem(why, -EAGAIN,
+		       "the kernel has %s without its name, by which it is found again: it had no "
+		       "memory for a moment; try again",
+		       name);
+}
+
+/* libbpf goes on without names when it could not find out whether the kernel takes them. */
+static int names_check(const struct kernel *kernel, struct problem *why)
+{
+	for (int i = 0; i < MAP_MAX_; i++) {
+		struct bpf_map_info info = {};
+		__u32 size = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(kernel->map[i], &info, &size))
+			return problem(why, -errno, "look at the maps: %s", strerror(errno));
+		if (strcmp(info.name, map_names[i]))
+			return name_problem(map_names[i], why);
+	}
+	for (int i = TEROK_HOOK_NONE + 1; i < TEROK_HOOK_MAX_; i++) {
+		struct bpf_prog_info info = {};
+		__u32 size = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(kernel->prog[i], &info, &size))
+			return problem(why, -errno, "look at the programs: %s", strerror(errno));
+		if (strcmp(info.name, prog_names[i]))
+			return name_problem(prog_names[i], why);
+	}
+	return 0;
+}
+
 /*
  * A program keeps the maps it looks into. The backstop, which is on every guard, keeps them
  * all, and each program the one that says whose it is (origin.h).
@@ -247,15 +279,10 @@ static int meta_write(const struct kernel *kernel)
 	return 0;
 }
 
-/* Nothing there before: build the folder under another name and publish it whole. */
-static int pins_publish(const struct kernel *kernel, struct problem *why)
+static int pins_stage(const struct kernel *kernel, struct problem *why)
 {
 	char path[PINS_PATH_LEN];
-	int r;
 
-	r = pins_stage_begin(why);
-	if (r)
-		return r;
 	for (int i = 0; i < MAP_MAX_; i++) {
 		pins_stage_path(path, "maps/%s", map_names[i]);
 		if (bpf_obj_pin(kernel->map[i], path))
@@ -266,7 +293,21 @@ static int pins_publish(const struct kernel *kernel, struct problem *why)
 		if (bpf_obj_pin(kernel->prog[i], path))
 			return problem(why, -errno, "pin %s: %s", path, strerror(errno));
 	}
-	return pins_stage_publish(why);
+	return 0;
+}
+
+/* Nothing there before: build the folder under another name and publish it whole. */
+static int pins_publish(const struct kernel *kernel, struct problem *why)
+{
+	int r = pins_stage_begin(why);
+
+	if (!r)
+		r = pins_stage(kernel, why);
+	if (!r)
+		r = pins_stage_publish(why);
+	if (r)
+		pins_stage_drop();
+	return r;
 }
 
 static int prog_tag(int fd, __u8 tag[static BPF_TAG_SIZE])
@@ -293,8 +334,7 @@ static bool prog_is_same(int fd, enum terok_hook hook)
 	       !memcmp(mine, theirs, sizeof(mine));
 }
 
-/* Every guard there is a label of. */
-static int each_guard(int info_map,
+int kernel_each_label(int info_map,
 		      int (*fn)(uint32_t id, const struct terok_info *info, void *user), void *user)
 {
 	uint32_t id, key, *prev = NULL;
@@ -304,26 +344,28 @@ static int each_guard(int info_map,
 	while (!r && !bpf_map_get_next_key(info_map, prev, &id)) {
 		if (!bpf_map_lookup_elem(info_map, &id, &info))
 			r = fn(id, &info, user);
+		else if (errno != ENOENT) /* gone between the two calls */
+			r = -errno;
 		key = id;
 		prev = &key;
 	}
-	return r;
+	/* it ends with ENOENT; whatever else ends it leaves guards that were not looked at */
+	return r ? r : errno == ENOENT ? 0 : -errno;
 }
 
 static int count_guard(uint32_t id, const struct terok_info *info, void *user)
 {
 	(void)id;
 	(void)info;
-	++*(unsigned *)user;
+	++*(int *)user;
 	return 0;
 }
 
-static unsigned count_guards(int info_map)
+static int count_guards(int info_map)
 {
-	unsigned n = 0;
+	int n = 0, r = kernel_each_label(info_map, count_guard, &n);
 
-	each_guard(info_map, count_guard, &n);
-	return n;
+	return r ? r : n;
 }
 
 struct swap {
@@ -348,8 +390,9 @@ static int guard_renew(uint32_t id, const struct terok_info *info, void *user)
 static int guards_renew(const struct kernel *kernel, struct problem *why)
 {
 	struct swap swap = { .kernel = kernel, .why = why };
+	int r = kernel_each_label(kernel->map[MAP_INFO], guard_renew, &swap);
 
-	return each_guard(kernel->map[MAP_INFO], guard_renew, &swap);
+	return r && !*why->text ? problem(why, r, "list the guards: %s", strerror(-r)) : r;
 }
 
 static int progs_replace(const struct kernel *kernel, struct problem *why)
@@ -444,7 +487,7 @@ int kernel_lost(void)
 	if (r || prog < 0)
 		return r;
 	info = origin_map(prog, map_names[MAP_INFO]);
-	return info < 0 ? info : (int)count_guards(info);
+	return info < 0 ? info : count_guards(info);
 }
 
 /* The skeleton's programs in the kernel, over maps that were there (see map_open()) or new. */
@@ -465,8 +508,11 @@ static int progs_load(struct kernel *kernel, bool there, int lost, struct proble
 		if (r)
 			r = load_problem(r, why);
 	}
-	if (!r)
+	if (!r) {
 		r = kernel_take(kernel, skel);
+		if (r)
+			problem(why, r, "take over maps and programs: %s", strerror(-r));
+	}
 	terok_bpf__destroy(skel);
 	return r;
 }
@@ -485,9 +531,14 @@ static int load_locked(struct kernel **ret, struct kernel_load *report, struct p
 	if (!r)
 		r = kernel_number(kernel, why);
 	if (!r)
-		r = maps_bind(kernel, why);
+		r = names_check(kernel, why);
 	if (!r)
+		r = maps_bind(kernel, why);
+	if (!r) {
 		r = meta_write(kernel);
+		if (r)
+			problem(why, r, "write %s: %s", map_names[MAP_META], strerror(-r));
+	}
 	if (!r && there)
 		r = progs_adopt(kernel, report, why);
 	/* pins last: until they are there, whoever comes next finds the guards as we did */
@@ -497,9 +548,10 @@ static int load_locked(struct kernel **ret, struct kernel_load *report, struct p
 		r = pins_publish(kernel, why);
 	if (r)
 		return r;
+	r = count_guards(kernel->map[MAP_INFO]);
+	report->guards = r > 0 ? r : 0; /* all is done: a number that is not known stops nothing */
 	report->found = lost >= 0;
 	report->loaded = !there && !report->found;
-	report->guards = count_guards(kernel->map[MAP_INFO]);
 	*ret = TAKE_PTR(kernel);
 	return 0;
 }
@@ -659,7 +711,7 @@ int kernel_unload_idle(struct problem *why)
 	if (lock < 0)
 		return lock;
 	info = bpf_obj_get(pins_path(path, "maps/%s", map_names[MAP_INFO]));
-	n = info < 0 ? kernel_lost() : (int)count_guards(info);
+	n = info < 0 ? kernel_lost() : count_guards(info);
 	return n < 0 ? n : n ? 1 : unload_locked(&removed, why);
 }
 

@@ -92,6 +92,11 @@ int kernel_unload(struct kernel_load *removed, struct problem *why);
 /** kernel_unload_idle() - the same, but only if no guard is there; 1: kept, some guard is */
 int kernel_unload_idle(struct problem *why);
 
+/** kernel_each_label() - every guard's number and label, in no order; fn as usual; negative errno */
+int kernel_each_label(int info_map,
+		      int (*fn)(uint32_t id, const struct terok_info *info, void *user),
+		      void *user);
+
 /**
  * kernel_is_current() - are these still the pinned maps?
  *

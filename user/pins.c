@@ -208,6 +208,16 @@ int pins_stage_begin(struct problem *why)
 	return r;
 }
 
+void pins_stage_drop(void)
+{
+	char path[PINS_PATH_LEN];
+
+	pins_stage_path(path, "%s", "");
+	path[strlen(path) - 1] = '\0';
+	tree_remove(path, NULL, NULL);
+	rmdir(pins_root()); /* kept if there is anything else in it */
+}
+
 int pins_stage_publish(struct problem *why)
 {
 	char stage[PINS_PATH_LEN];

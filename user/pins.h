@@ -43,6 +43,9 @@ int pins_check_version(struct problem *why);
 /** pins_stage_begin() - an empty folder to build in; what a dead agent left there goes */
 int pins_stage_begin(struct problem *why);
 
+/** pins_stage_drop() - remove it with what is in it */
+void pins_stage_drop(void);
+
 /** pins_stage_publish() - one rename: it is all there or not at all */
 int pins_stage_publish(struct problem *why);
 

@@ -97,7 +97,9 @@ static int prefix_write(const struct kernel *kernel, const struct rule *rule,
 
 	if (bpf_map_update_elem(kernel->map[MAP_PREFIX], &key, value, BPF_ANY))
 		return write_problem(rule, why);
-	bpf_map_delete_elem(kernel->map[MAP_PREFIX], &other);
+	/* a deny that stays still counts, an allow beside a deny does not: said, it is safe */
+	if (bpf_map_delete_elem(kernel->map[MAP_PREFIX], &other) && errno != ENOENT)
+		return write_problem(rule, why);
 	return 0;
 }
 
@@ -170,80 +172,43 @@ int policy_add(const struct kernel *kernel, const struct rule *rule, struct prob
 						     : map_write(kernel, &whole, why);
 }
 
-/* Of this address, port and protocol, whatever it says. */
-static bool exact_is_there(const struct kernel *kernel, const struct rule *rule,
-			   struct terok_rule *there)
+/* Of this address, port and protocol, whatever it says. 1: there is one, 0: none, or -errno */
+static int exact_get(const struct kernel *kernel, const struct rule *rule, struct terok_rule *ret)
 {
 	struct terok_rule_key key = exact_key(rule);
 
-	return !bpf_map_lookup_elem(kernel->map[MAP_RULES], &key, there);
+	if (!bpf_map_lookup_elem(kernel->map[MAP_RULES], &key, ret))
+		return 1;
+	return errno == ENOENT ? 0 : -errno;
 }
 
-static bool rule_is_there(const struct kernel *kernel, const struct rule *rule,
-			  struct terok_rule *there)
+/* 1: it is, 0: not, or a negative errno */
+static int rule_get(const struct kernel *kernel, const struct rule *rule, struct terok_rule *ret)
 {
 	struct terok_prefix_key prefix = prefix_key(rule, rule->value.action);
+	int r;
 
-	if (rule->dest.bits == 128)
-		return exact_is_there(kernel, rule, there) && there->action == rule->value.action;
+	if (rule->dest.bits == 128) {
+		r = exact_get(kernel, rule, ret);
+		return r > 0 ? ret->action == rule->value.action : r;
+	}
+	if (bpf_map_lookup_elem(kernel->map[MAP_PREFIX], &prefix, ret))
+		return errno == ENOENT ? 0 : -errno;
 	/* a trie finds the longest that fits: it may be a shorter one */
-	return !bpf_map_lookup_elem(kernel->map[MAP_PREFIX], &prefix, there) &&
-	       there->bits == rule->dest.bits;
+	return ret->bits == rule->dest.bits;
 }
 
-int policy_settle(const struct kernel *kernel, const char *key, const struct rule *rule,
-		  struct problem *why)
-{
-	struct terok_rule_key exact = exact_key(rule);
-	struct terok_rule there;
-	struct rule kept;
-	bool is_there = exact_is_there(kernel, rule, &there);
-	int r = journal_get_effective(key, rule, &kept, why);
-
-	if (r < 0 || (is_there && there.author != TEROK_AUTHOR_NAME))
-		return r < 0 ? r : 0;
-	if (!r)
-		return is_there && bpf_map_delete_elem(kernel->map[MAP_RULES], &exact)
-			   ? problem(why, -errno, "remove a rule: %s", strerror(errno))
-			   : 0;
-	kept.guard = rule->guard;
-	kept.value.made_ns = now_boot_ns();
-	kept.value.bits = 128;
-	return map_write(kernel, &kept, why);
-}
-
-int policy_take_allow(const struct kernel *kernel, const char *key, const struct rule *rule,
-		      struct problem *why)
-{
-	struct terok_rule_key exact = exact_key(rule);
-	struct terok_rule there;
-	struct rule kept;
-	int r = journal_get_rule(key, rule, &kept, why);
-
-	if (r > 0 && kept.value.action == TEROK_ALLOW && kept.value.author != TEROK_AUTHOR_INFRA)
-		r = journal_drop_rule(key, rule, why);
-	if (r >= 0 && exact_is_there(kernel, rule, &there) && there.action == TEROK_ALLOW &&
-	    there.author != TEROK_AUTHOR_INFRA)
-		bpf_map_delete_elem(kernel->map[MAP_RULES], &exact);
-	return r < 0 ? r : 0;
-}
-
-int policy_end_flows(const struct kernel *kernel, uint32_t guard, struct problem *why)
-{
-	struct bits bits = { .epochs = 1 };
-
-	return guard_change(kernel, guard, add_bits, &bits, why);
-}
-
-static void map_remove(const struct kernel *kernel, const struct rule *rule)
+static int map_remove(const struct kernel *kernel, const struct rule *rule)
 {
 	struct terok_rule_key exact = exact_key(rule);
 	struct terok_prefix_key prefix = prefix_key(rule, rule->value.action);
+	bool one = rule->dest.bits == 128;
 
-	if (rule->dest.bits == 128)
-		bpf_map_delete_elem(kernel->map[MAP_RULES], &exact);
-	else
-		bpf_map_delete_elem(kernel->map[MAP_PREFIX], &prefix);
+	if (bpf_map_delete_elem(kernel->map[one ? MAP_RULES : MAP_PREFIX],
+				one ? (void *)&exact : &prefix) &&
+	    errno != ENOENT)
+		return -errno;
+	return 0;
 }
 
 static int no_such_rule(const struct rule *rule, struct problem *why)
@@ -255,6 +220,77 @@ static int no_such_rule(const struct rule *rule, struct problem *why)
 	    why, -ENOENT, "no such rule: %s %s port %s protocol %s; terok-bpfd rules lists them",
 	    rule->value.action == TEROK_ALLOW ? "allow" : "deny", dest_format(text, &rule->dest),
 	    rule->dest.port ? port : "any", proto_name(rule->dest.proto, proto));
+}
+
+static int remove_problem(int r, const struct rule *rule, struct problem *why)
+{
+	char text[ADDR_TEXT];
+
+	return r ? problem(why, r, "remove the rule for %s: %s", dest_format(text, &rule->dest),
+			   strerror(-r))
+		 : 0;
+}
+
+/* Disk first, then map; what the map keeps the disk gets back. */
+static int map_remove_kept(const struct kernel *kernel, const struct rule *rule, const char *key,
+			   struct problem *why)
+{
+	struct rule before;
+	int had = journal_get_rule(key, rule, &before, why), r;
+
+	if (had < 0)
+		return had;
+	r = journal_drop_rule(key, rule, why);
+	if (r)
+		return r;
+	r = map_remove(kernel, rule);
+	if (r && had)
+		journal_put_rule(key, &before, NULL);
+	return remove_problem(r, rule, why);
+}
+
+int policy_settle(const struct kernel *kernel, const char *key, const struct rule *rule,
+		  struct problem *why)
+{
+	struct terok_rule there;
+	struct rule kept;
+	int has = exact_get(kernel, rule, &there);
+	int r = has < 0 ? has : journal_get_effective(key, rule, &kept, why);
+
+	if (has < 0)
+		return problem(why, has, "look for a rule: %s", strerror(-has));
+	if (r < 0 || (has && there.author != TEROK_AUTHOR_NAME))
+		return r < 0 ? r : 0;
+	if (!r)
+		return has ? remove_problem(map_remove(kernel, rule), rule, why) : 0;
+	kept.guard = rule->guard;
+	kept.value.made_ns = now_boot_ns();
+	kept.value.bits = 128;
+	return map_write(kernel, &kept, why);
+}
+
+int policy_take_allow(const struct kernel *kernel, const char *key, const struct rule *rule,
+		      struct problem *why)
+{
+	struct terok_rule there;
+	struct rule kept;
+	int has = exact_get(kernel, rule, &there);
+	int r = has < 0 ? has : journal_get_rule(key, rule, &kept, why);
+
+	if (has < 0)
+		return problem(why, has, "look for a rule: %s", strerror(-has));
+	if (r > 0 && kept.value.action == TEROK_ALLOW && kept.value.author != TEROK_AUTHOR_INFRA)
+		r = journal_drop_rule(key, rule, why);
+	if (r >= 0 && has && there.action == TEROK_ALLOW && there.author != TEROK_AUTHOR_INFRA)
+		r = remove_problem(map_remove(kernel, rule), rule, why);
+	return r < 0 ? r : 0;
+}
+
+int policy_end_flows(const struct kernel *kernel, uint32_t guard, struct problem *why)
+{
+	struct bits bits = { .epochs = 1 };
+
+	return guard_change(kernel, guard, add_bits, &bits, why);
 }
 
 int policy_remove(const struct kernel *kernel, const struct rule *rule, struct problem *why)
@@ -269,26 +305,34 @@ int policy_remove(const struct kernel *kernel, const struct rule *rule, struct p
 
 	if (lock < 0)
 		return lock;
-	if (!rule_is_there(kernel, rule, &there)) {
+	r = rule_get(kernel, rule, &there);
+	if (!r) {
 		/* taken back by somebody who died before its flows were */
 		policy_end_flows(kernel, rule->guard, NULL);
 		return no_such_rule(rule, why);
 	}
+	if (r < 0)
+		return remove_problem(r, rule, why);
 	if (there.author == TEROK_AUTHOR_NAME)
 		return problem(why, -EPERM,
 			       "that is an address of a domain: take the domain away; "
 			       "terok-bpfd rules shows which there are");
 	r = guard_value(kernel, rule->guard, &info, &guard, why);
-	kept = !r && journal_key(&info, key);
-	if (kept)
-		r = journal_drop_rule(key, rule, why);
 	if (r)
 		return r;
-	map_remove(kernel, rule);
-	if (kept && rule->dest.bits == 128) /* a domain may have had this address as well */
+	kept = journal_key(&info, key);
+	r = kept ? map_remove_kept(kernel, rule, key, why)
+		 : remove_problem(map_remove(kernel, rule), rule, why);
+	if (!r && kept && rule->dest.bits == 128) /* a domain may have had this address as well */
 		r = policy_settle(kernel, key, rule, why);
 	/* flows that this rule's end spared end now */
 	return r ? r : policy_end_flows(kernel, rule->guard, why);
+}
+
+/* A walk ends with ENOENT; whatever else ends it leaves rules that were not looked at. */
+static int walk_end(int r)
+{
+	return r ? r : errno == ENOENT ? 0 : -errno;
 }
 
 static int each_exact(int map, uint32_t guard, int (*fn)(const struct rule *, void *), void *user)
@@ -303,10 +347,14 @@ static int each_exact(int map, uint32_t guard, int (*fn)(const struct rule *, vo
 
 		prev = &key;
 		memcpy(rule.dest.addr, key.addr, sizeof(key.addr));
-		if ((!guard || key.guard == guard) && !bpf_map_lookup_elem(map, &key, &rule.value))
+		if (guard && key.guard != guard)
+			continue;
+		if (!bpf_map_lookup_elem(map, &key, &rule.value))
 			r = fn(&rule, user);
+		else if (errno != ENOENT) /* gone between the two calls */
+			r = -errno;
 	}
-	return r;
+	return walk_end(r);
 }
 
 static int each_prefix(int map, uint32_t guard, int (*fn)(const struct rule *, void *), void *user)
@@ -322,10 +370,14 @@ static int each_prefix(int map, uint32_t guard, int (*fn)(const struct rule *, v
 
 		prev = &key;
 		memcpy(rule.dest.addr, key.addr, sizeof(key.addr));
-		if ((!guard || key.guard == guard) && !bpf_map_lookup_elem(map, &key, &rule.value))
+		if (guard && key.guard != guard)
+			continue;
+		if (!bpf_map_lookup_elem(map, &key, &rule.value))
 			r = fn(&rule, user);
+		else if (errno != ENOENT) /* gone between the two calls */
+			r = -errno;
 	}
-	return r;
+	return walk_end(r);
 }
 
 int policy_each(const struct kernel *kernel, uint32_t guard,
@@ -372,14 +424,20 @@ int policy_publish(const struct kernel *kernel, uint32_t guard, const struct pub
 	if (lock < 0)
 		return lock;
 	if (!on && bpf_map_lookup_elem(kernel->map[MAP_PUBLISH], &of, &one))
-		return problem(why, -ENOENT, "port %u is not published", publish->port);
+		return errno == ENOENT
+			   ? problem(why, -ENOENT, "port %u is not published", publish->port)
+			   : problem(why, -errno, "look for port %u: %s", publish->port,
+				     strerror(errno));
 	r = guard_value(kernel, guard, &info, &value, why);
 	if (!r && journal_key(&info, key))
 		r = on ? journal_put_port(key, publish, why) : journal_drop_port(key, publish, why);
 	if (r)
 		return r;
 	if (!on)
-		return bpf_map_delete_elem(kernel->map[MAP_PUBLISH], &of) ? -errno : 0;
+		return bpf_map_delete_elem(kernel->map[MAP_PUBLISH], &of)
+			   ? problem(why, -errno, "close port %u: %s", publish->port,
+				     strerror(errno))
+			   : 0;
 	/* as with shapes: the word first, so that no port is there that nobody looks for */
 	r = guard_change(kernel, guard, add_bits, &bits, why);
 	return r ? r : port_write(kernel, &of, why);
@@ -392,13 +450,18 @@ static int port_compare(const void *a, const void *b)
 	return x->port != y->port ? x->port - y->port : x->proto - y->proto;
 }
 
-unsigned policy_published(const struct kernel *kernel, uint32_t guard, struct publish *ports,
-			  unsigned max)
+int policy_published(const struct kernel *kernel, uint32_t guard, struct publish *ports,
+		     unsigned max)
 {
 	struct terok_publish_key key, *prev = NULL;
 	unsigned n = 0;
 
-	while (n < max && !bpf_map_get_next_key(kernel->map[MAP_PUBLISH], prev, &key)) {
+	while (n < max) {
+		if (bpf_map_get_next_key(kernel->map[MAP_PUBLISH], prev, &key)) {
+			if (walk_end(0))
+				return walk_end(0);
+			break;
+		}
 		prev = &key;
 		if (key.guard == guard)
 			ports[n++] = (struct publish){ key.port, key.proto };
@@ -416,13 +479,18 @@ static int shape_collect(const struct rule *rule, void *user)
 	return 0;
 }
 
-void policy_shapes(const struct kernel *kernel, uint32_t id, struct terok_guard *guard)
+int policy_shapes(const struct kernel *kernel, uint32_t id, struct terok_guard *guard)
 {
 	struct publish port;
+	int r;
 
 	guard->exact = guard->prefix = 0;
-	policy_each(kernel, id, shape_collect, guard);
-	guard->publishes = policy_published(kernel, id, &port, 1) != 0;
+	r = policy_each(kernel, id, shape_collect, guard);
+	if (r)
+		return r;
+	r = policy_published(kernel, id, &port, 1);
+	guard->publishes = r > 0;
+	return r < 0 ? r : 0;
 }
 
 struct restore {
@@ -444,9 +512,13 @@ static int restore_rule(const struct rule *kept, void *user)
 	rule.value.bits = rule.dest.bits;
 	if (rule.value.author == TEROK_AUTHOR_INFRA)
 		rule.value.flags = TEROK_RULE_INFRA;
-	if (rule.value.author == TEROK_AUTHOR_NAME &&
-	    exact_is_there(restore->kernel, &rule, &there))
-		return 0; /* what was written first stands above it */
+	if (rule.value.author == TEROK_AUTHOR_NAME) {
+		int r = exact_get(restore->kernel, &rule, &there);
+
+		if (r) /* what was written first stands above it */
+			return r < 0 ? problem(restore->why, r, "look for a rule: %s", strerror(-r))
+				     : 0;
+	}
 	shape_bits(&rule, &bits);
 	add_bits(restore->value, &bits);
 	return map_write(restore->kernel, &rule, restore->why);
@@ -499,39 +571,32 @@ static int batch_collect(const struct rule *rule, void *user)
 static int ports_forget(const struct kernel *kernel, uint32_t guard)
 {
 	struct publish ports[FORGET_BATCH];
-	unsigned n, total = 0;
+	int n, total = 0;
 
 	do {
 		n = policy_published(kernel, guard, ports, FORGET_BATCH);
-		for (unsigned i = 0; i < n; i++) {
+		for (int i = 0; i < n; i++) {
 			struct terok_publish_key key = publish_key(guard, &ports[i]);
 
-			bpf_map_delete_elem(kernel->map[MAP_PUBLISH], &key);
+			if (bpf_map_delete_elem(kernel->map[MAP_PUBLISH], &key) && errno != ENOENT)
+				return -errno;
 		}
 		total += n;
 	} while (n == FORGET_BATCH);
-	return total;
+	return n < 0 ? n : total;
 }
 
 int policy_forget(const struct kernel *kernel, uint32_t guard)
 {
-	int total = ports_forget(kernel, guard);
-	struct batch batch;
+	int total = ports_forget(kernel, guard), r = total < 0 ? total : 0;
+	struct batch batch = { .n = FORGET_BATCH };
 
-	do {
+	while (r >= 0 && batch.n == FORGET_BATCH) {
 		batch.n = 0;
-		policy_each(kernel, guard, batch_collect, &batch);
-		for (unsigned i = 0; i < batch.n; i++) {
-			struct terok_rule_key exact = exact_key(&batch.rule[i]);
-			struct terok_prefix_key prefix =
-			    prefix_key(&batch.rule[i], batch.rule[i].value.action);
-
-			if (batch.rule[i].dest.bits == 128)
-				bpf_map_delete_elem(kernel->map[MAP_RULES], &exact);
-			else
-				bpf_map_delete_elem(kernel->map[MAP_PREFIX], &prefix);
-		}
+		r = policy_each(kernel, guard, batch_collect, &batch);
+		for (unsigned i = 0; r >= 0 && i < batch.n; i++)
+			r = map_remove(kernel, &batch.rule[i]);
 		total += batch.n;
-	} while (batch.n == FORGET_BATCH);
-	return total;
+	}
+	return r < 0 ? r : total;
 }

@@ -60,8 +60,8 @@ int policy_publish(const struct kernel *kernel, uint32_t guard, const struct pub
 		   bool on, struct problem *why);
 
 /** policy_published() - the published ports of @guard, ascending; how many, at most @max */
-unsigned policy_published(const struct kernel *kernel, uint32_t guard, struct publish *ports,
-			  unsigned max);
+int policy_published(const struct kernel *kernel, uint32_t guard, struct publish *ports,
+		     unsigned max);
 
 /**
  * policy_restore() - write what the journal has of a guard that is being attached
@@ -74,10 +74,10 @@ int policy_restore(const struct kernel *kernel, const struct terok_info *info, u
 /** policy_unkeep() - forget on disk what was kept of a guard; its maps are policy_forget()'s */
 int policy_unkeep(const struct terok_info *info, struct problem *why);
 
-/** policy_shapes() - set exact and prefix of @guard to what rules there are */
-void policy_shapes(const struct kernel *kernel, uint32_t id, struct terok_guard *guard);
+/** policy_shapes() - set exact, prefix and publishes of @guard to what rules there are */
+int policy_shapes(const struct kernel *kernel, uint32_t id, struct terok_guard *guard);
 
-/** policy_forget() - remove every rule and published port of a guard that is gone; how many */
+/** policy_forget() - remove every rule and published port of a guard that is gone; how many, or -errno: some stay */
 int policy_forget(const struct kernel *kernel, uint32_t guard);
 
 #endif

@@ -240,13 +240,19 @@ int verb_detach(int argc, char **argv)
 	if (r)
 		return r;
 	r = guard_detach(kernel, &guard, &why);
-	if (!r)
-		r = policy_unkeep(&guard.info, &why);
 	if (r)
 		return verb_fail(r, &why);
 	audit_deed(&guard.info, &(struct audit_deed){ .action = "detached", .uid = caller_uid() });
 	lists_write(&guard.info);
 	control_notify(guard.id);
+	/* a disk that is full or broken must not keep anybody guarded */
+	r = policy_unkeep(&guard.info, &why);
+	if (r)
+		return log_error(0,
+				 "guard %u is detached, but what was kept of it would come back "
+				 "with it: %s",
+				 guard.id, why.text),
+		       r;
 	print_guard("detached", &guard, json);
 	return 0;
 }

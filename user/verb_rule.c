@@ -271,17 +271,19 @@ static int listing_compare(const void *a, const void *b)
 	return r ? r : (int)x->dest.proto - y->dest.proto;
 }
 
-static void print_rules(const struct kernel *kernel, const struct guard *guard,
-			const struct listing *listing, bool json)
+static int print_rules(const struct kernel *kernel, const struct guard *guard,
+		       const struct listing *listing, bool json)
 {
 	struct publish ports[PORTS_SHOWN];
-	unsigned n = policy_published(kernel, guard->id, ports, PORTS_SHOWN);
+	int n = policy_published(kernel, guard->id, ports, PORTS_SHOWN);
 	_cleanup_free_ struct domain_rule *names = NULL;
 	int n_names = domains_list(kernel, guard->id, &names, NULL);
 	_cleanup_json_ struct json out = {};
 	uint64_t now = now_boot_ns();
 	char proto[8];
 
+	if (n < 0)
+		return n;
 	if (!json) {
 		printf("guard %u (%s), state %s, %zu rule%s\n", guard->id, guard->info.name,
 		       terok_state_name(guard->state), listing->n, listing->n == 1 ? "" : "s");
@@ -289,10 +291,10 @@ static void print_rules(const struct kernel *kernel, const struct guard *guard,
 			rule_text(&listing->rule[i], now);
 		for (int i = 0; i < n_names; i++)
 			domain_text(&names[i], now);
-		for (unsigned i = 0; i < n; i++)
+		for (int i = 0; i < n; i++)
 			printf("published  port %u  %s\n", ports[i].port,
 			       proto_name(ports[i].proto, proto));
-		return;
+		return 0;
 	}
 	json_open_object(&out, NULL);
 	json_add_uint(&out, "guard", guard->id);
@@ -307,7 +309,7 @@ static void print_rules(const struct kernel *kernel, const struct guard *guard,
 		domain_json(&out, NULL, &names[i], now);
 	json_close_array(&out);
 	json_open_array(&out, "published");
-	for (unsigned i = 0; i < n; i++) {
+	for (int i = 0; i < n; i++) {
 		json_open_object(&out, NULL);
 		json_add_uint(&out, "port", ports[i].port);
 		json_add_string(&out, "proto", proto_name(ports[i].proto, proto));
@@ -316,6 +318,7 @@ static void print_rules(const struct kernel *kernel, const struct guard *guard,
 	json_close_array(&out);
 	json_close_object(&out);
 	puts(json_done(&out) ?: "{}");
+	return 0;
 }
 
 int verb_rules(int argc, char **argv)
@@ -333,13 +336,13 @@ int verb_rules(int argc, char **argv)
 	if (r < 0)
 		return r;
 	r = verb_open(argv[1], &kernel, &guard);
+	if (r)
+		return r;
+	r = policy_each(kernel, guard.id, listing_add, &listing);
+	if (!r && listing.n)
+		qsort(listing.rule, listing.n, sizeof(*listing.rule), listing_compare);
 	if (!r)
-		r = policy_each(kernel, guard.id, listing_add, &listing);
-	if (!r) {
-		if (listing.n)
-			qsort(listing.rule, listing.n, sizeof(*listing.rule), listing_compare);
-		print_rules(kernel, &guard, &listing, json);
-	}
+		r = print_rules(kernel, &guard, &listing, json);
 	free(listing.rule);
-	return r;
+	return r ? log_error(r, "list the rules of guard %u", guard.id), r : 0;
 }

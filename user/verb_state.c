@@ -2,6 +2,7 @@
 /* verb_state.c - terok-bpfd up, down, block, bypass: one word in the kernel, read back */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/addr.h"
 #include "base/cli.h"
@@ -29,6 +30,15 @@ static void state_note(const struct guard *guard, enum terok_state state)
 	audit_deed(&guard->info, &deed);
 }
 
+static int read_back(const struct kernel *kernel, uint32_t id, struct guard *ret,
+		     struct problem *why)
+{
+	int r = guard_get(kernel, id, ret);
+
+	return r ? problem(why, r, "guard %u was changed, but cannot be read: %s", id, strerror(-r))
+		 : 0;
+}
+
 static int state_change(const char *text, enum terok_state state, bool keep, bool json)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
@@ -42,7 +52,7 @@ static int state_change(const char *text, enum terok_state state, bool keep, boo
 		return r;
 	r = guard_set_state(kernel, before.id, state, &why);
 	if (!r)
-		r = guard_get(kernel, before.id, &after);
+		r = read_back(kernel, before.id, &after, &why);
 	if (!r && after.state != state)
 		r = problem(&why, -EIO, "guard %u: the kernel says %s, not %s", before.id,
 			    terok_state_name(after.state), terok_state_name(state));
@@ -124,7 +134,7 @@ int verb_bypass(int argc, char **argv)
 		return r;
 	r = guard_set_bypass(kernel, guard.id, off ? 0 : now_boot_ns() + seconds * SECOND_NS, &why);
 	if (!r)
-		r = guard_get(kernel, guard.id, &guard);
+		r = read_back(kernel, guard.id, &guard, &why);
 	if (r)
 		return verb_fail(r, &why);
 	snprintf(detail, sizeof(detail), off ? "off" : "for=%llu", (unsigned long long)seconds);
