@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btf.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +46,8 @@ static const char *const prog_names[] = {
 };
 _Static_assert(sizeof(prog_names) / sizeof(prog_names[0]) == TEROK_HOOK_MAX_, "all programs");
 
+#define BTF_FILE "/sys/kernel/btf/vmlinux"
+
 static int kernel_new(struct kernel **ret)
 {
 	struct kernel *kernel = calloc(1, sizeof(*kernel));
@@ -82,13 +85,24 @@ static int remember_words(enum libbpf_print_level level, const char *fmt, va_lis
 	return 0;
 }
 
+bool kernel_has_btf(void)
+{
+	_cleanup_close_ int fd = open(BTF_FILE, O_RDONLY | O_CLOEXEC);
+	__u16 magic = 0;
+
+	return fd >= 0 && read(fd, &magic, sizeof(magic)) == sizeof(magic) && magic == BTF_MAGIC;
+}
+
 static int load_problem(int err, struct problem *why)
 {
-	if (access("/sys/kernel/btf/vmlinux", R_OK))
-		return problem(
-		    why, err,
-		    "this kernel has no BTF (/sys/kernel/btf/vmlinux): programs cannot be "
-		    "fitted to it; use a kernel with CONFIG_DEBUG_INFO_BTF");
+	if (access(BTF_FILE, F_OK))
+		return problem(why, err,
+			       "this kernel has no BTF (" BTF_FILE "): programs cannot be fitted "
+			       "to it; use a kernel with CONFIG_DEBUG_INFO_BTF, and mount sysfs");
+	if (!kernel_has_btf())
+		return problem(why, err,
+			       BTF_FILE " cannot be read as BTF: programs cannot be fitted to "
+					"this kernel; see what is mounted over it (findmnt -T)");
 	if (err == -EPERM || err == -EACCES)
 		return problem(why, err,
 			       "the kernel refuses to load BPF programs (%s): run as root, or with "

@@ -78,6 +78,9 @@ int kernel_load(struct kernel **ret, struct kernel_load *report, struct problem 
  */
 int kernel_open(struct kernel **ret, struct problem *why);
 
+/** kernel_has_btf() - can the kernel's own type data be read? Programs are fitted to them */
+bool kernel_has_btf(void);
+
 /** kernel_lost() - how many guards stand in the kernel although nothing is pinned; or negative */
 int kernel_lost(void);
 

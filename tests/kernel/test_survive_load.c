@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "hooks.h"
@@ -118,6 +119,75 @@ static void an_unload_that_fails_is_completed_by_the_next(void **state)
 	assert_false(hit);
 }
 
+/* --- the kernel's type data ---------------------------------------------------------------- */
+
+#define BTF "/sys/kernel/btf"
+
+static void btf_no_folder(void)
+{
+	assert_int_equal(mount("none", BTF, "tmpfs", 0, NULL), 0);
+}
+
+static void btf_empty_file(void)
+{
+	assert_int_equal(mount("/dev/null", BTF "/vmlinux", NULL, MS_BIND, NULL), 0);
+}
+
+static void btf_other_file(void)
+{
+	assert_int_equal(mount(bpfd, BTF "/vmlinux", NULL, MS_BIND, NULL), 0);
+}
+
+static void btf_back(void)
+{
+	if (umount2(BTF "/vmlinux", MNT_DETACH))
+		umount2(BTF, MNT_DETACH);
+}
+
+/* What stands goes on and can be changed; what must load something says what is missing. */
+static void without_btf(void (*hide)(void), const char *cure)
+{
+	assert_works("attach", world->cgroup_path, "--name", "box");
+	assert_works("allow", "box", OTHER);
+	hide();
+	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+	assert_int_equal(test_udp(world, OTHER), 0);
+	assert_works("status");
+	assert_mistake(VERB("load"), 1, cure);
+	assert_mistake(VERB("run"), 1, cure);
+	assert_int_equal(VERB("exec", "--no-ask", "--", "/bin/true"), 1);
+	assert_said(cure);
+	assert_int_equal(VERB("check"), 1);
+	assert_said("MISS btf");
+	assert_works("block", "box");
+	assert_int_equal(test_udp(world, OTHER), EPERM);
+	assert_works("detach", "box");
+	assert_works("attach", world->cgroup_path, "--name", "box");
+	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+	assert_works("unload");
+	assert_mistake(VERB("attach", world->cgroup_path), 1, cure);
+	nothing_is_pinned();
+	assert_int_equal(test_udp(world, TEST_FAR), 0);
+	btf_back();
+	assert_works("load");
+	assert_works("check");
+}
+
+static void without_type_data_what_stands_goes_on(void **state)
+{
+	(void)state;
+	let_go();
+	without_btf(btf_no_folder, "CONFIG_DEBUG_INFO_BTF");
+	without_btf(btf_empty_file, "cannot be read as BTF");
+	without_btf(btf_other_file, "cannot be read as BTF");
+}
+
+static int btf_teardown(void **state)
+{
+	btf_back();
+	return programs_teardown(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +195,8 @@ int main(void)
 		T(a_load_that_fails_leaves_nothing),
 		T(an_adoption_that_fails_changes_no_decision),
 		T(an_unload_that_fails_is_completed_by_the_next),
+		cmocka_unit_test_setup_teardown(without_type_data_what_stands_goes_on,
+						programs_setup, btf_teardown),
 	};
 
 	test_require("kernel/survive_load");
