@@ -122,6 +122,7 @@ $(B)/terok-clearance $(DEMO): private LIBS = $(CLEARANCE_LIBS)
 $(BENCH): private LIBS = $(AGENT_LIBS) -lm
 $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_tui: private LIBS += $(CLEARANCE_LIBS)
+$(B)/tests/kernel/test_clock: private LIBS += -Wl,--wrap=time
 $(TESTS:=.o): private CFLAGS += -Werror=unused-function
 $(TESTS:=.o) $(SUPPORT) $(FUZZ:=.o): private CFLAGS += -Ibpf -Itests
 $(FUZZ:=.o): private CFLAGS += -Wno-missing-prototypes

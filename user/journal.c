@@ -40,24 +40,53 @@ static const char *const layouts[] = {
 	"CREATE TABLE port (key TEXT NOT NULL REFERENCES guard ON DELETE CASCADE,"
 	" port INTEGER NOT NULL, proto INTEGER NOT NULL, PRIMARY KEY (key, port, proto)) STRICT;"
 	"INSERT INTO port SELECT key, port, 6 FROM port_tcp; DROP TABLE port_tcp;",
+
+	/* the end as this boot has it, and when it was noted */
+	"ALTER TABLE rule ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE rule ADD COLUMN boot_until INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE rule ADD COLUMN noted INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE name ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE name ADD COLUMN boot_until INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE name ADD COLUMN noted INTEGER NOT NULL DEFAULT 0;",
 	NULL,
 };
 
 static sqlite3 *journal;
+static char boot_id[40];
+static char settled[JOURNAL_KEY_LEN]; /* the last: whoever adds 10,000 rules asks as often */
+
+static int boot_read(struct problem *why)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!file || fscanf(file, "%39s", boot_id) != 1)
+		return problem(why, -EIO, "/proc/sys/kernel/random/boot_id cannot be read");
+	return 0;
+}
+
+const char *journal_boot(void)
+{
+	return boot_id;
+}
 
 int journal_open(sqlite3 **ret, struct problem *why)
 {
-	char sql[96];
+	char sql[256];
 	int r;
 
 	*ret = journal;
 	if (journal)
 		return 0;
-	r = db_open(state_dir(), "policy.db", layouts, &journal, why);
+	r = boot_read(why);
+	if (!r)
+		r = db_open(state_dir(), "policy.db", layouts, &journal, why);
 	if (r)
 		return r;
-	snprintf(sql, sizeof(sql), "DELETE FROM guard WHERE seen < %lld",
-		 (long long)time(NULL) - KEPT_S);
+	/* what denies stays: the clock may be wrong for a day */
+	snprintf(sql, sizeof(sql),
+		 "DELETE FROM guard WHERE seen < %lld AND state != %d AND NOT EXISTS"
+		 " (SELECT 1 FROM rule WHERE rule.key = guard.key AND action = %d)",
+		 (long long)time(NULL) - KEPT_S, TEROK_STATE_BLOCK, TEROK_DENY);
 	db_exec(journal, sql, NULL); /* what is too old can wait for a better day */
 	*ret = journal;
 	return 0;
@@ -67,6 +96,7 @@ void journal_close(void)
 {
 	sqlite3_close(journal);
 	journal = NULL;
+	*settled = '\0';
 }
 
 bool journal_key(const struct terok_info *info, char ret[static JOURNAL_KEY_LEN])
@@ -114,9 +144,9 @@ static void bind_now(sqlite3_stmt *stmt, const void *arg)
 /* The guard's own row, which all others refer to. */
 int journal_note(const char *key, struct problem *why)
 {
-	return journal_run(
-	    "INSERT INTO guard (key, state, seen) VALUES (?1, 0, ?2) ON CONFLICT (key) DO UPDATE SET seen = ?2",
-	    key, bind_now, NULL, why);
+	return journal_run("INSERT INTO guard (key, state, seen) VALUES (?1, 0, ?2)"
+			   " ON CONFLICT (key) DO UPDATE SET seen = MAX(seen, ?2)",
+			   key, bind_now, NULL, why);
 }
 
 /* Whole seconds from now, -1: it has ended; 0: no end */
@@ -150,6 +180,9 @@ static void bind_rule(sqlite3_stmt *stmt, const void *arg)
 	sqlite3_bind_int64(stmt, 8, rule->value.uid);
 	sqlite3_bind_int64(stmt, 9, left ? time(NULL) + left : 0);
 	sqlite3_bind_int64(stmt, 10, left);
+	sqlite3_bind_text(stmt, 11, boot_id, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 12, rule->value.until_ns);
+	sqlite3_bind_int64(stmt, 13, time(NULL));
 }
 
 int journal_put_rule(const char *key, const struct rule *rule, struct problem *why)
@@ -157,9 +190,9 @@ int journal_put_rule(const char *key, const struct rule *rule, struct problem *w
 	int r = journal_note(key, why);
 
 	return r ? r
-		 : journal_run(
-		       "INSERT OR REPLACE INTO rule VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-		       key, bind_rule, rule, why);
+		 : journal_run("INSERT OR REPLACE INTO rule VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+			       " ?8, ?9, ?10, ?11, ?12, ?13)",
+			       key, bind_rule, rule, why);
 }
 
 int journal_drop_rule(const char *key, const struct rule *rule, struct problem *why)
@@ -212,20 +245,53 @@ int journal_forget(const char *key, struct problem *why)
 	return journal_run("DELETE FROM guard WHERE key = ?1", key, NULL, NULL, why);
 }
 
-#define RULE "SELECT addr, bits, port, proto, action, author, uid, until, lasts FROM rule"
+static void bind_clocks(sqlite3_stmt *stmt, const void *arg)
+{
+	(void)arg;
+	sqlite3_bind_text(stmt, 2, boot_id, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 3, time(NULL));
+	sqlite3_bind_int64(stmt, 4, now_boot_ns());
+}
+
+/*
+ * Within one boot a rule ends by the clock that nobody sets. Over a boot there is only the
+ * wall's: it is asked once, and from then on the rule is one of this boot's, with so much less
+ * to last. A clock that is behind the time at which an allow was noted says nothing about
+ * how long it has lasted: then it has ended.
+ */
+#define OTHER_BOOT " WHERE key = ?1 AND until > 0 AND boot != ?2"
+#define LEFT       "MIN(lasts, until - ?3)"
+#define ENDED      OTHER_BOOT " AND (until <= ?3 OR (?3 < noted AND action = 1))"
+#define SETTLE                                                                                     \
+	" SET lasts = " LEFT ", until = ?3 + " LEFT ", boot = ?2, noted = ?3,"                     \
+	" boot_until = ?4 + 1000000000 * " LEFT OTHER_BOOT
+
+int journal_settle(const char *key, struct problem *why)
+{
+	static const char *const steps[] = { "DELETE FROM rule" ENDED, "DELETE FROM name" ENDED,
+					     "UPDATE rule" SETTLE, "UPDATE name" SETTLE };
+	int r = 0;
+
+	if (!strcmp(settled, key))
+		return 0;
+	for (size_t i = 0; !r && i < sizeof(steps) / sizeof(steps[0]); i++)
+		r = journal_run(steps[i], key, bind_clocks, NULL, why);
+	if (!r)
+		snprintf(settled, sizeof(settled), "%s", key);
+	return r;
+}
 
 bool journal_take_end(sqlite3_stmt *row, int column, uint64_t *until_ns)
 {
-	int64_t until = sqlite3_column_int64(row, column),
-		lasts = sqlite3_column_int64(row, column + 1), left = until - time(NULL);
+	bool ends = sqlite3_column_int64(row, column) != 0;
 
-	if (left > lasts) /* the clock was set back: it lasts no longer than it was made for */
-		left = lasts;
-	*until_ns = until ? now_boot_ns() + left * SECOND_NS : 0;
-	return !until || left > 0;
+	*until_ns = ends ? sqlite3_column_int64(row, column + 1) : 0;
+	return !ends || *until_ns > now_boot_ns();
 }
 
-/* A row as a rule; false: it has ended, or is none of ours. */
+#define RULE "SELECT addr, bits, port, proto, action, author, uid, until, boot_until FROM rule"
+
+/* A row as a rule, settled; false: it has ended, or is none of ours. */
 static bool rule_take(sqlite3_stmt *row, struct rule *rule)
 {
 	uint64_t until_ns;
@@ -251,9 +317,12 @@ int journal_get_rule(const char *key, const struct rule *like, struct rule *ret,
 		     struct problem *why)
 {
 	_cleanup_stmt_ sqlite3_stmt *row = NULL;
-	int r = journal_prepare(RULE " WHERE key = ?1 AND addr = ?2 AND bits = ?3 AND port = ?4"
-				     " AND proto = ?5",
-				key, &row, why);
+	int r = journal_settle(key, why);
+
+	if (!r)
+		r = journal_prepare(RULE " WHERE key = ?1 AND addr = ?2 AND bits = ?3 AND port = ?4"
+					 " AND proto = ?5",
+				    key, &row, why);
 
 	if (r)
 		return r;
@@ -264,7 +333,7 @@ int journal_get_rule(const char *key, const struct rule *like, struct rule *ret,
 
 /* An address of a domain is a rule of it: same columns. */
 #define ANSWER                                                                                     \
-	"SELECT a.addr, 128, a.port, a.proto, n.action, 4, n.uid, n.until, n.lasts"                \
+	"SELECT a.addr, 128, a.port, a.proto, n.action, 4, n.uid, n.until, n.boot_until"           \
 	" FROM answer a JOIN name n USING (key, domain, port, proto) WHERE a.key = ?1"
 #define DENIES_FIRST " ORDER BY n.action, n.until = 0 DESC, n.until DESC"
 _Static_assert(TEROK_AUTHOR_NAME == 4, "the author in ANSWER");
@@ -300,7 +369,10 @@ static int each_rule(const char *sql, const char *key, const struct domain_rule 
 {
 	_cleanup_stmt_ sqlite3_stmt *row = NULL;
 	struct rule rule;
-	int r = journal_prepare(sql, key, &row, why);
+	int r = journal_settle(key, why);
+
+	if (!r)
+		r = journal_prepare(sql, key, &row, why);
 
 	if (r)
 		return r;

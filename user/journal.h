@@ -6,7 +6,8 @@
  * when it comes back, and every guard after the machine was. Whoever changes policy for
  * longer than the guard writes here first, then the map: what cannot be written here is
  * refused, and a process killed between the two leaves a change that nobody was told of.
- * Times are kept as wall-clock seconds, since CLOCK_BOOTTIME ends with the machine.
+ * Ends are kept in CLOCK_BOOTTIME, which nobody sets, and as wall-clock seconds for the next
+ * boot: a rule never lasts longer than it was asked for, whatever the clock was set to.
  *
  * Owns: policy.db in TEROK_STATE (/var/lib/terok), opened at first use.
  * Called by: policy.c, guard.c. Threads: one; the caller holds policy.lock.

@@ -25,10 +25,20 @@ int journal_run(const char *sql, const char *key, void (*bind)(sqlite3_stmt *, c
 /** journal_note() - the guard's own row, which all others refer to */
 int journal_note(const char *key, struct problem *why);
 
+/**
+ * journal_settle() - make ends that were noted in an earlier boot ends of this one
+ *
+ * Once for each guard is enough; later calls find nothing.
+ */
+int journal_settle(const char *key, struct problem *why);
+
+/** journal_boot() - which boot this is, for rows that end */
+const char *journal_boot(void);
+
 /** journal_left() - whole seconds until then, -1: it has ended; 0: no end */
 int64_t journal_left(uint64_t until_ns);
 
-/** journal_take_end() - columns until, lasts of a row as boot time (0: none); false: it is over */
+/** journal_take_end() - columns until, boot_until of a settled row (0: none); false: it is over */
 bool journal_take_end(sqlite3_stmt *row, int column, uint64_t *until_ns);
 
 /** journal_bind_domain() - domain, port and protocol of a struct domain_rule as parameters 2 to 4 */

@@ -32,6 +32,9 @@ static void bind_whole(sqlite3_stmt *stmt, const void *arg)
 	sqlite3_bind_int64(stmt, 7, name->value.uid);
 	sqlite3_bind_int64(stmt, 8, left ? time(NULL) + left : 0);
 	sqlite3_bind_int64(stmt, 9, left);
+	sqlite3_bind_text(stmt, 10, journal_boot(), -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 11, name->value.until_ns);
+	sqlite3_bind_int64(stmt, 12, time(NULL));
 }
 
 int journal_put_domain(const char *key, const struct domain_rule *name, struct problem *why)
@@ -39,9 +42,10 @@ int journal_put_domain(const char *key, const struct domain_rule *name, struct p
 	int r = journal_note(key, why);
 
 	return r ? r
-		 : journal_run("INSERT INTO name VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-			       " ON CONFLICT DO UPDATE SET action = ?5, author = ?6, uid = ?7,"
-			       " until = ?8, lasts = ?9",
+		 : journal_run("INSERT INTO name VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+			       " ?11, ?12) ON CONFLICT DO UPDATE SET action = ?5, author = ?6,"
+			       " uid = ?7, until = ?8, lasts = ?9, boot = ?10, boot_until = ?11,"
+			       " noted = ?12",
 			       key, bind_whole, name, why);
 }
 
@@ -116,10 +120,13 @@ int journal_each_domain(const char *key, int (*fn)(const struct domain_rule *nam
 {
 	_cleanup_stmt_ sqlite3_stmt *row = NULL;
 	struct domain_rule name;
-	int r = journal_prepare("SELECT domain, port, proto, action, author, uid, until, lasts"
-				" FROM name WHERE key = ?1 ORDER BY action, domain, port, proto",
-				key, &row, why);
+	int r = journal_settle(key, why);
 
+	if (!r)
+		r = journal_prepare("SELECT domain, port, proto, action, author, uid, until,"
+				    " boot_until FROM name WHERE key = ?1"
+				    " ORDER BY action, domain, port, proto",
+				    key, &row, why);
 	while (!r && (r = db_step(row, why)) == 1)
 		r = name_take(row, &name) ? fn(&name, user) : 0;
 	return r;
