@@ -293,7 +293,10 @@ static int attach_new(const struct kernel *kernel, const struct guard_spec *spec
 	r = info_put(kernel, id, spec, cgroup, why);
 	if (!r) {
 		r = guard_refresh_self(kernel, id, spec->netns_fd);
-		if (r)
+		if (r == -ENOSPC)
+			problem(why, r, "the table of own addresses is full (%d of all guards)",
+				TEROK_MAX_SELF);
+		else if (r)
 			problem(why, r, "write the guard's own addresses: %s", strerror(-r));
 	}
 	if (!r)
