@@ -84,9 +84,11 @@ static void transitions_that_fail_are_made_or_not(void **state)
 	(void)state;
 	attach_box();
 	change_survives(ARGV("block", "box"), ARGV("down", "box"), 0, EPERM);
-	change_survives(ARGV("up", "box"), ARGV("down", "box"), 0, EPERM);
+	change_fails(&no_memory, ARGV("up", "box"), ARGV("down", "box"), 0, EPERM);
+	change_fails(&disk_full, ARGV("up", "box"), ARGV("down", "box"), 0, EPERM);
 	change_survives(ARGV("down", "box"), ARGV("up", "box"), EPERM, 0);
-	change_survives(ARGV("bypass", "box", "--for", "1h"), ARGV("up", "box"), EPERM, 0);
+	/* which writes no disk */
+	change_fails(&no_memory, ARGV("bypass", "box", "--for", "1h"), ARGV("up", "box"), EPERM, 0);
 }
 
 static void rules_that_fail_are_made_or_not(void **state)
@@ -95,7 +97,8 @@ static void rules_that_fail_are_made_or_not(void **state)
 	attach_box();
 	assert_works("deny", "box", TEST_FAR);
 	change_survives(ARGV("allow", "box", TEST_FAR), ARGV("deny", "box", TEST_FAR), EPERM, 0);
-	change_survives(ARGV("deny", "box", TEST_FAR), ARGV("allow", "box", TEST_FAR), 0, EPERM);
+	change_fails(&no_memory, ARGV("deny", "box", TEST_FAR), ARGV("allow", "box", TEST_FAR), 0,
+		     EPERM);
 	change_survives(ARGV("allow", "box", TEST_FAR, "--remove"), ARGV("allow", "box", TEST_FAR),
 			0, EPERM);
 	change_survives(ARGV("allow", "box", "198.51.100.0/24"),
