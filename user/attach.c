@@ -127,14 +127,12 @@ static void note(const struct guard *guard, const char *names)
 	lists_write(&guard->info);
 }
 
-static int plan_apply(const struct guard *guard, const struct attach_plan *plan,
-		      const struct composition *composition, bool existing, struct problem *why)
+static int plan_apply(const struct kernel *kernel, const struct guard *guard,
+		      const struct attach_plan *plan, const struct composition *composition,
+		      bool existing, struct problem *why)
 {
-	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	int r = kernel_open(&kernel, why);
+	int r = infra_apply(kernel, guard->id, plan, why);
 
-	if (!r)
-		r = infra_apply(kernel, guard->id, plan, why);
 	if (!r && (!existing || composition->said))
 		r = compose_apply(kernel, guard, composition, why);
 	if (r)
@@ -146,28 +144,37 @@ static int plan_apply(const struct guard *guard, const struct attach_plan *plan,
 	return 0;
 }
 
+/* stale: an agent that ended unloaded what was there between the two steps */
+static int attach_loaded(const struct guard_spec *spec, struct kernel **kernel, struct guard *ret,
+			 bool *existing, struct problem *why)
+{
+	int r = -ESTALE;
+
+	for (int i = 0; r == -ESTALE && i < OPEN_TRIES; i++) {
+		kernel_freep(kernel);
+		r = kernel_open(kernel, why);
+		if (r == -ENOENT || r == -EUCLEAN) /* nothing, or not all: attaching asks for it */
+			r = kernel_load(kernel, NULL, why);
+		if (!r)
+			r = guard_attach(*kernel, spec, ret, existing, why);
+	}
+	return r;
+}
+
 int attach_guard(const struct guard_spec *spec, const struct attach_plan *plan, struct guard *ret,
 		 bool *existing, struct problem *why)
 {
 	_cleanup_(compose_done) struct composition composition = {};
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
 	int r = compose_read(spec, plan->profiles, &composition, why);
 
+	if (!r)
+		r = attach_loaded(spec, &kernel, ret, existing, why);
 	if (r)
 		return r;
-	r = -ESTALE;
-	/* stale: an agent that ended unloaded them between the two steps */
-	for (int i = 0; r == -ESTALE && i < OPEN_TRIES; i++) {
-		_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-
-		r = kernel_open(&kernel, why);
-		if (r == -ENOENT || r == -EUCLEAN) /* nothing, or not all: attaching asks for it */
-			r = kernel_load(&kernel, NULL, why);
-		if (!r)
-			r = guard_attach(kernel, spec, ret, existing, why);
-	}
-	if (!r)
-		r = plan_apply(ret, plan, &composition, *existing, why);
-	if (!r)
-		control_notify(ret->id);
+	r = plan_apply(kernel, ret, plan, &composition, *existing, why);
+	if (r && !*existing && guard_detach(kernel, ret, NULL))
+		log_warn(0, "guard %u stands, with less than was asked for", ret->id);
+	control_notify(ret->id);
 	return r;
 }

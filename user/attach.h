@@ -52,7 +52,7 @@ int attach_plan_port(struct attach_plan *plan, const char *port, struct problem 
  * Then denies come before allows, addresses before domains, for which the host's resolver is
  * asked; a domain without an address is a warning. So is a port that could not be published:
  * closed is safe. A guard that stood before gets only what was said.
- * Return: 0, or negative errno with @why; the guard may stand then, with less than was asked.
+ * Return: 0, or negative errno with @why: a guard that is new is gone again then.
  */
 int attach_guard(const struct guard_spec *spec, const struct attach_plan *plan, struct guard *ret,
 		 bool *existing, struct problem *why);
