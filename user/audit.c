@@ -28,6 +28,23 @@ struct budget {
 
 static struct budget budgets[BUDGETS];
 
+/* Lines of an agent, which has somebody waiting: a few, and not for long. */
+#define WAITING_MAX 64
+#define WAITING_NS  (20 * UINT64_C(1000000))
+
+struct line {
+	struct terok_info guard;
+	char *text;
+	size_t size;
+};
+
+static struct {
+	struct loop *loop; /* NULL: nothing waits */
+	struct timer timer;
+	struct line line[WAITING_MAX];
+	unsigned n;
+} waiting;
+
 /* May this refusal be written? @missed: how many could not be since the last. */
 static bool budget_spend(uint32_t guard, uint32_t *missed)
 {
@@ -116,26 +133,64 @@ static void line_dest(struct json *json, const char *dest, uint16_t port, uint8_
 		json_add_string(json, "proto", proto_name(proto, number));
 }
 
-static void line_end(struct json *json, const struct terok_info *guard)
+static void line_write(const struct terok_info *guard, const char *text, size_t n)
 {
 	static uint64_t warned_ns;
 	_cleanup_close_ int dir = -1;
 	struct problem why = {};
 	int r;
 
+	dir = guard_dir_open(guard, &why);
+	r = dir < 0 ? dir : file_append(dir, text, n);
+	if (!r || (warned_ns && now_boot_ns() - warned_ns < WARN_EVERY_NS))
+		return;
+	warned_ns = now_boot_ns();
+	log_warn(0, "%s of %s cannot be written: %s", AUDIT_FILE, guard->name,
+		 *why.text ? why.text : strerror(-r));
+}
+
+void audit_flush(void)
+{
+	timer_disarm(&waiting.timer);
+	for (unsigned i = 0; i < waiting.n; i++) {
+		line_write(&waiting.line[i].guard, waiting.line[i].text, waiting.line[i].size);
+		free(waiting.line[i].text);
+	}
+	waiting.n = 0;
+}
+
+static int on_time(struct timer *timer)
+{
+	(void)timer;
+	audit_flush();
+	return 0;
+}
+
+void audit_defer(struct loop *loop)
+{
+	if (!loop)
+		audit_flush();
+	waiting.loop = loop;
+}
+
+static void line_end(struct json *json, const struct terok_info *guard)
+{
 	if (guard->kind == TEROK_KIND_CONTAINER)
 		json_add_bytes(json, "id", guard->container, strnlen(guard->container, 12));
 	json_close_object(json);
 	if (!json_done(json))
 		return;
 	json->text[json->n++] = '\n'; /* in place of the NUL */
-	dir = guard_dir_open(guard, &why);
-	r = dir < 0 ? dir : file_append(dir, json->text, json->n);
-	if (!r || (warned_ns && now_boot_ns() - warned_ns < WARN_EVERY_NS))
+	if (!waiting.loop) {
+		line_write(guard, json->text, json->n);
 		return;
-	warned_ns = now_boot_ns();
-	log_warn(0, "%s of %s cannot be written: %s", AUDIT_FILE, guard->name,
-		 *why.text ? why.text : strerror(-r));
+	}
+	waiting.line[waiting.n++] =
+	    (struct line){ .guard = *guard, .text = TAKE_PTR(json->text), .size = json->n };
+	if (waiting.n == WAITING_MAX)
+		audit_flush();
+	else if (waiting.n == 1)
+		timer_arm(waiting.loop, &waiting.timer, now_boot_ns() + WAITING_NS, on_time);
 }
 
 void audit_deed(const struct terok_info *guard, const struct audit_deed *deed)

@@ -15,6 +15,7 @@
 #define TEROK_AUDIT_H
 
 #include "base/addr.h"
+#include "base/event.h"
 #include "process.h"
 #include "terok/abi.h"
 
@@ -44,5 +45,16 @@ void audit_deed(const struct terok_info *guard, const struct audit_deed *deed);
  */
 void audit_refused(const struct terok_info *guard, const struct terok_record *record,
 		   const struct process_text *process);
+
+/**
+ * audit_defer() - from now on write lines from @loop, up to 20 ms later; NULL: what waits now, and
+ * all else at once again
+ *
+ * For an agent: a file takes longer than all it does for a refusal, while people wait.
+ */
+void audit_defer(struct loop *loop);
+
+/** audit_flush() - write what waits */
+void audit_flush(void);
 
 #endif

@@ -366,8 +366,10 @@ static int core_open(struct core *core, struct problem *why)
 	if (r)
 		return r;
 	r = loop_new(&core->loop);
-	if (!r)
+	if (!r) {
+		audit_defer(core->loop);
 		r = core_signals(core);
+	}
 	if (!r)
 		r = asked_new(&core->asked);
 	if (!r)
@@ -384,6 +386,7 @@ static int core_open(struct core *core, struct problem *why)
 
 static void core_close(struct core *core)
 {
+	audit_defer(NULL);
 	worker_stop(&core->hub);
 	control_free(core->control);
 	records_close(core->records);
