@@ -290,9 +290,9 @@ static int table_write(const char *path)
 	    "# Ways around the guard\n\n"
 	    "What arrived on the far side of a veth, by a capture there; Linux %.*s, %s. With\n"
 	    "the guard in state up, no rule for the target; for `no hook sees it` the container\n"
-	    "start withholds what is named, and that was tried, too.\n\n"
-	    "| vector | what it tries | IP | as | without the guard | with the guard |\n"
-	    "|---|---|---|---|---|---|\n",
+	    "start withholds what is named (tests/podman/test_hook.sh), and that was tried, too.\n\n"
+	    "| vector | what it tries | IP, as whom | without the guard | with the guard |\n"
+	    "|---|---|---|---|---|\n",
 	    (int)strspn(name.release, "0123456789."), name.release, name.machine);
 	for (size_t i = 0, n; i < n_attempts; i += n) {
 		for (n = 1; i + n < n_attempts && attempts[i + n].vector == attempts[i].vector;)
