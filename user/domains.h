@@ -21,6 +21,7 @@ struct domain_rule {
 	char domain[PROFILE_DOMAIN_LEN]; /* canonical, as profile.h has it */
 	struct dest dest;                /* port and protocol only */
 	struct terok_rule value;         /* until_ns, uid, action, author */
+	unsigned addresses;              /* as listed: how many it has; else not used */
 };
 
 struct domains_done {

@@ -110,6 +110,7 @@ static bool name_take(sqlite3_stmt *row, struct domain_rule *name)
 			   .author = sqlite3_column_int(row, 4),
 			   .uid = sqlite3_column_int64(row, 5),
 			   .until_ns = until_ns },
+		.addresses = sqlite3_column_int(row, 8),
 	};
 	snprintf(name->domain, sizeof(name->domain), "%s", sqlite3_column_text(row, 0));
 	return lives;
@@ -123,10 +124,13 @@ int journal_each_domain(const char *key, int (*fn)(const struct domain_rule *nam
 	int r = journal_settle(key, why);
 
 	if (!r)
-		r = journal_prepare("SELECT domain, port, proto, action, author, uid, until,"
-				    " boot_until FROM name WHERE key = ?1"
-				    " ORDER BY action, domain, port, proto",
-				    key, &row, why);
+		r = journal_prepare(
+		    "SELECT domain, port, proto, action, author, uid, until,"
+		    " boot_until, (SELECT count(*) FROM answer WHERE answer.key = name.key AND"
+		    " answer.domain = name.domain AND answer.port = name.port AND"
+		    " answer.proto = name.proto) FROM name WHERE key = ?1"
+		    " ORDER BY action, domain, port, proto",
+		    key, &row, why);
 	while (!r && (r = db_step(row, why)) == 1)
 		r = name_take(row, &name) ? fn(&name, user) : 0;
 	return r;

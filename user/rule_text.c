@@ -35,6 +35,7 @@ static int64_t seconds_left(const struct terok_rule *value, uint64_t now)
 	return (value->until_ns - now + SECOND_NS - 1) / SECOND_NS;
 }
 
+/* Leaves the object open. */
 static void line_json(struct json *json, const char *key, const char *host, const struct dest *dest,
 		      const struct terok_rule *value, uint64_t now)
 {
@@ -51,7 +52,6 @@ static void line_json(struct json *json, const char *key, const char *host, cons
 	json_add_uint(json, "until_ns", value->until_ns);
 	json_add_string(json, "author", author_name(value->author));
 	json_add_uint(json, "uid", value->uid);
-	json_close_object(json);
 }
 
 static void line_text(const char *host, const struct dest *dest, const struct terok_rule *value,
@@ -75,6 +75,7 @@ void rule_json(struct json *json, const char *key, const struct rule *rule, uint
 	char host[ADDR_TEXT];
 
 	line_json(json, key, dest_format(host, &rule->dest), &rule->dest, &rule->value, now);
+	json_close_object(json);
 }
 
 void rule_text(const struct rule *rule, uint64_t now)
@@ -87,11 +88,17 @@ void rule_text(const struct rule *rule, uint64_t now)
 void domain_json(struct json *json, const char *key, const struct domain_rule *name, uint64_t now)
 {
 	line_json(json, key, name->domain, &name->dest, &name->value, now);
+	json_add_uint(json, "addresses", name->addresses);
+	json_close_object(json);
 }
 
 void domain_text(const struct domain_rule *name, uint64_t now)
 {
-	line_text(name->domain, &name->dest, &name->value, now);
+	char host[PROFILE_DOMAIN_LEN + 24];
+
+	snprintf(host, sizeof(host), "%s (%u address%s)", name->domain, name->addresses,
+		 name->addresses == 1 ? "" : "es");
+	line_text(host, &name->dest, &name->value, now);
 }
 
 static int options_merge(const struct rule_options *options, const char *text, struct dest *dest,

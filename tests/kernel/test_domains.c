@@ -104,7 +104,9 @@ static void a_domain_opens_its_addresses_until_it_is_taken_back(void **state)
 	assert_int_equal(test_tcp(world, TEST_FAR6), 0);
 	assert_int_equal(test_tcp(world, TEST_FAR), EHOSTUNREACH);
 	assert_works("rules", "box");
-	assert_said("one.example");
+	assert_said("one.example (3 addresses)");
+	assert_works("rules", "box", "--json");
+	assert_said("\"addresses\":3}");
 	assert_mistake(VERB("allow", "box", OTHER, "--remove"), 1, "of a domain");
 	assert_int_equal(test_tcp(world, OTHER), 0);
 	assert_works("allow", "box", "one.example", "--remove");
