@@ -47,7 +47,7 @@ DEPS_SAID  := $(shell tools/deps --install build test >&2; echo $$?)
 $(if $(filter-out 0,$(DEPS_SAID)),$(error packages are missing, see above))
 endif
 endif
-PKGS       := $(sort $(AGENT_PKGS) $(CLEARANCE_PKGS) $(if $(filter test unit kernel escape-table,$(GOALS)),$(TEST_PKGS)))
+PKGS       := $(sort $(AGENT_PKGS) $(CLEARANCE_PKGS) $(if $(filter test unit kernel test-kernels escape-table,$(GOALS)),$(TEST_PKGS)))
 LACKING    := $(shell for p in $(PKGS); do $(PKG_CONFIG) --exists $$p 2>/dev/null || echo $$p; done)
 ifneq ($(LACKING),)
 $(error missing: $(LACKING); try: sudo apt-get install $(or $(shell tools/deps --missing build test),pkg-config))
@@ -201,6 +201,9 @@ unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
 kernel: $(PROGRAMS) $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$(TESTS)) ## kernel and hub tests, as root
 	$(give_back)
 	@B=$(B) tests/run $(filter $(B)/tests/%,$^) $(filter tests/kernel/% tests/hub/%,$(SCRIPTS))
+test-kernels: all $(call tests_in,kernel) $(call tests_in,kernel/escape) ## the kernel tests on other kernels, in QEMU; KERNELS="5.10 6.1 6.12 newest"
+	@B=$(B) tests/kernels/run $(KERNELS)
+
 escape-table: $(call tests_in,kernel/escape) ## tests/kernel/escape/TABLE.md again, from this kernel, as root
 	$(give_back)
 	@ESCAPE_TABLE=tests/kernel/escape/TABLE.md $(B)/tests/kernel/escape/test_escape >/dev/null 2>&1
@@ -247,6 +250,6 @@ print-deps: ## packages to install
 -include $(shell find $(B) -path $(B)/asan -prune -o -path $(B)/fuzz -prune -o -name '*.d' -print 2>/dev/null)
 FORCE:
 .PHONY: all help run test unit kernel podman lint check asan bench fuzz fuzz-targets install uninstall \
-	escape-table format vmlinux clean print-deps FORCE
+	test-kernels escape-table format vmlinux clean print-deps FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

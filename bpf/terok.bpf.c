@@ -80,10 +80,13 @@ static __noinline int refuse(struct bpf_sock_addr *ctx, const struct route *rout
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
 	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct terok_record *rec = record_reserve(guard, counts, now);
+	struct terok_record *rec;
 
-	if (!rec)
+	if (!record_afford(guard, counts, now))
 		return 0;
+	rec = record_reserve();
+	if (!rec)
+		return record_lose(counts);
 	record_fill(rec, guard, route, hook, decision, now);
 	record_task(rec);
 	rec->sock_cookie = bpf_get_socket_cookie(ctx);
@@ -221,12 +224,15 @@ static __noinline int refuse_socket(struct bpf_sock *ctx)
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
 	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct terok_record *rec = record_reserve(guard, counts, now);
+	struct terok_record *rec;
 	struct decision decision = DECISION(TEROK_DENY, TEROK_REASON_SOCKET_KIND, 0);
 	struct route route = {};
 
-	if (!rec)
+	if (!record_afford(guard, counts, now))
 		return 0;
+	rec = record_reserve();
+	if (!rec)
+		return record_lose(counts);
 	decision.state = guard_state(guard);
 	route.family = ctx->family;
 	route.flow.proto = ctx->protocol; /* 262 does not fit: 6, with the reason it is clear */
@@ -289,11 +295,14 @@ static __noinline int drop(struct __sk_buff *skb, const struct route *route, enu
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
 	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct terok_record *rec = record_reserve(guard, counts, now);
+	struct terok_record *rec;
 
 	count(&counts->dropped);
-	if (!rec)
+	if (!record_afford(guard, counts, now))
 		return 0;
+	rec = record_reserve();
+	if (!rec)
+		return record_lose(counts);
 	record_fill(rec, guard, route, hook, decision, now);
 	record_no_task(rec);
 	rec->cgroup = bpf_skb_cgroup_id(skb);
@@ -427,10 +436,13 @@ static __noinline int refuse_option(const struct route *route, const struct deci
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
 	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct terok_record *rec = record_reserve(guard, counts, now);
+	struct terok_record *rec;
 
-	if (!rec)
+	if (!record_afford(guard, counts, now))
 		return 0;
+	rec = record_reserve();
+	if (!rec)
+		return record_lose(counts);
 	record_fill(rec, guard, route, TEROK_HOOK_SETSOCKOPT, decision, now);
 	record_task(rec);
 	rec->sock_cookie = 0; /* no helper for them in this context */

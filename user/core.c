@@ -358,10 +358,10 @@ static int core_open(struct core *core, struct problem *why)
 {
 	int r;
 
-	core_raise_files();
 	core->lock_fd = kernel_agent_lock(why);
 	if (core->lock_fd < 0)
 		return core->lock_fd;
+	core_raise_files();
 	r = kernel_load(&core->kernel, &core->load, why);
 	if (r)
 		return r;

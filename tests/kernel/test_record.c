@@ -188,9 +188,10 @@ static void attempts_and_refusals_add_up_exactly(void **state)
 	assert_int_equal(guard_counts(world->kernel, &guard, &counts), 0);
 	assert_int_equal(counts.allowed, 3);
 	assert_int_equal(counts.refused, 80000);
-	assert_int_equal(counts.limited, 0);
+	/* nothing spends that budget, but who lost it to the other CPU eight times goes without */
+	assert_in_range(counts.limited, 0, 10);
 	assert_true(counts.lost > 0);
-	assert_int_equal(counts.refused, counts.delivered + counts.lost);
+	assert_int_equal(counts.refused, counts.delivered + counts.limited + counts.lost);
 	assert_int_equal(test_records(world), counts.delivered);
 }
 
@@ -263,6 +264,11 @@ static void sockets_that_dodge_the_hooks_are_not_made(void **state)
 		if (cases[i].dest.proto == IPPROTO_ICMP && cases[i].dest.type == SOCK_DGRAM)
 			assert_int_equal(
 			    system("echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range"), 0);
+		if (test_outside(test_socket, &cases[i].dest) == EPROTONOSUPPORT) {
+			print_message("note: protocol %d is not in this kernel\n",
+				      cases[i].dest.proto);
+			continue;
+		}
 		assert_int_equal(test_outside(test_socket, &cases[i].dest), 0);
 		assert_int_equal(test_inside(world, test_socket, &cases[i].dest), cases[i].error);
 		assert_int_equal(test_records(world), 1);

@@ -79,9 +79,43 @@ VECTOR(smc_ipproto) = {
 	.name = "smc_ipproto", .what = "IPPROTO_SMC connect", .families = BOTH, .attempt = smc_proto
 };
 
+/* linux/l2tp.h, which cannot stand beside netinet/in.h */
+union l2tp_address {
+	struct sockaddr sa;
+	struct {
+		sa_family_t family;
+		uint16_t unused;
+		struct in_addr addr;
+		uint32_t session;
+		char pad[4];
+	} in;
+	struct {
+		sa_family_t family;
+		uint16_t unused;
+		uint32_t flowinfo;
+		struct in6_addr addr;
+		uint32_t scope, session;
+	} in6;
+};
+
+/* A session without a tunnel: its number stands behind the address. */
 static void l2tp(struct target *target)
 {
-	stream(target, SOCK_DGRAM, 115 /* IPPROTO_L2TP */);
+	int fd = sock(target, SOCK_DGRAM, 115 /* IPPROTO_L2TP */);
+	union l2tp_address here = {}, to = {};
+	bool four = target->family == AF_INET;
+	socklen_t len = four ? sizeof(to.in) : sizeof(to.in6);
+
+	here.sa.sa_family = to.sa.sa_family = target->family;
+	if (four) {
+		here.in.session = to.in.session = 7;
+		to.in.addr = target->to.in.sin_addr;
+	} else {
+		here.in6.session = to.in6.session = 7;
+		to.in6.addr = target->to.in6.sin6_addr;
+	}
+	need(bind(fd, &here.sa, len));
+	need(sendto(fd, target->marker, MARKER_LEN, 0, &to.sa, len));
 }
 
 VECTOR(l2tp) = { .name = "l2tp", .what = "L2TP over IP", .families = BOTH, .attempt = l2tp };
