@@ -67,13 +67,14 @@ endif
 # wrong direction does not link.
 obj            = $(patsubst %.c,$(B)/%.o,$(1))
 base_OBJ      := $(call obj,$(wildcard user/base/*.c))
+dns_OBJ       := $(call obj,$(wildcard user/dns/*.c))
 agent_OBJ     := $(call obj,$(filter-out user/bpfd.c,$(wildcard user/*.c)))
 hub_OBJ       := $(call obj,$(filter-out hub/client%.c,$(wildcard hub/*.c)))
 clearance_OBJ := $(call obj,$(wildcard hub/client*.c hub/wire.c))
 tool_OBJ      := $(call obj,$(wildcard tools/clearance*.c))
 bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
-rooms         := $(if $(agent_OBJ),agent) $(if $(hub_OBJ),hub) $(if $(clearance_OBJ),clearance) base
+rooms         := $(if $(agent_OBJ),agent) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(clearance_OBJ),clearance) base
 ARCHIVES      := $(rooms:%=$(B)/lib%.a)
 archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
 
@@ -95,7 +96,7 @@ FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
-ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(hub_OBJ) $(clearance_OBJ) \
+ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(hub_OBJ) $(clearance_OBJ) \
 	      $(tool_OBJ) $(bench_OBJ) $(demo_OBJ) $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN8       := $(wildcard user/*.8)
 MAN1       := $(wildcard tools/*.1)
@@ -108,12 +109,13 @@ PROFILES   := $(wildcard user/profiles/*.txt)
 all: $(PROGRAMS) ## build the programs (the default)
 	$(give_back)
 
-$(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent hub clearance base)
+$(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent dns hub clearance base)
 $(B)/terok-clearance: $(tool_OBJ) $(call archives,clearance base)
 $(B)/terok-bench: $(bench_OBJ) $(ARCHIVES)
 $(B)/terok-demo: $(demo_OBJ) $(call archives,clearance base)
 $(B)/libbase.a: $(base_OBJ)
 $(B)/libagent.a: $(agent_OBJ)
+$(B)/libdns.a: $(dns_OBJ)
 $(B)/libhub.a: $(hub_OBJ)
 $(B)/libclearance.a: $(clearance_OBJ)
 
