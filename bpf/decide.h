@@ -2,9 +2,9 @@
 /*
  * decide.h - the one decision, for every hook and for people who ask about one
  *
- * Plain C over terok/abi.h: no helper, no map. Whoever includes it first provides
- * rule_find(), prefix_find(), self_find(), publish_find(), asker_find() and decide_now(): bpf/ looks into the pinned
- * maps, tests use tables. A rule about policy that is not here does not exist.
+ * Plain C over terok/abi.h: no helper, no map. Whoever includes it first provides the functions
+ * that are declared below and not defined: bpf/ looks into the pinned maps, tests use tables.
+ * A rule about policy that is not here does not exist.
  *
  * The order is the specification:
  *   1. no guard, or one without a state: deny
@@ -14,9 +14,12 @@
  *   5. link-local and metadata addresses that no exact rule names: deny
  *   6. deny rules, exact or prefix: deny, whatever the prefix lengths of the allows
  *   7. allow rules that have not ended: allow; not in state down, which has its own answer
- *      to all that follows (an exact rule still opens what step 5 forbids)
+ *      to all that follows (an exact rule still opens what step 5 forbids). In state up also
+ *      addresses of names that are allowed, until they end
  *   8. private ranges: deny, unless the state is down_all
  *   9. the state's default
+ * A synthetic address is decided as the address it stands for, by the name it was given for
+ * (decide_synthetic()); one that stands for nothing is denied in every state.
  * A bypass window makes up mean down until it ends. The own addresses are looked up last,
  * because only a refusal makes the answer matter; what is on the wire already is no longer
  * on its way to them, nor to loopback, whatever its address says.
@@ -67,7 +70,16 @@ struct decision {
 	__u8 reason; /* enum terok_reason */
 	__u8 timed;  /* allowed by a rule with an end: the flow must be remembered */
 	__u8 state;  /* enum terok_state: the one that counted */
+	__u8 named;  /* NAMED_* */
 };
+
+/* What names have to do with a decision: bits. */
+enum named {
+	NAMED_CHECK = 1,  /* allowed by names that all want their flows' first data looked at */
+	NAMED_SOON = 2,   /* allowed by a name whose address ends within NAMED_SOON_NS */
+	NAMED_LAPSED = 4, /* a name allows it, but its address has ended: what flows may flow on */
+};
+#define NAMED_SOON_NS (30 * 1000000000ULL)
 
 /* What the rules of one kind say: bits, so that the words of several kinds add up with |. */
 enum said {
@@ -83,6 +95,10 @@ static const struct terok_rule *prefix_find(const struct terok_prefix_key *key);
 static _Bool self_find(const struct terok_self_key *key);
 static _Bool publish_find(const struct terok_publish_key *key);
 static const __u64 *asker_find(const struct terok_asker_key *key);
+static const struct terok_learned *learned_find(const struct terok_learned_key *key);
+static struct terok_name *name_find(const struct terok_name_key *key);
+static void name_count(struct terok_name *name); /* a connect or datagram that it allowed */
+static _Bool range_is_synthetic(const __u32 addr[4]);
 static __u64 decide_now(void);
 
 /* The clock costs as much as a lookup: asked only for rules that have an end. */
@@ -255,7 +271,100 @@ static __always_inline __u32 prefix_look_all(const struct terok_guard *guard,
 	return said;
 }
 
-#define DECISION(action, reason, timed) ((struct decision){ action, reason, timed, 0 })
+#define DECISION(action, reason, timed) ((struct decision){ action, reason, timed, 0, 0 })
+
+/* What one name says of a port and protocol: SAID_ALLOW, SAID_DENY or nothing. */
+static __always_inline __u32 grants_say(const struct terok_name *name, const struct flow *flow)
+{
+	__u32 said = 0;
+
+	for (__u32 i = 0; i < TEROK_GRANTS; i++) {
+		const struct terok_grant *grant = &name->grant[i];
+
+		if (i >= name->n)
+			break;
+		if ((grant->port && grant->port != flow->port) ||
+		    (grant->proto && grant->proto != flow->proto) ||
+		    (grant->until_ns && grant->until_ns <= decide_now()))
+			continue;
+		if (grant->action != TEROK_ALLOW)
+			return SAID_DENY;
+		said = SAID_ALLOW;
+	}
+	return said;
+}
+
+#define NAME_ALLOWS 1
+#define NAME_CHECKS 2
+
+/* May a flow go there by that name? NAME_ALLOWS, with NAME_CHECKS if it wants to be looked at. */
+DECIDE_FUNCTION __u32 name_look(const struct flow *flow, __u32 guard, __u64 id)
+{
+	struct terok_name_key key = {};
+	struct terok_name *name;
+
+	if (!flow || !id)
+		return 0;
+	key.guard = guard;
+	key.name = id;
+	name = name_find(&key);
+	if (!name || grants_say(name, flow) != SAID_ALLOW)
+		return 0;
+	if (flow->way == FLOW_ASKED)
+		name_count(name);
+	return NAME_ALLOWS | (name->flags & TEROK_RULE_CHECK ? NAME_CHECKS : 0);
+}
+
+/*
+ * The names that have this address: NAMED_* and NAMED_ALLOW. One that allows it and does not
+ * want to be looked at is the end of the search.
+ */
+#define NAMED_ALLOW 0x80
+
+DECIDE_FUNCTION __u32 learned_look(const struct flow *flow, __u32 guard)
+{
+	const struct terok_learned *learned;
+	struct terok_learned_key key = {};
+	__u64 now = decide_now();
+	__u32 named = 0;
+
+	if (!flow)
+		return 0;
+	key.guard = guard;
+	__builtin_memcpy(key.addr, flow->addr, sizeof(key.addr));
+	learned = learned_find(&key);
+	if (!learned)
+		return 0;
+	for (__u32 i = 0; i < TEROK_SHARERS; i++) {
+		__u64 until = learned->until_ns[i];
+		__u32 says = learned->name[i] ? name_look(flow, guard, learned->name[i]) : 0;
+
+		if (!(says & NAME_ALLOWS))
+			continue;
+		if (until <= now) {
+			named |= NAMED_LAPSED;
+			continue;
+		}
+		if (!(says & NAME_CHECKS))
+			return NAMED_ALLOW | (until - now < NAMED_SOON_NS ? NAMED_SOON : 0);
+		named |= NAMED_ALLOW | NAMED_CHECK | (until - now < NAMED_SOON_NS ? NAMED_SOON : 0);
+	}
+	return named;
+}
+
+/* Step 7's names, in state up. False: they say nothing that ends the search. */
+static __always_inline _Bool decide_named(const struct terok_guard *guard, const struct flow *flow,
+					  struct decision *decision)
+{
+	__u32 named = guard->names & TEROK_NAMES_LEARNED ? learned_look(flow, guard->id) : 0;
+
+	if (named & NAMED_ALLOW)
+		*decision = DECISION(TEROK_ALLOW, TEROK_REASON_NAME, 0);
+	else if (named & NAMED_LAPSED)
+		*decision = DECISION(TEROK_DENY, TEROK_REASON_EXPIRED, 0);
+	decision->named = named & ~NAMED_ALLOW;
+	return named != 0;
+}
 
 /* Step 7. @said: by the exact rules, completed by the prefix rules. */
 static __always_inline __u32 allow_look(const struct terok_guard *guard, const struct flow *flow,
@@ -270,6 +379,8 @@ static __always_inline __u32 allow_look(const struct terok_guard *guard, const s
 static __always_inline struct decision decide_allow(const struct terok_guard *guard, __u32 state,
 						    const struct flow *flow, __u32 said)
 {
+	struct decision by_name;
+
 	if (state != TEROK_STATE_DOWN || flow_kind(flow) & KIND_HARD) {
 		said = allow_look(guard, flow, said);
 		if (said & SAID_ALLOW)
@@ -277,6 +388,10 @@ static __always_inline struct decision decide_allow(const struct terok_guard *gu
 		if (said & SAID_ALLOW_TIMED)
 			return DECISION(TEROK_ALLOW, TEROK_REASON_RULE_ALLOW, 1);
 	}
+	if (state == TEROK_STATE_UP && decide_named(guard, flow, &by_name))
+		return by_name;
+	if (guard->names & TEROK_NAMES_SYNTHETIC && range_is_synthetic(flow->addr))
+		return DECISION(TEROK_DENY, TEROK_REASON_NAME_DENY, 0);
 
 	if (state == TEROK_STATE_DOWN_ALL)
 		return DECISION(TEROK_ALLOW, TEROK_REASON_DEFAULT, 0);
@@ -339,6 +454,36 @@ static __always_inline struct decision decide(const struct terok_guard *guard,
 	__builtin_memcpy(self.addr, flow->addr, sizeof(self.addr));
 	if (self_find(&self))
 		return DECISION(TEROK_ALLOW, TEROK_REASON_SELF, 0);
+	return decision;
+}
+
+/* Would the rule's end alone refuse it? Anything that forbids by name holds for old flows too. */
+static __always_inline _Bool reason_spares_flows(enum terok_reason reason)
+{
+	return reason == TEROK_REASON_EXPIRED || reason == TEROK_REASON_DEFAULT ||
+	       reason == TEROK_REASON_PRIVATE || reason == TEROK_REASON_HARD;
+}
+
+/**
+ * decide_synthetic() - may this guard reach what a synthetic address stands for?
+ * @flow: to the real address, port and protocol as asked
+ * @name: that the address was given for
+ *
+ * What is said of the real address by a rule holds; where only the state's default speaks, the
+ * name does.
+ */
+static __always_inline struct decision decide_synthetic(const struct terok_guard *guard,
+							const struct flow *flow, __u64 name)
+{
+	struct decision decision = decide(guard, flow);
+	__u32 says;
+
+	if (decision.action == TEROK_ALLOW || !reason_spares_flows(decision.reason))
+		return decision;
+	says = name_look(flow, guard->id, name);
+	decision.action = says & NAME_ALLOWS ? TEROK_ALLOW : TEROK_DENY;
+	decision.reason = says & NAME_ALLOWS ? TEROK_REASON_NAME : TEROK_REASON_NAME_DENY;
+	decision.named = says & NAME_CHECKS ? NAMED_CHECK : 0;
 	return decision;
 }
 

@@ -70,6 +70,59 @@ struct {
 	__type(value, __u64);
 } terok_askers SEC(".maps");
 
+/* Not read here: what is said of domains, from which the agent makes names. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEROK_MAX_DOMAINS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct terok_domain_key);
+	__type(value, struct terok_rule);
+} terok_domains SEC(".maps");
+
+/* Names that were asked for; the hooks add to hits and write nothing else. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEROK_MAX_NAMES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct terok_name_key);
+	__type(value, struct terok_name);
+} terok_names SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEROK_MAX_LEARNED);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct terok_learned_key);
+	__type(value, struct terok_learned);
+} terok_learned SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEROK_MAX_SYNTHETIC);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct terok_learned_key);
+	__type(value, struct terok_synthetic);
+} terok_synthetic SEC(".maps");
+
+/* Sockets that got another address than they asked for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct terok_steered);
+} terok_steered SEC(".maps");
+
+/*
+ * The same for datagrams of unconnected sockets. Shared by all guards: who makes another's
+ * entry be forgotten costs it one answer, and lets nothing out.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, TEROK_MAX_SENT);
+	__type(key, struct terok_sent_key);
+	__type(value, struct terok_steered);
+} terok_sent SEC(".maps");
+
 /* Not read here: what people call a guard, kept with it so that any agent finds it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

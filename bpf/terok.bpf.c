@@ -44,6 +44,32 @@ static const __u64 *asker_find(const struct terok_asker_key *key)
 	return bpf_map_lookup_elem(&terok_askers, key);
 }
 
+static const struct terok_learned *learned_find(const struct terok_learned_key *key)
+{
+	return bpf_map_lookup_elem(&terok_learned, key);
+}
+
+static struct terok_name *name_find(const struct terok_name_key *key)
+{
+	return bpf_map_lookup_elem(&terok_names, key);
+}
+
+static void name_count(struct terok_name *name)
+{
+	__sync_fetch_and_add(&name->hits, 1);
+}
+
+/* Where addresses that stand for others are taken from; the loader may set others before load. */
+const volatile __u32 synthetic4 = 0xc6120000, synthetic4_mask = 0xfffe0000; /* 198.18.0.0/15 */
+const volatile __u32 synthetic6_first = 0xfd73796e, synthetic6_second = 0;  /* fd73:796e::/64 */
+
+static _Bool range_is_synthetic(const __u32 addr[4])
+{
+	if (!addr[0] && !addr[1])
+		return (bpf_ntohl(addr[3]) & synthetic4_mask) == synthetic4;
+	return bpf_ntohl(addr[0]) == synthetic6_first && bpf_ntohl(addr[1]) == synthetic6_second;
+}
+
 static __u64 decide_now(void)
 {
 	return bpf_ktime_get_boot_ns();
@@ -53,6 +79,7 @@ static __u64 decide_now(void)
 #include "flow.h"
 #include "group.h"
 #include "emit.h"
+#include "steer.h"
 
 /* uapi values that vmlinux.h, being made from BTF, does not carry */
 #define EPERM           1
@@ -133,13 +160,6 @@ static __always_inline void flow_begin(struct bpf_sock_addr *ctx, const struct t
 	}
 }
 
-/* Would the rule's end alone refuse it? Anything that forbids by name holds for old flows too. */
-static __always_inline _Bool reason_spares_flows(enum terok_reason reason)
-{
-	return reason == TEROK_REASON_EXPIRED || reason == TEROK_REASON_DEFAULT ||
-	       reason == TEROK_REASON_PRIVATE || reason == TEROK_REASON_HARD;
-}
-
 /* From a published UDP port back to who asked there. */
 static __always_inline _Bool on_answer(struct bpf_sock_addr *ctx, const struct terok_guard *guard,
 				       const struct flow *flow, const struct decision *decision)
@@ -150,31 +170,124 @@ static __always_inline _Bool on_answer(struct bpf_sock_addr *ctx, const struct t
 	       decide_answer(guard, flow, sk->src_port);
 }
 
+/*
+ * Where the call goes, and whether it may. The flow of @route becomes what it is steered to.
+ */
+static __always_inline struct decision address_decide(struct bpf_sock_addr *ctx,
+						      const struct terok_guard *guard,
+						      struct route *route,
+						      struct steering *steering)
+{
+	struct flow *flow = &route->flow;
+	struct decision decision;
+
+	if (guard && ctx->user_family && (guard->dns_port || guard->names)) {
+		__builtin_memcpy(steering->asked, flow->addr, sizeof(steering->asked));
+		steering->asked_port = flow->port;
+		steer_query(ctx, guard, flow, steering);
+		steer_synthetic(guard, flow, steering);
+	}
+	if (steering->steered && steering->name)
+		return decide_synthetic(guard, flow, steering->name);
+	decision = decide(guard, flow); /* of a query: loopback, which is allowed */
+	if (decision.action != TEROK_ALLOW && reason_spares_flows(decision.reason) && guard &&
+	    steered_before(ctx, guard, flow)) {
+		decision.action = TEROK_ALLOW;
+		decision.reason = TEROK_REASON_NAME;
+	}
+	return decision;
+}
+
+/* Datagrams of an unconnected socket, to an address of a name that ends soon, or has ended. */
+static __always_inline _Bool datagram_goes_on(struct bpf_sock_addr *ctx,
+					      const struct terok_guard *guard,
+					      const struct flow *flow,
+					      const struct decision *decision)
+{
+	struct steering same = {};
+
+	if (decision->named & NAMED_LAPSED)
+		return sent_look(flow, guard->id, bpf_get_socket_cookie(ctx)) & SENT_THERE;
+	if (decision->named & NAMED_SOON) {
+		__builtin_memcpy(same.asked, flow->addr, sizeof(same.asked));
+		same.asked_port = flow->port;
+		steering_remember_sent(ctx, guard->id, flow, &same);
+	}
+	return 0;
+}
+
+/* It is allowed: what has to be remembered of it. False: that did not work. */
+static __always_inline _Bool address_allow(struct bpf_sock_addr *ctx,
+					   const struct terok_guard *guard, struct flow *flow,
+					   enum terok_hook hook, const struct decision *decision,
+					   const struct steering *steering)
+{
+	_Bool connects = hook == TEROK_HOOK_CONNECT4 || hook == TEROK_HOOK_CONNECT6;
+
+	if (connects)
+		flow_begin(ctx, guard);
+	if (connects && decision->timed)
+		flow_remember(ctx, guard, flow);
+	if (!connects && decision->named & NAMED_SOON)
+		datagram_goes_on(ctx, guard, flow, decision);
+	if (!steering->steered)
+		return 1;
+	return connects ? steering_remember_connected(ctx, guard->id, flow, steering)
+			: steering_remember_sent(ctx, guard->id, flow, steering);
+}
+
 /* connect and sendmsg: 1 lets the call go on, 0 makes it fail with @error. */
-static __always_inline int on_address(struct bpf_sock_addr *ctx, const struct route *route,
-				      enum terok_hook hook, _Bool known, int error)
+static __always_inline int on_address(struct bpf_sock_addr *ctx, struct route *route,
+				      enum terok_hook hook, _Bool known, int error,
+				      struct steering *steering)
 {
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
 	struct terok_counts *counts = bpf_get_local_storage(&terok_counts, 0);
 	struct decision decision = DECISION(TEROK_DENY, TEROK_REASON_MALFORMED, 0);
 
 	if (known)
-		decision = decide(guard, &route->flow);
-	if (decision.action == TEROK_ALLOW) {
+		decision = address_decide(ctx, guard, route, steering);
+	if (decision.action == TEROK_ALLOW &&
+	    address_allow(ctx, guard, &route->flow, hook, &decision, steering)) {
 		count(&counts->allowed);
-		if (hook == TEROK_HOOK_CONNECT4 || hook == TEROK_HOOK_CONNECT6)
-			flow_begin(ctx, guard);
-		if (decision.timed && (hook == TEROK_HOOK_CONNECT4 || hook == TEROK_HOOK_CONNECT6))
-			flow_remember(ctx, guard, &route->flow);
 		return 1;
 	}
-	if (known && on_answer(ctx, guard, &route->flow, &decision)) {
+	if (known && decision.action != TEROK_ALLOW &&
+	    (on_answer(ctx, guard, &route->flow, &decision) ||
+	     ((hook == TEROK_HOOK_SENDMSG4 || hook == TEROK_HOOK_SENDMSG6) &&
+	      datagram_goes_on(ctx, guard, &route->flow, &decision)))) {
 		count(&counts->allowed);
 		return 1;
+	}
+	if (steering->steered) { /* people are told what was asked for */
+		__builtin_memcpy(route->flow.addr, steering->asked, sizeof(route->flow.addr));
+		route->flow.port = steering->asked_port;
 	}
 	refuse(ctx, route, hook, &decision);
 	bpf_set_retval(-error);
 	return 0;
+}
+
+static __always_inline int on_address4(struct bpf_sock_addr *ctx, struct route *route,
+				       enum terok_hook hook, _Bool known, int error)
+{
+	struct steering steering = {};
+	int pass = on_address(ctx, route, hook, known, error, &steering);
+
+	if (pass && steering.steered)
+		steering_write4(ctx, &route->flow);
+	return pass;
+}
+
+static __always_inline int on_address6(struct bpf_sock_addr *ctx, struct route *route,
+				       enum terok_hook hook, _Bool known, int error)
+{
+	struct steering steering = {};
+	int pass = on_address(ctx, route, hook, known, error, &steering);
+
+	if (pass && steering.steered)
+		steering_write6(ctx, &route->flow);
+	return pass;
 }
 
 SEC("cgroup/connect4")
@@ -183,7 +296,7 @@ int terok_connect4(struct bpf_sock_addr *ctx)
 	struct route route = {};
 
 	route_from_addr4(&route, ctx);
-	return on_address(ctx, &route, TEROK_HOOK_CONNECT4, 1, refuse_connect4);
+	return on_address4(ctx, &route, TEROK_HOOK_CONNECT4, 1, refuse_connect4);
 }
 
 SEC("cgroup/connect6")
@@ -192,8 +305,8 @@ int terok_connect6(struct bpf_sock_addr *ctx)
 	struct route route = {};
 
 	route_from_addr6(&route, ctx);
-	return on_address(ctx, &route, TEROK_HOOK_CONNECT6, 1,
-			  route.family == AF_INET ? refuse_connect4 : refuse_connect6);
+	return on_address6(ctx, &route, TEROK_HOOK_CONNECT6, 1,
+			   route.family == AF_INET ? refuse_connect4 : refuse_connect6);
 }
 
 SEC("cgroup/sendmsg4")
@@ -204,7 +317,7 @@ int terok_sendmsg4(struct bpf_sock_addr *ctx)
 
 	route_from_addr4(&route, ctx);
 	known = route_from_peer(&route, ctx);
-	return on_address(ctx, &route, TEROK_HOOK_SENDMSG4, known, refuse_sendmsg);
+	return on_address4(ctx, &route, TEROK_HOOK_SENDMSG4, known, refuse_sendmsg);
 }
 
 SEC("cgroup/sendmsg6")
@@ -215,7 +328,59 @@ int terok_sendmsg6(struct bpf_sock_addr *ctx)
 
 	route_from_addr6(&route, ctx);
 	known = route_from_peer(&route, ctx);
-	return on_address(ctx, &route, TEROK_HOOK_SENDMSG6, known, refuse_sendmsg);
+	return on_address6(ctx, &route, TEROK_HOOK_SENDMSG6, known, refuse_sendmsg);
+}
+
+/* What an answer says, or a socket of its peer, as its caller knows it. */
+static __always_inline int on_way_back4(struct bpf_sock_addr *ctx, _Bool datagram)
+{
+	struct flow flow = {};
+
+	addr_from_v4(flow.addr, ctx->user_ip4);
+	flow.port = bpf_ntohs(ctx->user_port);
+	flow.proto = ctx->protocol;
+	if (steering_undo(ctx, &flow, datagram))
+		steering_write4(ctx, &flow);
+	return 1;
+}
+
+static __always_inline int on_way_back6(struct bpf_sock_addr *ctx, _Bool datagram)
+{
+	struct flow flow = {};
+
+	flow.addr[0] = ctx->user_ip6[0];
+	flow.addr[1] = ctx->user_ip6[1];
+	flow.addr[2] = ctx->user_ip6[2];
+	flow.addr[3] = ctx->user_ip6[3];
+	flow.port = bpf_ntohs(ctx->user_port);
+	flow.proto = ctx->protocol;
+	if (steering_undo(ctx, &flow, datagram))
+		steering_write6(ctx, &flow);
+	return 1;
+}
+
+SEC("cgroup/recvmsg4")
+int terok_recvmsg4(struct bpf_sock_addr *ctx)
+{
+	return on_way_back4(ctx, 1);
+}
+
+SEC("cgroup/recvmsg6")
+int terok_recvmsg6(struct bpf_sock_addr *ctx)
+{
+	return on_way_back6(ctx, 1);
+}
+
+SEC("cgroup/getpeername4")
+int terok_getpeer4(struct bpf_sock_addr *ctx)
+{
+	return on_way_back4(ctx, 0);
+}
+
+SEC("cgroup/getpeername6")
+int terok_getpeer6(struct bpf_sock_addr *ctx)
+{
+	return on_way_back6(ctx, 0);
 }
 
 /* A refused socket; a call for the same reason as refuse(): who may have one pays for nothing. */
@@ -343,8 +508,13 @@ int terok_egress(struct __sk_buff *skb)
 			if (decide_published(guard, route.flow.proto, route.src_port))
 				return 1;
 			decision.reason = TEROK_REASON_UNSOLICITED;
-		} else if (flow_approved(guard, &route, bpf_sk_fullsock(sk))) {
-			return 1;
+		} else {
+			sk = bpf_sk_fullsock(sk);
+			if (flow_approved(guard, &route, sk) ||
+			    steered_approved(skb, guard, &route.flow, sk) ||
+			    (decision.named & NAMED_LAPSED &&
+			     lapsed_approved(skb, guard, &route.flow, sk)))
+				return 1;
 		}
 	}
 	return drop(skb, &route, TEROK_HOOK_EGRESS, &decision);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/event.h"
+#include "synthetic.h"
 
 #define SEEN_MAX 64 /* more rules than one decision can look at */
 
@@ -16,6 +17,9 @@ static struct {
 	struct terok_rule value; /* what a lookup returned; read before the next one */
 	struct rule seen[SEEN_MAX];
 	unsigned n;
+	struct terok_learned learned;
+	struct terok_synthetic synthetic;
+	struct terok_name name; /* the last that was looked at: the one that decided, if one did */
 } question;
 
 static const struct terok_rule *rule_seen(struct rule rule, const uint8_t addr[16])
@@ -81,6 +85,39 @@ static const __u64 *asker_find(const struct terok_asker_key *key)
 	return NULL;
 }
 
+static const struct terok_learned *learned_find(const struct terok_learned_key *key)
+{
+	if (bpf_map_lookup_elem(question.kernel->map[MAP_LEARNED], key, &question.learned))
+		return NULL;
+	return &question.learned;
+}
+
+static const struct terok_synthetic *synthetic_find(const struct terok_learned_key *key)
+{
+	if (bpf_map_lookup_elem(question.kernel->map[MAP_SYNTHETIC], key, &question.synthetic))
+		return NULL;
+	return &question.synthetic;
+}
+
+static struct terok_name *name_find(const struct terok_name_key *key)
+{
+	if (bpf_map_lookup_elem(question.kernel->map[MAP_NAMES], key, &question.name))
+		return NULL;
+	return &question.name;
+}
+
+/* Nobody goes there. */
+static void name_count(struct terok_name *name)
+{
+	(void)name;
+}
+
+/* Where those that are in nobody's map come from: one of the range says the same. */
+static _Bool range_is_synthetic(const __u32 addr[4])
+{
+	return synthetic_is_ours((const uint8_t *)addr);
+}
+
 static __u64 decide_now(void)
 {
 	return now_boot_ns();
@@ -100,6 +137,20 @@ static __u32 reason_says(enum terok_reason reason)
 	}
 }
 
+/* As the hooks of socket calls do: what a synthetic address stands for is what is decided. */
+static struct decision dest_decide(const struct terok_guard *value, struct flow *flow)
+{
+	const struct terok_synthetic *synthetic;
+	struct terok_learned_key key = { .guard = value->id };
+
+	memcpy(key.addr, flow->addr, sizeof(key.addr));
+	synthetic = value->names & TEROK_NAMES_SYNTHETIC ? synthetic_find(&key) : NULL;
+	if (!synthetic)
+		return decide(value, flow);
+	memcpy(flow->addr, synthetic->real, sizeof(flow->addr));
+	return decide_synthetic(value, flow, synthetic->name);
+}
+
 struct explanation explain_dest(const struct kernel *kernel, const struct terok_guard *value,
 				const struct dest *dest)
 {
@@ -110,7 +161,8 @@ struct explanation explain_dest(const struct kernel *kernel, const struct terok_
 	memcpy(flow.addr, dest->addr, sizeof(flow.addr));
 	question.kernel = kernel;
 	question.n = 0;
-	decision = decide(value, &flow);
+	*question.name.text = '\0';
+	decision = dest_decide(value, &flow);
 	ret.action = decision.action;
 	ret.reason = decision.reason;
 	if (dest->proto && decision.reason != TEROK_REASON_NO_GUARD &&
@@ -119,6 +171,8 @@ struct explanation explain_dest(const struct kernel *kernel, const struct terok_
 		ret.action = TEROK_DENY;
 		ret.reason = TEROK_REASON_SOCKET_KIND;
 	}
+	if (ret.reason == TEROK_REASON_NAME)
+		memcpy(ret.name, question.name.text, sizeof(ret.name));
 	for (unsigned i = 0; !ret.by_rule && i < question.n; i++) {
 		ret.by_rule = rule_says(&question.seen[i].value) & reason_says(ret.reason);
 		ret.rule = question.seen[i];

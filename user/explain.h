@@ -19,6 +19,7 @@ struct explanation {
 	enum terok_reason reason;
 	bool by_rule;     /* a rule decided: */
 	struct rule rule; /* ... this one; of several that say the same, the first looked at */
+	char name[TEROK_DOMAIN_LEN]; /* a name decided: this one; else "" */
 };
 
 /**

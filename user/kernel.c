@@ -20,6 +20,7 @@
 #include "hooks.h"
 #include "origin.h"
 #include "pins.h"
+#include "synthetic.h"
 #include "terok.skel.h"
 #include "terok/names.h"
 
@@ -30,6 +31,9 @@ static const char *const map_names[] = {
 	[MAP_FLOWS] = "terok_flows",     [MAP_RECORDS] = "terok_records",
 	[MAP_WAKE] = "terok_wake",       [MAP_META] = "terok_meta",
 	[MAP_PUBLISH] = "terok_publish", [MAP_ASKERS] = "terok_askers",
+	[MAP_DOMAINS] = "terok_domains", [MAP_NAMES] = "terok_names",
+	[MAP_LEARNED] = "terok_learned", [MAP_SYNTHETIC] = "terok_synthetic",
+	[MAP_STEERED] = "terok_steered", [MAP_SENT] = "terok_sent",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_MAX_, "a name for each map");
 
@@ -43,6 +47,10 @@ static const char *const prog_names[] = {
 	[TEROK_HOOK_EGRESS] = "terok_egress",
 	[TEROK_HOOK_INGRESS] = "terok_ingress",
 	[TEROK_HOOK_SETSOCKOPT] = "terok_option",
+	[TEROK_HOOK_RECVMSG4] = "terok_recvmsg4",
+	[TEROK_HOOK_RECVMSG6] = "terok_recvmsg6",
+	[TEROK_HOOK_GETPEERNAME4] = "terok_getpeer4",
+	[TEROK_HOOK_GETPEERNAME6] = "terok_getpeer6",
 };
 _Static_assert(sizeof(prog_names) / sizeof(prog_names[0]) == TEROK_HOOK_MAX_, "all programs");
 
@@ -157,6 +165,15 @@ static int map_open(int lost, const char *name, char path[static PINS_PATH_LEN],
 	return fd < 0 ? pin_problem(path, "unload --force removes", why) : fd;
 }
 
+/*
+ * Maps that pins of a build before this one have not got: made anew, empty, which allows nothing.
+ * All others must be there: without denies a guard would let out what it must not.
+ */
+static bool map_may_be_new(enum kernel_map map)
+{
+	return map >= MAP_DOMAINS && map <= MAP_SENT;
+}
+
 /* Use the maps that are there, so that rules, guards and records stay. */
 static int maps_adopt(struct terok_bpf *skel, int lost, struct problem *why)
 {
@@ -170,6 +187,8 @@ static int maps_adopt(struct terok_bpf *skel, int lost, struct problem *why)
 		if (!map)
 			return problem(why, -ENOENT, "this build has no map %s", map_names[i]);
 		fd = map_open(lost, map_names[i], path, why);
+		if (map_may_be_new(i) && (fd == -EUCLEAN || fd == -ENOENT))
+			continue;
 		if (fd < 0)
 			return fd;
 		r = map_check(fd, map, path, why);
@@ -439,12 +458,29 @@ static int links_renew(uint32_t id, void *user)
 	return r ? r : pins_links_remove(id, swap->why);
 }
 
+/* What maps_adopt() did not find. */
+static int maps_pin_new(const struct kernel *kernel, struct problem *why)
+{
+	char path[PINS_PATH_LEN];
+
+	for (int i = 0; i < MAP_MAX_; i++) {
+		pins_path(path, "maps/%s", map_names[i]);
+		if (map_may_be_new(i) && access(path, F_OK) && errno == ENOENT &&
+		    bpf_obj_pin(kernel->map[i], path))
+			return problem(why, -errno, "pin %s: %s", path, strerror(errno));
+	}
+	return 0;
+}
+
 static int progs_adopt(const struct kernel *kernel, struct kernel_load *report, struct problem *why)
 {
 	struct swap swap = { .kernel = kernel, .why = why };
 	bool same = true;
 	int r;
 
+	r = maps_pin_new(kernel, why);
+	if (r)
+		return r;
 	for (int i = TEROK_HOOK_NONE + 1; i < TEROK_HOOK_MAX_; i++)
 		same = same && prog_is_same(kernel->prog[i], i);
 	if (!same) {
@@ -507,6 +543,7 @@ int kernel_lost(void)
 /* The skeleton's programs in the kernel, over maps that were there (see map_open()) or new. */
 static int progs_load(struct kernel *kernel, bool there, int lost, struct problem *why)
 {
+	const struct synthetic_ranges *ranges = synthetic_ranges();
 	struct terok_bpf *skel;
 	int r = 0;
 
@@ -515,6 +552,10 @@ static int progs_load(struct kernel *kernel, bool there, int lost, struct proble
 	skel = terok_bpf__open();
 	if (!skel)
 		return load_problem(-errno, why);
+	skel->rodata->synthetic4 = ranges->v4;
+	skel->rodata->synthetic4_mask = ranges->v4_mask;
+	skel->rodata->synthetic6_first = ranges->v6_first;
+	skel->rodata->synthetic6_second = ranges->v6_second;
 	if (there || lost >= 0)
 		r = maps_adopt(skel, lost, why);
 	if (!r) {

@@ -20,16 +20,22 @@
 #include <linux/types.h>
 #endif
 
-#define TEROK_ABI_VERSION 1
-#define TEROK_COMM_LEN    16     /* TASK_COMM_LEN */
-#define TEROK_NAME_LEN    72     /* a 64-digit container id or a name, NUL included */
-#define TEROK_PATH_LEN    256    /* a cgroup's path below the cgroup2 root, NUL included */
-#define TEROK_MAX_GUARDS  4096   /* default; the loader may raise it */
-#define TEROK_MAX_RULES   131072 /* full table: new rule refused, none evicted */
-#define TEROK_MAX_SELF    32768  /* own addresses of all guards */
-#define TEROK_MAX_PUBLISH 16384  /* published ports of all guards */
-#define TEROK_MAX_ASKERS  16384  /* peers of published UDP ports; the longest silent is forgotten */
-#define TEROK_RING_BYTES  (2U << 20) /* 8 ms of records at 1.5 million a second */
+#define TEROK_ABI_VERSION   1
+#define TEROK_COMM_LEN      16     /* TASK_COMM_LEN */
+#define TEROK_NAME_LEN      72     /* a 64-digit container id or a name, NUL included */
+#define TEROK_PATH_LEN      256    /* a cgroup's path below the cgroup2 root, NUL included */
+#define TEROK_MAX_GUARDS    4096   /* default; the loader may raise it */
+#define TEROK_MAX_RULES     131072 /* full table: new rule refused, none evicted */
+#define TEROK_MAX_SELF      32768  /* own addresses of all guards */
+#define TEROK_MAX_PUBLISH   16384  /* published ports of all guards */
+#define TEROK_MAX_ASKERS    16384 /* peers of published UDP ports; the longest silent is forgotten */
+#define TEROK_MAX_DOMAINS   65536  /* rules of domains of all guards */
+#define TEROK_MAX_NAMES     65536  /* names that were asked for and allowed, of all guards */
+#define TEROK_MAX_LEARNED   262144 /* their addresses */
+#define TEROK_MAX_SYNTHETIC 131072 /* addresses that stand for others */
+#define TEROK_MAX_SENT      65536 /* datagrams of unconnected sockets whose address was exchanged */
+#define TEROK_DOMAIN_LEN    256   /* a domain, "*." before it, NUL included */
+#define TEROK_RING_BYTES    (2U << 20) /* 8 ms of records at 1.5 million a second */
 
 /* What a guard lets out; the zero value must be the safest (fresh storage is zero). */
 enum terok_state {
@@ -62,6 +68,9 @@ enum terok_reason {
 	TEROK_REASON_ROUTED,      /* backstop: routing header or source route */
 	TEROK_REASON_MALFORMED,   /* no address, or a packet that cannot be read */
 	TEROK_REASON_PUBLISHED,   /* inbound: to a port that the operator published */
+	TEROK_REASON_NAME,        /* a name that is allowed has this address */
+	TEROK_REASON_NAME_DENY,   /* a name that nobody allowed; of a synthetic address: no more */
+	TEROK_REASON_HELLO,       /* backstop: the first data of the flow names somebody else */
 	TEROK_REASON_MAX_,
 };
 
@@ -75,6 +84,10 @@ enum terok_hook {
 	TEROK_HOOK_EGRESS,
 	TEROK_HOOK_INGRESS,
 	TEROK_HOOK_SETSOCKOPT,
+	TEROK_HOOK_RECVMSG4,
+	TEROK_HOOK_RECVMSG6,
+	TEROK_HOOK_GETPEERNAME4,
+	TEROK_HOOK_GETPEERNAME6,
 	TEROK_HOOK_MAX_,
 };
 
@@ -100,7 +113,18 @@ enum terok_author {
 	TEROK_AUTHOR_MAX_,
 };
 
-#define TEROK_RULE_INFRA 1 /* terok_rule.flags: evaluated before denies */
+/* terok_rule.flags */
+#define TEROK_RULE_INFRA     1 /* evaluated before denies */
+#define TEROK_RULE_SYNTHETIC 2 /* of a domain: answered with addresses that stand for its own */
+#define TEROK_RULE_CHECK     4 /* of a domain: the first data of its flows must name it */
+
+/* terok_guard.names: which lookups are worth it */
+#define TEROK_NAMES_LEARNED   1  /* addresses that names have */
+#define TEROK_NAMES_SYNTHETIC 2  /* addresses that stand for others */
+#define TEROK_NAMES_CHECK     4  /* flows whose first data is looked at */
+#define TEROK_NAMES_OWN_NET   8  /* its loopback is its own: a name server there is its own too */
+#define TEROK_NAMES_OFF       16 /* it wants no resolver */
+#define TEROK_NAMES_EXACT     32 /* every name is answered with synthetic addresses */
 
 /* Value of terok_guards (cgroup storage, key: id of the attached cgroup). */
 struct terok_guard {
@@ -114,7 +138,8 @@ struct terok_guard {
 	__u64 budget_ns;       /* when the record budget is whole again; hooks write it */
 	__u64 bypass_ns;       /* until then, up means down; 0: no window */
 	__u32 publishes;       /* 1: it has published ports */
-	__u32 pad;
+	__u16 dns_port;        /* where its resolver listens on loopback; 0: it has none */
+	__u16 names;           /* TEROK_NAMES_* */
 	__u64 reserved[1];
 };
 
@@ -167,6 +192,83 @@ struct terok_asker_key {
 	__u16 port; /* the published one */
 	__u16 peer_port;
 	__u8 peer[16];
+};
+
+/* Key of terok_domains (hash): what is said of a domain; the value is a struct terok_rule. */
+struct terok_domain_key {
+	__u32 guard;
+	__u16 port; /* 0: any */
+	__u8 proto; /* 0: any */
+	__u8 pad;
+	char domain[TEROK_DOMAIN_LEN]; /* canonical, "*.x" for x and all below it; zeros behind */
+};
+
+/* Key of terok_names (hash): one name of one guard. */
+struct terok_name_key {
+	__u32 guard;
+	__u32 pad;
+	__u64 name; /* FNV-1a of its text; whoever finds it by that compares the text */
+};
+
+struct terok_grant {    /* what one rule says of a name */
+	__u64 until_ns; /* 0: no end */
+	__u16 port;     /* 0: any */
+	__u8 proto;     /* 0: any */
+	__u8 action;    /* enum terok_action */
+	__u32 pad;
+};
+
+#define TEROK_GRANTS 8 /* rules that fit one name; more are refused when they are made */
+
+/*
+ * Value of terok_names: what policy says of a name that was asked for. Everything that a name
+ * allows is looked up here on each connect and packet, so taking it away is one write.
+ */
+struct terok_name {
+	__u64 asked_ns; /* when its addresses were written last */
+	__u64 made_ns;
+	__u64 hits;  /* connects and datagrams that it allowed; hooks count */
+	__u32 flags; /* TEROK_RULE_SYNTHETIC, TEROK_RULE_CHECK */
+	__u32 n;     /* of grant */
+	struct terok_grant grant[TEROK_GRANTS];
+	char text[TEROK_DOMAIN_LEN];
+};
+
+struct terok_learned_key { /* key of terok_learned (hash): an address of names */
+	__u32 guard;
+	__u8 addr[16];
+};
+
+#define TEROK_SHARERS 16 /* names that one address is kept for; the one that ends first gives way */
+
+struct terok_learned {             /* value: the names that have it, in no order */
+	__u64 name[TEROK_SHARERS]; /* 0: none */
+	__u64 until_ns[TEROK_SHARERS];
+};
+
+/* Value of terok_synthetic (hash, key: struct terok_learned_key): what it stands for. */
+struct terok_synthetic {
+	__u8 real[16];
+	__u64 name;
+};
+
+/*
+ * Value of terok_steered (socket storage) and terok_sent (LRU hash): what a socket asked for
+ * and what it got instead, its resolver or a real address; or, of terok_sent, that a name
+ * allowed it (asked == now), shortly before its address would have ended.
+ */
+struct terok_steered {
+	__u8 asked[16], now[16];
+	__u16 asked_port, now_port;
+	__u32 guard;
+	__u64 name; /* 0: the resolver */
+};
+
+struct terok_sent_key { /* key of terok_sent: an unconnected socket and where it sent */
+	__u64 cookie;
+	__u8 now[16];
+	__u16 port;
+	__u16 pad[3];
 };
 
 /* Value of terok_info (hash, key: guard id): what people call it. Written by the agent only. */
@@ -267,6 +369,15 @@ _Static_assert(sizeof(struct terok_rule) == 24, "ABI: rule");
 _Static_assert(sizeof(struct terok_self_key) == 20, "ABI: self key");
 _Static_assert(sizeof(struct terok_publish_key) == 8, "ABI: publish key");
 _Static_assert(sizeof(struct terok_asker_key) == 24, "ABI: asker key");
+_Static_assert(sizeof(struct terok_domain_key) == 264, "ABI: domain key");
+_Static_assert(sizeof(struct terok_name_key) == 16, "ABI: name key");
+_Static_assert(sizeof(struct terok_grant) == 16, "ABI: grant");
+_Static_assert(sizeof(struct terok_name) == 416, "ABI: name");
+_Static_assert(sizeof(struct terok_learned_key) == 20, "ABI: learned key");
+_Static_assert(sizeof(struct terok_learned) == 256, "ABI: learned");
+_Static_assert(sizeof(struct terok_synthetic) == 24, "ABI: synthetic");
+_Static_assert(sizeof(struct terok_steered) == 48, "ABI: steered");
+_Static_assert(sizeof(struct terok_sent_key) == 32, "ABI: sent key");
 _Static_assert(sizeof(struct terok_info) == 424, "ABI: info");
 _Static_assert(sizeof(struct terok_record) == 160, "ABI: record");
 _Static_assert(sizeof(struct terok_counts) == 48, "ABI: counts");

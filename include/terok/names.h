@@ -47,6 +47,9 @@ static inline const char *terok_reason_name(__u32 reason)
 		[TEROK_REASON_ROUTED] = "routing_header",
 		[TEROK_REASON_MALFORMED] = "malformed",
 		[TEROK_REASON_PUBLISHED] = "published",
+		[TEROK_REASON_NAME] = "name",
+		[TEROK_REASON_NAME_DENY] = "name_deny",
+		[TEROK_REASON_HELLO] = "hello",
 	};
 
 	TEROK_NAME_OF(names, TEROK_REASON_MAX_, reason);
@@ -65,6 +68,10 @@ static inline const char *terok_hook_name(__u32 hook)
 		[TEROK_HOOK_EGRESS] = "egress",
 		[TEROK_HOOK_INGRESS] = "ingress",
 		[TEROK_HOOK_SETSOCKOPT] = "setsockopt",
+		[TEROK_HOOK_RECVMSG4] = "recvmsg4",
+		[TEROK_HOOK_RECVMSG6] = "recvmsg6",
+		[TEROK_HOOK_GETPEERNAME4] = "getpeername4",
+		[TEROK_HOOK_GETPEERNAME6] = "getpeername6",
 	};
 
 	TEROK_NAME_OF(names, TEROK_HOOK_MAX_, hook);

@@ -32,6 +32,10 @@ static struct {
 	struct terok_publish_key published;
 	struct terok_asker_key asker;
 	__u64 asker_until;
+	struct terok_learned_key learned_key;
+	struct terok_learned learned;
+	struct terok_name_key name_key[2];
+	struct terok_name name[2];
 	unsigned n_exact, n_prefix, lookups;
 } table;
 
@@ -87,6 +91,30 @@ static _Bool publish_find(const struct terok_publish_key *key)
 static const __u64 *asker_find(const struct terok_asker_key *key)
 {
 	return memcmp(key, &table.asker, sizeof(*key)) ? NULL : &table.asker_until;
+}
+
+static const struct terok_learned *learned_find(const struct terok_learned_key *key)
+{
+	return memcmp(key, &table.learned_key, sizeof(*key)) ? NULL : &table.learned;
+}
+
+static struct terok_name *name_find(const struct terok_name_key *key)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (!memcmp(key, &table.name_key[i], sizeof(*key)))
+			return &table.name[i];
+	return NULL;
+}
+
+static void name_count(struct terok_name *name)
+{
+	name->hits++;
+}
+
+/* 198.18.0.0/15 */
+static _Bool range_is_synthetic(const __u32 addr[4])
+{
+	return (ntohl(addr[3]) & 0xfffe0000) == 0xc6120000;
 }
 
 static __u64 decide_now(void)
@@ -505,6 +533,121 @@ static void ping_needs_a_rule_without_a_port(void **state)
 	assert_true(decide_ping_possible(&the_guard));
 }
 
+/* Name @i allows one port and protocol; 0: any. */
+static void name(unsigned i, enum terok_action action, uint16_t port, uint64_t until_ns)
+{
+	struct terok_name *of = &table.name[i];
+
+	table.name_key[i] = (struct terok_name_key){ .guard = ME, .name = 100 + i };
+	of->grant[of->n++] =
+	    (struct terok_grant){ .until_ns = until_ns, .port = port, .action = action };
+}
+
+/* They have this address, the first until @first, the second until @second; 0: it has it not. */
+static void learned(const char *text, uint64_t first, uint64_t second)
+{
+	struct flow flow = flow_to(text);
+
+	the_guard.names |= TEROK_NAMES_LEARNED;
+	table.learned_key = (struct terok_learned_key){ .guard = ME };
+	memcpy(table.learned_key.addr, flow.addr, 16);
+	table.learned = (struct terok_learned){ .name = { first ? 100 : 0, second ? 101 : 0 },
+						.until_ns = { first, second } };
+}
+
+static void a_name_opens_its_addresses_until_they_end(void **state)
+{
+	struct flow flow = flow_to("192.0.2.1");
+
+	(void)state;
+	name(0, TEROK_ALLOW, 443, 0);
+	learned("192.0.2.1", NOW + 60 * 1000000000ULL, 0);
+	assert_decides("192.0.2.1", TEROK_ALLOW, TEROK_REASON_NAME);
+	assert_decides("192.0.2.1:80", TEROK_DENY, TEROK_REASON_DEFAULT);
+	assert_decides("192.0.2.2", TEROK_DENY, TEROK_REASON_DEFAULT);
+	assert_int_equal(table.name[0].hits, 1);
+	assert_int_equal(decide(&the_guard, &flow).named, 0);
+	table.learned.until_ns[0] = NOW + 1;
+	assert_int_equal(decide(&the_guard, &flow).named, NAMED_SOON);
+	table.learned.until_ns[0] = NOW;
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_EXPIRED);
+	assert_int_equal(decide(&the_guard, &flow).named, NAMED_LAPSED);
+}
+
+static void a_name_that_is_taken_away_opens_nothing_and_spares_no_flow(void **state)
+{
+	struct flow flow = flow_to("192.0.2.1");
+
+	(void)state;
+	name(0, TEROK_ALLOW, 0, NOW + 1);
+	learned("192.0.2.1", NOW + 60 * 1000000000ULL, 0);
+	assert_decides("192.0.2.1", TEROK_ALLOW, TEROK_REASON_NAME);
+	table.name[0].grant[0].until_ns = NOW; /* its rule ended */
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_DEFAULT);
+	assert_int_equal(decide(&the_guard, &flow).named, 0);
+	table.name[0].grant[0].until_ns = 0;
+	name(0, TEROK_DENY, 443, 0);
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_DEFAULT);
+	assert_decides("192.0.2.1:22", TEROK_ALLOW, TEROK_REASON_NAME);
+	table.name_key[0].name = 0; /* forgotten */
+	assert_decides("192.0.2.1:22", TEROK_DENY, TEROK_REASON_DEFAULT);
+}
+
+static void of_two_names_with_one_address_either_opens_it(void **state)
+{
+	struct flow flow = flow_to("192.0.2.1");
+
+	(void)state;
+	name(0, TEROK_ALLOW, 22, 0);
+	name(1, TEROK_ALLOW, 443, 0);
+	table.name[1].flags = TEROK_RULE_CHECK;
+	learned("192.0.2.1", 2 * NAMED_SOON_NS, 2 * NAMED_SOON_NS);
+	assert_decides("192.0.2.1:22", TEROK_ALLOW, TEROK_REASON_NAME);
+	assert_int_equal(decide(&the_guard, &flow).named, NAMED_CHECK);
+	name(0, TEROK_ALLOW, 443, 0); /* it allows that port without a look */
+	assert_int_equal(decide(&the_guard, &flow).named, 0);
+}
+
+static void rules_and_states_stand_above_names(void **state)
+{
+	(void)state;
+	name(0, TEROK_ALLOW, 0, 0);
+	learned("192.0.2.1", 2 * NAMED_SOON_NS, 0);
+	the_guard.state = TEROK_STATE_BLOCK;
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_BLOCKED);
+	the_guard.state = TEROK_STATE_UP;
+	rule(TEROK_DENY, "192.0.2.0/24", 0, 0);
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_RULE_DENY);
+	learned("169.254.169.254", 2 * NAMED_SOON_NS, 0);
+	assert_decides("169.254.169.254", TEROK_DENY, TEROK_REASON_HARD);
+}
+
+static void a_synthetic_address_is_what_its_name_says(void **state)
+{
+	struct flow real = flow_to("192.0.2.1");
+
+	(void)state;
+	the_guard.names = TEROK_NAMES_SYNTHETIC;
+	name(0, TEROK_ALLOW, 443, 0);
+	assert_int_equal(decide_synthetic(&the_guard, &real, 100).action, TEROK_ALLOW);
+	assert_int_equal(decide_synthetic(&the_guard, &real, 101).reason, TEROK_REASON_NAME_DENY);
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_DEFAULT);
+	rule(TEROK_DENY, "192.0.2.1", 0, 0);
+	assert_int_equal(decide_synthetic(&the_guard, &real, 100).reason, TEROK_REASON_RULE_DENY);
+}
+
+static void a_synthetic_address_that_stands_for_nothing_is_refused_in_every_state(void **state)
+{
+	(void)state;
+	the_guard.names = TEROK_NAMES_SYNTHETIC;
+	for (int s = TEROK_STATE_UP; s <= TEROK_STATE_DOWN_ALL; s++) {
+		the_guard.state = s;
+		assert_decides("198.18.0.9", TEROK_DENY, TEROK_REASON_NAME_DENY);
+	}
+	the_guard.names = 0;
+	assert_decides("198.18.0.9", TEROK_ALLOW, TEROK_REASON_DEFAULT);
+}
+
 int main(void)
 {
 	/* -Werror=unused-function makes a test that is not listed here a build error */
@@ -530,6 +673,12 @@ int main(void)
 		T(only_sockets_that_the_hooks_understand_are_made),
 		T(a_shape_that_a_guard_lacks_is_never_looked_up),
 		T(ping_needs_a_rule_without_a_port),
+		T(a_name_opens_its_addresses_until_they_end),
+		T(a_name_that_is_taken_away_opens_nothing_and_spares_no_flow),
+		T(of_two_names_with_one_address_either_opens_it),
+		T(rules_and_states_stand_above_names),
+		T(a_synthetic_address_is_what_its_name_says),
+		T(a_synthetic_address_that_stands_for_nothing_is_refused_in_every_state),
 	};
 
 	return cmocka_run_group_tests_name("decide", tests, NULL, NULL);
