@@ -19,6 +19,7 @@
 #define DNS_NAME_MAX  253 /* bytes of text */
 #define DNS_WIRE_MAX  255 /* bytes on the wire, RFC 1035 2.3.4 */
 #define DNS_LABEL_MAX 63
+#define DNS_POINTER   0xc0 /* the upper bits of a length: what follows is elsewhere */
 
 /**
  * dns_name_read() - a name in a message, its pointers followed, as text
@@ -26,7 +27,8 @@
  * @ret: "" for a name that is no host name (the root included)
  *
  * A pointer must lead backwards, before the piece it ends, so no chain of them loops (RFC 1035
- * 4.1.4). Return: 0; -EBADMSG: cut off, too long, reserved label type, pointer forwards.
+ * 4.1.4), and there are no more of them than a name can have labels. Return: 0; -EBADMSG: cut
+ * off, too long, reserved label type, pointer forwards.
  */
 int dns_name_read(const uint8_t *msg, size_t size, size_t *at, char ret[static DNS_NAME_LEN]);
 

@@ -20,6 +20,7 @@
 #define DNS_QUERY_SIZE 320 /* the largest query that we send: header, question, OPT */
 #define DNS_ADDRS      128 /* of one answer; more are left out */
 #define DNS_CHAIN      12  /* CNAMEs of one answer; more are refused */
+#define DNS_CNAMES     48  /* in one answer section, of the chain or not; more are refused */
 #define DNS_DATA       16  /* records of other types in one answer; more are left out */
 #define DNS_TEXT       512 /* bytes of one TXT record's strings, lengths included */
 
@@ -65,6 +66,7 @@ struct dns_query {
 	bool edns;              /* it had OPT: so has the reply */
 	bool dnssec;            /* DO: echoed in OPT; we have no signatures */
 	uint16_t udp_size;      /* the largest reply it takes by UDP: 512..DNS_UDP_SIZE */
+	uint8_t opcode;         /* echoed; 0: QUERY, the only one that we know */
 	uint16_t question_size; /* 0: there is none that could be echoed */
 	uint8_t question[DNS_WIRE_MAX + 4]; /* as it came: its case is the client's */
 	char name[DNS_NAME_LEN];            /* "": no host name */
@@ -75,8 +77,8 @@ struct dns_query {
  *
  * Exactly one question, opcode QUERY, no answers; an OPT of version 0 at most once in the
  * additional section; other additional records (TSIG, cookies as options) are skipped, not obeyed.
- * Return: 0; -EBADMSG no reply is due (shorter than a header, a response, more than one
- * message); else the rcode to reply with, and what could be read is in @ret.
+ * Return: 0; -EBADMSG no reply is due (shorter than a header, or a response); else the rcode
+ * to reply with, and what could be read is in @ret. A class that is not IN is DNS_REFUSED.
  */
 int dns_query_parse(const uint8_t *msg, size_t size, struct dns_query *ret);
 
@@ -125,10 +127,15 @@ int dns_query_build(uint8_t *out, const char *name, uint16_t type, uint16_t id, 
  * Only what follows from the question counts: the CNAME chain from its name on, inside the
  * answer section in any order, and records of the asked type at the chain's end. Everything
  * else (other owners, other sections but the SOA of a negative answer, other classes, ECH and
- * address hints of SVCB and HTTPS) is passed over. A chain that loops or is longer than
- * DNS_CHAIN, or leads to a name that is no host name: -EBADMSG.
- * Return: 0; -ENOMSG not an answer to this question (id, question byte for byte, QR): whoever
- * waits goes on waiting; -EBADMSG it is, and broken.
+ * address hints of SVCB and HTTPS) is passed over; so is a whole record that makes something
+ * mandatory which is passed over, or has more text than fits, or leads to no host name, and an
+ * IPv6 address that is one of IPv4. An address counts once. A chain that loops or is longer than
+ * DNS_CHAIN, or leads to a name that is no host name: -EBADMSG; so are more than DNS_CNAMES, of
+ * which each would have to be looked at for each link of a chain out of order.
+ * Of a truncated answer nothing counts but its rcode, and the same goes for one whose rcode is
+ * neither NOERROR nor NXDOMAIN. Return: 0; -ENOMSG not an answer to this question (id, question
+ * byte for byte, QR, opcode): whoever waits goes on waiting; -EBADMSG it is, and broken. @ret
+ * has no records then.
  */
 int dns_answer_parse(const uint8_t *msg, size_t size, const struct dns_asked *asked,
 		     struct dns_answer *ret);
@@ -148,18 +155,22 @@ struct dns_body {
 /**
  * dns_body_build() - @answer's chain, then its addresses of @type, then its data, in order
  *
- * Return: 0; -ENOSPC: @room is not enough.
+ * Return: 0; -ENOSPC: @room is not enough, or 65535 bytes are not; -EINVAL: a name is not
+ * canonical, or a type has no place in struct dns_data.
  */
 int dns_body_build(uint8_t *out, size_t room, uint16_t type, const struct dns_answer *answer,
 		   struct dns_body *ret);
 
 /**
  * dns_reply_write() - a whole reply: header, @query's question, body, SOA, OPT
- * @limit: bytes the client takes (and @out has): what does not fit is left out by whole records, and TC set
+ * @limit: bytes the client takes (and @out has), DNS_UDP_PLAIN at least: what does not fit is
+ *	    left out by whole records, and TC set
  * @bytes: @body's; @ttl: of every record; of the SOA of a negative reply and its minimum as well
  * @ede: extended error for a client that speaks EDNS, DNS_EDE_NONE: none; @text: with it, NULL: none
  *
- * RA is set, AA and AD never. Return: bytes. The hot path: no call but memcpy.
+ * RA is set, AA and AD never. @text that does not fit is left out, before its code is.
+ * Return: bytes; 0: @limit is less than DNS_UDP_PLAIN. The hot path: no call but memcpy (and
+ * the length of @text).
  */
 size_t dns_reply_write(uint8_t *out, size_t limit, const struct dns_query *query,
 		       const struct dns_body *body, const uint8_t *bytes, uint32_t ttl,
