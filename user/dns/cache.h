@@ -60,6 +60,7 @@ unsigned cache_drop(struct cache *cache, uint32_t guard, const char *name);
 void cache_each(const struct cache *cache, uint32_t guard,
 		void (*fn)(const struct cache_entry *entry, void *user), void *user);
 
+/** cache_counts() - since cache_new(); borrowed, always up to date */
 const struct cache_counts *cache_counts(const struct cache *cache);
 
 #endif

@@ -73,6 +73,7 @@ void channel_limit(struct channel *channel, uint32_t bytes_per_minute, uint32_t 
 struct channel_say channel_ask(struct channel *channel, const char *name, const char *zone,
 			       uint64_t now_ns);
 
+/** channel_counts() - since channel_new(); borrowed, always up to date */
 const struct channel_counts *channel_counts(const struct channel *channel);
 
 #endif

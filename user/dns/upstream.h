@@ -5,7 +5,8 @@
  * Each question leaves from a socket and port of its own with a random id and random letter
  * case, so that whoever cannot see it cannot answer it (RFC 5452). A server that is silent or
  * fails is passed over for the next, and for a while by those that come after; an answer that
- * does not fit is asked for again by TCP. Equal questions (name, type) of one asker are one.
+ * does not fit is asked for again by TCP, and so is one that somebody seems to forge. Equal
+ * questions (name, type) of one asker are one on the way, and as many of its share.
  *
  * Owns: its sockets. Bounded: UPSTREAM_MAX questions at a time, UPSTREAM_PER_ASKER of one
  * asker. Called by: the resolver worker. Threads: none.
@@ -25,6 +26,7 @@
 #define UPSTREAM_TRY_NS    (1500 * UINT64_C(1000000))  /* one server */
 #define UPSTREAM_LIMIT_NS  (8 * UINT64_C(1000000000))  /* the whole question */
 #define UPSTREAM_DOWN_NS   (30 * UINT64_C(1000000000)) /* a silent server is asked last */
+#define UPSTREAM_STRANGE   8 /* datagrams of one question, then it goes by TCP */
 
 struct upstream;
 
@@ -59,13 +61,19 @@ DEFINE_CLEANUP(struct upstream, upstream_free)
 /** upstream_set() - the servers, in order of preference; questions on their way go on */
 void upstream_set(struct upstream *upstream, const struct upstream_server *server, unsigned n);
 
+/** upstream_limit() - other times than UPSTREAM_*_NS, from the next try on; 0 keeps one */
+void upstream_limit(struct upstream *upstream, uint64_t try_ns, uint64_t limit_ns,
+		    uint64_t down_ns);
+
 /**
  * upstream_ask() - one question
  * @asker: whose share of what is on its way it takes (a guard's number)
  * @cookie: handed to upstream_fn, which is called exactly once for each question taken, never
  *	    from within this call
  *
- * Return: 0; -EBUSY: too many at a time, of all or of this asker; -ENETUNREACH: no servers.
+ * An answer whose rcode is neither NOERROR nor NXDOMAIN says so because no server said more.
+ * Return: 0; -EBUSY: too many at a time, of all or of this asker; -ENETUNREACH: no servers;
+ * -EINVAL: @name is not canonical; -ENOMEM.
  */
 int upstream_ask(struct upstream *upstream, uint32_t asker, const char *name, uint16_t type,
 		 uint64_t cookie);
@@ -73,6 +81,7 @@ int upstream_ask(struct upstream *upstream, uint32_t asker, const char *name, ui
 /** upstream_forget() - drop an asker's questions, without a word */
 void upstream_forget(struct upstream *upstream, uint32_t asker);
 
+/** upstream_counts() - since upstream_new(); borrowed, always up to date */
 const struct upstream_counts *upstream_counts(const struct upstream *upstream);
 
 #endif
