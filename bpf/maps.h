@@ -123,6 +123,15 @@ struct {
 	__type(value, struct terok_steered);
 } terok_sent SEC(".maps");
 
+/* Not read here: what resolvers were asked. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEROK_MAX_GUARDS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct terok_queries);
+} terok_queries SEC(".maps");
+
 /* Not read here: what people call a guard, kept with it so that any agent finds it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

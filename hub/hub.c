@@ -143,7 +143,7 @@ static void on_question(struct hub *hub, const struct label *label,
 	request->uid = label->info.uid;
 	wire_request_id(request->id, label, refused->ask);
 	wire_container(request->container, label);
-	addr_format(request->dest, refused->record.dst);
+	wire_target(request->dest, refused);
 	event_unref(request->event);
 	news.request_id = request->id;
 	request->event = publish(hub, &news);

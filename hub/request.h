@@ -34,8 +34,8 @@ struct request {
 	bool dead;
 	char id[32];                    /* "<first 12 of container>:<ask>" */
 	char container[TEROK_NAME_LEN]; /* as shown */
-	char dest[ADDR_TEXT];
-	struct event *event; /* its latest telling, for replay */
+	char dest[TEROK_DOMAIN_LEN];    /* what an answer must cite: the name if there is one */
+	struct event *event;            /* its latest telling, for replay */
 };
 
 struct requests;

@@ -52,18 +52,30 @@ static void add_container(struct json *json, const struct label *label)
 		json_add_string(json, "container", "");
 }
 
+void wire_target(char ret[static TEROK_DOMAIN_LEN], const struct msg_refused *refused)
+{
+	char addr[ADDR_TEXT];
+
+	if (*refused->domain)
+		snprintf(ret, TEROK_DOMAIN_LEN, "%.*s", TEROK_DOMAIN_LEN - 1, refused->domain);
+	else
+		snprintf(ret, TEROK_DOMAIN_LEN, "%s", addr_format(addr, refused->record.dst));
+}
+
+/* A name that was refused has no address: it stands in its place as well. */
 static void add_dest(struct json *json, const struct news *news)
 {
 	const struct terok_record *record = news->refused ? &news->refused->record : &no_record;
 	char buf[ADDR_TEXT] = "";
 
-	json_add_string(json, "dest",
-			news->dest      ? news->dest
-			: news->refused ? addr_format(buf, record->dst)
-					: "");
+	if (news->dest || (news->refused && !news->refused->by_name))
+		json_add_string(json, "dest", news->dest ?: addr_format(buf, record->dst));
+	else
+		add_safe(json, "dest", news->refused ? news->refused->domain : "",
+			 TEROK_DOMAIN_LEN);
 	json_add_uint(json, "port", record->dst_port);
 	json_add_uint(json, "proto", record->proto);
-	json_add_string(json, "domain", ""); /* names are not known to the kernel's hooks */
+	add_safe(json, "domain", news->refused ? news->refused->domain : "", TEROK_DOMAIN_LEN);
 }
 
 /* "curl[4711] /usr/bin/curl": in dossier values, where today's clients show free text. */

@@ -48,6 +48,9 @@ void wire_firewall(struct json *json, const struct news *news);
 /** wire_guard() - a Firewall1 Guard */
 void wire_guard(struct json *json, const struct label *label, const struct terok_counts *counts);
 
+/** wire_target() - what an answer must cite: the name if one is known, else the address */
+void wire_target(char ret[static TEROK_DOMAIN_LEN], const struct msg_refused *refused);
+
 /** wire_request_id() - "<first 12 of container>:<ask>" */
 void wire_request_id(char ret[static 32], const struct label *label, uint64_t ask);
 

@@ -41,6 +41,12 @@ static int option_parse(struct parser *parser, const char *key, char *value, str
 		return attach_plan_resolver(plan, value, why);
 	if (!strcmp(key, "gateway"))
 		return gateway_add(parser, value, why);
+	if (!strcmp(key, "names") && !plan->names) {
+		uint16_t unused;
+
+		plan->names = value;
+		return attach_names_parse(value, &unused, why);
+	}
 	if (!strcmp(key, "profiles") && !plan->profiles) {
 		plan->profiles = value;
 		return 0;
@@ -49,8 +55,9 @@ static int option_parse(struct parser *parser, const char *key, char *value, str
 		parser->host_ports = value;
 		return 0;
 	}
-	return problem(why, -EINVAL,
-		       "none of profiles, publish, host-ports, resolver, gateway, or said twice");
+	return problem(
+	    why, -EINVAL,
+	    "none of profiles, publish, host-ports, names, resolver, gateway, or said twice");
 }
 
 static int word_parse(struct parser *parser, char *word, bool first, struct problem *why)

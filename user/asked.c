@@ -2,9 +2,11 @@
 #include "asked.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/event.h"
+#include "dns/name.h"
 #include "terok/core_msg.h"
 
 #define BUCKETS (ASKED_MAX * 2) /* open addressing: at most half full */
@@ -35,7 +37,7 @@ void asked_free(struct asked_table *table)
 	free(table);
 }
 
-static unsigned record_hash(const struct terok_record *record)
+static unsigned record_hash(const struct terok_record *record, const char *name)
 {
 	uint64_t a, b, h;
 
@@ -43,6 +45,8 @@ static unsigned record_hash(const struct terok_record *record)
 	memcpy(&b, record->dst + 8, 8);
 	h = (a ^ record->guard) * 0x9e3779b97f4a7c15ULL;
 	h = (h ^ b ^ (uint64_t)record->dst_port << 8 ^ record->proto) * 0x9e3779b97f4a7c15ULL;
+	if (*name)
+		h ^= dns_name_hash(name) * 0x9e3779b97f4a7c15ULL;
 	return (h >> 40) % BUCKETS;
 }
 
@@ -53,12 +57,14 @@ static bool record_same(const struct terok_record *a, const struct terok_record 
 }
 
 /* The bucket that holds this destination, or the free one where it would go. */
-static unsigned bucket_find(const struct asked_table *table, const struct terok_record *record)
+static unsigned bucket_find(const struct asked_table *table, const struct terok_record *record,
+			    const char *name)
 {
-	unsigned b = record_hash(record);
+	unsigned b = record_hash(record, name);
 
 	while (table->bucket[b] != NOBODY &&
-	       !record_same(&table->slot[table->bucket[b]].record, record))
+	       (!record_same(&table->slot[table->bucket[b]].record, record) ||
+		strcmp(table->slot[table->bucket[b]].name, name)))
 		b = (b + 1) % BUCKETS;
 	return b;
 }
@@ -74,7 +80,8 @@ static void bucket_clear(struct asked_table *table, unsigned b)
 		b = (b + 1) % BUCKETS;
 		if (table->bucket[b] == NOBODY)
 			break;
-		home = record_hash(&table->slot[table->bucket[b]].record);
+		home = record_hash(&table->slot[table->bucket[b]].record,
+				   table->slot[table->bucket[b]].name);
 		/* may move into the gap unless its home lies after the gap */
 		if ((b - home + BUCKETS) % BUCKETS >= (b - gap + BUCKETS) % BUCKETS) {
 			table->bucket[gap] = table->bucket[b];
@@ -88,7 +95,7 @@ static void slot_clear(struct asked_table *table, struct asked *slot)
 {
 	if (!slot->id)
 		return;
-	bucket_clear(table, bucket_find(table, &slot->record));
+	bucket_clear(table, bucket_find(table, &slot->record, slot->name));
 	*slot = (struct asked){};
 }
 
@@ -135,7 +142,7 @@ static unsigned slot_give_way(const struct asked_table *table)
  * enough makes every one unanswerable: if nothing else is left it is told and not remembered.
  */
 static struct asked *slot_take(struct asked_table *table, const struct terok_record *record,
-			       bool question)
+			       const char *name, bool question)
 {
 	unsigned n = table->next, looked = 0;
 
@@ -145,6 +152,7 @@ static struct asked *slot_take(struct asked_table *table, const struct terok_rec
 	}
 	if (looked == ASKED_MAX && !question) {
 		table->unkept = (struct asked){ .id = id_take(table), .record = *record };
+		snprintf(table->unkept.name, sizeof(table->unkept.name), "%s", name);
 		return &table->unkept;
 	}
 	if (looked == ASKED_MAX)
@@ -152,14 +160,16 @@ static struct asked *slot_take(struct asked_table *table, const struct terok_rec
 	table->next = (n + 1) % ASKED_MAX;
 	slot_clear(table, &table->slot[n]);
 	table->slot[n] = (struct asked){ .id = id_take(table), .record = *record };
-	table->bucket[bucket_find(table, record)] = n;
+	snprintf(table->slot[n].name, sizeof(table->slot[n].name), "%s", name);
+	table->bucket[bucket_find(table, record, name)] = n;
 	return &table->slot[n];
 }
 
 const struct asked *asked_note(struct asked_table *table, const struct terok_record *record,
-			       bool question)
+			       const char *of_name, bool question)
 {
-	unsigned b = bucket_find(table, record);
+	const char *name = of_name ?: "";
+	unsigned b = bucket_find(table, record, name);
 	struct asked *slot = NULL;
 
 	if (table->bucket[b] != NOBODY)
@@ -174,7 +184,7 @@ const struct asked *asked_note(struct asked_table *table, const struct terok_rec
 		/* new, or what was a question is now refused by a rule, or the other way round */
 		if (slot)
 			slot_clear(table, slot);
-		slot = slot_take(table, record, question);
+		slot = slot_take(table, record, name, question);
 		slot->question = question;
 		slot->count = 1;
 	}

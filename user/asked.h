@@ -3,7 +3,7 @@
  * asked.h - what we asked people: the authority for every answer
  *
  * A table of the last ASKED_MAX refused destinations. Within ASKED_QUIET_NS the same
- * guard, address, port and protocol are counted, not asked again. An answer carries a
+ * guard, address (or name), port and protocol are counted, not asked again. An answer carries a
  * question's number; the destination comes from here, never from the answer.
  *
  * Owns: the numbers. They rise for ever, across restarts too (boot-time microseconds), so
@@ -29,6 +29,8 @@ struct asked {
 	uint64_t answered_ns;       /* when a rule was made of it; older refusals ask nothing */
 	bool question;              /* may be answered: the refusal is not one that a rule wanted */
 	struct terok_record record; /* the latest that people were told of */
+	char
+	    name[TEROK_DOMAIN_LEN]; /* it was refused by name, and is answered so; "": by address */
 };
 
 struct asked_table;
@@ -39,13 +41,14 @@ DEFINE_CLEANUP(struct asked_table, asked_free)
 
 /**
  * asked_note() - a refusal happened
+ * @name: that was asked for, NULL: an address was
  * @question: may people answer it?
  *
  * Return: the entry to tell people about, or NULL: within the quiet time, only counted.
  * Borrowed until the next call.
  */
 const struct asked *asked_note(struct asked_table *table, const struct terok_record *record,
-			       bool question);
+			       const char *name, bool question);
 
 /** asked_find() - the open question of that number, NULL: none (any more) */
 const struct asked *asked_find(struct asked_table *table, uint64_t id);

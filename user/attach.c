@@ -29,6 +29,19 @@ int attach_state_parse(const char *text, enum terok_state *ret, struct problem *
 	return problem(why, -EINVAL, "state '%s' is none of up, down, down_all, block", text);
 }
 
+int attach_names_parse(const char *text, uint16_t *ret, struct problem *why)
+{
+	if (!strcmp(text, "learn"))
+		*ret = 0;
+	else if (!strcmp(text, "synthetic"))
+		*ret = TEROK_NAMES_EXACT;
+	else if (!strcmp(text, "off"))
+		*ret = TEROK_NAMES_OFF;
+	else
+		return problem(why, -EINVAL, "names '%s' are none of learn, synthetic, off", text);
+	return 0;
+}
+
 /* --- plans ------------------------------------------------------------------------------- */
 
 static int infra_add(struct attach_plan *plan, const struct dest *dest, struct problem *why)
@@ -166,13 +179,21 @@ int attach_guard(const struct guard_spec *spec, const struct attach_plan *plan, 
 {
 	_cleanup_(compose_done) struct composition composition = {};
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	int r = compose_read(spec, plan->profiles, &composition, why);
+	uint16_t names = 0;
+	int r = plan->names ? attach_names_parse(plan->names, &names, why) : 0;
 
+	if (!r)
+		r = compose_read(spec, plan->profiles, &composition, why);
 	if (!r)
 		r = attach_loaded(spec, &kernel, ret, existing, why);
 	if (r)
 		return r;
-	r = plan_apply(kernel, ret, plan, &composition, *existing, why);
+	if (plan->names)
+		r = guard_set_names(kernel, ret->id, names, why);
+	/* with a resolver its domains are in force by name, and the host is not asked for them */
+	control_notify(ret->id);
+	if (!r)
+		r = plan_apply(kernel, ret, plan, &composition, *existing, why);
 	if (r && !*existing && guard_detach(kernel, ret, NULL))
 		log_warn(0, "guard %u stands, with less than was asked for", ret->id);
 	control_notify(ret->id);

@@ -24,6 +24,7 @@ struct attach_plan {
 	unsigned n_infra;
 	struct publish port[ATTACH_PORTS_MAX]; /* published */
 	unsigned n_ports;
+	const char *names; /* how names are answered: learn, synthetic, off; NULL: not said */
 	const struct publish *found; /* what podman forwards to; only if the guard is new */
 	unsigned n_found;
 };
@@ -43,6 +44,9 @@ int attach_plan_host_port(struct attach_plan *plan, const char *gateway, const c
 
 /** attach_plan_port() - the outside may connect to "PORT", "PORT/tcp" or "PORT/udp" of it; -EINVAL */
 int attach_plan_port(struct attach_plan *plan, const char *port, struct problem *why);
+
+/** attach_names_parse() - "learn", "synthetic", "off"; -EINVAL */
+int attach_names_parse(const char *text, uint16_t *ret, struct problem *why);
 
 /**
  * attach_guard() - attach, or find attached, and put the plan in force

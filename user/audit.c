@@ -215,7 +215,7 @@ void audit_deed(const struct terok_info *guard, const struct audit_deed *deed)
 }
 
 void audit_refused(const struct terok_info *guard, const struct terok_record *record,
-		   const struct process_text *process)
+		   const char *name, const struct process_text *process)
 {
 	_cleanup_json_ struct json json = {};
 	char text[ADDR_TEXT];
@@ -224,7 +224,7 @@ void audit_refused(const struct terok_info *guard, const struct terok_record *re
 	if (!guard_dir_room(guard) || !budget_spend(record->guard, &missed))
 		return;
 	line_begin(&json, guard, "blocked");
-	line_dest(&json, addr_format(text, record->dst), record->dst_port, record->proto);
+	line_dest(&json, name ?: addr_format(text, record->dst), record->dst_port, record->proto);
 	if (record->hook == TEROK_HOOK_INGRESS)
 		json_add_string(&json, "from", addr_format(text, record->src));
 	json_add_string(&json, "reason", terok_reason_name(record->reason));

@@ -39,12 +39,13 @@ void audit_deed(const struct terok_info *guard, const struct audit_deed *deed);
 
 /**
  * audit_refused() - write a refusal that people are told of
+ * @name: that was refused, NULL: an address was
  * @process: what /proc says, or NULL
  *
  * Over its guard's budget it is counted only; the next line has the number as "missed".
  */
 void audit_refused(const struct terok_info *guard, const struct terok_record *record,
-		   const struct process_text *process);
+		   const char *name, const struct process_text *process);
 
 /**
  * audit_defer() - from now on write lines from @loop, up to 20 ms later; NULL: what waits now, and

@@ -11,6 +11,7 @@
 
 #include "base/cli.h"
 #include "base/log.h"
+#include "dns/worker.h"
 #include "hub/worker.h"
 #include "guard.h"
 #include "verbs.h"
@@ -77,5 +78,7 @@ int main(int argc, char **argv)
 	log_setup("terok-bpfd", LOG_INFO, false);
 	if (argc == 3 && !strcmp(argv[1], "--worker") && !strcmp(argv[2], "hub"))
 		return hub_worker_main();
+	if (argc == 3 && !strcmp(argv[1], "--worker") && !strcmp(argv[2], "resolver"))
+		return dns_worker_main();
 	return cli_main(&program, argc, argv);
 }

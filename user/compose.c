@@ -182,7 +182,6 @@ static int addresses_apply(const struct kernel *kernel, uint32_t guard,
 /* The domains of a composition that nobody said something else of, denies first. */
 struct asking {
 	struct domain_rule *name;
-	const char **domain;
 	struct resolved *found;
 	unsigned n;
 };
@@ -190,7 +189,6 @@ struct asking {
 static void asking_free(struct asking *asking)
 {
 	free(asking->name);
-	free(asking->domain);
 	free(asking->found);
 }
 
@@ -218,7 +216,7 @@ static void asking_add(struct asking *asking, const struct profile *profile, boo
 		memcpy(name->domain, entry->domain, sizeof(name->domain));
 		name->dest = entry->dest;
 		name->value = value_of(entry);
-		asking->domain[asking->n++] = name->domain;
+		asking->n++;
 	}
 }
 
@@ -231,9 +229,8 @@ static int asking_fill(const struct kernel *kernel, uint32_t guard, const struct
 	if (n < 0)
 		return n;
 	asking->name = calloc(profile->n + 1, sizeof(*asking->name));
-	asking->domain = calloc(profile->n + 1, sizeof(*asking->domain));
 	asking->found = calloc(profile->n + 1, sizeof(*asking->found));
-	if (!asking->name || !asking->domain || !asking->found)
+	if (!asking->name || !asking->found)
 		return -ENOMEM;
 	asking_add(asking, profile, true, said, n);
 	asking_add(asking, profile, false, said, n);
@@ -250,10 +247,11 @@ static int domains_apply(const struct kernel *kernel, uint32_t guard, const stru
 
 	if (r || !asking.n)
 		return r;
-	resolve_domains(asking.domain, asking.n, asking.found);
+	r = domains_ask(kernel, guard, asking.name, asking.n, asking.found, why);
+	r = r < 0 ? r : 0;
 	for (unsigned i = 0; !r && i < asking.n; i++) {
 		r = domains_put(kernel, guard, &asking.name[i], &asking.found[i], &done, why);
-		lost += !r && !done.addresses;
+		lost += !r && !done.addresses && !done.by_name;
 		refused += r ? 0 : done.refused;
 	}
 	if (lost)

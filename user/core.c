@@ -18,11 +18,14 @@
 #include "base/log.h"
 #include "base/sock.h"
 #include "control.h"
+#include "domains.h"
 #include "explain.h"
 #include "flows.h"
 #include "guard.h"
 #include "kernel.h"
 #include "lists.h"
+#include "names.h"
+#include "nameserver.h"
 #include "policy.h"
 #include "process.h"
 #include "record.h"
@@ -33,7 +36,7 @@
 #define ONCE_S       60               /* scope once: long enough for a person's retry */
 #define TRANSIENT_NS (10 * SECOND_NS) /* a transient agent without a first guard gives up */
 #define RING_RECORDS (TEROK_RING_BYTES / sizeof(struct terok_record)) /* more than it holds */
-#define FILES        (3 * TEROK_MAX_GUARDS + 512)
+#define FILES        (8 * TEROK_MAX_GUARDS + 512)
 #define CORE_NICE    -10 /* the ring must be read while others run flat out */
 
 struct core {
@@ -46,6 +49,7 @@ struct core {
 	struct watched *watched; /* the guards as people were last told of them */
 	struct control *control;
 	struct worker hub;
+	struct nameserver *nameserver;
 	struct source signals;
 	struct timer give_up;
 	int lock_fd, listen_fd, signal_fd;
@@ -82,6 +86,12 @@ static void tell_refused(const struct asked *asked, void *user)
 	packet.REFUSED.ask = asked->question ? asked->id : 0;
 	packet.REFUSED.count = asked->count;
 	packet.REFUSED.record = asked->record;
+	packet.REFUSED.by_name = *asked->name;
+	if (*asked->name)
+		memcpy(packet.REFUSED.domain, asked->name, sizeof(packet.REFUSED.domain));
+	else
+		names_reverse(core->kernel, asked->record.guard, asked->record.dst,
+			      packet.REFUSED.domain);
 	memcpy(packet.REFUSED.exe, text->exe, sizeof(text->exe));
 	memcpy(packet.REFUSED.cmdline, text->cmdline, sizeof(text->cmdline));
 	worker_send(&core->hub, &packet);
@@ -93,13 +103,14 @@ static void note_refused(struct core *core, const struct asked *asked)
 	struct terok_info info;
 
 	if (!guard_info(core->kernel, asked->record.guard, &info))
-		audit_refused(&info, &asked->record, process_name(&asked->record));
+		audit_refused(&info, &asked->record, *asked->name ? asked->name : NULL,
+			      process_name(&asked->record));
 }
 
 static void on_record(const struct terok_record *record, void *user)
 {
 	struct core *core = user;
-	const struct asked *asked = asked_note(core->asked, record, is_question(record));
+	const struct asked *asked = asked_note(core->asked, record, NULL, is_question(record));
 
 	if (!asked)
 		return;
@@ -108,6 +119,39 @@ static void on_record(const struct terok_record *record, void *user)
 	tell_refused(asked, core);
 	note_refused(core, asked);
 }
+
+/* A name that a container asked for and did not get, as if a hook had refused it. */
+static void on_unnamed(const struct msg_unnamed *unnamed, void *user)
+{
+	struct core *core = user;
+	struct terok_record record = { .version = TEROK_ABI_VERSION,
+				       .verdict = TEROK_DENY,
+				       .reason = unnamed->why == UNNAMED_DENIED
+						     ? TEROK_REASON_RULE_DENY
+						     : TEROK_REASON_NAME_DENY,
+				       .family = unnamed->v6 ? AF_INET6 : AF_INET,
+				       .state = TEROK_STATE_UP,
+				       .boot_ns = now_boot_ns(),
+				       .guard = unnamed->guard };
+	bool question = unnamed->why == UNNAMED_POLICY || unnamed->why == UNNAMED_BUDGET;
+	const struct asked *asked;
+
+	if (unnamed->why == UNNAMED_ALARM) {
+		log_warn(0, "guard %u asks for names that look like data: %.80s", unnamed->guard,
+			 unnamed->name);
+		return;
+	}
+	if (unnamed->why == UNNAMED_REBOUND)
+		record.reason = TEROK_REASON_PRIVATE;
+	asked = asked_note(core->asked, &record, unnamed->name, question);
+	if (!asked)
+		return;
+	watched_meet(core->watched, record.guard);
+	tell_refused(asked, core);
+	note_refused(core, asked);
+}
+
+static const struct nameserver_events nameserver_events = { .unnamed = on_unnamed };
 
 static void on_guard(const struct guard *guard, enum guard_news news, uint64_t token, void *user)
 {
@@ -133,6 +177,7 @@ static void on_gone(uint32_t id, const char *reason, void *user)
 	struct msg_packet packet = { .type = MSG_GONE };
 
 	asked_forget_guard(core->asked, id);
+	nameserver_leave(core->nameserver, id);
 	packet.GONE.id = id;
 	snprintf(packet.GONE.reason, sizeof(packet.GONE.reason), "%s", reason);
 	worker_send(&core->hub, &packet);
@@ -140,7 +185,23 @@ static void on_gone(uint32_t id, const char *reason, void *user)
 		loop_stop(core->loop);
 }
 
-static const struct watched_events watched_events = { .guard = on_guard, .gone = on_gone };
+static void on_placed(uint32_t id, int netns_fd, void *user)
+{
+	struct core *core = user;
+
+	nameserver_serve(core->nameserver, id, netns_fd);
+}
+
+static void on_emptied(uint32_t id, void *user)
+{
+	struct core *core = user;
+
+	nameserver_leave(core->nameserver, id);
+}
+
+static const struct watched_events watched_events = {
+	.guard = on_guard, .gone = on_gone, .placed = on_placed, .emptied = on_emptied
+};
 
 /* The hub (again): every guard, then every question that is still open. */
 static void on_hub_ready(void *user)
@@ -184,6 +245,30 @@ static int verdict_prove(struct core *core, const struct rule *rule, struct prob
 		       terok_reason_name(now.reason));
 }
 
+/* A name: every port of it. What the resolver remembers of it is forgotten before we answer. */
+static int apply_by_name(struct core *core, const struct msg_verdict *verdict,
+			 const struct asked *asked, __u64 *until_ns, struct problem *why)
+{
+	static const struct resolved nothing = { .error = -ENODATA };
+	struct domain_rule rule = { .value = { .until_ns = scope_end(verdict),
+					       .uid = verdict->uid,
+					       .action = verdict->action,
+					       .author = TEROK_AUTHOR_VERDICT } };
+	uint32_t guard = asked->record.guard;
+	int r;
+
+	memcpy(rule.domain, asked->name, sizeof(rule.domain));
+	r = verdict->scope == SCOPE_FOREVER
+		? domains_put(core->kernel, guard, &rule, &nothing, NULL, why)
+		: domains_put_session(core->kernel, guard, &rule, why);
+	if (r)
+		return r;
+	*until_ns = rule.value.until_ns;
+	asked_answered(core->asked, verdict->ask);
+	watched_look(core->watched, guard);
+	return 0;
+}
+
 static int apply_verdict(struct core *core, const struct msg_verdict *verdict, __u64 *until_ns,
 			 struct problem *why)
 {
@@ -197,6 +282,8 @@ static int apply_verdict(struct core *core, const struct msg_verdict *verdict, _
 	    (verdict->scope == SCOPE_TIME && (!verdict->seconds || verdict->seconds > 366 * 86400)))
 		return problem(why, -EINVAL, "an answer allows or denies, for 366 days at most");
 
+	if (*asked->name)
+		return apply_by_name(core, verdict, asked, until_ns, why);
 	/* the destination is what we asked about: the answer has none */
 	rule = (struct rule){
 		.guard = asked->record.guard,
@@ -221,8 +308,10 @@ static int apply_verdict(struct core *core, const struct msg_verdict *verdict, _
 }
 
 static void note_verdict(struct core *core, const struct msg_verdict *verdict,
-			 const struct terok_record *record)
+			 const struct asked *asked)
 {
+	const struct terok_record *record = &asked->record;
+
 	static const char *const scopes[] = { [SCOPE_ONCE] = "once",
 					      [SCOPE_TIME] = "time",
 					      [SCOPE_SESSION] = "session",
@@ -236,6 +325,10 @@ static void note_verdict(struct core *core, const struct msg_verdict *verdict,
 
 	if (guard_info(core->kernel, record->guard, &info))
 		return;
+	if (*asked->name) {
+		deed.domain = asked->name;
+		dest.bits = 0;
+	}
 	memcpy(dest.addr, record->dst, sizeof(dest.addr));
 	snprintf(detail, sizeof(detail), "verdict scope=%s", scopes[verdict->scope]);
 	deed.detail = detail;
@@ -259,7 +352,7 @@ static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 		return;
 	if (verdict->action == TEROK_DENY)
 		flows_end_said(core->kernel, asked->record.guard, FLOWS_REFUSED_NAMED);
-	note_verdict(core, verdict, &asked->record);
+	note_verdict(core, verdict, asked);
 }
 
 static void on_hub_message(const struct msg_packet *packet, void *user)
@@ -333,6 +426,7 @@ static int core_listen(struct core *core, struct problem *why)
 		return r;
 	core->hub = (struct worker){ .loop = core->loop,
 				     .name = "hub",
+				     .peer = FROM_HUB,
 				     .listen_fd = core->listen_fd,
 				     .events = &hub_events,
 				     .user = core };
@@ -340,7 +434,7 @@ static int core_listen(struct core *core, struct problem *why)
 	return r ? problem(why, r, "start the hub: %s", strerror(-r)) : 0;
 }
 
-/* A guard takes three descriptors, and the usual limit is 1,024: take what we may have. */
+/* A guard takes eight descriptors, and the usual limit is 1,024: take what we may have. */
 static void core_raise_files(void)
 {
 	struct rlimit files;
@@ -351,7 +445,7 @@ static void core_raise_files(void)
 	if (setrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur < FILES)
 		log_warn(0, "at most %llu open files: some guards of more than %llu go unwatched",
 			 (unsigned long long)files.rlim_cur,
-			 (unsigned long long)files.rlim_cur / 3);
+			 (unsigned long long)files.rlim_cur / 8);
 }
 
 static int core_open(struct core *core, struct problem *why)
@@ -378,7 +472,10 @@ static int core_open(struct core *core, struct problem *why)
 		r = records_open(core->kernel, on_record, core, &core->records);
 	if (r)
 		return problem(why, r, "start: %s", strerror(-r));
-	r = control_serve(core->loop, on_changed, core, &core->control, why);
+	r = nameserver_new(core->loop, core->kernel, core->options->upstream, &nameserver_events,
+			   core, &core->nameserver, why);
+	if (!r)
+		r = control_serve(core->loop, on_changed, core, &core->control, why);
 	if (!r)
 		r = core_listen(core, why);
 	return r;
@@ -391,6 +488,7 @@ static void core_close(struct core *core)
 	control_free(core->control);
 	records_close(core->records);
 	watched_free(core->watched);
+	nameserver_free(core->nameserver);
 	asked_free(core->asked);
 	source_del(&core->signals);
 	timer_disarm(&core->give_up);

@@ -15,9 +15,10 @@
 #include "base/problem.h"
 
 struct core_options {
-	const char *socket; /* where the hub listens; NULL: RUN/clearance.sock */
-	int ready_fd;       /* told with one byte when all stands, then closed; -1: none */
-	bool transient;     /* end when the last guard has gone, and unload what we loaded */
+	const char *socket;          /* where the hub listens; NULL: RUN/clearance.sock */
+	int ready_fd;                /* told with one byte when all stands, then closed; -1: none */
+	const char *const *upstream; /* name servers, NULL at the end; NULL: resolv.conf's */
+	bool transient; /* end when the last guard has gone, and unload what we loaded */
 };
 
 /** core_run() - be the agent until SIGTERM or SIGINT; 0 or negative errno with @why */

@@ -2,12 +2,15 @@
 #include "domains.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/event.h"
+#include "base/log.h"
 #include "explain.h"
 #include "guard.h"
 #include "journal.h"
+#include "names.h"
 #include "policy_map.h"
 
 /* The addresses a domain had and has; of both the map must say what is true now. */
@@ -80,19 +83,77 @@ static int change_settle(struct change *change)
 	return r;
 }
 
+/* Is a domain of this guard in force by name? An exact guard has no other way. */
+static bool rule_is_by_name(const struct terok_guard *value, const struct domain_rule *name)
+{
+	bool exact = value->names & TEROK_NAMES_EXACT || name->value.flags & TEROK_RULE_SYNTHETIC;
+
+	if (exact)
+		return true;
+	return value->dns_port && name->value.action == TEROK_ALLOW;
+}
+
+int domains_ask(const struct kernel *kernel, uint32_t guard, const struct domain_rule *names,
+		unsigned n, struct resolved *ret, struct problem *why)
+{
+	_cleanup_free_ const char **domain = calloc(n + 1, sizeof(*domain));
+	_cleanup_free_ struct resolved *found = calloc(n + 1, sizeof(*found));
+	_cleanup_free_ unsigned *of = calloc(n + 1, sizeof(*of));
+	struct terok_guard value;
+	struct terok_info info;
+	unsigned asked = 0;
+	int r = guard_value(kernel, guard, &info, &value, why);
+
+	if (!r && (!domain || !found || !of))
+		r = problem(why, -ENOMEM, "ask for domains: %s", strerror(ENOMEM));
+	for (unsigned i = 0; !r && i < n; i++) {
+		ret[i] = (struct resolved){ .error = -ENOTSUP };
+		if (rule_is_by_name(&value, &names[i]))
+			continue;
+		domain[asked] = names[i].domain;
+		of[asked++] = i;
+	}
+	if (r)
+		return r;
+	resolve_domains(domain, asked, found);
+	for (unsigned i = 0; i < asked; i++)
+		ret[of[i]] = found[i];
+	return asked;
+}
+
+/* *kept: it is in the journal; its old addresses are in @change then. */
 static int change_begin(struct change *change, char key[static JOURNAL_KEY_LEN],
-			struct terok_guard *guard)
+			struct terok_guard *guard, bool *kept)
 {
 	struct terok_info info;
 	int r = guard_value(change->kernel, change->guard, &info, guard, change->why);
 
-	if (!r && !journal_key(&info, key))
-		r = problem(change->why, -EPERM,
-			    "guard %u is of exec and keeps nothing: it takes addresses, not "
-			    "domains",
-			    change->guard);
+	if (r)
+		return r;
+	*kept = journal_key(&info, key);
 	change->key = key;
-	return r ? r : journal_each_answer(key, change->name, had, change, change->why);
+	return *kept ? journal_each_answer(key, change->name, had, change, change->why) : 0;
+}
+
+/* The addresses that the host found, in place of those it had found before. */
+static int answers_put(struct change *change, const struct resolved *found,
+		       struct domains_done *done)
+{
+	int r = 0;
+
+	if (done->by_name) {
+		r = journal_put_answers(change->key, change->name, NULL, 0, change->why);
+	} else if (!found->error) {
+		answers_sift(change->name, found, done);
+		r = journal_put_answers(change->key, change->name, done->addr, done->addresses,
+					change->why);
+		for (unsigned i = 0; i < done->addresses; i++)
+			change_add(change, done->addr[i]);
+	} else {
+		done->addresses = change->n;
+		memcpy(done->addr, change->addr, sizeof(done->addr));
+	}
+	return r ? r : change_settle(change);
 }
 
 static int put_locked(struct change *change, const struct resolved *found,
@@ -102,24 +163,25 @@ static int put_locked(struct change *change, const struct resolved *found,
 	struct rule shape = rule_of(change, none);
 	char key[JOURNAL_KEY_LEN];
 	struct terok_guard guard;
-	int r = change_begin(change, key, &guard);
+	bool kept;
+	int r = change_begin(change, key, &guard, &kept);
 
-	if (!r)
+	if (r)
+		return r;
+	done->by_name = rule_is_by_name(&guard, change->name) || (!kept && guard.dns_port);
+	if (!kept && !done->by_name)
+		return problem(change->why, -EPERM,
+			       "guard %u is of exec and has no resolver: it takes addresses, not "
+			       "domains",
+			       change->guard);
+	if (!done->by_name)
 		r = policy_announce(change->kernel, &shape, &guard, change->why);
-	if (!r)
+	if (!r && kept)
 		r = journal_put_domain(key, change->name, change->why);
-	if (!r && !found->error) {
-		answers_sift(change->name, found, done);
-		r = journal_put_answers(key, change->name, done->addr, done->addresses,
-					change->why);
-		for (unsigned i = 0; i < done->addresses; i++)
-			change_add(change, done->addr[i]);
-	} else if (!r) {
-		done->addresses = change->n;
-		memcpy(done->addr, change->addr, sizeof(done->addr));
-	}
 	if (!r)
-		r = change_settle(change);
+		r = names_put(change->kernel, change->guard, change->name, change->why);
+	if (!r && kept)
+		r = answers_put(change, found, done);
 	if (r || change->name->value.action == TEROK_ALLOW)
 		return r;
 	return policy_end_flows(change->kernel, change->guard, change->why);
@@ -138,6 +200,29 @@ int domains_put(const struct kernel *kernel, uint32_t guard, const struct domain
 	return r;
 }
 
+int domains_put_session(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name,
+			struct problem *why)
+{
+	_cleanup_close_ int lock = kernel_lock(why);
+	struct terok_guard value;
+	struct terok_info info;
+	int r = lock < 0 ? lock : guard_value(kernel, guard, &info, &value, why);
+
+	if (!r && !value.dns_port)
+		r = problem(why, -EPERM, "guard %u has no resolver", guard);
+	if (!r)
+		r = names_put(kernel, guard, name, why);
+	if (r || name->value.action == TEROK_ALLOW)
+		return r;
+	return policy_end_flows(kernel, guard, why);
+}
+
+static int no_such_domain(const struct domain_rule *name, struct problem *why)
+{
+	return problem(why, -ENOENT, "no such rule: %s %s; terok-bpfd rules lists them",
+		       name->value.action == TEROK_ALLOW ? "allow" : "deny", name->domain);
+}
+
 int domains_drop(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name,
 		 struct problem *why)
 {
@@ -145,15 +230,17 @@ int domains_drop(const struct kernel *kernel, uint32_t guard, const struct domai
 	_cleanup_close_ int lock = kernel_lock(why);
 	char key[JOURNAL_KEY_LEN];
 	struct terok_guard value;
-	int r = lock < 0 ? lock : change_begin(&change, key, &value);
+	bool kept = false;
+	int r = lock < 0 ? lock : change_begin(&change, key, &value, &kept), dropped = 0;
 
-	if (!r) {
-		r = journal_drop_domain(key, name, why);
-		if (r == -ENOENT)
-			return problem(why, r, "no such rule: %s %s; terok-bpfd rules lists them",
-				       name->value.action == TEROK_ALLOW ? "allow" : "deny",
-				       name->domain);
-	}
+	if (!r && kept)
+		dropped = journal_drop_domain(key, name, why);
+	if (!r && (!dropped || dropped == -ENOENT))
+		r = names_drop(kernel, guard, name, why);
+	if (!r && dropped && dropped != -ENOENT)
+		r = dropped;
+	if (r == -ENOENT)
+		return no_such_domain(name, why);
 	for (unsigned i = 0; !r && i < change.n; i++) {
 		struct rule rule = rule_of(&change, change.addr[i]);
 
@@ -184,6 +271,31 @@ static int list_add(const struct domain_rule *name, void *user)
 	return 0;
 }
 
+/* How many addresses the host found for it. */
+static int list_count(const struct domain_rule *kept, void *user)
+{
+	struct list *list = user;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (list->item[i].dest.port == kept->dest.port &&
+		    list->item[i].dest.proto == kept->dest.proto &&
+		    !strcmp(list->item[i].domain, kept->domain))
+			list->item[i].addresses = kept->addresses;
+	return 0;
+}
+
+static int list_compare(const void *a, const void *b)
+{
+	const struct domain_rule *x = a, *y = b;
+	int r = x->value.action - y->value.action;
+
+	if (!r)
+		r = strcmp(x->domain, y->domain);
+	if (!r)
+		r = x->dest.port - y->dest.port;
+	return r ? r : x->dest.proto - y->dest.proto;
+}
+
 int domains_list(const struct kernel *kernel, uint32_t guard, struct domain_rule **ret,
 		 struct problem *why)
 {
@@ -194,13 +306,55 @@ int domains_list(const struct kernel *kernel, uint32_t guard, struct domain_rule
 	int r = guard_value(kernel, guard, &info, &value, why);
 
 	*ret = NULL;
-	if (r || !journal_key(&info, key))
+	if (r)
 		return r;
-	r = journal_each_domain(key, list_add, &list, why);
+	r = names_domains(kernel, guard, list_add, &list);
+	if (r)
+		problem(why, r, "list the domains: %s", strerror(-r));
+	else if (journal_key(&info, key))
+		r = journal_each_domain(key, list_count, &list, why);
 	if (r) {
 		free(list.item);
 		return r;
 	}
+	if (list.n)
+		qsort(list.item, list.n, sizeof(*list.item), list_compare);
 	*ret = list.item;
 	return list.n;
+}
+
+struct adopt {
+	const struct kernel *kernel;
+	uint32_t guard;
+};
+
+static int adopt_domain(const struct domain_rule *name, void *user)
+{
+	const struct adopt *adopt = user;
+
+	return names_put(adopt->kernel, adopt->guard, name, NULL);
+}
+
+static int is_any(const struct domain_rule *name, void *user)
+{
+	(void)name;
+	(void)user;
+	return 1;
+}
+
+void domains_adopt(const struct kernel *kernel, uint32_t guard)
+{
+	struct adopt adopt = { kernel, guard };
+	char key[JOURNAL_KEY_LEN];
+	struct problem why = {};
+	struct terok_info info;
+	int lock;
+
+	if (guard_info(kernel, guard, &info) || !journal_key(&info, key) ||
+	    names_domains(kernel, guard, is_any, NULL))
+		return;
+	lock = kernel_lock(NULL);
+	if (lock < 0 || journal_each_domain(key, adopt_domain, &adopt, &why))
+		log_warn(0, "guard %u: its domains are not in force by name: %s", guard, why.text);
+	closep(&lock);
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * domains.h - rules of domains: allowed or denied by the addresses that the host finds for them
+ * domains.h - rules of domains: said, kept, and in force by name or by address
  *
- * A domain is kept in the journal with the addresses it had when it was asked last; each is a
- * rule of TEROK_AUTHOR_NAME in the kernel. A rule that somebody made for just that address
- * stands above it, and of two domains with one address the one that denies. A domain's
- * address that is private, loopback or link-local opens nothing: whoever answers for a name
- * must not open the host's own network (DNS rebinding); allow such an address itself.
+ * What is said of a domain is in the kernel's terok_domains (names.h) and in the journal. A guard
+ * that has a resolver learns addresses as its processes ask: an allow is in force by name. For
+ * a guard without one, and for denies (which hold in every state, also for who asks nobody),
+ * the host is asked: each address it finds is a rule of TEROK_AUTHOR_NAME in the kernel. A rule
+ * that somebody made for just that address stands above it, and of two domains with one
+ * address the one that denies. A domain's address that is private, loopback or link-local
+ * opens nothing: whoever answers for a name must not open the host's own network (DNS
+ * rebinding); allow such an address itself.
  *
  * Called by: verbs, attach.c. Threads: none.
  */
@@ -25,6 +28,7 @@ struct domain_rule {
 };
 
 struct domains_done {
+	bool by_name;                    /* its addresses are learned as they are asked for */
 	unsigned addresses;              /* in force now */
 	unsigned refused;                /* private ones, which open nothing */
 	uint8_t addr[RESOLVE_ADDRS][16]; /* those in force */
@@ -32,19 +36,35 @@ struct domains_done {
 };
 
 /**
+ * domains_ask() - ask the host for the addresses of those that are not in force by name
+ * @ret: one for each of @n, as of resolve_domains(); of those that are by name .error is -ENOTSUP
+ *
+ * Return: how many were asked; -ENOENT no such guard.
+ */
+int domains_ask(const struct kernel *kernel, uint32_t guard, const struct domain_rule *names,
+		unsigned n, struct resolved *ret, struct problem *why);
+
+/**
  * domains_put() - allow or deny a domain by what was found for it; the opposite is replaced
- * @found: if it could not be asked, it keeps the addresses that it had
+ * @found: as of domains_ask(): if it could not be asked, it keeps the addresses that it had
  * @ret: may be NULL
  *
  * Denying takes every allow of just these addresses away. Return: 0; -EPERM the guard keeps
- * nothing (exec), or as policy_add().
+ * nothing (exec) and has no resolver, or as policy_add().
  */
 int domains_put(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name,
 		const struct resolved *found, struct domains_done *ret, struct problem *why);
 
+/** domains_put_session() - only until the guard ends, and only by name; -EPERM it has no resolver */
+int domains_put_session(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name,
+			struct problem *why);
+
 /** domains_drop() - say no more of a domain: its addresses are what other rules make of them */
 int domains_drop(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name,
 		 struct problem *why);
+
+/** domains_adopt() - what the journal has and the kernel, loaded by an older build, has not */
+void domains_adopt(const struct kernel *kernel, uint32_t guard);
 
 /** domains_list() - all of a guard, the caller's to free; how many */
 int domains_list(const struct kernel *kernel, uint32_t guard, struct domain_rule **ret,

@@ -14,6 +14,7 @@
 #include "explain.h"
 #include "hooks.h"
 #include "journal.h"
+#include "names.h"
 #include "netns.h"
 #include "policy.h"
 #include "terok/names.h"
@@ -509,6 +510,33 @@ int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state s
 	if (!r && journal_key(&info, key))
 		r = journal_put_state(key, state, why);
 	return r ? r : guard_change(kernel, id, change_state, &state, why);
+}
+
+#define NAMES_MODES (TEROK_NAMES_OFF | TEROK_NAMES_EXACT)
+
+static void change_names(struct terok_guard *value, void *user)
+{
+	value->names = (value->names & ~NAMES_MODES) | *(uint16_t *)user;
+	value->domains++;
+	value->epoch++;
+}
+
+int guard_set_names(const struct kernel *kernel, uint32_t id, uint16_t names, struct problem *why)
+{
+	_cleanup_close_ int lock = kernel_lock(why);
+	char key[JOURNAL_KEY_LEN];
+	struct terok_guard value;
+	struct terok_info info;
+	int r = lock < 0 ? lock : guard_value(kernel, id, &info, &value, why);
+
+	if (!r && journal_key(&info, key))
+		r = journal_put_names(key, names, why);
+	if (r || (value.names & NAMES_MODES) == names)
+		return r;
+	r = guard_change(kernel, id, change_names, &names, why);
+	closep(&lock);
+	r = r ? r : names_flush(kernel, id, NULL, why);
+	return r < 0 ? r : 0;
 }
 
 static void change_bypass(struct terok_guard *value, void *user)

@@ -77,6 +77,13 @@ int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state s
 int guard_set_bypass(const struct kernel *kernel, uint32_t id, uint64_t until_ns,
 		     struct problem *why);
 
+/**
+ * guard_set_names() - how its names are answered: TEROK_NAMES_OFF, TEROK_NAMES_EXACT or 0; kept
+ *
+ * What was learned in another way is forgotten. The agent does the rest when it is told.
+ */
+int guard_set_names(const struct kernel *kernel, uint32_t id, uint16_t names, struct problem *why);
+
 /** guard_info() - only what it is called, by number; -ENOENT */
 int guard_info(const struct kernel *kernel, uint32_t id, struct terok_info *ret);
 

@@ -48,6 +48,10 @@ static const char *const layouts[] = {
 	"ALTER TABLE name ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE name ADD COLUMN boot_until INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE name ADD COLUMN noted INTEGER NOT NULL DEFAULT 0;",
+
+	/* how names are answered: TEROK_NAMES_*, TEROK_RULE_* */
+	"ALTER TABLE guard ADD COLUMN names INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE name ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;",
 	NULL,
 };
 

@@ -80,6 +80,10 @@ int journal_put_profiles(const char *key, const char *names, struct problem *why
 int journal_get_profiles(const char *key, char ret[static JOURNAL_PROFILES_LEN],
 			 struct problem *why);
 
+/** journal_put_names() - how its names are answered: TEROK_NAMES_OFF, TEROK_NAMES_EXACT or 0 */
+int journal_put_names(const char *key, uint16_t names, struct problem *why);
+int journal_get_names(const char *key, uint16_t *ret, struct problem *why);
+
 /** journal_put_port() - a published port; journal_drop_port() - no longer */
 int journal_put_port(const char *key, const struct publish *port, struct problem *why);
 int journal_drop_port(const char *key, const struct publish *port, struct problem *why);

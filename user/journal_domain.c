@@ -35,6 +35,7 @@ static void bind_whole(sqlite3_stmt *stmt, const void *arg)
 	sqlite3_bind_text(stmt, 10, journal_boot(), -1, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 11, name->value.until_ns);
 	sqlite3_bind_int64(stmt, 12, time(NULL));
+	sqlite3_bind_int(stmt, 13, name->value.flags);
 }
 
 int journal_put_domain(const char *key, const struct domain_rule *name, struct problem *why)
@@ -43,9 +44,9 @@ int journal_put_domain(const char *key, const struct domain_rule *name, struct p
 
 	return r ? r
 		 : journal_run("INSERT INTO name VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-			       " ?11, ?12) ON CONFLICT DO UPDATE SET action = ?5, author = ?6,"
+			       " ?11, ?12, ?13) ON CONFLICT DO UPDATE SET action = ?5, author = ?6,"
 			       " uid = ?7, until = ?8, lasts = ?9, boot = ?10, boot_until = ?11,"
-			       " noted = ?12",
+			       " noted = ?12, flags = ?13",
 			       key, bind_whole, name, why);
 }
 
@@ -109,6 +110,7 @@ static bool name_take(sqlite3_stmt *row, struct domain_rule *name)
 		.value = { .action = sqlite3_column_int(row, 3),
 			   .author = sqlite3_column_int(row, 4),
 			   .uid = sqlite3_column_int64(row, 5),
+			   .flags = sqlite3_column_int(row, 9),
 			   .until_ns = until_ns },
 		.addresses = sqlite3_column_int(row, 8),
 	};
@@ -128,7 +130,7 @@ int journal_each_domain(const char *key, int (*fn)(const struct domain_rule *nam
 		    "SELECT domain, port, proto, action, author, uid, until,"
 		    " boot_until, (SELECT count(*) FROM answer WHERE answer.key = name.key AND"
 		    " answer.domain = name.domain AND answer.port = name.port AND"
-		    " answer.proto = name.proto) FROM name WHERE key = ?1"
+		    " answer.proto = name.proto), flags FROM name WHERE key = ?1"
 		    " ORDER BY action, domain, port, proto",
 		    key, &row, why);
 	while (!r && (r = db_step(row, why)) == 1)
@@ -139,6 +141,33 @@ int journal_each_domain(const char *key, int (*fn)(const struct domain_rule *nam
 static void bind_text(sqlite3_stmt *stmt, const void *arg)
 {
 	sqlite3_bind_text(stmt, 2, arg, -1, SQLITE_STATIC);
+}
+
+static void bind_names(sqlite3_stmt *stmt, const void *arg)
+{
+	sqlite3_bind_int(stmt, 2, *(const uint16_t *)arg);
+}
+
+int journal_put_names(const char *key, uint16_t names, struct problem *why)
+{
+	int r = journal_note(key, why);
+
+	return r ? r
+		 : journal_run("UPDATE guard SET names = ?2 WHERE key = ?1", key, bind_names,
+			       &names, why);
+}
+
+int journal_get_names(const char *key, uint16_t *ret, struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *row = NULL;
+	int r = journal_prepare("SELECT names FROM guard WHERE key = ?1", key, &row, why);
+
+	*ret = 0;
+	if (!r)
+		r = db_step(row, why);
+	if (r == 1)
+		*ret = sqlite3_column_int(row, 0);
+	return r < 0 ? r : 0;
 }
 
 int journal_put_profiles(const char *key, const char *names, struct problem *why)

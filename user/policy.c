@@ -11,6 +11,7 @@
 #include "base/event.h"
 #include "guard.h"
 #include "journal.h"
+#include "names.h"
 #include "policy_map.h"
 
 /* Which fields a rule names: its shape, by which hooks know whether to look. */
@@ -533,6 +534,13 @@ static int restore_port(const struct publish *port, void *user)
 	return port_write(restore->kernel, &key, restore->why);
 }
 
+static int restore_domain(const struct domain_rule *name, void *user)
+{
+	struct restore *restore = user;
+
+	return names_restore(restore->kernel, restore->guard, name, restore->why);
+}
+
 int policy_restore(const struct kernel *kernel, const struct terok_info *info, uint32_t guard,
 		   struct terok_guard *value, struct problem *why)
 {
@@ -540,8 +548,13 @@ int policy_restore(const struct kernel *kernel, const struct terok_info *info, u
 	const struct journal_reader reader = { restore_rule, restore_port, &restore };
 	char key[JOURNAL_KEY_LEN];
 	enum terok_state state = TEROK_STATE_NONE;
-	int r = journal_key(info, key) ? journal_read(key, &reader, &state, why) : 0;
+	bool kept = journal_key(info, key);
+	int r = kept ? journal_read(key, &reader, &state, why) : 0;
 
+	if (!r && kept)
+		r = journal_get_names(key, &value->names, why);
+	if (!r && kept)
+		r = journal_each_domain(key, restore_domain, &restore, why);
 	value->state = state;
 	return r;
 }
@@ -588,7 +601,8 @@ static int ports_forget(const struct kernel *kernel, uint32_t guard)
 
 int policy_forget(const struct kernel *kernel, uint32_t guard)
 {
-	int total = ports_forget(kernel, guard), r = total < 0 ? total : 0;
+	int total = ports_forget(kernel, guard),
+	    r = total < 0 ? total : names_forget(kernel, guard);
 	struct batch batch = { .n = FORGET_BATCH };
 
 	while (r >= 0 && batch.n == FORGET_BATCH) {

@@ -120,7 +120,7 @@ static int attached_already(const struct guard *guard, const char *name, const c
 }
 
 struct attach_options {
-	const char *state, *name;
+	const char *state, *name, *mode;
 	struct cli_list publishes, profiles, resolvers, gateways, host_ports;
 	char names[JOURNAL_PROFILES_LEN]; /* the profiles, with a colon between */
 	bool json;
@@ -175,6 +175,9 @@ static int options_parse(struct attach_options *o, struct guard_spec *spec,
 		r = attach_plan_resolver(plan, o->resolvers.item[i], why);
 	if (!r)
 		r = host_ports_parse(o, plan, why);
+	plan->names = o->mode;
+	if (!r && o->mode)
+		r = attach_names_parse(o->mode, &(uint16_t){ 0 }, why);
 	spec->name = o->name;
 	spec->state_kept = !o->state;
 	return r ? r : profiles_join(o, plan, why);
@@ -191,6 +194,7 @@ int verb_attach(int argc, char **argv)
 		  &o.publishes },
 		{ "profile", "NAME", "allow what it names; repeatable; none: nothing", CLI_LIST,
 		  &o.profiles },
+		{ "names", "MODE", "learn (default), synthetic or off", CLI_STRING, &o.mode },
 		{ "resolver", "ADDR", "it may ask this DNS server; repeatable", CLI_LIST,
 		  &o.resolvers },
 		{ "host-port", "PORT", "a TCP port of the host's; repeatable", CLI_LIST,

@@ -13,7 +13,7 @@
 #include "verbs.h"
 
 struct tally {
-	unsigned domains, addresses, unknown, refused;
+	unsigned domains, addresses, unknown, refused, by_name;
 	bool denies;
 };
 
@@ -21,23 +21,24 @@ static int resolve_all(const struct kernel *kernel, uint32_t guard, const struct
 		       unsigned n, struct tally *tally, struct problem *why)
 {
 	_cleanup_free_ struct resolved *found = calloc(n + 1, sizeof(*found));
-	_cleanup_free_ const char **domain = calloc(n + 1, sizeof(*domain));
 	struct domains_done done;
 	int r = 0;
 
-	if (!found || !domain)
+	if (!found)
 		return -ENOMEM;
-	for (unsigned i = 0; i < n; i++)
-		domain[i] = names[i].domain;
-	resolve_domains(domain, n, found);
+	r = domains_ask(kernel, guard, names, n, found, why);
+	if (r < 0)
+		return r;
 	tally->domains = n;
+	tally->by_name = n - r;
+	r = 0;
 	for (unsigned i = 0; !r && i < n; i++) {
 		r = domains_put(kernel, guard, &names[i], &found[i], &done, why);
 		if (r)
 			break;
 		tally->addresses += done.addresses;
 		tally->refused += done.refused;
-		tally->unknown += found[i].error != 0;
+		tally->unknown += found[i].error && found[i].error != -ENOTSUP;
 		tally->denies |= names[i].value.action == TEROK_DENY;
 	}
 	return r;
@@ -50,6 +51,8 @@ static void tally_print(const struct guard *guard, const struct tally *tally, bo
 	if (!as_json) {
 		printf("guard %u (%s): %u addresses of %u domains", guard->id, guard->info.name,
 		       tally->addresses, tally->domains);
+		if (tally->by_name)
+			printf("; %u learn theirs as they are asked for", tally->by_name);
 		if (tally->unknown)
 			printf("; %u could not be asked and keep theirs", tally->unknown);
 		if (tally->refused)
@@ -64,6 +67,7 @@ static void tally_print(const struct guard *guard, const struct tally *tally, bo
 	json_add_uint(&json, "addresses", tally->addresses);
 	json_add_uint(&json, "unknown", tally->unknown);
 	json_add_uint(&json, "refused", tally->refused);
+	json_add_uint(&json, "by_name", tally->by_name);
 	json_close_object(&json);
 	puts(json_done(&json) ?: "{}");
 }

@@ -14,6 +14,7 @@
 #include "flows.h"
 #include "guard.h"
 #include "lists.h"
+#include "control.h"
 #include "domains.h"
 #include "policy.h"
 #include "rule_text.h"
@@ -25,7 +26,7 @@
 struct options {
 	struct rule_options dest;
 	const char *duration;
-	bool remove, keep, infra, json;
+	bool remove, keep, infra, synthetic, check, json;
 };
 
 /* One rule verb: what was typed, and what became of it. */
@@ -68,6 +69,11 @@ static int change_parse(struct change *change, const char *dest, struct problem 
 		if (!r)
 			value.until_ns = now_boot_ns() + seconds * SECOND_NS;
 	}
+	if (!r && (o->synthetic || o->check) &&
+	    (!*change->entry.domain || change->action != TEROK_ALLOW))
+		r = problem(why, -EINVAL,
+			    "--synthetic and --check are for domains that are allowed");
+	value.flags = (o->synthetic ? TEROK_RULE_SYNTHETIC : 0) | (o->check ? TEROK_RULE_CHECK : 0);
 	change->rule = (struct rule){ .dest = change->entry.dest, .value = value, .keep = true };
 	change->name = (struct domain_rule){ .dest = change->entry.dest, .value = value };
 	memcpy(change->name.domain, change->entry.domain, sizeof(change->name.domain));
@@ -92,13 +98,15 @@ static int domain_change(const struct kernel *kernel, const struct guard *guard,
 
 	if (change->o.remove)
 		return domains_drop(kernel, guard->id, &change->name, why);
-	resolve_domains(&domain, 1, &found);
-	if (change->action == TEROK_ALLOW && found.error)
+	r = domains_ask(kernel, guard->id, &change->name, 1, &found, why);
+	if (r < 0)
+		return r;
+	if (change->action == TEROK_ALLOW && found.error && found.error != -ENOTSUP)
 		return problem(why, found.error,
 			       "%s: the host's resolver does not answer (%s); "
 			       "nothing was changed",
 			       domain, strerror(-found.error));
-	if (change->action == TEROK_ALLOW && !found.n)
+	if (change->action == TEROK_ALLOW && !found.error && !found.n)
 		return problem(why, -ENODATA, "%s has no address; nothing was changed", domain);
 	r = domains_put(kernel, guard->id, &change->name, &found, &change->done, why);
 	change->name.addresses = change->done.addresses;
@@ -108,7 +116,7 @@ static int domain_change(const struct kernel *kernel, const struct guard *guard,
 			 "address itself if it is meant",
 			 domain, change->done.refused, change->done.refused == 1 ? " is" : "es are",
 			 addr_format(text, change->done.first_refused));
-	if (!r && !change->done.addresses)
+	if (!r && !change->done.addresses && !change->done.by_name)
 		log_warn(0, "%s: no address is in force now; terok-bpfd resolve asks again",
 			 domain);
 	return r;
@@ -189,6 +197,8 @@ static int change_run(const char *guard_text, struct change *change)
 				  : address_change(kernel, &guard, change, &why);
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
+	if (*change->entry.domain) /* its resolver answers by this from now on */
+		control_notify(guard.id);
 	/* a deny ends what it names, an allow taken back ends what only it held */
 	if (!change->o.keep && change->action == TEROK_DENY && !change->o.remove)
 		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED_NAMED);
@@ -212,6 +222,10 @@ static int rule_verb(int argc, char **argv, enum terok_action action)
 		  &o->dest.proto },
 		{ "for", "TIME", "for so long: 90, 90s, 10m, 2h, 1d", CLI_STRING, &o->duration },
 		{ "remove", NULL, "take that rule away", CLI_FLAG, &o->remove },
+		{ "synthetic", NULL, "of a domain: addresses that stand for its own", CLI_FLAG,
+		  &o->synthetic },
+		{ "check", NULL, "of a domain: its flows must name it first (TLS, HTTP)", CLI_FLAG,
+		  &o->check },
 		{ "keep-flows", NULL, "leave open connections alone", CLI_FLAG, &o->keep },
 		{ "json", NULL, "one JSON object", CLI_FLAG, &o->json },
 		{},

@@ -151,22 +151,6 @@ static int entry_grace(struct timer *timer)
 	return 0;
 }
 
-static int entry_cgroup_event(struct source *source, uint32_t events)
-{
-	struct entry *entry = container_of(source, struct entry, cgroup);
-	int populated = cgroup_populated_at(entry->cgroup_fd);
-
-	(void)events;
-	if (populated < 0)
-		guard_end(entry->watched, entry->id, "cgroup removed");
-	else if (!populated && entry->kind == TEROK_KIND_EXEC)
-		timer_arm(entry->watched->loop, &entry->grace, now_boot_ns() + EXEC_GRACE_NS,
-			  entry_grace);
-	else
-		timer_disarm(&entry->grace);
-	return 0;
-}
-
 /*
  * A cgroup that was empty already when it is removed says nothing by itself: its parent
  * does. Which one it was is asked of each, since a name may come back at once.
@@ -237,6 +221,53 @@ static void entry_watch_addresses(struct entry *entry, int cgroup_fd)
 		log_warn(r, "own addresses of guard %u are not followed", entry->id);
 }
 
+/* Nothing of ours keeps a network namespace that nobody lives in; ours lives as long as we do. */
+static void entry_empty(struct entry *entry)
+{
+	_cleanup_close_ int ours = netns_of_pid(0, NULL);
+	uint64_t here, there;
+
+	if (entry->netns_fd < 0 || (ours >= 0 && !netns_inode(ours, &here) &&
+				    !netns_inode(entry->netns_fd, &there) && here == there))
+		return;
+	source_del(&entry->addresses);
+	closep(&entry->watch_fd);
+	closep(&entry->netns_fd);
+	entry->watched->events->emptied(entry->id, entry->watched->user);
+}
+
+/* Somebody lives in it again, or for the first time. */
+static void entry_settle(struct entry *entry)
+{
+	_cleanup_close_ int fd = cgroup_open(entry->path, NULL);
+
+	if (entry->netns_fd < 0 && fd >= 0)
+		entry_watch_addresses(entry, fd);
+	entry->watched->events->placed(entry->id, entry->netns_fd, entry->watched->user);
+}
+
+static int entry_cgroup_event(struct source *source, uint32_t events)
+{
+	struct entry *entry = container_of(source, struct entry, cgroup);
+	int populated = cgroup_populated_at(entry->cgroup_fd);
+
+	(void)events;
+	if (populated < 0) {
+		guard_end(entry->watched, entry->id, "cgroup removed");
+		return 0;
+	}
+	if (!populated && entry->kind == TEROK_KIND_EXEC)
+		timer_arm(entry->watched->loop, &entry->grace, now_boot_ns() + EXEC_GRACE_NS,
+			  entry_grace);
+	else
+		timer_disarm(&entry->grace);
+	if (populated)
+		entry_settle(entry);
+	else
+		entry_empty(entry);
+	return 0;
+}
+
 static int entry_watch(struct entry *entry, const struct guard *guard)
 {
 	_cleanup_close_ int cgroup_fd = cgroup_open_id(guard->info.cgroup, NULL);
@@ -299,6 +330,7 @@ static void entry_begin(struct watched *watched, const struct guard *guard, enum
 		log_warn(r, "watch the cgroup of guard %u", guard->id);
 	entry_await_bypass(entry, guard);
 	watched->events->guard(guard, news, 0, watched->user);
+	watched->events->placed(guard->id, entry->netns_fd, watched->user);
 }
 
 void watched_meet(struct watched *watched, uint32_t id)
@@ -325,6 +357,7 @@ void watched_look(struct watched *watched, uint32_t id)
 		entry->state = guard.state;
 		watched->events->guard(&guard, GUARD_STATE, 0, watched->user);
 	}
+	watched->events->placed(id, entry->netns_fd, watched->user);
 }
 
 /* A guard that was there before us: dead ones are swept, half-attached ones shown as error. */

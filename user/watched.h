@@ -21,6 +21,10 @@ struct watched;
 struct watched_events {
 	void (*guard)(const struct guard *guard, enum guard_news news, uint64_t token, void *user);
 	void (*gone)(uint32_t id, const char *reason, void *user);
+	/* its processes are in that network namespace, -1: ours; also when a verb changed it */
+	void (*placed)(uint32_t id, int netns_fd, void *user);
+	/* its last process has ended; its namespace is left to end as well */
+	void (*emptied)(uint32_t id, void *user);
 };
 
 int watched_new(struct loop *loop, const struct kernel *kernel, const struct watched_events *events,

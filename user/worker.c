@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -22,6 +23,8 @@
 /* Said, and not yet taken by the kernel. */
 struct owed {
 	struct owed *next;
+	int fd[WORKER_FDS]; /* our copies */
+	unsigned n_fds;
 	struct msg_packet packet;
 };
 
@@ -33,6 +36,8 @@ static void owed_drop_first(struct worker *worker)
 
 	worker->owed = owed->next;
 	worker->n_owed--;
+	while (owed->n_fds)
+		closep(&owed->fd[--owed->n_fds]);
 	free(owed);
 }
 
@@ -71,7 +76,7 @@ static void worker_schedule(struct worker *worker)
 	}
 	if (++worker->starts > WORKER_RESTARTS) {
 		log_error(0,
-			  "worker %s died %u times in a row: nobody can be asked for a while; "
+			  "worker %s died %u times in a row: it is away for a while; "
 			  "decisions go on",
 			  worker->name, WORKER_RESTARTS);
 		at = now + WORKER_WINDOW_NS;
@@ -111,10 +116,25 @@ static void worker_interest(struct worker *worker)
 						      : EPOLLIN);
 }
 
-static bool worker_pass(struct worker *worker, const struct msg_packet *packet)
+static bool worker_pass(struct worker *worker, const struct msg_packet *packet, const int *fd,
+			unsigned n)
 {
-	return send(worker->fd, packet, core_msg_size(packet->type), MSG_DONTWAIT | MSG_NOSIGNAL) >=
-	       0;
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(WORKER_FDS * sizeof(int))];
+	} control = {};
+	struct iovec bytes = { (void *)packet, core_msg_size(packet->type) };
+	struct msghdr msg = { .msg_iov = &bytes, .msg_iovlen = 1 };
+
+	if (n) {
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		control.head = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+						 .cmsg_type = SCM_RIGHTS,
+						 .cmsg_len = CMSG_LEN(n * sizeof(int)) };
+		memcpy(CMSG_DATA(&control.head), fd, n * sizeof(int));
+	}
+	return sendmsg(worker->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
 static void worker_tell_all(struct worker *worker)
@@ -129,7 +149,8 @@ static void worker_tell_all(struct worker *worker)
 /* It has room again. */
 static void worker_catch_up(struct worker *worker)
 {
-	while (worker->owed && worker_pass(worker, &worker->owed->packet))
+	while (worker->owed &&
+	       worker_pass(worker, &worker->owed->packet, worker->owed->fd, worker->owed->n_fds))
 		owed_drop_first(worker);
 	if (!worker->owed && worker->dropped)
 		worker_tell_all(worker);
@@ -138,14 +159,24 @@ static void worker_catch_up(struct worker *worker)
 }
 
 /* Keep it until there is room, behind what is kept already. */
-static bool worker_owe(struct worker *worker, const struct msg_packet *packet)
+static bool worker_owe(struct worker *worker, const struct msg_packet *packet, const int *fd,
+		       unsigned n)
 {
 	struct owed *owed;
 
-	if (worker->n_owed == OWED_MAX || !(owed = malloc(sizeof(*owed))))
+	if (worker->n_owed == OWED_MAX || !(owed = calloc(1, sizeof(*owed))))
 		return false;
 	owed->packet = *packet;
-	owed->next = NULL;
+	for (unsigned i = 0; i < n; i++) {
+		owed->fd[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, 3);
+		if (owed->fd[i] < 0) {
+			while (i)
+				closep(&owed->fd[--i]);
+			free(owed);
+			return false;
+		}
+		owed->n_fds = i + 1;
+	}
 	if (worker->owed)
 		worker->last_owed->next = owed;
 	else
@@ -167,7 +198,7 @@ static int worker_receive(struct worker *worker)
 		syscall(SYS_pidfd_send_signal, worker->pid_fd, SIGKILL, NULL, 0);
 		return -EPIPE;
 	}
-	if (n > (ssize_t)sizeof(packet) || !core_msg_check(&packet, n, FROM_HUB)) {
+	if (n > (ssize_t)sizeof(packet) || !core_msg_check(&packet, n, worker->peer)) {
 		worker_kill(worker, "said something that is not in the vocabulary");
 		return -EPROTO;
 	}
@@ -276,16 +307,21 @@ void worker_stop(struct worker *worker)
 
 void worker_send(struct worker *worker, struct msg_packet *packet)
 {
+	worker_send_fds(worker, packet, NULL, 0);
+}
+
+void worker_send_fds(struct worker *worker, struct msg_packet *packet, const int *fd, unsigned n)
+{
 	/* refusals are many, and those that ask are told anew; anything else is said once */
 	bool must = packet->type != MSG_REFUSED || worker->telling;
 	bool may = !worker->owed && (must || !worker->dropped);
 
 	packet->pad = 0;
-	if (!worker->pid || (may && worker_pass(worker, packet)))
+	if (!worker->pid || (may && worker_pass(worker, packet, fd, n)))
 		return;
 	if (may && errno != EAGAIN) /* it is ending */
 		return;
-	if (must && worker_owe(worker, packet))
+	if (must && worker_owe(worker, packet, fd, n))
 		return;
 	worker->lost++;
 	worker->dropped = true;

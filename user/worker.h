@@ -20,6 +20,7 @@
 #include "terok/core_msg.h"
 
 #define WORKER_RESTARTS  5
+#define WORKER_FDS       MSG_SOCKETS
 #define WORKER_WINDOW_NS (10 * UINT64_C(1000000000))
 
 struct worker_events {
@@ -32,7 +33,8 @@ struct worker_events {
 struct worker {
 	struct loop *loop;
 	const char *name;
-	int listen_fd; /* handed to every incarnation; stays the owner's */
+	enum msg_direction peer; /* who it is, so what it may say */
+	int listen_fd;           /* handed to every incarnation; stays the owner's; -1: none */
 	const struct worker_events *events;
 	void *user;
 	pid_t pid;      /* 0: none */
@@ -47,7 +49,7 @@ struct worker {
 	uint64_t lost; /* messages that it could not take */
 };
 
-/** worker_start() - start it; fill loop, name, listen_fd, events and user first */
+/** worker_start() - start it; fill loop, name, peer, listen_fd, events and user first */
 int worker_start(struct worker *worker);
 
 /** worker_stop() - close its pipe, which ends it; kill it if it has not gone in a second */
@@ -55,5 +57,8 @@ void worker_stop(struct worker *worker);
 
 /** worker_send() - one message; @packet needs its type and payload; dropped ones are counted */
 void worker_send(struct worker *worker, struct msg_packet *packet);
+
+/** worker_send_fds() - the same, with copies of @n descriptors, WORKER_FDS at most */
+void worker_send_fds(struct worker *worker, struct msg_packet *packet, const int *fd, unsigned n);
 
 #endif

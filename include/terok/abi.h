@@ -140,7 +140,8 @@ struct terok_guard {
 	__u32 publishes;       /* 1: it has published ports */
 	__u16 dns_port;        /* where its resolver listens on loopback; 0: it has none */
 	__u16 names;           /* TEROK_NAMES_* */
-	__u64 reserved[1];
+	__u32 domains;         /* changes when something else is said of its domains */
+	__u32 slots;           /* blocks of synthetic addresses given out; wraps */
 };
 
 struct terok_rule_key { /* key of terok_rules (hash): one address */
@@ -230,6 +231,8 @@ struct terok_name {
 	__u64 hits;  /* connects and datagrams that it allowed; hooks count */
 	__u32 flags; /* TEROK_RULE_SYNTHETIC, TEROK_RULE_CHECK */
 	__u32 n;     /* of grant */
+	__u32 slots; /* 1 + its block of synthetic addresses; 0: none */
+	__u32 pad;
 	struct terok_grant grant[TEROK_GRANTS];
 	char text[TEROK_DOMAIN_LEN];
 };
@@ -244,6 +247,23 @@ struct terok_learned_key { /* key of terok_learned (hash): an address of names *
 struct terok_learned {             /* value: the names that have it, in no order */
 	__u64 name[TEROK_SHARERS]; /* 0: none */
 	__u64 until_ns[TEROK_SHARERS];
+};
+
+/*
+ * Value of terok_queries (hash, key: guard id): what its resolver was asked, about once a second
+ * while it is. asked = cached + local + forwarded + blocked + spent + malformed.
+ */
+struct terok_queries {
+	__u64 asked;
+	__u64 cached;    /* answered from what was asked before */
+	__u64 local;     /* answered here: types outside policy, reverse lookups */
+	__u64 forwarded; /* names that left the host, or waited for one that did */
+	__u64 blocked;   /* names outside policy */
+	__u64 spent;     /* over the budget of new names, or of questions a second */
+	__u64 malformed;
+	__u64 failed;  /* of forwarded: no answer, no room, or the kernel's table was full */
+	__u64 alarms;  /* names that look like data */
+	__u64 rebound; /* addresses left out of answers: private or local */
 };
 
 /* Value of terok_synthetic (hash, key: struct terok_learned_key): what it stands for. */
@@ -372,9 +392,10 @@ _Static_assert(sizeof(struct terok_asker_key) == 24, "ABI: asker key");
 _Static_assert(sizeof(struct terok_domain_key) == 264, "ABI: domain key");
 _Static_assert(sizeof(struct terok_name_key) == 16, "ABI: name key");
 _Static_assert(sizeof(struct terok_grant) == 16, "ABI: grant");
-_Static_assert(sizeof(struct terok_name) == 416, "ABI: name");
+_Static_assert(sizeof(struct terok_name) == 424, "ABI: name");
 _Static_assert(sizeof(struct terok_learned_key) == 20, "ABI: learned key");
 _Static_assert(sizeof(struct terok_learned) == 256, "ABI: learned");
+_Static_assert(sizeof(struct terok_queries) == 80, "ABI: queries");
 _Static_assert(sizeof(struct terok_synthetic) == 24, "ABI: synthetic");
 _Static_assert(sizeof(struct terok_steered) == 48, "ABI: steered");
 _Static_assert(sizeof(struct terok_sent_key) == 32, "ABI: sent key");

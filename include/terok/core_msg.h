@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * terok/core_msg.h - the vocabulary between the core and its hub worker
+ * terok/core_msg.h - the vocabulary between the core and its workers: hub, resolver
  *
  * SOCK_SEQPACKET, one message a packet: a __u32 type, a __u32 of zero, then exactly the
  * struct of that type (core_msg_check()). Anything else (other size, other type, wrong direction) ends the worker. Both
@@ -24,7 +24,7 @@
 /* Guards' shares of a full table of questions are counted in so many buckets, on both sides. */
 #define MSG_SHARE_BUCKETS 4096
 
-enum msg_direction { FROM_CORE = 1, FROM_HUB = 2 };
+enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER };
 
 /* type, payload, who may say it */
 #define CORE_MESSAGES(X)                                                                           \
@@ -34,7 +34,19 @@ enum msg_direction { FROM_CORE = 1, FROM_HUB = 2 };
 	X(RESULT, struct msg_result, FROM_CORE)                                                    \
 	X(LISTED, struct msg_listed, FROM_CORE)                                                    \
 	X(VERDICT, struct msg_verdict, FROM_HUB)                                                   \
-	X(LIST, struct msg_list, FROM_HUB)
+	X(LIST, struct msg_list, FROM_HUB)                                                         \
+	X(SERVE, struct msg_serve, FROM_CORE)                                                      \
+	X(UNSERVE, struct msg_unserve, FROM_CORE)                                                  \
+	X(DOMAIN, struct msg_domain, FROM_CORE)                                                    \
+	X(UPSTREAMS, struct msg_upstreams, FROM_CORE)                                              \
+	X(LEARNED, struct msg_learned, FROM_CORE)                                                  \
+	X(REVERSED, struct msg_reversed, FROM_CORE)                                                \
+	X(FLUSH, struct msg_flush, FROM_CORE)                                                      \
+	X(LEARN, struct msg_learn, FROM_RESOLVER)                                                  \
+	X(REVERSE, struct msg_reverse, FROM_RESOLVER)                                              \
+	X(UNNAMED, struct msg_unnamed, FROM_RESOLVER)                                              \
+	X(DEAF, struct msg_unserve, FROM_RESOLVER)                                                 \
+	X(QUERIES, struct msg_queries, FROM_RESOLVER)
 
 enum msg_type {
 	MSG_NONE,
@@ -70,6 +82,10 @@ struct msg_refused {
 	struct terok_record record;
 	char exe[MSG_TEXT]; /* path as the kernel gave it; empty: gone before it was looked at */
 	char cmdline[MSG_TEXT]; /* arguments with spaces between */
+	__u32 by_name;          /* the name was refused: there is no address */
+	__u32 pad;
+	char
+	    domain[TEROK_DOMAIN_LEN]; /* it, or the name that the address was given for; "": none */
 };
 
 /* What became of a verdict: 0 or a negative errno; the map was written before this was sent. */
@@ -101,6 +117,117 @@ struct msg_verdict {
 
 struct msg_list { /* send every guard with its counters */
 	__u64 token;
+};
+
+/* --- core and resolver --------------------------------------------------------------------- */
+
+#define MSG_ADDRS   128 /* of one answer */
+#define MSG_SERVERS 8
+#define MSG_SEARCH  6
+#define MSG_SOCKETS 4
+
+/*
+ * Answer for this guard, or: it has changed. @fresh: with MSG_SOCKETS descriptors, UDP and TCP of
+ * IPv4, the same of IPv6, in place of those that it had; they are the container's namespace's.
+ */
+struct msg_serve {
+	__u32 guard;
+	__u32 state;     /* enum terok_state, without its window */
+	__u64 bypass_ns; /* until then, up means down */
+	__u32 names;     /* TEROK_NAMES_* */
+	__u32 fresh;
+};
+
+struct msg_unserve { /* no more; of the resolver: its sockets are gone */
+	__u32 guard;
+	__u32 pad;
+};
+
+enum domain_news { DOMAIN_NONE, DOMAIN_MORE, DOMAIN_NEWS_MAX_ };
+
+/* What is said of a guard's domains: DOMAIN_NONE forgets all, then one DOMAIN_MORE each. */
+struct msg_domain {
+	__u32 guard;
+	__u32 news; /* enum domain_news */
+	__u64 until_ns;
+	__u16 port;
+	__u8 proto;
+	__u8 action;
+	__u32 flags; /* TEROK_RULE_* */
+	char domain[TEROK_DOMAIN_LEN];
+};
+
+struct msg_upstreams { /* whom to ask, and what is appended to names before they are asked for */
+	__u32 n, n_search;
+	__u8 addr[MSG_SERVERS][16];
+	__u16 port[MSG_SERVERS];
+	char search[MSG_SEARCH][TEROK_DOMAIN_LEN];
+};
+
+struct msg_learn { /* these are its addresses: may they be given? */
+	__u64 token;
+	__u32 guard;
+	__u32 seconds; /* how long they hold */
+	__u32 n;
+	__u32 pad;
+	char name[TEROK_DOMAIN_LEN]; /* as asked */
+	__u8 addr[MSG_ADDRS][16];
+};
+
+/* In the kernel's maps before this is sent: give these addresses, and no others. */
+struct msg_learned {
+	__u64 token;
+	__s32 result;  /* -EACCES: the name is not allowed (any more); -ENOSPC: no room */
+	__u32 refused; /* private or local addresses that were left out */
+	__u32 n;
+	__u32 pad;
+	__u8 addr[MSG_ADDRS][16];
+};
+
+struct msg_reverse { /* which name has this address? */
+	__u64 token;
+	__u32 guard;
+	__u32 pad;
+	__u8 addr[16];
+};
+
+struct msg_reversed {
+	__u64 token;
+	char name[TEROK_DOMAIN_LEN]; /* "": none */
+};
+
+enum unnamed_why {
+	UNNAMED_POLICY,  /* nobody allowed it: a question */
+	UNNAMED_DENIED,  /* a rule denies it */
+	UNNAMED_BUDGET,  /* one more new name below a wildcard: a question, too */
+	UNNAMED_REBOUND, /* all its addresses are private or local */
+	UNNAMED_ALARM,   /* it was sent, and looks like data */
+	UNNAMED_MAX_
+};
+
+/* A name that was asked for and not answered, once in a while for each. */
+struct msg_unnamed {
+	__u32 guard;
+	__u32 why; /* enum unnamed_why */
+	__u16 type;
+	__u16 port; /* of who asked, on loopback */
+	__u8 proto;
+	__u8 v6;
+	__u16 pad;
+	__u32 count; /* since it was said last */
+	char name[TEROK_DOMAIN_LEN];
+};
+
+struct msg_flush { /* forget what was answered */
+	__u32 guard;
+	__u32 pad;
+	char name[TEROK_DOMAIN_LEN]; /* "": all */
+};
+
+struct msg_queries {
+	__u32 guard;
+	__u32 pad;
+	struct terok_queries counts;
 };
 
 #define MSG_HEAD 8 /* bytes before the payload */

@@ -39,7 +39,7 @@ static struct terok_record refusal(unsigned n, uint64_t at_ns)
 static uint64_t ask(unsigned n, uint64_t at_ns)
 {
 	struct terok_record record = refusal(n, at_ns);
-	const struct asked *asked = asked_note(table, &record, true);
+	const struct asked *asked = asked_note(table, &record, NULL, true);
 
 	return asked ? asked->id : 0;
 }
@@ -60,11 +60,11 @@ static void the_same_destination_is_asked_once_in_the_quiet_time(void **state)
 	/* any other guard, address, port or protocol is another question */
 	assert_true(ask(6, start));
 	record = refusal(5, start), record.guard = 2;
-	assert_non_null(asked_note(table, &record, true));
+	assert_non_null(asked_note(table, &record, NULL, true));
 	record = refusal(5, start), record.dst_port = 80;
-	assert_non_null(asked_note(table, &record, true));
+	assert_non_null(asked_note(table, &record, NULL, true));
 	record = refusal(5, start), record.proto = 17;
-	assert_non_null(asked_note(table, &record, true));
+	assert_non_null(asked_note(table, &record, NULL, true));
 }
 
 static void a_number_is_never_used_twice(void **state)
@@ -119,12 +119,12 @@ static void what_a_rule_refuses_is_told_but_is_no_question(void **state)
 	const struct asked *told;
 
 	(void)state;
-	told = asked_note(table, &record, false);
+	told = asked_note(table, &record, NULL, false);
 	assert_non_null(told);
 	assert_false(told->question);
 	assert_null(asked_find(table, told->id));
 	assert_null(asked_find(table, id));
-	assert_null(asked_note(table, &record, false));
+	assert_null(asked_note(table, &record, NULL, false));
 }
 
 /* Every other guard's questions, and those of a process that runs into its rules. */
@@ -135,10 +135,10 @@ static void no_flood_pushes_out_anothers_question(void **state)
 
 	(void)state;
 	mine.guard = 2;
-	id = asked_note(table, &mine, true)->id;
+	id = asked_note(table, &mine, NULL, true)->id;
 	for (unsigned n = 0; n < 3 * ASKED_MAX; n++) {
 		flood = refusal(n, 10 + n);
-		assert_non_null(asked_note(table, &flood, false));
+		assert_non_null(asked_note(table, &flood, NULL, false));
 	}
 	assert_non_null(asked_find(table, id));
 	for (unsigned n = 0; n < 3 * ASKED_MAX; n++)
@@ -146,7 +146,7 @@ static void no_flood_pushes_out_anothers_question(void **state)
 	assert_non_null(asked_find(table, id));
 	/* now all are questions: what is none is told all the same */
 	flood = refusal(77, 500000);
-	assert_non_null(asked_note(table, &flood, false));
+	assert_non_null(asked_note(table, &flood, NULL, false));
 	assert_non_null(asked_find(table, id));
 }
 
@@ -165,11 +165,11 @@ static void a_guards_end_ends_its_questions(void **state)
 	for (unsigned i = 0; i < 100; i++)
 		ask(i, 1000);
 	other.guard = 2;
-	assert_non_null(asked_note(table, &other, true));
+	assert_non_null(asked_note(table, &other, NULL, true));
 	asked_forget_guard(table, 1);
 	asked_each(table, count_open, &open);
 	assert_int_equal(open, 1);
-	assert_null(asked_note(table, &other, true));
+	assert_null(asked_note(table, &other, NULL, true));
 }
 
 int main(void)

@@ -92,9 +92,11 @@ static void start(unsigned guards)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	assert_int_equal(loop_new(&loop), 0);
 	go = pair[0];
-	worker = (struct worker){
-		.loop = loop, .name = "test", .listen_fd = pair[1], .events = &events
-	};
+	worker = (struct worker){ .loop = loop,
+				  .name = "test",
+				  .peer = FROM_HUB,
+				  .listen_fd = pair[1],
+				  .events = &events };
 	assert_int_equal(worker_start(&worker), 0);
 	close(pair[1]);
 }

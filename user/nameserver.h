@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * nameserver.h - the core's half of names: sockets in containers' namespaces, the resolver
+ * worker, what it may write
+ *
+ * For each guard four sockets on the loopback of its network namespace (UDP and TCP, IPv4 and
+ * IPv6, one port), opened from outside and handed to the worker, which answers there. The port
+ * is in the guard's word: hooks send port 53 to it. Sockets are kept here as well, for the
+ * next worker, and closed when the guard's cgroup is empty, so that no namespace outlives its
+ * container. The worker says "these are the addresses of that name"; the core decides whether
+ * to write them (names.h), and has written them when it answers.
+ *
+ * Called by: core. Threads: none.
+ */
+#ifndef TEROK_NAMESERVER_H
+#define TEROK_NAMESERVER_H
+
+#include "base/cleanup.h"
+#include "base/event.h"
+#include "guard.h"
+#include "terok/core_msg.h"
+
+struct nameserver;
+
+struct nameserver_events {
+	/* a name that was refused; its strings are checked to end */
+	void (*unnamed)(const struct msg_unnamed *unnamed, void *user);
+};
+
+/**
+ * nameserver_new() - start the worker
+ * @upstream: servers as ADDR or ADDR:PORT, NULL at the end; NULL: those of resolv.conf, also
+ *	      when it changes
+ */
+int nameserver_new(struct loop *loop, const struct kernel *kernel, const char *const *upstream,
+		   const struct nameserver_events *events, void *user, struct nameserver **ret,
+		   struct problem *why);
+void nameserver_free(struct nameserver *nameserver);
+
+/**
+ * nameserver_serve() - a guard is new, has moved or changed: serve it as it is now
+ * @netns_fd: the namespace its processes are in; -1: ours
+ */
+void nameserver_serve(struct nameserver *nameserver, uint32_t guard, int netns_fd);
+
+/** nameserver_leave() - its cgroup is empty, or gone: close its sockets, forget it */
+void nameserver_leave(struct nameserver *nameserver, uint32_t guard);
+
+/** nameserver_flush() - the worker forgets what it answered; @name "": all */
+void nameserver_flush(struct nameserver *nameserver, uint32_t guard, const char *name);
+
+#endif
