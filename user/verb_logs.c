@@ -5,24 +5,20 @@
  * Needs neither kernel nor agent, so that what a container did can be read when it is gone.
  * Lines that are no JSON object are passed over.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "audit.h"
+#include "audit_read.h"
 #include "base/cli.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "guard_dir.h"
 #include "verbs.h"
 
 #define LINES_DEFAULT 50
 #define LINES_MAX     1000000
-#define LINE_BYTES    65536 /* ours are far shorter */
+#define LINES_SPARE   256 /* so that few of them are not sorted again and again */
 
 /* The newest lines so far, oldest first; more than twice as many as asked for are thinned. */
 struct tail {
@@ -30,15 +26,6 @@ struct tail {
 	size_t n, room, most;
 	const char *guard; /* NULL: all */
 };
-
-static const char *field(struct json_object *line, const char *key)
-{
-	struct json_object *value = NULL;
-
-	if (!json_object_object_get_ex(line, key, &value))
-		return "";
-	return json_object_get_string(value) ?: "";
-}
 
 /* Every line begins with its time: {"ts":"2026-..." */
 static int compare(const void *a, const void *b)
@@ -69,77 +56,28 @@ static int tail_add(struct tail *tail, const char *line)
 		tail->room = room;
 	}
 	tail->line[tail->n] = strdup(line);
-	return tail->line[tail->n++] ? 0 : -ENOMEM;
+	if (!tail->line[tail->n])
+		return -ENOMEM;
+	tail->n++;
+	return 0;
 }
 
-/* Is it a line of the guard that was asked for, by name or by the first digits of its id? */
-static bool line_is_asked(const struct tail *tail, struct json_object *line)
+static void tail_sort(struct tail *tail)
 {
-	const char *id = field(line, "id");
-
-	if (json_object_get_type(line) != json_type_object || !*field(line, "ts"))
-		return false;
-	return !tail->guard || !strcmp(field(line, "container"), tail->guard) ||
-	       (*id && strlen(tail->guard) >= 12 && !strncmp(id, tail->guard, strlen(id)));
-}
-
-/* Lines of one file are in order: the last of them are enough. */
-static int file_read(struct tail *tail, int dir, const char *name)
-{
-	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	_cleanup_fclose_ FILE *in = fd < 0 ? NULL : fdopen(fd, "r");
-	_cleanup_free_ char *line = NULL;
-	size_t room = 0;
-	int r = 0;
-
-	if (!in)
-		return 0;
-	TAKE_FD(fd);
-	while (!r && getline(&line, &room, in) > 0) {
-		_cleanup_(json_putp) struct json_object *object = NULL;
-		size_t n = strcspn(line, "\n");
-
-		line[n] = '\0';
-		if (n < LINE_BYTES && !json_parse(line, n, &object) && line_is_asked(tail, object))
-			r = tail_add(tail, line);
-	}
-	return r;
-}
-
-static int folder_read(struct tail *tail, int room, const char *name)
-{
-	_cleanup_close_ int dir =
-	    openat(room, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int r;
-
-	if (dir < 0)
-		return 0;
-	r = file_read(tail, dir, AUDIT_OLDER);
-	if (!r)
-		r = file_read(tail, dir, AUDIT_FILE);
-	if (!r && tail->n) {
+	if (tail->n)
 		qsort(tail->line, tail->n, sizeof(*tail->line), compare);
-		tail_thin(tail);
-	}
-	return r;
+	tail_thin(tail);
 }
 
-/* @room: "containers" or "cgroups" */
-static int room_read(struct tail *tail, const char *room)
+static int line_take(const char *text, struct json_object *line, void *user)
 {
-	_cleanup_(closedirp) DIR *dir = NULL;
-	struct dirent *entry;
-	char path[4096];
-	int r = 0;
+	struct tail *tail = user;
 
-	snprintf(path, sizeof(path), "%s/%s", state_dir(), room);
-	dir = opendir(path);
-	if (!dir && errno != ENOENT)
-		return log_error(-errno, "%s", path);
-	while (dir && !r && (entry = readdir(dir)))
-		if (*entry->d_name != '.')
-			r = folder_read(tail, dirfd(dir), entry->d_name);
-	return r;
+	if (!line || (tail->guard && !audit_line_is_of(line, tail->guard)))
+		return 0;
+	if (tail->n >= 2 * tail->most + LINES_SPARE)
+		tail_sort(tail);
+	return tail_add(tail, text);
 }
 
 static void line_print(const char *text)
@@ -150,15 +88,16 @@ static void line_print(const char *text)
 
 	if (json_parse(text, strlen(text), &line))
 		return;
-	port = field(line, "port");
-	if (*field(line, "dest") || *port)
-		snprintf(where, sizeof(where), "  %s%s%s%s%s", field(line, "dest"),
-			 *port ? " port " : "", port, *field(line, "proto") ? "/" : "",
-			 field(line, "proto"));
-	detail = *field(line, "detail") ? field(line, "detail") : field(line, "reason");
-	printf("%s  %s  %s%s%s%s%s%s\n", field(line, "ts"), field(line, "container"),
-	       field(line, "action"), where, *detail ? "  " : "", detail,
-	       *field(line, "comm") ? "  " : "", field(line, "comm"));
+	port = audit_line_text(line, "port");
+	if (*audit_line_text(line, "dest") || *port)
+		snprintf(where, sizeof(where), "  %s%s%s%s%s", audit_line_text(line, "dest"),
+			 *port ? " port " : "", port, *audit_line_text(line, "proto") ? "/" : "",
+			 audit_line_text(line, "proto"));
+	detail = audit_line_text(line, *audit_line_text(line, "detail") ? "detail" : "reason");
+	printf("%s  %s  %s%s%s%s%s%s\n", audit_line_text(line, "ts"),
+	       audit_line_text(line, "container"), audit_line_text(line, "action"), where,
+	       *detail ? "  " : "", detail, *audit_line_text(line, "comm") ? "  " : "",
+	       audit_line_text(line, "comm"));
 }
 
 static int lines_parse(const char *text, size_t *ret)
@@ -190,9 +129,10 @@ int verb_logs(int argc, char **argv)
 	r = lines ? lines_parse(lines, &tail.most) : 0;
 	if (r)
 		return r;
-	r = room_read(&tail, "containers");
-	if (!r)
-		r = room_read(&tail, "cgroups");
+	r = audit_read(NULL, line_take, &tail);
+	if (r)
+		log_error(r, "read the audit logs");
+	tail_sort(&tail);
 	for (size_t i = 0; i < tail.n; i++) {
 		if (!r && json)
 			puts(tail.line[i]);
