@@ -14,10 +14,12 @@
 #include "base/cli.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/sanitise.h"
 #include "verbs.h"
 
 #define LINES_DEFAULT 50
 #define LINES_MAX     1000000
+#define LINE_PART_MAX 400
 #define LINES_SPARE   256 /* so that few of them are not sorted again and again */
 
 /* The newest lines so far, oldest first; more than twice as many as asked for are thinned. */
@@ -80,24 +82,37 @@ static int line_take(const char *text, struct json_object *line, void *user)
 	return tail_add(tail, text);
 }
 
+/* Part of a line, behind @before; nothing at all if it is empty. */
+static void part_print(const char *before, const char *text)
+{
+	char safe[LINE_PART_MAX + 1];
+
+	if (*text)
+		printf("%s%s", before, sanitise(safe, LINE_PART_MAX, text, strlen(text)));
+}
+
 static void line_print(const char *text)
 {
 	_cleanup_(json_putp) struct json_object *line = NULL;
-	char where[400] = "";
-	const char *port, *detail;
+	const char *dest, *port;
 
 	if (json_parse(text, strlen(text), &line))
 		return;
+	dest = audit_line_text(line, *audit_line_text(line, "dest") ? "dest" : "domain");
 	port = audit_line_text(line, "port");
-	if (*audit_line_text(line, "dest") || *port)
-		snprintf(where, sizeof(where), "  %s%s%s%s%s", audit_line_text(line, "dest"),
-			 *port ? " port " : "", port, *audit_line_text(line, "proto") ? "/" : "",
-			 audit_line_text(line, "proto"));
-	detail = audit_line_text(line, *audit_line_text(line, "detail") ? "detail" : "reason");
-	printf("%s  %s  %s%s%s%s%s%s\n", audit_line_text(line, "ts"),
-	       audit_line_text(line, "container"), audit_line_text(line, "action"), where,
-	       *detail ? "  " : "", detail, *audit_line_text(line, "comm") ? "  " : "",
-	       audit_line_text(line, "comm"));
+	part_print("", audit_line_text(line, "ts"));
+	part_print("  ", audit_line_text(line, "container"));
+	part_print("  ", audit_line_text(line, "action"));
+	if (*dest || *port) {
+		printf("  ");
+		part_print("", dest);
+		part_print(" port ", port);
+		part_print("/", audit_line_text(line, "proto"));
+	}
+	part_print("  ", *audit_line_text(line, "detail") ? audit_line_text(line, "detail")
+							  : audit_line_text(line, "reason"));
+	part_print("  ", audit_line_text(line, "comm"));
+	putchar('\n');
 }
 
 static int lines_parse(const char *text, size_t *ret)

@@ -273,6 +273,23 @@ static void half_a_line_costs_only_itself(void **state)
 	assert_said("shield_block");
 }
 
+/* A process chose its name, and a terminal obeys. */
+static void no_name_of_a_process_reaches_the_terminal_as_it_is(void **state)
+{
+	FILE *file;
+
+	(void)state;
+	file = fopen(audit_path(AUDIT_FILE), "we");
+	assert_non_null(file);
+	fputs("{\"ts\":\"2020-01-01T00:00:00+00:00\",\"container\":\"box\",\"action\":\"blocked\","
+	      "\"domain\":\"api.example.com\",\"comm\":\"x\\u001b[2J\\ny\"}\n",
+	      file);
+	fclose(file);
+	assert_works("logs", "box");
+	assert_string_equal(said, "2020-01-01T00:00:00+00:00  box  blocked  api.example.com  "
+				  "x [2J y\n");
+}
+
 static void a_folder_that_cannot_be_written_stops_nothing(void **state)
 {
 	char dir[400];
@@ -313,6 +330,7 @@ int main(void)
 		T(a_flood_of_refusals_is_cut_and_counted),
 		T(a_full_file_makes_room_for_one_more),
 		T(half_a_line_costs_only_itself),
+		T(no_name_of_a_process_reaches_the_terminal_as_it_is),
 		T(a_folder_that_cannot_be_written_stops_nothing),
 		T(only_what_was_asked_for_is_printed),
 	};
