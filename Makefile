@@ -23,7 +23,7 @@ BPFTOOL    := $(or $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool),bpf
 endif
 
 # Libraries, by the program that links them; the packages they come in are in tools/deps.
-AGENT_PKGS     := libbpf libelf zlib json-c libseccomp libnl-3.0 sqlite3
+AGENT_PKGS     := libbpf libelf zlib json-c libseccomp libnl-3.0 sqlite3 libpsl
 CLEARANCE_PKGS := json-c ncursesw
 TEST_PKGS      := cmocka
 

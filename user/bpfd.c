@@ -42,6 +42,8 @@ static const struct cli_verb verbs[] = {
 	  "List, print and check profiles", verb_profiles },
 	{ "logs", "[GUARD] [--lines N] [--json]", "Print what was done and refused, and when",
 	  verb_logs },
+	{ "harvest", "GUARD [--since TIME] [--json]", "Propose a profile of what was refused",
+	  verb_harvest },
 	{ "watch", "[GUARD] [--json]", "Print refusals and answers as they happen", verb_watch },
 	{ "check", "[--json]", "Say what this kernel lacks for guarding", verb_check },
 	{ NULL, NULL, NULL, NULL },

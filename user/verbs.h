@@ -20,6 +20,7 @@ int verb_detach(int argc, char **argv);
 int verb_down(int argc, char **argv);
 int verb_exec(int argc, char **argv);
 int verb_explain(int argc, char **argv);
+int verb_harvest(int argc, char **argv);
 int verb_hook(int argc, char **argv);
 int verb_load(int argc, char **argv);
 int verb_logs(int argc, char **argv);
