@@ -3,7 +3,7 @@
  * maps.h - every map: what it holds, how large, who writes it
  *
  * Names fit the kernel's 15 characters and are the pins' names under v1/maps/. All but
- * counts, budget and wake flag are written by the agent only.
+ * counts, budget, wake flag and what was reached are written by the agent only.
  */
 #ifndef TEROK_MAPS_H
 #define TEROK_MAPS_H
@@ -131,6 +131,15 @@ struct {
 	__type(key, __u32);
 	__type(value, struct terok_queries);
 } terok_queries SEC(".maps");
+
+/* Where guards that note it went; whatever has no room is counted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEROK_MAX_REACHED);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct terok_reached_key);
+	__type(value, struct terok_reached);
+} terok_reached SEC(".maps");
 
 /* Not read here: what people call a guard, kept with it so that any agent finds it. */
 struct {

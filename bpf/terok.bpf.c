@@ -122,6 +122,103 @@ static __noinline int refuse(struct bpf_sock_addr *ctx, const struct route *rout
 	return 0;
 }
 
+/*
+ * Where a guard goes that notes it. A table and not records: each destination has one entry
+ * however often it comes, so neither a budget nor a slow reader loses any. What finds no room
+ * is counted in the guard's own entry.
+ */
+static __always_inline void reached_key(struct terok_reached_key *key,
+					const struct terok_guard *guard, const struct route *route,
+					__u8 action)
+{
+	key->guard = guard->id;
+	key->port = route->flow.port;
+	key->proto = route->flow.proto;
+	key->action = action;
+	__builtin_memcpy(key->addr, route->flow.addr, sizeof(key->addr));
+}
+
+/* If another CPU was first, its entry is as good as @first. */
+static __always_inline struct terok_reached *reached_put(struct terok_reached_key *key,
+							 const struct terok_reached *first)
+{
+	struct terok_reached *have;
+
+	bpf_map_update_elem(&terok_reached, key, first, BPF_NOEXIST);
+	have = bpf_map_lookup_elem(&terok_reached, key);
+	if (have)
+		return have;
+	key->port = 0;
+	key->proto = 0;
+	key->action = 0;
+	__builtin_memset(key->addr, 0, sizeof(key->addr));
+	return bpf_map_lookup_elem(&terok_reached, key);
+}
+
+static __always_inline void reached_count(struct terok_reached *have)
+{
+	count(&have->count);
+	have->last_ns = bpf_ktime_get_boot_ns();
+}
+
+/*
+ * A connect or sendmsg. To connect a datagram socket sends nothing (resolvers sort addresses
+ * by it), so of what is no TCP the packets count, which have no process: it is taken here.
+ */
+static __noinline int note_call(const struct route *route, const struct decision *decision)
+{
+	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct terok_reached_key key = {};
+	struct terok_reached *have, first = {};
+	struct terok_self_key self = {};
+
+	if (!route || !decision)
+		return 0;
+	reached_key(&key, guard, route, decision->action);
+	have = bpf_map_lookup_elem(&terok_reached, &key);
+	if (!have) {
+		/* of its own addresses decide() did not need to know it, in an open state */
+		self.guard = guard->id;
+		__builtin_memcpy(self.addr, route->flow.addr, sizeof(self.addr));
+		if (self_find(&self))
+			return 0;
+		first.tgid = task->tgid;
+		first.uid = bpf_get_current_uid_gid();
+		bpf_get_current_comm(first.comm, sizeof(first.comm));
+		have = reached_put(&key, &first);
+	}
+	if (have && (route->flow.proto == IPPROTO_TCP || decision->action != TEROK_ALLOW))
+		reached_count(have);
+	return 0;
+}
+
+/* A packet that leaves; those of TCP belong to a connect, or to who came in. */
+static __noinline int note_packet(const struct route *route)
+{
+	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
+	struct terok_reached_key key = {};
+	struct terok_reached *have, first = {};
+
+	if (!route || route->flow.proto == IPPROTO_TCP)
+		return 0;
+	reached_key(&key, guard, route, TEROK_ALLOW);
+	have = bpf_map_lookup_elem(&terok_reached, &key);
+	if (!have)
+		have = reached_put(&key, &first);
+	if (have)
+		reached_count(have);
+	return 0;
+}
+
+/* What a rule could be about: neither what never leaves nor what the agent put there itself. */
+static __always_inline _Bool is_worth_a_note(const struct terok_guard *guard,
+					     const struct decision *decision)
+{
+	return guard->notes && decision->reason != TEROK_REASON_LOOPBACK &&
+	       decision->reason != TEROK_REASON_SELF && decision->reason != TEROK_REASON_INFRA;
+}
+
 /* A timed rule allowed this flow: let the backstop know it when the rule has ended. */
 static __always_inline void flow_remember(struct bpf_sock_addr *ctx,
 					  const struct terok_guard *guard, const struct flow *flow)
@@ -250,6 +347,8 @@ static __always_inline int on_address(struct bpf_sock_addr *ctx, struct route *r
 	if (decision.action == TEROK_ALLOW &&
 	    address_allow(ctx, guard, &route->flow, hook, &decision, steering)) {
 		count(&counts->allowed);
+		if (is_worth_a_note(guard, &decision))
+			note_call(route, &decision);
 		return 1;
 	}
 	if (known && decision.action != TEROK_ALLOW &&
@@ -263,6 +362,8 @@ static __always_inline int on_address(struct bpf_sock_addr *ctx, struct route *r
 		__builtin_memcpy(route->flow.addr, steering->asked, sizeof(route->flow.addr));
 		route->flow.port = steering->asked_port;
 	}
+	if (is_worth_a_note(guard, &decision))
+		note_call(route, &decision);
 	refuse(ctx, route, hook, &decision);
 	bpf_set_retval(-error);
 	return 0;
@@ -497,8 +598,11 @@ int terok_egress(struct __sk_buff *skb)
 		decision.reason = TEROK_REASON_ROUTED;
 		return drop(skb, &route, TEROK_HOOK_EGRESS, &decision);
 	}
-	if (decision.action == TEROK_ALLOW)
+	if (decision.action == TEROK_ALLOW) {
+		if (is_worth_a_note(guard, &decision))
+			note_packet(&route);
 		return 1;
+	}
 
 	if (reason_spares_flows(decision.reason) &&
 	    decide_answer(guard, &route.flow, route.src_port))

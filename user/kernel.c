@@ -35,6 +35,7 @@ static const char *const map_names[] = {
 	[MAP_LEARNED] = "terok_learned", [MAP_SYNTHETIC] = "terok_synthetic",
 	[MAP_STEERED] = "terok_steered", [MAP_SENT] = "terok_sent",
 	[MAP_QUERIES] = "terok_queries",
+	[MAP_REACHED] = "terok_reached",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_MAX_, "a name for each map");
 
@@ -172,7 +173,7 @@ static int map_open(int lost, const char *name, char path[static PINS_PATH_LEN],
  */
 static bool map_may_be_new(enum kernel_map map)
 {
-	return map >= MAP_DOMAINS && map <= MAP_SENT;
+	return map >= MAP_DOMAINS && map <= MAP_REACHED;
 }
 
 /* Use the maps that are there, so that rules, guards and records stay. */
