@@ -17,6 +17,7 @@
 #include "names.h"
 #include "netns.h"
 #include "policy.h"
+#include "reached.h"
 #include "terok/names.h"
 
 static int value_get(const struct kernel *kernel, uint64_t cgroup, struct terok_guard *ret)
@@ -275,6 +276,7 @@ static void attach_undo(const struct kernel *kernel, uint32_t id, int cgroup_fd,
 	hooks_detach(kernel, cgroup_fd, NULL);
 	guard_refresh_self(kernel, id, GUARD_NO_NETNS);
 	policy_forget(kernel, id);
+	reached_forget(kernel, id);
 	bpf_map_delete_elem(kernel->map[MAP_INFO], &id);
 }
 
@@ -392,6 +394,8 @@ static int guard_forget(const struct kernel *kernel, const struct guard *guard)
 
 	if (!r)
 		r = policy_forget(kernel, guard->id);
+	if (r >= 0)
+		r = reached_forget(kernel, guard->id);
 	if (r < 0) /* its label stays, so that detaching again finds it */
 		return r;
 	return bpf_map_delete_elem(kernel->map[MAP_INFO], &guard->id) ? -errno : 0;
