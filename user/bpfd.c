@@ -25,6 +25,8 @@ static const struct cli_verb verbs[] = {
 	  verb_attach },
 	{ "detach", "GUARD [--json]", "Stop guarding", verb_detach },
 	{ "exec", "[OPTIONS] -- CMD [ARG...]", "Run a command in a guard of its own", verb_exec },
+	{ "learn-session", "[OPTIONS] -- CMD [ARG...]", "Run a command open, print what it reached",
+	  verb_learn_session },
 	{ "hook", "precreate|createRuntime",
 	  "Guard a container before its first instruction (OCI hooks)", verb_hook },
 	{ "up", "GUARD [--json]", "Deny all but what rules allow", verb_up },

@@ -5,7 +5,7 @@
  * A transient agent is "terok-bpfd run --transient", detached from us and our terminal; it
  * ends by itself when no guard is left. It writes one byte to --ready-fd when guards can
  * be attached and questions asked; until then its standard error is kept for the person.
- * Called by: verb_exec.c, exec_hub.c. Waits, 10 s at most. Threads: none.
+ * Called by: verb_exec.c, exec_hub.c, exec_guard.c. Waits, 10 s at most. Threads: none.
  */
 #ifndef TEROK_EXEC_AGENT_H
 #define TEROK_EXEC_AGENT_H

@@ -40,6 +40,8 @@ static _Noreturn void become_cmd(const struct exec_child *child)
 	sigaction(SIGCHLD, &child->on_child, NULL);
 	sigaction(SIGPIPE, &child->on_pipe, NULL);
 	sigprocmask(SIG_SETMASK, &child->mask, NULL);
+	if (child->to_stderr && dup2(2, 1) < 0)
+		fail(125, "standard output", errno);
 	execvp(child->argv[0], child->argv);
 	fail(errno == ENOENT ? 127 : 126, child->argv[0], errno);
 }
@@ -239,6 +241,26 @@ int child_start(struct exec_child *child, struct loop *loop)
 	closep(&child->terminal);
 	child->talk = talk[0];
 	return child->pid < 0 ? -errno : watch(child, loop);
+}
+
+int child_take_signals(struct exec_child *child, struct loop *loop, struct source *source,
+		       source_fn fn, int *fd)
+{
+	static const int all[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
+				   SIGUSR2, SIGTSTP, SIGCONT, SIGWINCH };
+	struct sigaction plain = { .sa_handler = SIG_DFL }, ignore = { .sa_handler = SIG_IGN };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		sigaddset(&set, all[i]);
+	/* where SIGCHLD is ignored, as some who start us do, no child can be waited for */
+	if (sigaction(SIGCHLD, &plain, &child->on_child) ||
+	    sigaction(SIGPIPE, &ignore, &child->on_pipe) ||
+	    sigprocmask(SIG_BLOCK, &set, &child->mask))
+		return -errno;
+	*fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *fd < 0 ? -errno : source_add(loop, source, *fd, EPOLLIN, fn);
 }
 
 void child_signal(struct exec_child *child, int sig)

@@ -13,7 +13,7 @@
  * monitor alone reaps CMD, so it alone sends it signals: the number cannot be another's.
  *
  * Owns: the child, its pidfd, the socket to the monitor.
- * Called by: verb_exec.c. Knows no guards. Threads: none.
+ * Called by: verb_exec.c, verb_learn_session.c. Knows no guards. Threads: none.
  */
 #ifndef TEROK_EXEC_CHILD_H
 #define TEROK_EXEC_CHILD_H
@@ -27,9 +27,10 @@
 struct exec_child {
 	/* set by the owner */
 	char **argv;
-	int cgroup_fd; /* joined before CMD's first instruction */
-	int terminal;  /* the inside of a pty, or -1: share our standard files */
-	sigset_t mask; /* that CMD starts with: the one that exec was started with */
+	int cgroup_fd;  /* joined before CMD's first instruction */
+	int terminal;   /* the inside of a pty, or -1: share our standard files */
+	bool to_stderr; /* CMD's standard output goes to standard error: ours is for a result */
+	sigset_t mask;  /* that CMD starts with: the one that exec was started with */
 	struct sigaction on_child, on_pipe; /* the same of SIGCHLD and SIGPIPE */
 	void (*ended)(struct exec_child *child, int code, int sig);
 	void (*stopped)(struct exec_child *child); /* with a terminal only */
@@ -49,6 +50,15 @@ struct exec_child {
  * Return: 0 or negative errno.
  */
 int child_start(struct exec_child *child, struct loop *loop);
+
+/**
+ * child_take_signals() - before child_start(): signals that are for CMD come to @fn instead
+ * @fd: gets the signalfd, whose news is to be passed on
+ *
+ * What CMD shall have of it again is kept in @child. Return: 0 or negative errno.
+ */
+int child_take_signals(struct exec_child *child, struct loop *loop, struct source *source,
+		       source_fn fn, int *fd);
 
 /** child_signal() - to CMD, with a terminal to its process group; nothing once it is over */
 void child_signal(struct exec_child *child, int sig);

@@ -15,6 +15,7 @@
 #include "control.h"
 #include "exec_agent.h"
 #include "policy.h"
+#include "reached.h"
 
 #define PARENT     "/terok" /* below the cgroup2 root, shared by all execs */
 #define OPEN_TRIES 10
@@ -104,13 +105,15 @@ static int add_rules(struct exec_guard *own, const struct exec_options *options,
 		     struct problem *why)
 {
 	for (size_t i = 0; i < options->n_rules; i++) {
+		bool infra = options->rule[i].infra;
 		struct rule rule = {
 			.guard = own->guard.id,
 			.dest = options->rule[i].dest,
 			.value = {
 				.uid = uid,
 				.action = options->rule[i].allow ? TEROK_ALLOW : TEROK_DENY,
-				.author = TEROK_AUTHOR_OPERATOR,
+				.author = infra ? TEROK_AUTHOR_INFRA : TEROK_AUTHOR_OPERATOR,
+				.flags = infra ? TEROK_RULE_INFRA : 0,
 			},
 		};
 		int r = policy_add(own->kernel, &rule, why);
@@ -152,7 +155,7 @@ int exec_guard_make(struct exec_guard *own, const struct exec_options *options, 
 		.kind = TEROK_KIND_EXEC,
 		.uid = caller_uid(),
 		.name = name,
-		.state = TEROK_STATE_UP,
+		.state = options->state,
 	};
 	int r = make_cgroup(own, why);
 
@@ -165,7 +168,8 @@ int exec_guard_make(struct exec_guard *own, const struct exec_options *options, 
 	if (r)
 		return r;
 	own->guarded = true;
-	return add_rules(own, options, spec.uid, why);
+	r = options->notes ? reached_begin(own->kernel, own->guard.id, why) : 0;
+	return r ? r : add_rules(own, options, spec.uid, why);
 }
 
 /* A transient agent may end in the moment between our finding it and its seeing us. */

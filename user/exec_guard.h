@@ -11,7 +11,7 @@
  *     it with its cgroup when that is empty.
  *
  * Owns: the cgroup, the guard, the kernel's descriptors.
- * Called by: verb_exec.c. Threads: none.
+ * Called by: verb_exec.c, verb_learn_session.c. Threads: none.
  */
 #ifndef TEROK_EXEC_GUARD_H
 #define TEROK_EXEC_GUARD_H
@@ -30,7 +30,7 @@ struct exec_guard {
 	struct guard guard;
 };
 
-/** exec_guard_make() - cgroup, guard named @name in state up, rules; no agent needed */
+/** exec_guard_make() - cgroup, guard named @name, rules; no agent needed */
 int exec_guard_make(struct exec_guard *own, const struct exec_options *options, const char *name,
 		    struct problem *why);
 

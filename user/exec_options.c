@@ -23,21 +23,50 @@ static int add_rules(struct exec_options *options, const struct cli_list *list, 
 	return 0;
 }
 
+/* Does the word behind this one belong to it? */
+static bool takes_value(const struct cli_option *options, const char *word)
+{
+	for (; options->name; options++)
+		if (options->arg && !strcmp(word + 2, options->name))
+			return true;
+	return false;
+}
+
 /* Where CMD begins: behind "--", or at the first word that is no option and no value of one. */
-static int find_cmd(char **argv)
+static int find_cmd(char **argv, const struct cli_option *options)
 {
 	int i = 1;
 
 	while (argv[i] && *argv[i] == '-') {
 		if (!strcmp(argv[i], "--"))
 			return i + 1;
-		if ((!strcmp(argv[i], "--allow") || !strcmp(argv[i], "--deny") ||
-		     !strcmp(argv[i], "--name")) &&
-		    argv[i + 1])
+		if (!strncmp(argv[i], "--", 2) && takes_value(options, argv[i]) && argv[i + 1])
 			i++;
 		i++;
 	}
 	return i;
+}
+
+static int parse(char **argv, const struct cli_option *options, struct exec_options *ret)
+{
+	int cmd = find_cmd(argv, options), r;
+	_cleanup_free_ char **ours = calloc(cmd + 2, sizeof(*ours));
+
+	if (!ours)
+		return -ENOMEM;
+	memcpy(ours, argv, cmd * sizeof(*ours)); /* cli_parse() moves words: CMD's stay put */
+	ret->argv = argv + cmd;
+	r = cli_parse(cmd, ours, options, 0, 0);
+	return r < 0 ? r : 0;
+}
+
+static int check(const char *verb, const struct exec_options *options, struct problem *why)
+{
+	int r = options->name ? guard_name_check(options->name, why) : 0;
+
+	if (!r && (!options->argv[0] || !*options->argv[0]))
+		r = problem(why, -EINVAL, "which command? terok-bpfd %s [OPTIONS] -- CMD", verb);
+	return r;
 }
 
 int options_parse(int argc, char **argv, struct exec_options *ret, struct problem *why)
@@ -53,25 +82,71 @@ int options_parse(int argc, char **argv, struct exec_options *ret, struct proble
 		  &ret->json },
 		{},
 	};
-	int cmd = find_cmd(argv), r;
-	_cleanup_free_ char **ours = calloc(cmd + 2, sizeof(*ours));
+	int r = parse(argv, options, ret);
 
 	(void)argc;
-	if (!ours)
-		return -ENOMEM;
-	memcpy(ours, argv, cmd * sizeof(*ours)); /* cli_parse() moves words: CMD's stay put */
-	r = cli_parse(cmd, ours, options, 0, 0);
-	if (r < 0)
-		return r;
-	r = add_rules(ret, &allow, true, why);
+	ret->state = TEROK_STATE_UP;
+	if (!r)
+		r = add_rules(ret, &allow, true, why);
 	if (!r)
 		r = add_rules(ret, &deny, false, why);
-	if (!r && ret->name)
-		r = guard_name_check(ret->name, why);
-	if (r)
-		return r;
-	if (!argv[cmd] || !*argv[cmd])
-		return problem(why, -EINVAL, "which command? terok-bpfd exec [OPTIONS] -- CMD");
-	ret->argv = argv + cmd;
+	return r ? r : check("exec", ret, why);
+}
+
+/* Their addresses: those that no range opens, because whoever reaches them gets keys. */
+static int add_metadata(struct exec_options *options, struct problem *why)
+{
+	static const struct cli_list services = { .item = { "169.254.169.254", "fd00:ec2::254" },
+						  .n = 2 };
+
+	return add_rules(options, &services, true, why);
+}
+
+static int add_resolvers(struct exec_options *options, const struct cli_list *list,
+			 struct problem *why)
+{
+	for (unsigned i = 0; i < list->n; i++) {
+		struct dest dest;
+		int r = dest_parse(list->item[i], &dest, why);
+
+		if (!r && (dest.bits != 128 || dest.port || dest.proto))
+			r = problem(why, -EINVAL, "resolver '%s': one address is expected",
+				    list->item[i]);
+		if (r)
+			return r;
+		dest.port = 53;
+		options->rule[options->n_rules].infra = true;
+		options->rule[options->n_rules].allow = true;
+		options->rule[options->n_rules++].dest = dest;
+	}
 	return 0;
+}
+
+int learn_options_parse(int argc, char **argv, struct exec_options *ret, struct problem *why)
+{
+	struct cli_list deny = { .n = 0 }, resolver = { .n = 0 };
+	bool private = false;
+	const struct cli_option options[] = {
+		{ "deny", "DEST", "close a destination all the same; may be repeated", CLI_LIST,
+		  &deny },
+		{ "private", NULL, "open private ranges and metadata services too", CLI_FLAG,
+		  &private },
+		{ "resolver", "ADDR", "it may ask this private DNS server; repeatable", CLI_LIST,
+		  &resolver },
+		{ "name", "NAME", "what the guard is called (exec-PID)", CLI_STRING, &ret->name },
+		{ "json", NULL, "one JSON object", CLI_FLAG, &ret->json },
+		{},
+	};
+	int r = parse(argv, options, ret);
+
+	(void)argc;
+	ret->notes = true;
+	ret->state = private ? TEROK_STATE_DOWN_ALL : TEROK_STATE_DOWN;
+	if (!r)
+		r = add_rules(ret, &deny, false, why);
+	if (!r)
+		r = add_resolvers(ret, &resolver, why);
+	if (!r && private)
+		r = add_metadata(ret, why);
+	return r ? r : check("learn-session", ret, why);
 }

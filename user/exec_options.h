@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exec_options.h - the command line of "terok-bpfd exec"
+ * exec_options.h - the command lines of "terok-bpfd exec" and of "learn-session"
  *
- * Called by: verb_exec.c. Pure: no files, no kernel. Threads: none.
+ * Called by: verb_exec.c, verb_learn_session.c. Pure: no files, no kernel. Threads: none.
  */
 #ifndef TEROK_EXEC_OPTIONS_H
 #define TEROK_EXEC_OPTIONS_H
@@ -12,16 +12,19 @@
 
 #include "base/addr.h"
 #include "base/cli.h"
+#include "terok/abi.h"
 
-#define EXEC_RULES_MAX (2 * CLI_LIST_MAX) /* --allow and --deny of one command line */
+#define EXEC_RULES_MAX (3 * CLI_LIST_MAX) /* --allow and --deny of one command line; or less */
 
 struct exec_options {
 	struct {
 		struct dest dest;
-		bool allow;
+		bool allow, infra; /* infra: above denies and private ranges */
 	} rule[EXEC_RULES_MAX];
 	size_t n_rules;
-	const char *name; /* NULL: none given */
+	const char *name;       /* NULL: none given */
+	enum terok_state state; /* of the guard while CMD runs */
+	bool notes;             /* it notes where it goes */
 	bool json, no_ask;
 	char **argv; /* CMD, NULL-terminated */
 };
@@ -33,5 +36,8 @@ struct exec_options {
  * Return: 0; -EINVAL, with @why or already said; -ECANCELED: --help was printed.
  */
 int options_parse(int argc, char **argv, struct exec_options *ret, struct problem *why);
+
+/** learn_options_parse() - the same for @argv[0] "learn-session": open, and noting where it goes */
+int learn_options_parse(int argc, char **argv, struct exec_options *ret, struct problem *why);
 
 #endif

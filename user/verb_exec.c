@@ -249,27 +249,6 @@ static int on_signal(struct source *source, uint32_t events)
 	return 0;
 }
 
-static int take_signals(struct exec *exec)
-{
-	static const int all[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
-				   SIGUSR2, SIGTSTP, SIGCONT, SIGWINCH };
-	struct sigaction plain = { .sa_handler = SIG_DFL }, ignore = { .sa_handler = SIG_IGN };
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
-		sigaddset(&set, all[i]);
-	/* where SIGCHLD is ignored, as some who start us do, no child can be waited for */
-	if (sigaction(SIGCHLD, &plain, &exec->child.on_child) ||
-	    sigaction(SIGPIPE, &ignore, &exec->child.on_pipe) ||
-	    sigprocmask(SIG_BLOCK, &set, &exec->child.mask))
-		return -errno;
-	exec->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (exec->signal_fd < 0)
-		return -errno;
-	return source_add(exec->loop, &exec->signals, exec->signal_fd, EPOLLIN, on_signal);
-}
-
 static void clear_up(struct exec *exec)
 {
 	hub_done(&exec->hub);
@@ -325,7 +304,8 @@ static int run(struct exec *exec)
 	int r = loop_new(&exec->loop);
 
 	if (!r)
-		r = take_signals(exec);
+		r = child_take_signals(&exec->child, exec->loop, &exec->signals, on_signal,
+				       &exec->signal_fd);
 	if (!r)
 		r = prepare(exec, &why);
 	if (r)

@@ -22,6 +22,7 @@ int verb_exec(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_harvest(int argc, char **argv);
 int verb_hook(int argc, char **argv);
+int verb_learn_session(int argc, char **argv);
 int verb_load(int argc, char **argv);
 int verb_logs(int argc, char **argv);
 int verb_profiles(int argc, char **argv);

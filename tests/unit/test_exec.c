@@ -355,6 +355,38 @@ static void wrong_options_are_named(void **state)
 	assert_int_equal(PARSE("--json"), -EINVAL);
 }
 
+static void a_session_that_learns_is_open_but_for_private_ranges(void **state)
+{
+	static struct exec_options options;
+	struct problem why;
+
+	(void)state;
+	assert_int_equal(PARSE("--", "true"), 0);
+	assert_int_equal(options.state, TEROK_STATE_UP);
+	assert_false(options.notes);
+	options = (struct exec_options){ 0 };
+	assert_int_equal(
+	    learn_options_parse(0,
+				(char *[]){ "learn-session", "--deny", "192.0.2.1", "--resolver",
+					    "10.0.0.1", "curl", "--private", NULL },
+				&options, &why),
+	    0);
+	assert_int_equal(options.state, TEROK_STATE_DOWN);
+	assert_true(options.notes);
+	assert_int_equal(options.n_rules, 2);
+	assert_false(options.rule[0].allow);
+	assert_true(options.rule[1].infra);
+	assert_int_equal(options.rule[1].dest.port, 53);
+	assert_string_equal(options.argv[0], "curl");
+	options = (struct exec_options){ 0 };
+	assert_int_equal(
+	    learn_options_parse(0, (char *[]){ "learn-session", "--private", "true", NULL },
+				&options, &why),
+	    0);
+	assert_int_equal(options.state, TEROK_STATE_DOWN_ALL);
+	assert_int_equal(options.n_rules, 2); /* both metadata services */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +405,7 @@ int main(void)
 		cmocka_unit_test(the_summary_says_what_was_refused_and_how_to_allow_it),
 		cmocka_unit_test(options_end_where_the_command_begins),
 		cmocka_unit_test(wrong_options_are_named),
+		cmocka_unit_test(a_session_that_learns_is_open_but_for_private_ranges),
 	};
 
 	return cmocka_run_group_tests_name("exec", tests, NULL, NULL);
