@@ -126,7 +126,7 @@ $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_tui: private LIBS += $(CLEARANCE_LIBS)
 $(B)/tests/kernel/test_clock: private LIBS += -Wl,--wrap=time
 $(TESTS:=.o): private CFLAGS += -Werror=unused-function
-$(TESTS:=.o) $(SUPPORT) $(FUZZ:=.o): private CFLAGS += -Ibpf -Itests
+$(TESTS:=.o) $(SUPPORT) $(FUZZ:=.o): private CFLAGS += -Ibpf -Itests -I$(B)/tests/kernel
 $(FUZZ:=.o): private CFLAGS += -Wno-missing-prototypes
 $(bench_OBJ): private CFLAGS += -Ibpf -I$(B)/tools/bench
 $(ALL_OBJ): VERSION | $(SKELETONS) $(VARLINK)

@@ -118,12 +118,13 @@ struct hello {
 	__u8 records;
 	__u8 extensions;
 	__u8 pad[3];
+	__u32 judged;   /* the includer's own; 0 when a flow begins */
 	__u8 record[8]; /* a record's head */
 	__u8 field[16];
 	char name[HELLO_NAME_SIZE]; /* canonical: lower case, no dot at the end */
 };
 
-_Static_assert(sizeof(struct hello) == 324, "ABI: hello");
+_Static_assert(sizeof(struct hello) == 328, "ABI: hello");
 
 struct hello_block {
 	__u8 byte[HELLO_BLOCK];
@@ -179,21 +180,26 @@ static __always_inline __u8 hello_name_last(const struct hello *hello)
 	return hello->name[(hello->name_at - 1) & (HELLO_NAME_SIZE - 1)];
 }
 
-static __always_inline void hello_name_add(struct hello *hello, __u8 byte)
+/* One more byte of the name: written, or compared with the name that is there. */
+HELLO_FUNCTION int hello_name_add(struct hello *hello, __u8 byte)
 {
-	__u32 at = hello->name_at;
+	__u32 at;
 
+	if (!hello)
+		return 0;
+	at = hello->name_at;
 	byte = hello_lower(byte);
 	if (at >= HELLO_NAME_SIZE - 1 || !hello_is_of_name(byte) ||
 	    (byte == '.' && hello_name_last(hello) == '.')) {
 		hello_refuse(hello);
-		return;
+		return 0;
 	}
 	if (!(hello->flags & HELLO_AGAIN))
 		hello->name[at & (HELLO_NAME_SIZE - 1)] = byte;
 	else if (at >= hello->name_length || (__u8)hello->name[at & (HELLO_NAME_SIZE - 1)] != byte)
 		hello_refuse(hello);
 	hello->name_at = at + 1;
+	return 0;
 }
 
 static __always_inline void hello_name_end(struct hello *hello)

@@ -522,6 +522,8 @@ typedef struct {
 	gid_t val;
 } kgid_t;
 
+typedef unsigned int sk_buff_data_t;
+
 /* The kernel's own: only these fields, found at load wherever this kernel keeps them. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -558,6 +560,15 @@ struct cred {
 	kgid_t gid;
 	kuid_t euid;
 	kgid_t egid;
+};
+
+struct sk_buff {
+	unsigned char *head;
+	sk_buff_data_t end;
+};
+
+struct skb_shared_info {
+	__u8 flags;
 };
 
 #pragma clang attribute pop
