@@ -291,147 +291,143 @@ struct terok_sent_key { /* key of terok_sent: an unconnected socket and where it
 	__u8 now[16];
 	__u16 port;
 	__u16 pad[3];
-	/*
+};
+
+/*
  * Key of terok_reached (hash): one destination of a guard that notes them. The one that is zero
  * but for the guard counts what had no room; without it nobody knows that something is missing.
  */
-	struct terok_reached_key {
-		__u32 guard;
-		__u16 port;
-		__u8 proto;
-		__u8 action; /* enum terok_action: was it let out? */
-		__u8 addr[16];
-	};
+struct terok_reached_key {
+	__u32 guard;
+	__u16 port;
+	__u8 proto;
+	__u8 action; /* enum terok_action: was it let out? */
+	__u8 addr[16];
+};
 
-	struct terok_reached { /* value of terok_reached */
-		__u64 count;   /* connects, and packets of what is no TCP; 0: nothing was sent */
-		__u64 last_ns;
-		__u32 tgid; /* the first process that went there, and its user */
-		__u32 uid;
-		char comm[TEROK_COMM_LEN]; /* the process chose it: untrusted */
-	};
+struct terok_reached { /* value of terok_reached */
+	__u64 count;   /* connects, and packets of what is no TCP; 0: nothing was sent */
+	__u64 last_ns;
+	__u32 tgid; /* the first process that went there, and its user */
+	__u32 uid;
+	char comm[TEROK_COMM_LEN]; /* the process chose it: untrusted */
+};
 
-	/* Value of terok_info (hash, key: guard id): what people call it. Written by the agent only. */
-	struct terok_info {
-		__u64 cgroup;  /* id: inode number of its directory */
-		__u64 made_ns; /* when it was attached */
-		__u32 uid;     /* owner: who may see and answer for it besides root */
-		__u32 kind;    /* enum terok_kind */
-		char container[TEROK_NAME_LEN]; /* full container id, or the name again */
-		char name[TEROK_NAME_LEN];
-		char path[TEROK_PATH_LEN]; /* below the cgroup2 root, starts with '/' */
-	};
+/* Value of terok_info (hash, key: guard id): what people call it. Written by the agent only. */
+struct terok_info {
+	__u64 cgroup;                   /* id: inode number of its directory */
+	__u64 made_ns;                  /* when it was attached */
+	__u32 uid;                      /* owner: who may see and answer for it besides root */
+	__u32 kind;                     /* enum terok_kind */
+	char container[TEROK_NAME_LEN]; /* full container id, or the name again */
+	char name[TEROK_NAME_LEN];
+	char path[TEROK_PATH_LEN]; /* below the cgroup2 root, starts with '/' */
+};
 
-	enum terok_kind {
-		TEROK_KIND_CGROUP = 0,
-		TEROK_KIND_CONTAINER,
-		TEROK_KIND_EXEC,
-		TEROK_KIND_MAX_
-	};
+enum terok_kind { TEROK_KIND_CGROUP = 0, TEROK_KIND_CONTAINER, TEROK_KIND_EXEC, TEROK_KIND_MAX_ };
 
-	/*
+/*
  * One refused attempt, as put on terok_records. The process fields are those of the
  * task that made the call; TEROK_HOOK_EGRESS runs in whatever context sends the
  * packet and leaves them zero, and so does TEROK_HOOK_INGRESS, where src is the stranger and
  * dst is here.
  */
-	struct terok_record {
-		__u16 version; /* TEROK_ABI_VERSION */
-		__u8 verdict;  /* enum terok_action */
-		__u8 reason;   /* enum terok_reason */
-		__u8 hook;     /* enum terok_hook */
-		__u8 family;   /* AF_INET (v4-mapped too) or AF_INET6 */
-		__u8 proto;    /* IPPROTO_* */
-		__u8 state; /* enum terok_state: the one that counted, so down in a bypass window */
-		__u64 boot_ns;
-		__u32 guard;     /* 0: the hook found none */
-		__u32 sock_type; /* SOCK_*; sock_create only, else 0 */
-		__u8 src[16];    /* zero: not bound yet */
-		__u8 dst[16];
-		__u16 src_port;
-		__u16 dst_port;
-		__u32 pid;  /* thread, initial pid namespace */
-		__u32 tgid; /* process, initial pid namespace */
-		__u32 ppid; /* parent process */
-		__u64 sock_cookie;
-		__u64 netns_cookie;
-		__u64 cgroup;   /* id of the caller's cgroup: the guard's or a child */
-		__u64 start_ns; /* the process's birth; with tgid it names the process for ever */
-		__u32 uid;      /* initial user namespace */
-		__u32 gid;
-		__u64 exe_ino;
-		__u32 exe_dev; /* kernel encoding: major << 20 | minor */
-		__u32 pad1;
-		char comm[TEROK_COMM_LEN];  /* NUL-terminated; the process chose it: untrusted */
-		char pcomm[TEROK_COMM_LEN]; /* the parent's */
-	};
+struct terok_record {
+	__u16 version; /* TEROK_ABI_VERSION */
+	__u8 verdict;  /* enum terok_action */
+	__u8 reason;   /* enum terok_reason */
+	__u8 hook;     /* enum terok_hook */
+	__u8 family;   /* AF_INET (v4-mapped too) or AF_INET6 */
+	__u8 proto;    /* IPPROTO_* */
+	__u8 state;    /* enum terok_state: the one that counted, so down in a bypass window */
+	__u64 boot_ns;
+	__u32 guard;     /* 0: the hook found none */
+	__u32 sock_type; /* SOCK_*; sock_create only, else 0 */
+	__u8 src[16];    /* zero: not bound yet */
+	__u8 dst[16];
+	__u16 src_port;
+	__u16 dst_port;
+	__u32 pid;  /* thread, initial pid namespace */
+	__u32 tgid; /* process, initial pid namespace */
+	__u32 ppid; /* parent process */
+	__u64 sock_cookie;
+	__u64 netns_cookie;
+	__u64 cgroup;   /* id of the caller's cgroup: the guard's or a child */
+	__u64 start_ns; /* the process's birth; with tgid it names the process for ever */
+	__u32 uid;      /* initial user namespace */
+	__u32 gid;
+	__u64 exe_ino;
+	__u32 exe_dev; /* kernel encoding: major << 20 | minor */
+	__u32 pad1;
+	char comm[TEROK_COMM_LEN];  /* NUL-terminated; the process chose it: untrusted */
+	char pcomm[TEROK_COMM_LEN]; /* the parent's */
+};
 
-	/*
+/*
  * Value of terok_counts (per-CPU cgroup storage). Exactly:
  * attempts = allowed + refused, refused = delivered + limited + lost.
  */
-	struct terok_counts {
-		__u64 allowed;   /* connects and datagrams */
-		__u64 refused;   /* attempts refused, sockets refused, packets dropped */
-		__u64 delivered; /* records put on the ring */
-		__u64 limited;   /* records not made: the guard had spent its budget */
-		__u64 lost;      /* records not made: the ring was full */
-		__u64 dropped;   /* of refused: packets stopped by the backstop */
-	};
+struct terok_counts {
+	__u64 allowed;   /* connects and datagrams */
+	__u64 refused;   /* attempts refused, sockets refused, packets dropped */
+	__u64 delivered; /* records put on the ring */
+	__u64 limited;   /* records not made: the guard had spent its budget */
+	__u64 lost;      /* records not made: the ring was full */
+	__u64 dropped;   /* of refused: packets stopped by the backstop */
+};
 
-	/* Value of terok_wake (mmapable array): the consumer's side of the sleep agreement. */
-	struct terok_wake {
-		__u32 asleep; /* 1: the next record must wake the consumer, who then is awake */
-		__u32 pad[15];
-	};
+/* Value of terok_wake (mmapable array): the consumer's side of the sleep agreement. */
+struct terok_wake {
+	__u32 asleep; /* 1: the next record must wake the consumer, who then is awake */
+	__u32 pad[15];
+};
 
-	/*
+/*
  * Value of terok_flows (socket storage): an approval that is kept for the flow's life, of a
  * timed rule or, on a listener and what it accepts, of a published port.
  */
-	struct terok_flow {
-		__u32 guard;
-		__u32 epoch;
-		__u16 port; /* accepted: the local one */
-		__u8 proto;
-		__u8 accepted; /* 1: by a published port; addr and epoch do not count */
-		__u8 addr[16];
-	};
+struct terok_flow {
+	__u32 guard;
+	__u32 epoch;
+	__u16 port; /* accepted: the local one */
+	__u8 proto;
+	__u8 accepted; /* 1: by a published port; addr and epoch do not count */
+	__u8 addr[16];
+};
 
-	/* Value of terok_meta (array of one): whose pins these are. */
-	struct terok_meta {
-		__u32 abi;        /* TEROK_ABI_VERSION */
-		__u32 next_id;    /* the next guard's id; ids are not reused while the pins live */
-		char version[16]; /* of the agent that loaded them */
-		__u64
-		    instance; /* which pin and runtime folders they were loaded for; 0: unloaded */
-		__u64 loaded_ns;
-	};
+/* Value of terok_meta (array of one): whose pins these are. */
+struct terok_meta {
+	__u32 abi;        /* TEROK_ABI_VERSION */
+	__u32 next_id;    /* the next guard's id; ids are not reused while the pins live */
+	char version[16]; /* of the agent that loaded them */
+	__u64 instance;   /* which pin and runtime folders they were loaded for; 0: unloaded */
+	__u64 loaded_ns;
+};
 
-	_Static_assert(sizeof(struct terok_guard) == 64, "ABI: guard");
-	_Static_assert(sizeof(struct terok_rule_key) == 24, "ABI: rule key");
-	_Static_assert(sizeof(struct terok_prefix_key) == 28, "ABI: prefix key");
-	_Static_assert(sizeof(struct terok_rule) == 24, "ABI: rule");
-	_Static_assert(sizeof(struct terok_self_key) == 20, "ABI: self key");
-	_Static_assert(sizeof(struct terok_publish_key) == 8, "ABI: publish key");
-	_Static_assert(sizeof(struct terok_asker_key) == 24, "ABI: asker key");
-	_Static_assert(sizeof(struct terok_domain_key) == 264, "ABI: domain key");
-	_Static_assert(sizeof(struct terok_name_key) == 16, "ABI: name key");
-	_Static_assert(sizeof(struct terok_grant) == 16, "ABI: grant");
-	_Static_assert(sizeof(struct terok_name) == 424, "ABI: name");
-	_Static_assert(sizeof(struct terok_learned_key) == 20, "ABI: learned key");
-	_Static_assert(sizeof(struct terok_learned) == 256, "ABI: learned");
-	_Static_assert(sizeof(struct terok_queries) == 80, "ABI: queries");
-	_Static_assert(sizeof(struct terok_synthetic) == 24, "ABI: synthetic");
-	_Static_assert(sizeof(struct terok_steered) == 48, "ABI: steered");
-	_Static_assert(sizeof(struct terok_sent_key) == 32, "ABI: sent key");
-	_Static_assert(sizeof(struct terok_reached_key) == 24, "ABI: reached key");
-	_Static_assert(sizeof(struct terok_reached) == 40, "ABI: reached");
-	_Static_assert(sizeof(struct terok_info) == 424, "ABI: info");
-	_Static_assert(sizeof(struct terok_record) == 160, "ABI: record");
-	_Static_assert(sizeof(struct terok_counts) == 48, "ABI: counts");
-	_Static_assert(sizeof(struct terok_wake) == 64, "ABI: wake");
-	_Static_assert(sizeof(struct terok_flow) == 28, "ABI: flow");
-	_Static_assert(sizeof(struct terok_meta) == 40, "ABI: meta");
+_Static_assert(sizeof(struct terok_guard) == 64, "ABI: guard");
+_Static_assert(sizeof(struct terok_rule_key) == 24, "ABI: rule key");
+_Static_assert(sizeof(struct terok_prefix_key) == 28, "ABI: prefix key");
+_Static_assert(sizeof(struct terok_rule) == 24, "ABI: rule");
+_Static_assert(sizeof(struct terok_self_key) == 20, "ABI: self key");
+_Static_assert(sizeof(struct terok_publish_key) == 8, "ABI: publish key");
+_Static_assert(sizeof(struct terok_asker_key) == 24, "ABI: asker key");
+_Static_assert(sizeof(struct terok_domain_key) == 264, "ABI: domain key");
+_Static_assert(sizeof(struct terok_name_key) == 16, "ABI: name key");
+_Static_assert(sizeof(struct terok_grant) == 16, "ABI: grant");
+_Static_assert(sizeof(struct terok_name) == 424, "ABI: name");
+_Static_assert(sizeof(struct terok_learned_key) == 20, "ABI: learned key");
+_Static_assert(sizeof(struct terok_learned) == 256, "ABI: learned");
+_Static_assert(sizeof(struct terok_queries) == 80, "ABI: queries");
+_Static_assert(sizeof(struct terok_synthetic) == 24, "ABI: synthetic");
+_Static_assert(sizeof(struct terok_steered) == 48, "ABI: steered");
+_Static_assert(sizeof(struct terok_sent_key) == 32, "ABI: sent key");
+_Static_assert(sizeof(struct terok_reached_key) == 24, "ABI: reached key");
+_Static_assert(sizeof(struct terok_reached) == 40, "ABI: reached");
+_Static_assert(sizeof(struct terok_info) == 424, "ABI: info");
+_Static_assert(sizeof(struct terok_record) == 160, "ABI: record");
+_Static_assert(sizeof(struct terok_counts) == 48, "ABI: counts");
+_Static_assert(sizeof(struct terok_wake) == 64, "ABI: wake");
+_Static_assert(sizeof(struct terok_flow) == 28, "ABI: flow");
+_Static_assert(sizeof(struct terok_meta) == 40, "ABI: meta");
 
 #endif
