@@ -74,6 +74,7 @@ clearance_OBJ := $(call obj,$(wildcard hub/client*.c hub/wire.c))
 tool_OBJ      := $(call obj,$(wildcard tools/clearance*.c))
 bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
+names_OBJ     := $(call obj,$(addprefix tests/names/,server.c reply.c zone.c))
 rooms         := $(if $(agent_OBJ),agent) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(clearance_OBJ),clearance) base
 ARCHIVES      := $(rooms:%=$(B)/lib%.a)
 archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
@@ -91,13 +92,14 @@ TESTS      := $(foreach d,$(test_dirs),$(call tests_in,$(d)))
 SUPPORT    := $(foreach d,$(test_dirs),$(call support_in,$(d)))
 PODMAN     := $(wildcard tests/podman/test_*.sh)
 INSIDE     := $(B)/tests/podman/leave $(B)/tests/podman/limit.so
-SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/kernel/test_*.sh)
+NAMES      := $(B)/tests/names/server
+SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh)
 FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(bench_OBJ) $(demo_OBJ) $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+	      $(tool_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN8       := $(wildcard user/*.8)
 MAN1       := $(wildcard tools/*.1)
 UNITS      := $(wildcard user/*.service)
@@ -126,7 +128,7 @@ $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_tui: private LIBS += $(CLEARANCE_LIBS)
 $(B)/tests/kernel/test_clock: private LIBS += -Wl,--wrap=time
 $(TESTS:=.o): private CFLAGS += -Werror=unused-function
-$(TESTS:=.o) $(SUPPORT) $(FUZZ:=.o): private CFLAGS += -Ibpf -Itests -I$(B)/tests/kernel
+$(TESTS:=.o) $(SUPPORT) $(FUZZ:=.o) $(names_OBJ): private CFLAGS += -Ibpf -Itests -I$(B)/tests/kernel
 $(FUZZ:=.o): private CFLAGS += -Wno-missing-prototypes
 $(bench_OBJ): private CFLAGS += -Ibpf -I$(B)/tools/bench
 $(ALL_OBJ): VERSION | $(SKELETONS) $(VARLINK)
@@ -135,11 +137,14 @@ $(foreach d,$(test_dirs),$(eval $(call tests_in,$(d)): $(call support_in,$(d))))
 $(call tests_in,kernel/escape): $(call support_in,kernel)
 $(TESTS): $(B)/%: $(B)/%.o $(ARCHIVES)
 
+# The tests' name server: no library, ours included, so that it agrees with nothing by mistake.
+$(B)/tests/names/server: $(names_OBJ)
+
 # Fuzz targets: in B=build/fuzz with libFuzzer's main; elsewhere with one that replays seeds.
 $(FUZZ): $(B)/%: $(B)/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(ARCHIVES)
 $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
 
-$(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO):
+$(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(B)/tests/names/server:
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
@@ -194,7 +199,7 @@ help: ## this list
 run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what is missing
 	$(give_back)
 	@B=$(B) tools/demo
-test: $(PROGRAMS) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) ## all tests, as root on a real kernel; installs what is missing
+test: $(PROGRAMS) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) ## all tests, as root on a real kernel; installs what is missing
 	$(give_back)
 	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
@@ -209,7 +214,7 @@ test-kernels: all $(call tests_in,kernel) $(call tests_in,kernel/escape) ## the 
 escape-table: $(call tests_in,kernel/escape) ## tests/kernel/escape/TABLE.md again, from this kernel, as root
 	$(give_back)
 	@ESCAPE_TABLE=tests/kernel/escape/TABLE.md $(B)/tests/kernel/escape/test_escape >/dev/null 2>&1
-podman: $(PROGRAMS) $(DEMO) $(INSIDE) ## tests with real containers, as root
+podman: $(PROGRAMS) $(DEMO) $(INSIDE) $(NAMES) ## tests with real containers, as root
 	$(give_back)
 	@B=$(B) tests/run $(PODMAN)
 lint: $(PROGRAMS) ## rules of the house that a machine can check
