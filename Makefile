@@ -217,6 +217,9 @@ escape-table: $(call tests_in,kernel/escape) ## tests/kernel/escape/TABLE.md aga
 podman: $(PROGRAMS) $(DEMO) $(INSIDE) $(NAMES) ## tests with real containers, as root
 	$(give_back)
 	@B=$(B) tests/run $(PODMAN)
+names: $(PROGRAMS) $(NAMES) ## people's resolvers against names, as root; NAMES_TABLE=FILE keeps the table
+	$(give_back)
+	@B=$(B) tests/run $(wildcard tests/names/test_*.sh)
 lint: $(PROGRAMS) ## rules of the house that a machine can check
 	$(give_back)
 	@tests/lint/all $(B)
@@ -252,11 +255,11 @@ vmlinux: ## cut vmlinux/vmlinux.h again, from the running kernel
 clean: ## remove the build folder
 	rm -rf $(B)
 print-deps: ## packages to install
-	@tools/deps --list build test podman
+	@tools/deps --list build test podman names
 
 -include $(shell find $(B) -path $(B)/asan -prune -o -path $(B)/fuzz -prune -o -name '*.d' -print 2>/dev/null)
 FORCE:
-.PHONY: all help run test unit kernel podman lint check asan bench fuzz fuzz-targets install uninstall \
+.PHONY: all help run test unit kernel podman names lint check asan bench fuzz fuzz-targets install uninstall \
 	test-kernels escape-table format vmlinux clean print-deps FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

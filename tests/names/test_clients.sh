@@ -1,0 +1,448 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# test_clients.sh - the resolvers that people's programs bring, each through what a name can do
+#
+# Two halves. In the first the clients ask the tests' server itself, unguarded: what a client
+# cannot do by itself is known, and every refusal has its control. In the second the same
+# clients are in a guard of names: they ask 8.8.8.8, which nobody can reach, get only what is
+# allowed, and the server is asked by the agent alone. With DIRECT=1 the first half only.
+#
+# The last lines are the table, client by case; it goes to the file NAMES_TABLE as well.
+. "$(dirname "$0")/lib.sh"
+NAMES_TABLE=${NAMES_TABLE:+$(readlink -f "$NAMES_TABLE")}
+export NAMES_TABLE DIRECT="${DIRECT-}"
+enter_lab
+
+CLIENTS="glibc getent python curl musl busybox c-ares node node-resolve go
+	dig dig-tcp dig-v6 dig-noedns dig-dnssec dig-ignore drill kdig"
+CASES="allowed denied six chain many truncated https ptr ptr-other
+	search ndots three server6 stub use-vc dot"
+LIMIT_MS=1000 # a refusal that takes longer is one that a program waits for
+declare -A CELL ABSENT
+python=/usr/bin/python3
+[ -x $python ] || python=$(command -v python3) || python=
+
+# --- the clients
+
+absent() { ABSENT[$1]=$2; echo "SKIP client_$1: $2"; }
+
+make_clients() {
+	local from=$HERE/client
+	mkdir -p /run/c
+	cc -D_GNU_SOURCE -O2 -o /run/c/glibc "${from}_getaddrinfo.c" 2>/run/out || fail "$(cat /run/out)"
+	musl-gcc -O2 -static -o /run/c/musl "${from}_getaddrinfo.c" 2>/run/out ||
+		absent musl "no musl-gcc (tools/deps --install names)"
+	cc -O2 -o /run/c/c-ares "${from}_cares.c" -lcares 2>/run/out ||
+		absent c-ares "no libc-ares-dev (tools/deps --install names)"
+	CGO_ENABLED=0 GO111MODULE=off GOCACHE=/run/go HOME=/run go build -o /run/c/go "$from.go" 2>/run/out ||
+		absent go "no golang (tools/deps --install names-large)"
+	busybox nslookup --help 2>&1 | grep -q -- -type || absent busybox "its nslookup takes no -type"
+	command -v node >/run/out || {
+		absent node "no nodejs (tools/deps --install names-large)"
+		absent node-resolve "no nodejs (tools/deps --install names-large)"
+	}
+	[ -n "$python" ] || absent python "no python3 (tools/deps --install names)"
+	for p in dig drill kdig; do
+		command -v $p >/run/out && continue
+		for c in $CLIENTS; do
+			[ "${c%%-*}" != $p ] || absent "$c" "no $p (tools/deps --install names)"
+		done
+	done
+}
+
+# ask CLIENT HOW NAME: any, 4, 6, ptr or https of it; what it printed is in /run/got, the rest
+# in /run/said, and RC is 0, 2: no such name, or 3; MS is how long it took
+ask() {
+	local start=$EPOCHREALTIME
+	RC=0
+	: >/run/got
+	: >/run/said
+	case $1 in
+	glibc | musl | c-ares | go) inside "/run/c/$1" "$2" "$3" >/run/got 2>/run/said || RC=$? ;;
+	python) inside "$python" "$HERE/client.py" "$2" "$3" >/run/got 2>/run/said || RC=$? ;;
+	node) inside node "$HERE/client.js" lookup "$2" "$3" >/run/got 2>/run/said || RC=$? ;;
+	node-resolve) inside node "$HERE/client.js" resolve "$2" "$3" >/run/got 2>/run/said || RC=$? ;;
+	getent) ask_getent "$2" "$3" ;;
+	curl) ask_curl "$2" "$3" ;;
+	busybox) ask_busybox "$2" "$3" ;;
+	*) ask_dig "$1" "$2" "$3" ;;
+	esac
+	MS=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
+}
+
+ask_getent() {
+	case $1 in
+	ptr) inside getent hosts "$2" >/run/said || RC=$? ;;
+	any) inside getent ahosts "$2" >/run/said || RC=$? ;;
+	*) inside getent "ahostsv$1" "$2" >/run/said || RC=$? ;;
+	esac
+	awk -v how="$1" 'how == "ptr" { print $2 } how != "ptr" && $2 == "STREAM" { print $1 }' /run/said >/run/got
+}
+
+ask_curl() {
+	local -a family=()
+	[ "$1" = any ] || family=("-$1")
+	inside curl -sS -m 10 -o /dev/null "${family[@]}" -w '%{remote_ip}\n' "http://$2/" >/run/got 2>/run/said || RC=$?
+	sed -i '/^$/d' /run/got # no address
+	case $RC in
+	0) ;;
+	6) RC=2 ;;
+	*) RC=3 ;;
+	esac
+}
+
+ask_busybox() {
+	local print='/^Name:/,$ s/^Address: //p'
+	local -a type=(-type=a)
+	case $1 in
+	6) type=(-type=aaaa) ;;
+	ptr) type=() print='s/^.*name = //p' ;;
+	esac
+	inside busybox nslookup "${type[@]}" "$2" >/run/said 2>&1 || RC=3
+	sed -n "$print" /run/said >/run/got
+	# it names each name of the search list that there is not
+	if [ -s /run/got ]; then RC=0; elif grep -q NXDOMAIN /run/said; then RC=2; fi
+}
+
+# dig, kdig and drill print much the same
+ask_dig() {
+	local tool=${1%%-*} what=A
+	local -a args=()
+	case $1 in
+	dig-tcp) args=(+tcp) ;;
+	dig-v6) args=(-6 "@$NS6") ;;
+	dig-noedns) args=(+noedns) ;;
+	dig-dnssec) args=(+dnssec +bufsize=4096) ;;
+	dig-ignore) args=(+ignore) ;;
+	esac
+	[ "$tool" != dig ] || args+=(+search)
+	case $2 in
+	6) what=AAAA ;;
+	https) what=TYPE65 ;;
+	esac
+	if [ "$2" = ptr ]; then
+		inside "$tool" "${args[@]}" -x "$3" >/run/said 2>&1 || RC=3
+	else
+		inside "$tool" "${args[@]}" "$3" $what >/run/said 2>&1 || RC=3
+	fi
+	awk '/^[^;]/ && ($4 == "A" || $4 == "AAAA" || $4 == "PTR" || $4 == "HTTPS" || $4 == "TYPE65") {
+		$1 = $2 = $3 = $4 = ""; sub(/^ */, ""); print }' /run/said >/run/got
+	if grep -qE '(status|rcode): NXDOMAIN' /run/said; then
+		RC=2
+	elif ! grep -qE '(status|rcode): NOERROR' /run/said; then
+		RC=3
+	fi
+}
+
+# --- the cases
+
+# index CLIENT: a number of its own, so that no client finds open what another one asked for
+index() {
+	local n=0
+	for c in $CLIENTS; do
+		[ "$c" != "$1" ] || { echo $n; return; }
+		n=$((n + 1))
+	done
+}
+
+# takes CLIENT CASE: can it be asked that at all?
+takes() {
+	case $2 in
+	https) case $1 in dig | drill | kdig) ;; *) return 1 ;; esac ;;
+	dot) case $1 in curl | kdig) ;; *) return 1 ;; esac ;;
+	ptr*) case $1 in curl | dig-*) return 1 ;; esac ;;
+	search) case $1 in drill | kdig | node-resolve | dig-*) return 1 ;; esac ;;
+	ndots | three | server6 | stub | use-vc) case $1 in dig-*) return 1 ;; esac ;;
+	esac
+}
+
+# zone HALF: what the server knows; in the second half it knows as well what nobody may
+zone() {
+	local n
+	echo "example SOA 30 1"
+	for c in $CLIENTS; do
+		n=$(index "$c")
+		cat <<-EOT
+			$c.allowed.example A 60 198.51.100.$((10 + n))
+			$c.allowed.example AAAA 60 2001:db8::1:$((10 + n))
+			$((10 + n)).100.51.198.in-addr.arpa PTR 60 $c.allowed.example
+			$((40 + n)).100.51.198.in-addr.arpa PTR 60 other.example
+			$c.six.example AAAA 60 2001:db8::6:$((10 + n))
+			$c.chain.example CNAME 60 $c.next.test
+			$c.next.test CNAME 60 $c.end.third.test
+			$c.end.third.test A 60 198.51.100.$((70 + n))
+			$c.many.example A 60 198.51.100.100
+			$c.many.example do many 119
+			$c.truncated.example A 60 198.51.100.$((220 + n))
+			$c.truncated.example do truncate-udp
+			$c.https.example HTTPS 60 1 . alpn=h2 ipv4hint=198.51.100.9
+			$c.ndots.example A 60 198.51.100.8
+		EOT
+		for k in search three server6 stub use-vc; do
+			echo "$c.$k.example A 60 198.51.100.8"
+		done
+		[ "$1" = direct ] || echo "$c.denied.example A 60 198.51.100.7"
+	done
+}
+
+# resolv CASE HALF: the clients' resolv.conf
+resolv() {
+	local server=$NS
+	[ "$2" = direct ] || server=8.8.8.8
+	case $1 in
+	search) printf 'search none.example search.example\nnameserver %s\n' $server ;;
+	ndots) printf 'search one.corp.test two.corp.test\noptions ndots:5\nnameserver %s\n' $server ;;
+	three) printf 'nameserver %s\nnameserver %s\nnameserver 198.51.100.54\n' $server $NS6 ;;
+	server6) printf 'nameserver %s\n' $NS6 ;;
+	stub) printf 'nameserver 127.0.0.53\noptions edns0 trust-ad\n' ;;
+	use-vc) printf 'nameserver %s\noptions use-vc\n' $server ;;
+	*) printf 'nameserver %s\n' $server ;;
+	esac >/run/resolv
+}
+
+# What a client cannot do by itself, and our server does not do for it: "some" of the
+# addresses, or "none"; else "all".
+expected() { # expected HALF CLIENT CASE
+	case $1/$2/$3 in
+	*/musl/many | */busybox/many | */dig-ignore/many | */drill/many) echo some ;; # no TCP
+	*/curl/many) echo some ;; # tells of the one that it took
+	direct/musl/truncated | direct/busybox/truncated) echo none ;;
+	direct/dig-ignore/truncated | direct/drill/truncated) echo none ;;
+	*) echo all ;;
+	esac
+}
+
+# good CLIENT CASE HALF / bad ... WHY: one cell and one line
+good() { CELL[$3/$1/$2]=$4; ok "$3: $1: $2"; }
+bad() {
+	CELL[$3/$1/$2]="**$4**"
+	not_ok "$3: $1: $2" "$4 (exit $RC, $MS ms): $(tr '\n' ' ' </run/got) $(grep -v '^$' /run/said | tail -n 8)"
+}
+
+reach() { inside curl -s -m 5 -o /run/out "http://$1/"; }
+url() { case $1 in *:*) echo "[$1]" ;; *) echo "$1" ;; esac }
+
+# wants CLIENT CASE HALF HOW NAME ADDR: exactly this one, and where it is new it opens with it
+wants() {
+	local n
+	if [ "$3" = guarded ] && opens "$2" && reach "$(url "$6")"; then
+		bad "$1" "$2" "$3" "open before it is asked for"
+		return
+	fi
+	ask "$1" "$4" "$5"
+	n=$(grep -c . /run/got || :)
+	if [ "$(expected "$3" "$1" "$2")" = none ]; then
+		if [ "$n" -gt 0 ]; then bad "$1" "$2" "$3" "answered"; else good "$1" "$2" "$3" "cannot"; fi
+	elif [ $RC -ne 0 ]; then
+		bad "$1" "$2" "$3" "failed"
+	elif [ "$n" -ne 1 ] || [ "$(cat /run/got)" != "$6" ]; then
+		bad "$1" "$2" "$3" "other address"
+	elif opens "$2" && ! reach "$(url "$6")"; then
+		bad "$1" "$2" "$3" "does not connect"
+	else
+		good "$1" "$2" "$3" ok
+	fi
+}
+opens() { case $1 in allowed | six | chain | truncated) ;; *) return 1 ;; esac }
+
+wants_many() {
+	local n
+	ask "$1" 4 "$1.many.example"
+	n=$(grep -cE '^198\.51\.100\.(1[0-9][0-9]|20[0-9]|21[0-8])$' /run/got || :)
+	if [ $RC -ne 0 ] || [ "$n" -eq 0 ] || [ "$n" -ne "$(grep -c . /run/got)" ]; then
+		bad "$1" many "$2" "failed"
+	elif [ "$(expected "$2" "$1" many)" = all ] && [ "$n" -ne 119 ]; then
+		bad "$1" many "$2" "$n of 119"
+	elif ! reach "$(tail -n 1 /run/got)"; then
+		bad "$1" many "$2" "the last does not connect"
+	else
+		good "$1" many "$2" "$n"
+	fi
+}
+
+# refused, as a name that there is not, and at once
+wants_unknown() { # wants_unknown CLIENT CASE HALF HOW NAME
+	ask "$1" "$4" "$5"
+	if [ $RC -ne 2 ] || [ -s /run/got ]; then
+		bad "$1" "$2" "$3" "not as unknown"
+	elif [ "$MS" -ge $LIMIT_MS ]; then
+		bad "$1" "$2" "$3" "after $MS ms"
+	else
+		good "$1" "$2" "$3" "unknown, $MS ms"
+	fi
+}
+
+# the record is there; its addresses, which no policy knows of, are not
+wants_https() {
+	ask "$1" https "$1.https.example"
+	if [ $RC -ne 0 ]; then
+		bad "$1" https "$2" failed
+	elif [ "$2" = direct ] && ! grep -qiE 'ipv4hint|C6336409' /run/got; then
+		bad "$1" https "$2" "no hints to take out"
+	elif [ "$2" = guarded ] && grep -qiE 'hint|C6336409' /run/got; then
+		bad "$1" https "$2" "hints"
+	elif [ -s /run/got ]; then
+		good "$1" https "$2" ok
+	else
+		good "$1" https "$2" "no data"
+	fi
+}
+
+wants_ptr() {
+	ask "$1" ptr "198.51.100.$((10 + $(index "$1")))"
+	if [ $RC -eq 0 ] && [ "$(sed 's/\.$//' /run/got)" = "$1.allowed.example" ]; then
+		good "$1" ptr "$2" ok
+	else
+		bad "$1" ptr "$2" "no name"
+	fi
+}
+
+# an address that nobody was given; upstream would know its name
+wants_other_ptr() {
+	if [ "$2" = guarded ]; then
+		wants_unknown "$1" ptr-other "$2" ptr "198.51.100.$((40 + $(index "$1")))"
+		return
+	fi
+	ask "$1" ptr "198.51.100.$((40 + $(index "$1")))"
+	if grep -q '^other.example' /run/got; then
+		good "$1" ptr-other "$2" ok
+	else
+		bad "$1" ptr-other "$2" "no name"
+	fi
+}
+
+# names by TLS: nobody listens to them, so nobody may ask that way
+wants_no_tls() {
+	local start=$EPOCHREALTIME
+	RC=0
+	if [ "$1" = curl ]; then
+		inside curl -sS -m 5 -o /run/got "http://$NS:853/" 2>/run/said || RC=$?
+	else
+		inside kdig +tls +retry=0 +timeout=5 "@$NS" kdig.allowed.example >/run/got 2>/run/said || RC=$?
+	fi
+	MS=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
+	if [ "$2/$1" = direct/curl ]; then
+		if [ $RC -eq 0 ]; then good "$1" dot "$2" reached; else bad "$1" dot "$2" "not reached"; fi
+	elif [ "$2" = direct ]; then
+		good "$1" dot "$2" – # a web server is no name server
+	elif [ $RC -eq 0 ] || [ "$MS" -ge $LIMIT_MS ]; then
+		bad "$1" dot "$2" "reached, or waited for"
+	else
+		good "$1" dot "$2" "refused, $MS ms"
+	fi
+}
+
+# one CLIENT CASE HALF
+one() {
+	local n
+	n=$(index "$1")
+	case $2 in
+	allowed) wants "$@" 4 "$1.allowed.example" "198.51.100.$((10 + n))" ;;
+	denied) wants_unknown "$@" any "$1.denied.example" ;;
+	six) wants "$@" 6 "$1.six.example" "2001:db8::6:$((10 + n))" ;;
+	chain) wants "$@" 4 "$1.chain.example" "198.51.100.$((70 + n))" ;;
+	many) wants_many "$1" "$3" ;;
+	truncated) wants "$@" 4 "$1.truncated.example" "198.51.100.$((220 + n))" ;;
+	https) wants_https "$1" "$3" ;;
+	ptr) wants_ptr "$1" "$3" ;;
+	ptr-other) wants_other_ptr "$1" "$3" ;;
+	dot) wants_no_tls "$1" "$3" ;;
+	search) wants "$@" 4 "$1" 198.51.100.8 ;;
+	*) wants "$@" 4 "$1.$2.example" 198.51.100.8 ;;
+	esac
+}
+
+half() {
+	for k in $CASES; do
+		resolv "$k" "$1"
+		for c in $CLIENTS; do
+			[ -z "${ABSENT[$c]-}" ] && takes "$c" "$k" || continue
+			one "$c" "$k" "$1"
+		done
+	done
+}
+
+# --- both halves
+
+direct_half() {
+	zone direct >/run/zone
+	start_server
+	# a stub as systemd's, in the box itself
+	nsenter --net=/run/netns/box "$B/tests/names/server" 127.0.0.53 53 /run/zone >/run/stub &
+	local stub=$!
+	await "the stub" grep -q ^ready /run/stub
+	half direct
+	kill $stub
+	# controls of what the other half finds nothing of
+	check_log "direct: the box asks the server" "udp $INSIDE:"
+	check_log "direct: over IPv6 as well" "udp \[$INSIDE6\]:"
+	check_log "direct: for names that there are not" "query glibc.denied.example"
+	check_log "direct: for names of the search list" "corp.test"
+	check_log "direct: for the names of addresses" "in-addr.arpa PTR"
+	check_log "direct: use-vc is TCP" "query glibc.use-vc.example A tcp"
+}
+
+check_log() {
+	if grep -q -- "$2" /run/queries; then ok "$1"; else not_ok "$1" "no '$2' in $(wc -l </run/queries) questions"; fi
+}
+check_no_log() {
+	if grep -- "$2" /run/queries >/run/out; then not_ok "$1" "$(cat /run/out)"; else ok "$1"; fi
+}
+
+guarded_half() {
+	zone guarded >/run/zone
+	read_zone
+	start_agent --upstream $NS
+	"$BPFD" attach $BOX --name t --names learn >/run/out 2>&1 || fail "attach: $(cat /run/out)"
+	for k in $CASES; do
+		case $k in denied | ptr* | dot) continue ;; esac
+		for c in $CLIENTS; do
+			"$BPFD" allow t "$c.$k.example" >/run/out 2>&1 || fail "allow: $(cat /run/out)"
+		done
+	done
+	half guarded
+	check_log "guarded: the agent asks for what is allowed" "query glibc.allowed.example"
+	check_no_log "guarded: nobody else asks" "$INSIDE\|$INSIDE6"
+	check_no_log "guarded: no denied name left the host" "denied"
+	check_no_log "guarded: none of the search list" "corp.test\|none.example"
+	check_no_log "guarded: nor the name of an address" PTR
+	check_no_log "guarded: an alias is followed inside the answer" "query [a-z0-9-]*\.\(next\|end\)\."
+	kill -TERM $AGENT
+	wait $AGENT || not_ok "the agent ends" "with $?"
+	"$BPFD" unload >/run/out 2>&1 || not_ok "unload" "$(cat /run/out)"
+}
+
+table() { # table HALF TITLE
+	local line
+	printf '\n### %s\n\n| client |' "$2"
+	for k in $CASES; do printf ' %s |' "$k"; done
+	printf '\n|---|'
+	for k in $CASES; do printf '%s' '---|'; done
+	printf '\n'
+	for c in $CLIENTS; do
+		line="| $c |"
+		for k in $CASES; do
+			if [ -n "${ABSENT[$c]-}" ]; then line+=" absent |"; else line+=" ${CELL[$1/$c/$k]-} |"; fi
+		done
+		echo "$line"
+	done
+}
+
+make_net
+make_clients
+direct_half
+second=
+if [ -n "$DIRECT" ]; then
+	echo "SKIP guarded_half: DIRECT=1"
+elif has_names; then
+	guarded_half
+	second=1
+else
+	echo "SKIP guarded_half: this build's guards know no names"
+fi
+{
+	table direct "Asked directly, unguarded"
+	[ -z "$second" ] || table guarded "Guarded, names for policy"
+} | tee /run/table
+[ -z "$NAMES_TABLE" ] || cat /run/table >"$NAMES_TABLE"
+[ "${failures-1}" -eq 0 ]
