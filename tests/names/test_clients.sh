@@ -36,10 +36,11 @@ make_clients() {
 		absent c-ares "no libc-ares-dev (tools/deps --install names)"
 	CGO_ENABLED=0 GO111MODULE=off GOCACHE=/run/go HOME=/run go build -o /run/c/go "$from.go" 2>/run/out ||
 		absent go "no golang (tools/deps --install names-large)"
-	busybox nslookup --help 2>&1 | grep -q -- -type || absent busybox "its nslookup takes no -type"
+	busybox nslookup --help >/run/out 2>&1
+	grep -q -- -type /run/out || absent busybox "its nslookup takes no -type"
 	command -v node >/run/out || {
-		absent node "no nodejs (tools/deps --install names-large)"
-		absent node-resolve "no nodejs (tools/deps --install names-large)"
+		absent node "no nodejs (tools/deps --install names)"
+		absent node-resolve "no nodejs (tools/deps --install names)"
 	}
 	[ -n "$python" ] || absent python "no python3 (tools/deps --install names)"
 	for p in dig drill kdig; do

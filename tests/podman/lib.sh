@@ -77,13 +77,40 @@ runtime() {
 	echo /run/wrap/crun
 }
 
+# A user with containers of his own, and as_dev CMD...: as he is after a login
+GROUP=/sys/fs/cgroup/user-61000 # what a login would delegate
+make_user() {
+	for p in newuidmap slirp4netns setpriv; do
+		command -v $p >/dev/null || skip "$p is not installed (apt-get install uidmap slirp4netns)"
+	done
+	groupadd -g 61000 dev
+	useradd -m -u 61000 -g dev -K UID_MAX=61000 -s /bin/bash dev
+	# not given by useradd where login.defs has other ideas of a user's number
+	grep -q ^dev: /etc/subuid || usermod --add-subuids 100000-165535 --add-subgids 100000-165535 dev
+	install -d -o dev -g dev -m 700 /run/user/61000
+	mkdir -p $GROUP/login
+	chown -R dev:dev $GROUP
+	mkdir -p /home/dev/.config/containers
+	printf '[storage]\ndriver = "overlay"\n' >/home/dev/.config/containers/storage.conf
+	printf '[engine]\nruntime = "crun"\n' >/home/dev/.config/containers/containers.conf
+	chown -R dev:dev /home/dev
+}
+as_dev() {
+	(
+		echo $BASHPID >$GROUP/login/cgroup.procs
+		cd /home/dev || exit 1
+		exec setpriv --reuid 61000 --regid 61000 --init-groups \
+			env -i PATH="$PATH" HOME=/home/dev XDG_RUNTIME_DIR=/run/user/61000 "$@"
+	)
+}
+
 # said TEXT: the last check or refuse printed it
 said() { grep -q -- "$1" /run/out || fail "it does not say '$1': $(cat /run/out)"; }
 
-# The agent in the background, ready when this returns.
+# The agent in the background, ready when this returns. start_agent ARG...: of run
 start_agent() {
 	mkfifo /run/ready
-	"$BPFD" run --ready-fd=9 9>/run/ready 2>/run/agent.log &
+	"$BPFD" run --ready-fd=9 "$@" 9>/run/ready 2>/run/agent.log &
 	AGENT=$!
 	read -r -n 1 -t 20 <>/run/ready || fail "the agent did not get ready"
 }
