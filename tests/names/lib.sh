@@ -15,7 +15,6 @@ NS=198.51.100.53 NS6=2001:db8::53
 NEAR=192.0.2.1 INSIDE=192.0.2.2 NEAR6=2001:db8:2::1 INSIDE6=2001:db8:2::2
 BOX=/sys/fs/cgroup/box
 export TEROK_PINS=/sys/fs/bpf/terok TEROK_RUN=/run/terok TEROK_STATE=/run/terok-state
-failures=0
 
 skip() { echo "$(basename "$0"): SKIP: $*" >&2; exit 77; }
 fail() {
@@ -24,7 +23,7 @@ fail() {
 	exit 1
 }
 ok() { echo "ok $1"; }
-# not_ok NAME WHY: counted, and the test goes on
+# not_ok NAME WHY: counted in failures, and the test goes on
 not_ok() {
 	echo "not ok $1"
 	echo "   $2" | head -n 20
