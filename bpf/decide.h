@@ -326,7 +326,7 @@ DECIDE_FUNCTION __u32 learned_look(const struct flow *flow, __u32 guard)
 	const struct terok_learned *learned;
 	struct terok_learned_key key = {};
 	__u64 now = decide_now();
-	__u32 named = 0;
+	__u32 named = 0, unchecked = 0;
 
 	if (!flow)
 		return 0;
@@ -343,12 +343,15 @@ DECIDE_FUNCTION __u32 learned_look(const struct flow *flow, __u32 guard)
 			continue;
 		if (until <= now) {
 			named |= NAMED_LAPSED;
+			unchecked |= !(says & NAME_CHECKS);
 			continue;
 		}
 		if (!(says & NAME_CHECKS))
 			return NAMED_ALLOW | (until - now < NAMED_SOON_NS ? NAMED_SOON : 0);
 		named |= NAMED_ALLOW | NAMED_CHECK | (until - now < NAMED_SOON_NS ? NAMED_SOON : 0);
 	}
+	if (named == NAMED_LAPSED && !unchecked)
+		named |= NAMED_CHECK;
 	return named;
 }
 

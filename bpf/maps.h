@@ -123,6 +123,22 @@ struct {
 	__type(value, struct terok_steered);
 } terok_sent SEC(".maps");
 
+/* Flows whose first data is looked at, as far as it was. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct hello);
+} terok_hellos SEC(".maps");
+
+/* What flows said that were refused for it, by socket cookie; for people, so it may be forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, TEROK_MAX_SAID);
+	__type(key, __u64);
+	__type(value, struct terok_said);
+} terok_said SEC(".maps");
+
 /* Not read here: what resolvers were asked. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -252,9 +252,9 @@ __attribute__((__noinline__)) int sent_look(const struct flow *flow, __u32 guard
 
 /*
  * Backstop: a packet to the real address behind a synthetic one, of the socket that asked for
- * it. The name must still allow it.
+ * it. The name must still allow it: NAME_ALLOWS, and NAME_CHECKS if it wants to be looked at.
  */
-static __always_inline _Bool steered_approved(struct __sk_buff *skb,
+static __always_inline __u32 steered_approved(struct __sk_buff *skb,
 					      const struct terok_guard *guard,
 					      const struct flow *flow, struct bpf_sock *sk)
 {
@@ -264,9 +264,11 @@ static __always_inline _Bool steered_approved(struct __sk_buff *skb,
 		return 0;
 	mine = bpf_sk_storage_get(&terok_steered, sk, 0, 0);
 	if (mine && mine->name && steered_is(mine, guard, flow))
-		return name_look(flow, guard->id, mine->name) & NAME_ALLOWS;
-	return flow->proto == IPPROTO_UDP &&
-	       sent_look(flow, guard->id, bpf_get_socket_cookie(skb)) & SENT_NAMED;
+		return name_look(flow, guard->id, mine->name);
+	if (flow->proto != IPPROTO_UDP)
+		return 0;
+	return sent_look(flow, guard->id, bpf_get_socket_cookie(skb)) & SENT_NAMED ? NAME_ALLOWS
+										   : 0;
 }
 
 /*

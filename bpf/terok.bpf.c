@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "terok/abi.h"
+#include "segment.h"
 #include "maps.h"
 
 #define SOCK_STREAM    1 /* uapi, so not in vmlinux.h */
@@ -80,6 +81,7 @@ static __u64 decide_now(void)
 #include "group.h"
 #include "emit.h"
 #include "steer.h"
+#include "check.h"
 
 /* uapi values that vmlinux.h, being made from BTF, does not carry */
 #define EPERM           1
@@ -323,6 +325,8 @@ static __always_inline _Bool address_allow(struct bpf_sock_addr *ctx,
 
 	if (connects)
 		flow_begin(ctx, guard);
+	if (connects && ctx->sk) /* what it said as another connection */
+		bpf_sk_storage_delete(&terok_hellos, ctx->sk);
 	if (connects && decision->timed)
 		flow_remember(ctx, guard, flow);
 	if (!connects && decision->named & NAMED_SOON)
@@ -578,6 +582,36 @@ static __noinline int drop(struct __sk_buff *skb, const struct route *route, enu
 	return 0;
 }
 
+/* Refused as an address: is it part of a flow that was approved all the same? */
+static __always_inline _Bool flow_is_spared(struct __sk_buff *skb, const struct terok_guard *guard,
+					    const struct route *route, struct decision *decision)
+{
+	const struct flow *flow = &route->flow;
+	struct bpf_sock *sk = skb->sk;
+	__u32 named;
+
+	if (!reason_spares_flows(decision->reason))
+		return 0;
+	if (decide_answer(guard, flow, route->src_port))
+		return 1;
+	if (!sk)
+		return 0;
+	if (sk_answers(sk)) {
+		decision->reason = TEROK_REASON_UNSOLICITED;
+		return decide_published(guard, flow->proto, route->src_port);
+	}
+	sk = bpf_sk_fullsock(sk);
+	if (flow_approved(guard, route, sk)) {
+		decision->named = 0;
+		return 1;
+	}
+	named = steered_approved(skb, guard, flow, sk);
+	if (named & NAME_CHECKS)
+		decision->named |= NAMED_CHECK;
+	return named & NAME_ALLOWS ||
+	       (decision->named & NAMED_LAPSED && lapsed_approved(skb, guard, flow, sk));
+}
+
 /*
  * The backstop: what leaves on the wire is decided by what is on the wire, whatever
  * socket call made it. Dropping is all it can do: datagrams fail with EPERM, TCP is silent.
@@ -586,7 +620,6 @@ SEC("cgroup_skb/egress")
 int terok_egress(struct __sk_buff *skb)
 {
 	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
-	struct bpf_sock *sk = skb->sk;
 	struct route route = {};
 	struct decision decision = DECISION(TEROK_DENY, TEROK_REASON_MALFORMED, 0);
 
@@ -598,30 +631,15 @@ int terok_egress(struct __sk_buff *skb)
 		decision.reason = TEROK_REASON_ROUTED;
 		return drop(skb, &route, TEROK_HOOK_EGRESS, &decision);
 	}
-	if (decision.action == TEROK_ALLOW) {
-		if (is_worth_a_note(guard, &decision))
-			note_packet(&route);
-		return 1;
+	if (decision.action != TEROK_ALLOW && !flow_is_spared(skb, guard, &route, &decision))
+		return drop(skb, &route, TEROK_HOOK_EGRESS, &decision);
+	if (!check_packet(skb, guard, &route, decision.named & NAMED_CHECK)) {
+		decision.reason = TEROK_REASON_HELLO;
+		return drop(skb, &route, TEROK_HOOK_EGRESS, &decision);
 	}
-
-	if (reason_spares_flows(decision.reason) &&
-	    decide_answer(guard, &route.flow, route.src_port))
-		return 1;
-	if (reason_spares_flows(decision.reason) && sk) {
-		if (sk_answers(sk)) {
-			if (decide_published(guard, route.flow.proto, route.src_port))
-				return 1;
-			decision.reason = TEROK_REASON_UNSOLICITED;
-		} else {
-			sk = bpf_sk_fullsock(sk);
-			if (flow_approved(guard, &route, sk) ||
-			    steered_approved(skb, guard, &route.flow, sk) ||
-			    (decision.named & NAMED_LAPSED &&
-			     lapsed_approved(skb, guard, &route.flow, sk)))
-				return 1;
-		}
-	}
-	return drop(skb, &route, TEROK_HOOK_EGRESS, &decision);
+	if (is_worth_a_note(guard, &decision))
+		note_packet(&route);
+	return 1;
 }
 
 /* A listener on a published port: what it accepts is approved with it. */

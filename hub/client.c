@@ -225,6 +225,7 @@ static void event_hand_over(struct terok_client *client, struct json_object *fro
 		.domain = text_of(from, "domain"),
 		.reason = text_of(from, "reason"),
 		.hook = text_of(from, "hook"),
+		.said = text_of(from, "said"),
 		.source = text_of(from, "source"),
 		.socket_cookie = text_of(from, "socket_cookie"),
 		.netns_cookie = text_of(from, "netns_cookie"),

@@ -106,6 +106,8 @@ static void add_dossier(struct json *json, const struct news *news)
 		add_process_short(json, news->refused);
 		json_add_string(json, "reason", terok_reason_name(news->refused->record.reason));
 		json_add_string(json, "hook", terok_hook_name(news->refused->record.hook));
+		if (*news->refused->said)
+			add_field(json, "said", news->refused->said);
 	}
 	json_close_object(json);
 }
@@ -155,6 +157,7 @@ static void add_refusal(struct json *json, const struct news *news)
 	json_add_string(json, "reason",
 			news->refused ? terok_reason_name(record->reason) : news->reason ?: "");
 	json_add_string(json, "hook", record->hook ? terok_hook_name(record->hook) : "");
+	add_safe(json, "said", news->refused ? news->refused->said : "", TEROK_DOMAIN_LEN);
 	json_add_string(json, "source", buf);
 	json_add_uint(json, "source_port", record->src_port);
 	add_number_text(json, "socket_cookie", record->sock_cookie);

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "guard_dir.h"
+#include "names.h"
 #include "terok/names.h"
 
 #define WARN_EVERY_NS (60 * SECOND_NS)
@@ -214,9 +215,12 @@ void audit_deed(const struct terok_info *guard, const struct audit_deed *deed)
 	line_end(&json, guard);
 }
 
-void audit_refused(const struct terok_info *guard, const struct terok_record *record,
-		   const char *name, const struct process_text *process)
+void audit_refused(const struct kernel *kernel, const struct terok_info *guard,
+		   const struct terok_record *record, const char *name,
+		   const struct process_text *process)
 {
+	char domain[TEROK_DOMAIN_LEN];
+
 	_cleanup_json_ struct json json = {};
 	char text[ADDR_TEXT];
 	uint32_t missed;
@@ -225,6 +229,10 @@ void audit_refused(const struct terok_info *guard, const struct terok_record *re
 		return;
 	line_begin(&json, guard, "blocked");
 	line_dest(&json, name ?: addr_format(text, record->dst), record->dst_port, record->proto);
+	if (!name && names_reverse(kernel, record->guard, record->dst, domain))
+		json_add_string(&json, "domain", domain);
+	if (record->reason == TEROK_REASON_HELLO && names_said(kernel, record->sock_cookie, domain))
+		json_add_string(&json, "said", domain);
 	if (record->hook == TEROK_HOOK_INGRESS)
 		json_add_string(&json, "from", addr_format(text, record->src));
 	json_add_string(&json, "reason", terok_reason_name(record->reason));

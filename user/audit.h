@@ -16,6 +16,7 @@
 
 #include "base/addr.h"
 #include "base/event.h"
+#include "kernel.h"
 #include "process.h"
 #include "terok/abi.h"
 
@@ -44,8 +45,9 @@ void audit_deed(const struct terok_info *guard, const struct audit_deed *deed);
  *
  * Over its guard's budget it is counted only; the next line has the number as "missed".
  */
-void audit_refused(const struct terok_info *guard, const struct terok_record *record,
-		   const char *name, const struct process_text *process);
+void audit_refused(const struct kernel *kernel, const struct terok_info *guard,
+		   const struct terok_record *record, const char *name,
+		   const struct process_text *process);
 
 /**
  * audit_defer() - from now on write lines from @loop, up to 20 ms later; NULL: what waits now, and

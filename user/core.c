@@ -92,6 +92,8 @@ static void tell_refused(const struct asked *asked, void *user)
 	else
 		names_reverse(core->kernel, asked->record.guard, asked->record.dst,
 			      packet.REFUSED.domain);
+	if (asked->record.reason == TEROK_REASON_HELLO)
+		names_said(core->kernel, asked->record.sock_cookie, packet.REFUSED.said);
 	memcpy(packet.REFUSED.exe, text->exe, sizeof(text->exe));
 	memcpy(packet.REFUSED.cmdline, text->cmdline, sizeof(text->cmdline));
 	worker_send(&core->hub, &packet);
@@ -103,8 +105,19 @@ static void note_refused(struct core *core, const struct asked *asked)
 	struct terok_info info;
 
 	if (!guard_info(core->kernel, asked->record.guard, &info))
-		audit_refused(&info, &asked->record, *asked->name ? asked->name : NULL,
-			      process_name(&asked->record));
+		audit_refused(core->kernel, &info, &asked->record,
+			      *asked->name ? asked->name : NULL, process_name(&asked->record));
+}
+
+/* Its packets go nowhere; both ends should hear of it before they have waited for minutes. */
+static void end_flow(struct core *core, const struct terok_record *record)
+{
+	struct problem why = {};
+	int r = flows_end_socket(core->kernel, record->guard, record->sock_cookie, &why);
+
+	if (r < 0)
+		log_warn(0, "a flow of guard %u that named somebody else stays open, silent: %s",
+			 record->guard, why.text);
 }
 
 static void on_record(const struct terok_record *record, void *user)
@@ -112,6 +125,8 @@ static void on_record(const struct terok_record *record, void *user)
 	struct core *core = user;
 	const struct asked *asked = asked_note(core->asked, record, NULL, is_question(record));
 
+	if (record->reason == TEROK_REASON_HELLO)
+		end_flow(core, record);
 	if (!asked)
 		return;
 	/* a guard that a verb attached a moment ago: people hear its name first */

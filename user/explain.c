@@ -137,35 +137,30 @@ static __u32 reason_says(enum terok_reason reason)
 	}
 }
 
-/* As the hooks of socket calls do: what a synthetic address stands for is what is decided. */
-static struct decision dest_decide(const struct terok_guard *value, struct flow *flow)
-{
-	const struct terok_synthetic *synthetic;
-	struct terok_learned_key key = { .guard = value->id };
-
-	memcpy(key.addr, flow->addr, sizeof(key.addr));
-	synthetic = value->names & TEROK_NAMES_SYNTHETIC ? synthetic_find(&key) : NULL;
-	if (!synthetic)
-		return decide(value, flow);
-	memcpy(flow->addr, synthetic->real, sizeof(flow->addr));
-	return decide_synthetic(value, flow, synthetic->name);
-}
-
-struct explanation explain_dest(const struct kernel *kernel, const struct terok_guard *value,
-				const struct dest *dest)
+static struct flow flow_of(const struct dest *dest)
 {
 	struct flow flow = { .port = dest->port, .proto = dest->proto };
-	struct explanation ret = {};
-	struct decision decision;
 
 	memcpy(flow.addr, dest->addr, sizeof(flow.addr));
+	return flow;
+}
+
+static void question_begin(const struct kernel *kernel)
+{
 	question.kernel = kernel;
 	question.n = 0;
 	*question.name.text = '\0';
-	decision = dest_decide(value, &flow);
-	ret.action = decision.action;
-	ret.reason = decision.reason;
-	if (dest->proto && decision.reason != TEROK_REASON_NO_GUARD &&
+}
+
+/* What was decided, and by what. */
+static struct explanation explanation_of(const struct terok_guard *value, const struct dest *dest,
+					 const struct decision *decision)
+{
+	struct explanation ret = { .action = decision->action,
+				   .reason = decision->reason,
+				   .lapsed = decision->named & NAMED_LAPSED };
+
+	if (dest->proto && decision->reason != TEROK_REASON_NO_GUARD &&
 	    !decide_socket(value, dest->proto == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM,
 			   dest->proto)) {
 		ret.action = TEROK_DENY;
@@ -178,6 +173,38 @@ struct explanation explain_dest(const struct kernel *kernel, const struct terok_
 		ret.rule = question.seen[i];
 	}
 	return ret;
+}
+
+struct explanation explain_synthetic(const struct kernel *kernel, const struct terok_guard *value,
+				     const struct dest *real, uint64_t name)
+{
+	struct flow flow = flow_of(real);
+	struct decision decision;
+
+	question_begin(kernel);
+	decision = decide_synthetic(value, &flow, name);
+	return explanation_of(value, real, &decision);
+}
+
+/* As the hooks of socket calls do: what a synthetic address stands for is what is decided. */
+struct explanation explain_dest(const struct kernel *kernel, const struct terok_guard *value,
+				const struct dest *dest)
+{
+	struct flow flow = flow_of(dest);
+	const struct terok_synthetic *synthetic;
+	struct terok_learned_key key = { .guard = value->id };
+	struct decision decision;
+
+	question_begin(kernel);
+	memcpy(key.addr, flow.addr, sizeof(key.addr));
+	synthetic = value->names & TEROK_NAMES_SYNTHETIC ? synthetic_find(&key) : NULL;
+	if (synthetic) {
+		memcpy(flow.addr, synthetic->real, sizeof(flow.addr));
+		decision = decide_synthetic(value, &flow, synthetic->name);
+	} else {
+		decision = decide(value, &flow);
+	}
+	return explanation_of(value, dest, &decision);
 }
 
 enum terok_state explain_state(const struct terok_guard *value)

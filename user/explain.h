@@ -19,6 +19,7 @@ struct explanation {
 	enum terok_reason reason;
 	bool by_rule;     /* a rule decided: */
 	struct rule rule; /* ... this one; of several that say the same, the first looked at */
+	bool lapsed;      /* denied, but what flows there by a name may flow on */
 	char name[TEROK_DOMAIN_LEN]; /* a name decided: this one; else "" */
 };
 
@@ -30,6 +31,10 @@ struct explanation {
  */
 struct explanation explain_dest(const struct kernel *kernel, const struct terok_guard *value,
 				const struct dest *dest);
+
+/** explain_synthetic() - the same of an address that another stands for, by the name it was given for */
+struct explanation explain_synthetic(const struct kernel *kernel, const struct terok_guard *value,
+				     const struct dest *real, uint64_t name);
 
 /** explain_published() - may the outside connect to that TCP port? */
 bool explain_published(const struct kernel *kernel, const struct terok_guard *value, uint16_t port);

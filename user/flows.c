@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "cgroup.h"
 #include "explain.h"
+#include "names.h"
 #include "netns.h"
 
 #define NETNS_MAX   64          /* namespaces of one guard; in more than that it hides nothing */
@@ -32,6 +33,9 @@ struct sweep {
 	int netns[NETNS_MAX];
 	uint64_t inode[NETNS_MAX];
 	unsigned n_netns;
+	struct name_address *synthetic; /* real addresses that others stand for */
+	size_t n_synthetic, synthetic_room;
+	uint64_t cookie; /* only that socket; 0: by policy */
 	struct inet_diag_msg *doomed;
 	size_t n_doomed, doomed_room;
 };
@@ -94,12 +98,46 @@ static struct dest peer_of(const struct inet_diag_msg *msg)
 	return dest;
 }
 
+static int synthetic_note(const struct name_address *address, void *user)
+{
+	struct sweep *sweep = user;
+
+	if (address->until_ns) /* learned: its own address */
+		return 0;
+	if (sweep->n_synthetic == sweep->synthetic_room) {
+		size_t room = sweep->synthetic_room ? 2 * sweep->synthetic_room : 64;
+		struct name_address *more = reallocarray(sweep->synthetic, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		sweep->synthetic = more;
+		sweep->synthetic_room = room;
+	}
+	sweep->synthetic[sweep->n_synthetic++] = *address;
+	return 0;
+}
+
+/* Of a socket that asked for a synthetic address the kernel knows the real one. */
+static bool is_by_name(struct sweep *sweep, const struct dest *dest)
+{
+	for (size_t i = 0; i < sweep->n_synthetic; i++)
+		if (!memcmp(sweep->synthetic[i].real, dest->addr, 16) &&
+		    explain_synthetic(sweep->kernel, &sweep->value, dest, sweep->synthetic[i].name)
+			    .action == TEROK_ALLOW)
+			return true;
+	return false;
+}
+
 static bool is_doomed(struct sweep *sweep, const struct inet_diag_msg *msg)
 {
+	uint64_t cookie = (uint64_t)msg->id.idiag_cookie[1] << 32 | msg->id.idiag_cookie[0];
 	struct dest dest = peer_of(msg);
-	struct explanation e = explain_dest(sweep->kernel, &sweep->value, &dest);
+	struct explanation e;
 
-	if (e.action == TEROK_ALLOW)
+	if (sweep->cookie)
+		return sweep->cookie == cookie;
+	e = explain_dest(sweep->kernel, &sweep->value, &dest);
+	if (e.action == TEROK_ALLOW || e.lapsed || is_by_name(sweep, &dest))
 		return false;
 	/* accepted from outside, and nothing forbids it by name */
 	if (e.reason != TEROK_REASON_RULE_DENY && e.reason != TEROK_REASON_BLOCKED &&
@@ -248,30 +286,47 @@ static void sweep_free(struct sweep *sweep)
 		closep(&sweep->netns[i]);
 	free(sweep->cgroup);
 	free(sweep->doomed);
+	free(sweep->synthetic);
 }
 
-int flows_end(const struct kernel *kernel, uint32_t guard, enum flows_end which,
-	      struct problem *why)
+static int sweep_run(struct sweep *sweep, uint32_t guard, struct problem *why)
 {
-	_cleanup_(sweep_free) struct sweep sweep = { .kernel = kernel, .which = which };
 	_cleanup_close_ int fd = -1;
 	struct terok_info info;
-	int r = guard_value(kernel, guard, &info, &sweep.value, why), ended = 0;
+	int r = guard_value(sweep->kernel, guard, &info, &sweep->value, why), ended = 0;
 
 	if (r)
 		return r;
 	fd = cgroup_open_id(info.cgroup, why);
 	if (fd < 0)
 		return fd;
-	r = cgroup_each(fd, place_note, &sweep);
+	r = cgroup_each(fd, place_note, sweep);
+	if (!r && !sweep->cookie && sweep->value.names & TEROK_NAMES_SYNTHETIC)
+		r = names_addresses(sweep->kernel, guard, synthetic_note, sweep);
 	if (r)
 		return problem(why, r, "look through the guard's processes: %s", strerror(-r));
-	qsort(sweep.cgroup, sweep.n, sizeof(*sweep.cgroup), id_compare);
-	for (unsigned i = 0; r >= 0 && i < sweep.n_netns; i++) {
-		r = sweep_netns(&sweep, sweep.netns[i], why);
+	qsort(sweep->cgroup, sweep->n, sizeof(*sweep->cgroup), id_compare);
+	for (unsigned i = 0; r >= 0 && i < sweep->n_netns; i++) {
+		r = sweep_netns(sweep, sweep->netns[i], why);
 		ended += r > 0 ? r : 0;
 	}
 	return r < 0 ? r : ended;
+}
+
+int flows_end(const struct kernel *kernel, uint32_t guard, enum flows_end which,
+	      struct problem *why)
+{
+	_cleanup_(sweep_free) struct sweep sweep = { .kernel = kernel, .which = which };
+
+	return sweep_run(&sweep, guard, why);
+}
+
+int flows_end_socket(const struct kernel *kernel, uint32_t guard, uint64_t cookie,
+		     struct problem *why)
+{
+	_cleanup_(sweep_free) struct sweep sweep = { .kernel = kernel, .cookie = cookie };
+
+	return cookie ? sweep_run(&sweep, guard, why) : 0;
 }
 
 unsigned flows_end_said(const struct kernel *kernel, uint32_t guard, enum flows_end which)

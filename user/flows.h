@@ -28,6 +28,10 @@ enum flows_end {
 int flows_end(const struct kernel *kernel, uint32_t guard, enum flows_end which,
 	      struct problem *why);
 
+/** flows_end_socket() - destroy one of them, by its cookie (socket(7), SO_COOKIE); as flows_end() */
+int flows_end_socket(const struct kernel *kernel, uint32_t guard, uint64_t cookie,
+		     struct problem *why);
+
 /**
  * flows_end_said() - the same for a verb that has changed policy already: a failure is a
  * warning, since the packets are dropped whatever becomes of the sockets

@@ -589,6 +589,17 @@ bool names_reverse(const struct kernel *kernel, uint32_t guard, const uint8_t ad
 	return true;
 }
 
+bool names_said(const struct kernel *kernel, uint64_t cookie, char ret[static TEROK_DOMAIN_LEN])
+{
+	struct terok_said said;
+
+	if (bpf_map_lookup_elem(kernel->map[MAP_SAID], &cookie, &said))
+		return false;
+	memcpy(ret, said.name, TEROK_DOMAIN_LEN);
+	ret[TEROK_DOMAIN_LEN - 1] = '\0';
+	return true;
+}
+
 static int each_learned(const struct kernel *kernel, uint32_t guard,
 			int (*fn)(const struct name_address *address, void *user), void *user)
 {

@@ -34,6 +34,7 @@
 #define TEROK_MAX_LEARNED   262144 /* their addresses */
 #define TEROK_MAX_SYNTHETIC 131072 /* addresses that stand for others */
 #define TEROK_MAX_SENT      65536 /* datagrams of unconnected sockets whose address was exchanged */
+#define TEROK_MAX_SAID      1024  /* names that refused flows said; the oldest is forgotten */
 #define TEROK_MAX_REACHED   65536 /* destinations of all guards that note theirs */
 #define TEROK_DOMAIN_LEN    256   /* a domain, "*." before it, NUL included */
 #define TEROK_RING_BYTES    (2U << 20) /* 8 ms of records at 1.5 million a second */
@@ -311,6 +312,10 @@ struct terok_reached { /* value of terok_reached */
 	__u32 tgid; /* the first process that went there, and its user */
 	__u32 uid;
 	char comm[TEROK_COMM_LEN]; /* the process chose it: untrusted */
+};
+
+struct terok_said { /* value of terok_said (LRU hash, key: socket cookie) */
+	char name[TEROK_DOMAIN_LEN];
 };
 
 /* Value of terok_info (hash, key: guard id): what people call it. Written by the agent only. */

@@ -25,7 +25,7 @@ struct terok_process {
 struct terok_event {
 	int64_t sequence, boot_ns, guard, port, proto, source_port, count, until_ns, uid;
 	const char *type, *container, *name, *request_id, *dest, *domain, *reason, *hook, *source;
-	const char *socket_cookie, *netns_cookie, *cgroup, *state, *action, *scope, *problem;
+	const char *said, *socket_cookie, *netns_cookie, *cgroup, *state, *action, *scope, *problem;
 	struct terok_process process;
 	bool ok;
 	const char *json; /* the event as it came, one line */

@@ -84,8 +84,8 @@ struct msg_refused {
 	char cmdline[MSG_TEXT]; /* arguments with spaces between */
 	__u32 by_name;          /* the name was refused: there is no address */
 	__u32 pad;
-	char
-	    domain[TEROK_DOMAIN_LEN]; /* it, or the name that the address was given for; "": none */
+	char domain[TEROK_DOMAIN_LEN]; /* it, or the name of the address; "": none */
+	char said[TEROK_DOMAIN_LEN];   /* TEROK_REASON_HELLO: whom the flow named; "": nobody */
 };
 
 /* What became of a verdict: 0 or a negative errno; the map was written before this was sent. */

@@ -2,9 +2,7 @@
 /*
  * test_hello.c - hello.h in the kernel: real flows, judged by the name that they say first
  *
- * hello.bpf.c is attached to the world's cgroup. A server in the far namespace reads a
- * connection to its end, answers with one byte and tells how much it read; the client looks
- * at its own socket's storage.
+ * hello.bpf.c is attached to the world's cgroup. The client looks at its own socket's storage.
  */
 #include "support.h"
 
@@ -30,6 +28,7 @@
 
 #include "cgroup.h"
 #include "hello.skel.h"
+#include "far_server.h"
 #include "hello_make.h"
 
 static int hello_load(void *source, __u32 offset, void *to, __u32 n)
@@ -59,77 +58,7 @@ static struct flow_try {
 
 static struct test_world *world;
 static struct hello_bpf *hello;
-static pid_t server;
-static int reports; /* of the server: a size_t for each connection that ended */
-
-/* Both sides of TCP Fast Open in this network namespace. */
-static bool fastopen_on(void)
-{
-	int fd = open("/proc/sys/net/ipv4/tcp_fastopen", O_WRONLY | O_CLOEXEC);
-	bool on = fd >= 0 && write(fd, "3", 1) == 1;
-
-	close(fd);
-	return on;
-}
-
-static int server_listen(uint16_t port)
-{
-	struct sockaddr_in6 sin = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), queue = 16;
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sin, sizeof(sin)) || listen(fd, 16))
-		_exit(1);
-	setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN, &queue, sizeof(queue));
-	return fd;
-}
-
-static void server_serve(int fd, int out)
-{
-	static char bytes[65536];
-	size_t size = 0;
-	ssize_t n;
-
-	fd = accept(fd, NULL, NULL);
-	while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
-		size += n;
-	if (!n)
-		send(fd, "!", 1, MSG_NOSIGNAL);
-	close(fd);
-	if (write(out, &size, sizeof(size)) != sizeof(size))
-		_exit(1);
-}
-
-static void server_start(void)
-{
-	struct pollfd fds[2] = { { .events = POLLIN }, { .events = POLLIN } };
-	char path[64], byte;
-	int out[2], netns;
-
-	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	server = fork();
-	assert_true(server >= 0);
-	if (!server) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		snprintf(path, sizeof(path), "/proc/%d/ns/net", world->far_pid);
-		netns = open(path, O_RDONLY | O_CLOEXEC);
-		if (netns < 0 || setns(netns, CLONE_NEWNET) || !fastopen_on())
-			_exit(1);
-		fds[0].fd = server_listen(443);
-		fds[1].fd = server_listen(80);
-		if (write(out[1], "!", 1) != 1)
-			_exit(1);
-		for (;;) {
-			if (poll(fds, 2, -1) < 0)
-				_exit(1);
-			for (int i = 0; i < 2; i++)
-				if (fds[i].revents)
-					server_serve(fds[i].fd, out[1]);
-		}
-	}
-	close(out[1]);
-	reports = out[0];
-	assert_int_equal(read(reports, &byte, 1), 1);
-}
+static struct far_server server;
 
 static void allow(const char *name)
 {
@@ -144,8 +73,8 @@ static int setup(void **state)
 {
 	(void)state;
 	world = test_world_new();
-	server_start();
-	assert_true(fastopen_on());
+	far_server_start(&server, world);
+	assert_true(far_server_fastopen());
 	try = mmap(NULL, sizeof(*try), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(try != MAP_FAILED);
 	hello = hello_bpf__open_and_load();
@@ -162,9 +91,7 @@ static int teardown(void **state)
 	(void)state;
 	hello_bpf__destroy(hello);
 	munmap(try, sizeof(*try));
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
-	close(reports);
+	far_server_stop(&server);
 	test_world_free(world);
 	return 0;
 }
@@ -245,23 +172,12 @@ static int client(const void *arg)
 	return client_look(answer.fd) ? 4 : 0;
 }
 
-/* Bytes that arrived in the next connection that ended. */
-static size_t report(void)
-{
-	struct pollfd ready = { .fd = reports, .events = POLLIN };
-	size_t size;
-
-	assert_int_equal(poll(&ready, 1, LIMIT_MS), 1);
-	assert_int_equal(read(reports, &size, sizeof(size)), sizeof(size));
-	return size;
-}
-
 /* Run it; how many bytes arrived. */
 static size_t run(void)
 {
 	try->answered = 0;
 	assert_int_equal(test_inside(world, client, NULL), 0);
-	return report();
+	return far_server_report(&server);
 }
 
 static void assert_allowed(const char *name)
@@ -442,8 +358,8 @@ static void data_in_a_syn_is_judged(void **state)
 	/* the kernel then opened it without data, or did not: nothing of it came before the next */
 	tls(&good, 0, WAY_SEND);
 	assert_int_equal(test_inside(world, client, NULL), 0);
-	arrived = report();
-	assert_int_equal(arrived ? arrived : report(), try->make.size);
+	arrived = far_server_report(&server);
+	assert_int_equal(arrived ? arrived : far_server_report(&server), try->make.size);
 }
 
 static void report_the_cost(void **state)
