@@ -166,7 +166,19 @@ static void on_unnamed(const struct msg_unnamed *unnamed, void *user)
 	note_refused(core, asked);
 }
 
-static const struct nameserver_events nameserver_events = { .unnamed = on_unnamed };
+/* Every refusal that there is was told: now the list. */
+static void on_told(uint64_t token, void *user)
+{
+	struct core *core = user;
+	struct msg_packet done = { .type = MSG_LISTED };
+
+	watched_list(core->watched, token);
+	done.LISTED.token = token;
+	worker_send(&core->hub, &done);
+}
+
+static const struct nameserver_events nameserver_events = { .unnamed = on_unnamed,
+							    .told = on_told };
 
 static void on_guard(const struct guard *guard, enum guard_news news, uint64_t token, void *user)
 {
@@ -373,15 +385,11 @@ static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 static void on_hub_message(const struct msg_packet *packet, void *user)
 {
 	struct core *core = user;
-	struct msg_packet done = { .type = MSG_LISTED };
 
-	if (packet->type == MSG_VERDICT) {
+	if (packet->type == MSG_VERDICT)
 		on_verdict(core, &packet->VERDICT);
-	} else if (packet->type == MSG_LIST) {
-		watched_list(core->watched, packet->LIST.token);
-		done.LISTED.token = packet->LIST.token;
-		worker_send(&core->hub, &done);
-	}
+	else if (packet->type == MSG_LIST)
+		nameserver_tell(core->nameserver, packet->LIST.token);
 }
 
 static const struct worker_events hub_events = { .ready = on_hub_ready, .message = on_hub_message };

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,9 @@
 
 #define PARENT     "/terok" /* below the cgroup2 root, shared by all execs */
 #define OPEN_TRIES 10
-#define TELL_TRIES 3  /* against a transient agent that ends while we arrive */
-#define NAME_TRIES 16 /* cgroups of killed execs that had our pid */
+#define TELL_TRIES 100 /* against a transient agent that ends while we arrive ... */
+#define TELL_MS    20  /* ... which takes a moment */
+#define NAME_TRIES 16  /* cgroups of killed execs that had our pid */
 
 /* Inside another exec's guard our cgroup goes below its, so that both guards hold. */
 static void choose_parent(struct exec_guard *own)
@@ -182,6 +184,10 @@ int exec_guard_tell(struct exec_guard *own, struct problem *why)
 		if (r)
 			return r;
 		r = control_notify(own->guard.id);
+		if (r == -ENOENT)
+			poll(NULL, 0, TELL_MS);
+		else if (r)
+			break;
 	}
 	if (r)
 		log_warn(r, "exec: the agent does not answer; the command is guarded all the same");

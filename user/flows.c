@@ -117,14 +117,21 @@ static int synthetic_note(const struct name_address *address, void *user)
 	return 0;
 }
 
-/* Of a socket that asked for a synthetic address the kernel knows the real one. */
-static bool is_by_name(struct sweep *sweep, const struct dest *dest)
+/*
+ * Of a socket that asked for a synthetic address the kernel knows the real one. *@had: a name
+ * has or had the address, so that it is a name that decides about the flow.
+ */
+static bool is_by_name(struct sweep *sweep, const struct dest *dest, bool *had)
 {
-	for (size_t i = 0; i < sweep->n_synthetic; i++)
-		if (!memcmp(sweep->synthetic[i].real, dest->addr, 16) &&
-		    explain_synthetic(sweep->kernel, &sweep->value, dest, sweep->synthetic[i].name)
-			    .action == TEROK_ALLOW)
+	*had = names_had(sweep->kernel, sweep->value.id, dest->addr);
+	for (size_t i = 0; i < sweep->n_synthetic; i++) {
+		if (memcmp(sweep->synthetic[i].real, dest->addr, 16))
+			continue;
+		*had = true;
+		if (explain_synthetic(sweep->kernel, &sweep->value, dest, sweep->synthetic[i].name)
+			.action == TEROK_ALLOW)
 			return true;
+	}
 	return false;
 }
 
@@ -133,17 +140,18 @@ static bool is_doomed(struct sweep *sweep, const struct inet_diag_msg *msg)
 	uint64_t cookie = (uint64_t)msg->id.idiag_cookie[1] << 32 | msg->id.idiag_cookie[0];
 	struct dest dest = peer_of(msg);
 	struct explanation e;
+	bool had;
 
 	if (sweep->cookie)
 		return sweep->cookie == cookie;
 	e = explain_dest(sweep->kernel, &sweep->value, &dest);
-	if (e.action == TEROK_ALLOW || e.lapsed || is_by_name(sweep, &dest))
+	if (e.action == TEROK_ALLOW || e.lapsed || is_by_name(sweep, &dest, &had))
 		return false;
 	/* accepted from outside, and nothing forbids it by name */
 	if (e.reason != TEROK_REASON_RULE_DENY && e.reason != TEROK_REASON_BLOCKED &&
 	    explain_published(sweep->kernel, &sweep->value, ntohs(msg->id.idiag_sport)))
 		return false;
-	return sweep->which == FLOWS_REFUSED || e.reason == TEROK_REASON_RULE_DENY;
+	return sweep->which == FLOWS_REFUSED || had || e.reason == TEROK_REASON_RULE_DENY;
 }
 
 /* One socket of the kernel's list. Destroying waits: the list must not change under it. */

@@ -15,8 +15,8 @@
 
 /* Which connections end. */
 enum flows_end {
-	FLOWS_REFUSED,       /* all that would be refused if they began now */
-	FLOWS_REFUSED_NAMED, /* only what a deny names: flows that outlived a timed rule stay */
+	FLOWS_REFUSED, /* all that would be refused if they began now */
+	FLOWS_REFUSED_NAMED, /* what a deny names, and addresses of names: flows that outlived a timed rule stay */
 };
 
 /**

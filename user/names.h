@@ -73,6 +73,9 @@ void names_learn(const struct kernel *kernel, struct names_book *book,
 bool names_reverse(const struct kernel *kernel, uint32_t guard, const uint8_t addr[static 16],
 		   char ret[static TEROK_DOMAIN_LEN]);
 
+/** names_had() - has this address been learned, whatever is said of its names now? */
+bool names_had(const struct kernel *kernel, uint32_t guard, const uint8_t addr[static 16]);
+
 /** names_said() - whom a flow named that was refused for it, by its socket's cookie; false: forgotten */
 bool names_said(const struct kernel *kernel, uint64_t cookie, char ret[static TEROK_DOMAIN_LEN]);
 

@@ -192,6 +192,13 @@ static int lesson_policy(struct lesson *lesson)
 	return r;
 }
 
+static bool is_open(const struct lesson *lesson)
+{
+	enum terok_state state = explain_state(&lesson->value);
+
+	return state == TEROK_STATE_DOWN || state == TEROK_STATE_DOWN_ALL;
+}
+
 static int lesson_name(struct lesson *lesson)
 {
 	const struct kernel *kernel = lesson->kernel;
@@ -209,13 +216,16 @@ static int lesson_name(struct lesson *lesson)
 	lesson->name = there;
 	r = dns_policy_look(lesson->book->policy, lesson->learn->name, lesson->now_ns,
 			    &lesson->name, NULL);
-	if (r <= 0)
+	/* where all is open a name without a grant opens nothing: it is there to be named */
+	if (!r && lesson->value.notes && is_open(lesson))
+		lesson->name.n = 0;
+	else if (r <= 0)
 		return r ? r : -EACCES;
 	lesson->name.asked_ns = lesson->now_ns;
 	if (lesson->fresh)
 		lesson->name.made_ns = lesson->now_ns;
-	lesson->synthetic = lesson->value.names & TEROK_NAMES_EXACT ||
-			    lesson->name.flags & TEROK_RULE_SYNTHETIC;
+	lesson->synthetic = lesson->name.n && (lesson->value.names & TEROK_NAMES_EXACT ||
+					       lesson->name.flags & TEROK_RULE_SYNTHETIC);
 	return 0;
 }
 
@@ -486,6 +496,8 @@ static bool address_is_refused(const struct lesson *lesson, const uint8_t addr[s
 {
 	struct cover cover = { addr };
 
+	if (explain_state(&lesson->value) == TEROK_STATE_DOWN_ALL) /* it can be reached anyway */
+		return synthetic_is_ours(addr);
 	return (explain_is_special(addr) || synthetic_is_ours(addr)) &&
 	       policy_each(lesson->kernel, lesson->learn->guard, rule_covers, &cover) <= 0;
 }
@@ -587,6 +599,14 @@ bool names_reverse(const struct kernel *kernel, uint32_t guard, const uint8_t ad
 	memcpy(ret, name.text, TEROK_DOMAIN_LEN);
 	ret[TEROK_DOMAIN_LEN - 1] = '\0';
 	return true;
+}
+
+bool names_had(const struct kernel *kernel, uint32_t guard, const uint8_t addr[static 16])
+{
+	struct terok_learned_key key = learned_key(guard, addr);
+	struct terok_learned learned;
+
+	return !bpf_map_lookup_elem(kernel->map[MAP_LEARNED], &key, &learned);
 }
 
 bool names_said(const struct kernel *kernel, uint64_t cookie, char ret[static TEROK_DOMAIN_LEN])

@@ -18,6 +18,7 @@
 #include "worker.h"
 
 #define BUCKETS   256
+#define TELLING   64              /* who waits to be told; more are told at once */
 #define REOPEN_NS (1 * SECOND_NS) /* sockets that were destroyed come back after */
 
 /* One guard that is served. */
@@ -43,6 +44,8 @@ struct nameserver {
 	struct worker worker;
 	struct msg_upstreams upstreams;
 	bool follow; /* resolv.conf */
+	uint64_t telling[TELLING];
+	unsigned n_telling;
 	int conf_fd; /* inotify */
 	struct source conf;
 	struct served *bucket[BUCKETS];
@@ -150,6 +153,7 @@ static void tell_serve(struct served *served, const struct terok_guard *value, b
 	packet.SERVE.bypass_ns = value->bypass_ns;
 	packet.SERVE.names = value->names & (TEROK_NAMES_EXACT | TEROK_NAMES_OFF);
 	packet.SERVE.fresh = fresh;
+	packet.SERVE.notes = value->notes;
 	worker_send_fds(&served->nameserver->worker, &packet, served->fd, fresh ? MSG_SOCKETS : 0);
 	tell_domains(served, value);
 }
@@ -160,6 +164,34 @@ static void tell_gone(struct nameserver *nameserver, uint32_t guard)
 
 	packet.UNSERVE.guard = guard;
 	worker_send(&nameserver->worker, &packet);
+}
+
+void nameserver_tell(struct nameserver *nameserver, uint64_t token)
+{
+	struct msg_packet packet = { .type = MSG_TELL };
+
+	if (!nameserver->worker.pid || nameserver->n_telling == TELLING) {
+		nameserver->events->told(token, nameserver->user);
+		return;
+	}
+	nameserver->telling[nameserver->n_telling++] = token;
+	packet.TELL.token = token;
+	worker_send(&nameserver->worker, &packet);
+}
+
+/* Those before it were asked before it: whoever still waits waits for a worker that ended. */
+static void told_until(struct nameserver *nameserver, uint64_t token)
+{
+	unsigned n = 0;
+
+	while (n < nameserver->n_telling && nameserver->telling[n] != token)
+		n++;
+	n += n < nameserver->n_telling;
+	for (unsigned i = 0; i < n; i++)
+		nameserver->events->told(nameserver->telling[i], nameserver->user);
+	nameserver->n_telling -= n;
+	memmove(nameserver->telling, nameserver->telling + n,
+		nameserver->n_telling * sizeof(nameserver->telling[0]));
 }
 
 void nameserver_flush(struct nameserver *nameserver, uint32_t guard, const char *name)
@@ -328,6 +360,7 @@ static void on_message(const struct msg_packet *packet, void *user)
 	switch (packet->type) {
 	case MSG_LEARN: on_learn(nameserver, &packet->LEARN); break;
 	case MSG_REVERSE: on_reverse(nameserver, &packet->REVERSE); break;
+	case MSG_TOLD: told_until(nameserver, packet->TOLD.token); break;
 	case MSG_DEAF: on_deaf(nameserver, &packet->DEAF); break;
 	case MSG_UNNAMED:
 		if (memchr(packet->UNNAMED.name, '\0', sizeof(packet->UNNAMED.name)) &&
@@ -357,6 +390,8 @@ static void on_ready(void *user)
 {
 	struct nameserver *nameserver = user;
 
+	if (nameserver->n_telling) /* of the one before */
+		told_until(nameserver, nameserver->telling[nameserver->n_telling - 1]);
 	tell_upstreams(nameserver);
 	for (unsigned i = 0; i < BUCKETS; i++) {
 		for (struct served *served = nameserver->bucket[i]; served; served = served->next) {

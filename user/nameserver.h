@@ -25,6 +25,8 @@ struct nameserver;
 struct nameserver_events {
 	/* a name that was refused; its strings are checked to end */
 	void (*unnamed)(const struct msg_unnamed *unnamed, void *user);
+	/* everything that nameserver_tell() asked for has been said */
+	void (*told)(uint64_t token, void *user);
 };
 
 /**
@@ -45,6 +47,13 @@ void nameserver_serve(struct nameserver *nameserver, uint32_t guard, int netns_f
 
 /** nameserver_leave() - its cgroup is empty, or gone: close its sockets, forget it */
 void nameserver_leave(struct nameserver *nameserver, uint32_t guard);
+
+/**
+ * nameserver_tell() - names that were refused and wait for being told: now
+ *
+ * events.told is called with @token when that is done, from within if nobody is there to ask.
+ */
+void nameserver_tell(struct nameserver *nameserver, uint64_t token);
 
 /** nameserver_flush() - the worker forgets what it answered; @name "": all */
 void nameserver_flush(struct nameserver *nameserver, uint32_t guard, const char *name);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "guard.h"
+#include "names.h"
 
 static void change_notes(struct terok_guard *value, void *user)
 {
@@ -80,7 +81,7 @@ int reached_forget(const struct kernel *kernel, uint32_t guard)
 const char *reached_name(const struct kernel *kernel, uint32_t guard, const uint8_t addr[static 16],
 			 char ret[static PROFILE_DOMAIN_LEN])
 {
-	(void)kernel, (void)guard, (void)addr;
-	*ret = '\0';
+	if (!names_reverse(kernel, guard, addr, ret))
+		*ret = '\0';
 	return ret;
 }

@@ -39,7 +39,7 @@ int reached_forget(const struct kernel *kernel, uint32_t guard);
 /**
  * reached_name() - what the guard had asked for when it got this address; "" if nobody knows
  *
- * Return: @ret. This is the one place that knows names of addresses: today nobody does.
+ * Return: @ret. While it notes, its resolver remembers also names that nobody allowed.
  */
 const char *reached_name(const struct kernel *kernel, uint32_t guard, const uint8_t addr[static 16],
 			 char ret[static PROFILE_DOMAIN_LEN]);

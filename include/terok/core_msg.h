@@ -41,6 +41,8 @@ enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER };
 	X(UPSTREAMS, struct msg_upstreams, FROM_CORE)                                              \
 	X(LEARNED, struct msg_learned, FROM_CORE)                                                  \
 	X(REVERSED, struct msg_reversed, FROM_CORE)                                                \
+	X(TELL, struct msg_listed, FROM_CORE)                                                      \
+	X(TOLD, struct msg_listed, FROM_RESOLVER)                                                  \
 	X(FLUSH, struct msg_flush, FROM_CORE)                                                      \
 	X(LEARN, struct msg_learn, FROM_RESOLVER)                                                  \
 	X(REVERSE, struct msg_reverse, FROM_RESOLVER)                                              \
@@ -135,7 +137,8 @@ struct msg_serve {
 	__u32 state;     /* enum terok_state, without its window */
 	__u64 bypass_ns; /* until then, up means down */
 	__u32 names;     /* TEROK_NAMES_* */
-	__u32 fresh;
+	__u16 fresh;
+	__u16 notes; /* whatever it asks for is learned, for people: in an open state */
 };
 
 struct msg_unserve { /* no more; of the resolver: its sockets are gone */

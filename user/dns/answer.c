@@ -99,6 +99,14 @@ static int tell_again(struct timer *timer)
 	return 0;
 }
 
+void answer_told(struct resolver *resolver)
+{
+	for (unsigned i = 0; i < RESOLVER_BUCKETS; i++)
+		for (struct served *served = resolver->bucket[i]; served; served = served->next)
+			tell_hurry(served->tell);
+	tell_again(&resolver->tell);
+}
+
 void answer_tell(struct served *served, const struct client *client, const char *name,
 		 enum unnamed_why why)
 {
@@ -275,7 +283,8 @@ static void answer_name(struct served *served, const struct client *client, enum
 	}
 	if (open || answer_afford(served, client, zone, now_ns)) {
 		served_count(served, &served->counts.forwarded);
-		pending_start(served, client, !open, open ? 0 : dns_policy_ends(&entry));
+		pending_start(served, client, !open || served->notes,
+			      open ? 0 : dns_policy_ends(&entry));
 	}
 }
 

@@ -130,6 +130,7 @@ static void hear_serve(struct resolver *resolver, const struct msg_serve *serve,
 	served->state = serve->state;
 	served->bypass_ns = serve->bypass_ns;
 	served->names = serve->names;
+	served->notes = serve->notes;
 	if (serve->fresh)
 		listen_start(served, fd);
 	else
@@ -177,6 +178,7 @@ static void hear_upstreams(struct resolver *resolver, const struct msg_upstreams
 
 void resolver_hear(struct resolver *resolver, const struct msg_packet *packet, const int *fd)
 {
+	struct msg_packet told = { .type = MSG_TOLD };
 	struct served **slot;
 
 	switch (packet->type) {
@@ -190,6 +192,11 @@ void resolver_hear(struct resolver *resolver, const struct msg_packet *packet, c
 	case MSG_UPSTREAMS: hear_upstreams(resolver, &packet->UPSTREAMS); break;
 	case MSG_LEARNED: pending_learned(resolver, &packet->LEARNED); break;
 	case MSG_REVERSED: pending_reversed(resolver, &packet->REVERSED); break;
+	case MSG_TELL:
+		answer_told(resolver);
+		told.TOLD.token = packet->TELL.token;
+		resolver->say(&told, resolver->user);
+		break;
 	case MSG_FLUSH:
 		cache_drop(resolver->cache, packet->FLUSH.guard,
 			   *packet->FLUSH.name ? packet->FLUSH.name : NULL);

@@ -44,6 +44,7 @@ struct served {
 	struct served *next; /* in its bucket */
 	struct resolver *resolver;
 	uint32_t id, state, names;
+	bool notes; /* names that nobody allowed are learned as well, where all is open */
 	uint64_t bypass_ns;
 	struct dns_policy *policy;
 	struct channel *channel;
@@ -135,6 +136,9 @@ void answer_refuse(struct served *served, const struct client *client, const cha
 /** answer_code() - an rcode and nothing else */
 void answer_code(struct served *served, const struct client *client, enum dns_rcode rcode,
 		 enum dns_ede ede, const char *text);
+
+/** answer_told() - tell now what waits to be told, of all guards */
+void answer_told(struct resolver *resolver);
 
 /** answer_tell() - people should hear of the name that @query asks for */
 void answer_tell(struct served *served, const struct client *client, const char *name,

@@ -140,6 +140,13 @@ void tell_note(struct tell *tell, const struct tell_name *name, uint64_t now_ns)
 	tell->n_waiting++;
 }
 
+void tell_hurry(struct tell *tell)
+{
+	for (unsigned i = 0; tell->n_waiting && i < TELL_PENDING; i++)
+		if (tell->waiting[i].due_ns)
+			tell->waiting[i].due_ns = 1;
+}
+
 static bool second_has_room(struct tell *tell, uint64_t now_ns)
 {
 	if (now_ns - tell->second_ns >= SECOND) {

@@ -49,6 +49,9 @@ void tell_note(struct tell *tell, const struct tell_name *name, uint64_t now_ns)
 /** tell_asked() - it was asked for and allowed: those that wait may be the same with a suffix */
 void tell_asked(struct tell *tell, const char *name);
 
+/** tell_hurry() - whoever waits has waited long enough */
+void tell_hurry(struct tell *tell);
+
 /**
  * tell_due() - those whose time has come, to @fn
  *
