@@ -89,15 +89,21 @@ static __always_inline _Bool hello_judge(const struct terok_guard *guard, const 
 /**
  * check_packet() - may this packet of an approved flow leave?
  * @wanted: the names that approved it want its first data looked at
+ *
+ * Global, as in steer.h.
  */
-static __always_inline _Bool check_packet(struct __sk_buff *skb, const struct terok_guard *guard,
-					  const struct route *route, _Bool wanted)
+__attribute__((__noinline__)) int check_packet(struct __sk_buff *skb, const struct route *route,
+					       int wanted)
 {
-	enum hello_kind kind = hello_kind_of(&route->flow);
+	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
 	struct bpf_sock *sk = skb->sk;
 	struct segment segment;
+	enum hello_kind kind;
 	struct hello *hello;
 
+	if (!route)
+		return 0;
+	kind = hello_kind_of(&route->flow);
 	if (!(guard->names & TEROK_NAMES_CHECK) || kind == HELLO_KIND_NONE)
 		return 1;
 	if (sk)

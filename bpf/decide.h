@@ -273,23 +273,25 @@ static __always_inline __u32 prefix_look_all(const struct terok_guard *guard,
 
 #define DECISION(action, reason, timed) ((struct decision){ action, reason, timed, 0, 0 })
 
-/* What one name says of a port and protocol: SAID_ALLOW, SAID_DENY or nothing. */
+/* What one grant says of a port and protocol: SAID_ALLOW, SAID_DENY or nothing. */
+DECIDE_FUNCTION __u32 grant_says(const struct terok_grant *grant, const struct flow *flow)
+{
+	if (!grant || !flow || (grant->port && grant->port != flow->port) ||
+	    (grant->proto && grant->proto != flow->proto) ||
+	    (grant->until_ns && grant->until_ns <= decide_now()))
+		return 0;
+	return grant->action == TEROK_ALLOW ? SAID_ALLOW : SAID_DENY;
+}
+
+/* What all of a name say together; SAID_ALLOW alone lets it pass. */
 static __always_inline __u32 grants_say(const struct terok_name *name, const struct flow *flow)
 {
 	__u32 said = 0;
 
 	for (__u32 i = 0; i < TEROK_GRANTS; i++) {
-		const struct terok_grant *grant = &name->grant[i];
-
 		if (i >= name->n)
 			break;
-		if ((grant->port && grant->port != flow->port) ||
-		    (grant->proto && grant->proto != flow->proto) ||
-		    (grant->until_ns && grant->until_ns <= decide_now()))
-			continue;
-		if (grant->action != TEROK_ALLOW)
-			return SAID_DENY;
-		said = SAID_ALLOW;
+		said |= grant_says(&name->grant[i], flow);
 	}
 	return said;
 }
@@ -315,18 +317,34 @@ DECIDE_FUNCTION __u32 name_look(const struct flow *flow, __u32 guard, __u64 id)
 	return NAME_ALLOWS | (name->flags & TEROK_RULE_CHECK ? NAME_CHECKS : 0);
 }
 
+/* Beside NAMED_*, of one name or of all that have an address. */
+#define NAMED_ALLOW 0x80
+#define NAMED_FREE  0x40 /* allowed, or lapsed, by one that does not want to be looked at */
+
+/* One name that has the address until then. */
+DECIDE_FUNCTION __u32 sharer_look(const struct flow *flow, __u32 guard, __u64 id, __u64 until,
+				  __u64 now)
+{
+	__u32 says = name_look(flow, guard, id);
+	__u32 free = says & NAME_CHECKS ? 0 : NAMED_FREE;
+
+	if (!(says & NAME_ALLOWS))
+		return 0;
+	if (until <= now)
+		return NAMED_LAPSED | free;
+	return NAMED_ALLOW | free | (until - now < NAMED_SOON_NS ? NAMED_SOON : 0);
+}
+
 /*
  * The names that have this address: NAMED_* and NAMED_ALLOW. One that allows it and does not
  * want to be looked at is the end of the search.
  */
-#define NAMED_ALLOW 0x80
-
 DECIDE_FUNCTION __u32 learned_look(const struct flow *flow, __u32 guard)
 {
 	const struct terok_learned *learned;
 	struct terok_learned_key key = {};
 	__u64 now = decide_now();
-	__u32 named = 0, unchecked = 0;
+	__u32 allow = 0, lapsed = 0;
 
 	if (!flow)
 		return 0;
@@ -336,23 +354,21 @@ DECIDE_FUNCTION __u32 learned_look(const struct flow *flow, __u32 guard)
 	if (!learned)
 		return 0;
 	for (__u32 i = 0; i < TEROK_SHARERS; i++) {
-		__u64 until = learned->until_ns[i];
-		__u32 says = learned->name[i] ? name_look(flow, guard, learned->name[i]) : 0;
+		__u32 says;
 
-		if (!(says & NAME_ALLOWS))
+		if (!learned->name[i])
 			continue;
-		if (until <= now) {
-			named |= NAMED_LAPSED;
-			unchecked |= !(says & NAME_CHECKS);
-			continue;
-		}
-		if (!(says & NAME_CHECKS))
-			return NAMED_ALLOW | (until - now < NAMED_SOON_NS ? NAMED_SOON : 0);
-		named |= NAMED_ALLOW | NAMED_CHECK | (until - now < NAMED_SOON_NS ? NAMED_SOON : 0);
+		says = sharer_look(flow, guard, learned->name[i], learned->until_ns[i], now);
+		if (says & NAMED_ALLOW)
+			allow |= says;
+		else
+			lapsed |= says;
+		if (allow & NAMED_FREE)
+			return allow & ~NAMED_FREE;
 	}
-	if (named == NAMED_LAPSED && !unchecked)
-		named |= NAMED_CHECK;
-	return named;
+	if (allow)
+		return allow | NAMED_CHECK;
+	return lapsed & NAMED_FREE ? NAMED_LAPSED : lapsed ? NAMED_LAPSED | NAMED_CHECK : 0;
 }
 
 /* Step 7's names, in state up. False: they say nothing that ends the search. */
@@ -471,23 +487,23 @@ static __always_inline _Bool reason_spares_flows(enum terok_reason reason)
  * decide_synthetic() - may this guard reach what a synthetic address stands for?
  * @flow: to the real address, port and protocol as asked
  * @name: that the address was given for
+ * @decision: decide()'s of that flow; the whole answer afterwards
  *
  * What is said of the real address by a rule holds; where only the state's default speaks, the
  * name does.
  */
-static __always_inline struct decision decide_synthetic(const struct terok_guard *guard,
-							const struct flow *flow, __u64 name)
+static __always_inline void decide_synthetic(const struct terok_guard *guard,
+					     const struct flow *flow, __u64 name,
+					     struct decision *decision)
 {
-	struct decision decision = decide(guard, flow);
 	__u32 says;
 
-	if (decision.action == TEROK_ALLOW || !reason_spares_flows(decision.reason))
-		return decision;
+	if (decision->action == TEROK_ALLOW || !reason_spares_flows(decision->reason))
+		return;
 	says = name_look(flow, guard->id, name);
-	decision.action = says & NAME_ALLOWS ? TEROK_ALLOW : TEROK_DENY;
-	decision.reason = says & NAME_ALLOWS ? TEROK_REASON_NAME : TEROK_REASON_NAME_DENY;
-	decision.named = says & NAME_CHECKS ? NAMED_CHECK : 0;
-	return decision;
+	decision->action = says & NAME_ALLOWS ? TEROK_ALLOW : TEROK_DENY;
+	decision->reason = says & NAME_ALLOWS ? TEROK_REASON_NAME : TEROK_REASON_NAME_DENY;
+	decision->named = says & NAME_CHECKS ? NAMED_CHECK : 0;
 }
 
 /* Is it a port that the outside may connect to? */

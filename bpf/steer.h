@@ -102,6 +102,24 @@ static __always_inline void steer_synthetic(const struct terok_guard *guard, str
 	__builtin_memcpy(flow->addr, synthetic->real, sizeof(flow->addr));
 }
 
+/*
+ * Where the call goes instead of where it asks. Global: whatever happened in it, the decision
+ * that follows is walked once.
+ */
+__attribute__((__noinline__)) int steer_call(struct bpf_sock_addr *ctx, struct flow *flow,
+					     struct steering *steering)
+{
+	struct terok_guard *guard = bpf_get_local_storage(&terok_guards, 0);
+
+	if (!flow || !steering || !ctx->user_family || !(guard->dns_port | guard->names))
+		return 0;
+	__builtin_memcpy(steering->asked, flow->addr, sizeof(steering->asked));
+	steering->asked_port = flow->port;
+	steer_query(ctx, guard, flow, steering);
+	steer_synthetic(guard, flow, steering);
+	return 0;
+}
+
 static __always_inline _Bool steered_is(const struct terok_steered *mine,
 					const struct terok_guard *guard, const struct flow *flow)
 {

@@ -280,15 +280,12 @@ static __always_inline struct decision address_decide(struct bpf_sock_addr *ctx,
 	struct flow *flow = &route->flow;
 	struct decision decision;
 
-	if (guard && ctx->user_family && (guard->dns_port || guard->names)) {
-		__builtin_memcpy(steering->asked, flow->addr, sizeof(steering->asked));
-		steering->asked_port = flow->port;
-		steer_query(ctx, guard, flow, steering);
-		steer_synthetic(guard, flow, steering);
-	}
-	if (steering->steered && steering->name)
-		return decide_synthetic(guard, flow, steering->name);
+	steer_call(ctx, flow, steering);
 	decision = decide(guard, flow); /* of a query: loopback, which is allowed */
+	if (guard && steering->name) {
+		decide_synthetic(guard, flow, steering->name, &decision);
+		return decision;
+	}
 	if (decision.action != TEROK_ALLOW && reason_spares_flows(decision.reason) && guard &&
 	    steered_before(ctx, guard, flow)) {
 		decision.action = TEROK_ALLOW;
@@ -633,7 +630,7 @@ int terok_egress(struct __sk_buff *skb)
 	}
 	if (decision.action != TEROK_ALLOW && !flow_is_spared(skb, guard, &route, &decision))
 		return drop(skb, &route, TEROK_HOOK_EGRESS, &decision);
-	if (!check_packet(skb, guard, &route, decision.named & NAMED_CHECK)) {
+	if (!check_packet(skb, &route, decision.named & NAMED_CHECK)) {
 		decision.reason = TEROK_REASON_HELLO;
 		return drop(skb, &route, TEROK_HOOK_EGRESS, &decision);
 	}

@@ -182,7 +182,8 @@ struct explanation explain_synthetic(const struct kernel *kernel, const struct t
 	struct decision decision;
 
 	question_begin(kernel);
-	decision = decide_synthetic(value, &flow, name);
+	decision = decide(value, &flow);
+	decide_synthetic(value, &flow, name, &decision);
 	return explanation_of(value, real, &decision);
 }
 
@@ -198,12 +199,11 @@ struct explanation explain_dest(const struct kernel *kernel, const struct terok_
 	question_begin(kernel);
 	memcpy(key.addr, flow.addr, sizeof(key.addr));
 	synthetic = value->names & TEROK_NAMES_SYNTHETIC ? synthetic_find(&key) : NULL;
-	if (synthetic) {
+	if (synthetic)
 		memcpy(flow.addr, synthetic->real, sizeof(flow.addr));
-		decision = decide_synthetic(value, &flow, synthetic->name);
-	} else {
-		decision = decide(value, &flow);
-	}
+	decision = decide(value, &flow);
+	if (synthetic)
+		decide_synthetic(value, &flow, synthetic->name, &decision);
 	return explanation_of(value, dest, &decision);
 }
 
