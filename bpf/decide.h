@@ -273,12 +273,26 @@ static __always_inline __u32 prefix_look_all(const struct terok_guard *guard,
 
 #define DECISION(action, reason, timed) ((struct decision){ action, reason, timed, 0, 0 })
 
+/*
+ * getaddrinfo() sorts addresses by connecting a UDP socket to each, at no port (glibc) or the last
+ * (musl), and sends nothing. It succeeds where a name is allowed at all, or what can be reached
+ * is sorted behind what cannot; a packet to that port is refused on the wire.
+ */
+static __always_inline _Bool flow_is_probe(const struct flow *flow)
+{
+	return flow->way == FLOW_ASKED && flow->proto == IPPROTO_UDP &&
+	       (!flow->port || flow->port == 0xffff);
+}
+
 /* What one grant says of a port and protocol: SAID_ALLOW, SAID_DENY or nothing. */
 DECIDE_FUNCTION __u32 grant_says(const struct terok_grant *grant, const struct flow *flow)
 {
-	if (!grant || !flow || (grant->port && grant->port != flow->port) ||
-	    (grant->proto && grant->proto != flow->proto) ||
-	    (grant->until_ns && grant->until_ns <= decide_now()))
+	if (!grant || !flow || (grant->until_ns && grant->until_ns <= decide_now()))
+		return 0;
+	if (flow_is_probe(flow))
+		return grant->action == TEROK_ALLOW ? SAID_ALLOW : 0;
+	if ((grant->port && grant->port != flow->port) ||
+	    (grant->proto && grant->proto != flow->proto))
 		return 0;
 	return grant->action == TEROK_ALLOW ? SAID_ALLOW : SAID_DENY;
 }
@@ -312,7 +326,7 @@ DECIDE_FUNCTION __u32 name_look(const struct flow *flow, __u32 guard, __u64 id)
 	name = name_find(&key);
 	if (!name || grants_say(name, flow) != SAID_ALLOW)
 		return 0;
-	if (flow->way == FLOW_ASKED)
+	if (flow->way == FLOW_ASKED && !flow_is_probe(flow))
 		name_count(name);
 	return NAME_ALLOWS | (name->flags & TEROK_RULE_CHECK ? NAME_CHECKS : 0);
 }

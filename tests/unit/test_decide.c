@@ -574,6 +574,27 @@ static void a_name_opens_its_addresses_until_they_end(void **state)
 	assert_int_equal(decide(&the_guard, &flow).named, NAMED_LAPSED);
 }
 
+static void a_probe_of_getaddrinfo_succeeds_where_a_name_is_allowed_at_all(void **state)
+{
+	struct flow probe = flow_to("192.0.2.1"), other = flow_to("192.0.2.2");
+
+	(void)state;
+	name(0, TEROK_ALLOW, 443, 0);
+	learned("192.0.2.1", 2 * NAMED_SOON_NS, 0);
+	probe.proto = other.proto = IPPROTO_UDP;
+	probe.port = other.port = 0;
+	assert_int_equal(decide(&the_guard, &probe).reason, TEROK_REASON_NAME);
+	assert_int_equal(decide(&the_guard, &other).action, TEROK_DENY);
+	assert_int_equal(table.name[0].hits, 0);
+	probe.port = 0xffff;
+	assert_int_equal(decide(&the_guard, &probe).reason, TEROK_REASON_NAME);
+	probe.way = FLOW_WIRE;
+	assert_int_equal(decide(&the_guard, &probe).action, TEROK_DENY);
+	probe.way = FLOW_ASKED;
+	probe.port = 53;
+	assert_int_equal(decide(&the_guard, &probe).action, TEROK_DENY);
+}
+
 static void a_name_that_is_taken_away_opens_nothing_and_spares_no_flow(void **state)
 {
 	struct flow flow = flow_to("192.0.2.1");
@@ -683,6 +704,7 @@ int main(void)
 		T(a_shape_that_a_guard_lacks_is_never_looked_up),
 		T(ping_needs_a_rule_without_a_port),
 		T(a_name_opens_its_addresses_until_they_end),
+		T(a_probe_of_getaddrinfo_succeeds_where_a_name_is_allowed_at_all),
 		T(a_name_that_is_taken_away_opens_nothing_and_spares_no_flow),
 		T(of_two_names_with_one_address_either_opens_it),
 		T(rules_and_states_stand_above_names),
