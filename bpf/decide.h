@@ -459,20 +459,15 @@ static __always_inline struct decision decide_policy(const struct terok_guard *g
 	return decide_allow(guard, state, flow, said);
 }
 
-/**
- * decide() - may this guard reach this destination now?
- * @guard: the guard; NULL, or its zero value, if the hook ran for a cgroup nobody set up
- * @flow:  destination, already unmapped
- */
-static __always_inline struct decision decide(const struct terok_guard *guard,
-					      const struct flow *flow)
+/* All steps but what the caller's pointers may be. */
+static __always_inline struct decision decide_whole(const struct terok_guard *guard,
+						    const struct flow *flow)
 {
 	struct terok_self_key self = {};
 	struct decision decision;
 	__u32 state;
 
-	if (!guard || !guard->id || guard->state == TEROK_STATE_NONE ||
-	    guard->state >= TEROK_STATE_MAX_)
+	if (!guard->id || guard->state == TEROK_STATE_NONE || guard->state >= TEROK_STATE_MAX_)
 		return DECISION(TEROK_DENY, TEROK_REASON_NO_GUARD, 0);
 	if (flow_is_loopback(flow))
 		return DECISION(TEROK_ALLOW, TEROK_REASON_LOOPBACK, 0);
@@ -488,6 +483,35 @@ static __always_inline struct decision decide(const struct terok_guard *guard,
 	if (self_find(&self))
 		return DECISION(TEROK_ALLOW, TEROK_REASON_SELF, 0);
 	return decision;
+}
+
+/* A decision as one number, which is all that a global function can return. */
+DECIDE_FUNCTION __u64 decide_word(const struct terok_guard *guard, const struct flow *flow)
+{
+	struct decision decision;
+
+	if (!guard || !flow)
+		return 0; /* deny, for no guard */
+	decision = decide_whole(guard, flow);
+	return decision.action | (__u64)decision.reason << 8 | (__u64)decision.timed << 16 |
+	       (__u64)decision.state << 24 | (__u64)decision.named << 32;
+}
+
+/**
+ * decide() - may this guard reach this destination now?
+ * @guard: the guard; NULL, or its zero value, if the hook ran for a cgroup nobody set up
+ * @flow:  destination, already unmapped
+ */
+static __always_inline struct decision decide(const struct terok_guard *guard,
+					      const struct flow *flow)
+{
+	__u64 word = decide_word(guard, flow);
+
+	return (struct decision){ .action = word,
+				  .reason = word >> 8,
+				  .timed = word >> 16,
+				  .state = word >> 24,
+				  .named = word >> 32 };
 }
 
 /* Would the rule's end alone refuse it? Anything that forbids by name holds for old flows too. */
