@@ -23,7 +23,8 @@ BPFTOOL    := $(or $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool),bpf
 endif
 
 # Libraries, by the program that links them; the packages they come in are in tools/deps.
-AGENT_PKGS     := libbpf libelf zlib json-c libseccomp libnl-3.0 sqlite3 libpsl
+AGENT_PKGS     := libbpf libelf zlib json-c libseccomp libnl-3.0 sqlite3
+OPENED_PKGS    := libpsl # by dlopen() where it is needed: its header is enough
 CLEARANCE_PKGS := json-c ncursesw
 TEST_PKGS      := cmocka
 
@@ -47,7 +48,7 @@ DEPS_SAID  := $(shell tools/deps --install build test >&2; echo $$?)
 $(if $(filter-out 0,$(DEPS_SAID)),$(error packages are missing, see above))
 endif
 endif
-PKGS       := $(sort $(AGENT_PKGS) $(CLEARANCE_PKGS) $(if $(filter test unit kernel test-kernels escape-table,$(GOALS)),$(TEST_PKGS)))
+PKGS       := $(sort $(AGENT_PKGS) $(OPENED_PKGS) $(CLEARANCE_PKGS) $(if $(filter test unit kernel test-kernels escape-table,$(GOALS)),$(TEST_PKGS)))
 LACKING    := $(shell for p in $(PKGS); do $(PKG_CONFIG) --exists $$p 2>/dev/null || echo $$p; done)
 ifneq ($(LACKING),)
 $(error missing: $(LACKING); try: sudo apt-get install $(or $(shell tools/deps --missing build test),pkg-config))
