@@ -18,12 +18,20 @@
 #define SEGMENT_HEADER  20
 #define SKB_SHARED_FRAG 2 /* SKBFL_SHARED_FRAG: a page may change under the packet */
 
-static int hello_load(void *source, __u32 offset, void *to, __u32 n)
-{
-	return bpf_skb_load_bytes(source, offset, to, n);
-}
+static int hello_load(void *source, __u32 offset, void *to, __u32 n);
 
 #include "hello.h"
+
+/* In one comparison: of "not 0" Linux 6.1 does not learn that it is 1 at least. */
+static int hello_load(void *source, __u32 offset, void *to, __u32 n)
+{
+	__u32 more = n - 1;
+
+	asm volatile("" : "+r"(more));
+	if (more >= HELLO_BLOCK)
+		return -1;
+	return bpf_skb_load_bytes(source, offset, to, more + 1);
+}
 
 struct segment {
 	__u32 seq;    /* of the first byte of data */
