@@ -290,6 +290,24 @@ static __always_inline __u32 steered_approved(struct __sk_buff *skb,
 }
 
 /*
+/*
+ * Is that where the socket is connected to? Datagrams may go elsewhere, and so may what NAT
+ * changed. An IPv6 socket's mapped peer is in dst_ip4, too; read first and kept apart, or the
+ * compiler makes one load of both forms, at an offset that the verifier does not take.
+ */
+static __always_inline _Bool sk_peer_is(const struct bpf_sock *sk, const struct flow *flow)
+{
+	__u32 v4 = sk->dst_ip4;
+
+	__asm__ volatile("" : "+r"(v4));
+	if (sk->dst_port != bpf_htons(flow->port))
+		return 0;
+	if (flow_is_v4(flow))
+		return v4 == flow->addr[3];
+	return sk->dst_ip6[0] == flow->addr[0] && sk->dst_ip6[1] == flow->addr[1] &&
+	       sk->dst_ip6[2] == flow->addr[2] && sk->dst_ip6[3] == flow->addr[3];
+}
+
  * Backstop: a flow to an address that a name had and that has ended. Whoever is connected
  * there passed connect() while it had not; an unconnected socket sent there shortly before.
  */
@@ -298,11 +316,26 @@ static __always_inline _Bool lapsed_approved(struct __sk_buff *skb, const struct
 {
 	if (!sk)
 		return 0;
-	if (flow->proto == IPPROTO_TCP)
+	if ((flow->proto == IPPROTO_TCP || sk->state == TCP_ESTABLISHED) && sk_peer_is(sk, flow))
 		return 1;
-	if (sk->state == TCP_ESTABLISHED && sk->dst_port == bpf_htons(flow->port))
-		return 1;
-	return sent_look(flow, guard->id, bpf_get_socket_cookie(skb)) & SENT_THERE;
+	return flow->proto == IPPROTO_UDP &&
+	       sent_look(flow, guard->id, bpf_get_socket_cookie(skb)) & SENT_THERE;
+}
+
+/*
+ * Inbound: the answer to a datagram of an unconnected socket, from the real address behind a
+ * synthetic one or from one that has ended. @decision: of a packet back.
+ */
+static __always_inline _Bool sent_answered(struct __sk_buff *skb, const struct terok_guard *guard,
+					   const struct flow *peer, const struct decision *decision)
+{
+	int sent;
+
+	if (peer->proto != IPPROTO_UDP || !skb->sk ||
+	    !(guard->names & (TEROK_NAMES_LEARNED | TEROK_NAMES_SYNTHETIC)))
+		return 0;
+	sent = sent_look(peer, guard->id, bpf_get_socket_cookie(skb));
+	return sent & SENT_NAMED || (sent && decision->named & NAMED_LAPSED);
 }
 
 #endif

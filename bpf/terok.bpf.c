@@ -294,14 +294,21 @@ static __always_inline struct decision address_decide(struct bpf_sock_addr *ctx,
 	return decision;
 }
 
-/* Datagrams of an unconnected socket, to an address of a name that ends soon, or has ended. */
+/*
+ * Datagrams of an unconnected socket, to an address of a name that ends soon, or has ended; of
+ * connected ones those come here, too, that are of IPv6 and their peer is mapped.
+ */
 static __always_inline _Bool datagram_goes_on(struct bpf_sock_addr *ctx,
 					      const struct terok_guard *guard,
 					      const struct flow *flow,
 					      const struct decision *decision)
 {
 	struct steering same = {};
+	struct bpf_sock *sk = ctx->sk;
 
+	if (decision->named & NAMED_LAPSED && sk && sk->state == TCP_ESTABLISHED &&
+	    sk_peer_is(sk, flow))
+		return 1;
 	if (decision->named & NAMED_LAPSED)
 		return sent_look(flow, guard->id, bpf_get_socket_cookie(ctx)) & SENT_THERE;
 	if (decision->named & NAMED_SOON) {

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_names_attack.c - ways around names, as a process in a guard would try them; and what
+ * must not break where they are closed
+ *
+ * Names and addresses are written as the agent writes them; no resolver is needed for that.
+ */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/event.h"
+#include "domains.h"
+#include "names.h"
+
+#define ANSWER_MS 2000
+#define ECHO_PORT 7778
+
+static struct test_world *world;
+static struct guard guard;
+static struct names_book book;
+static pid_t echo;
+
+/* On the far side: sends datagrams back. */
+static void echo_serve(int ready)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(ECHO_PORT) }, peer;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(peer);
+	char byte;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) || write(ready, "r", 1) != 1)
+		_exit(1);
+	while (recvfrom(fd, &byte, 1, 0, (struct sockaddr *)&peer, &size) >= 0)
+		sendto(fd, &byte, 1, 0, (struct sockaddr *)&peer, size);
+	_exit(1);
+}
+
+static void echo_start(void)
+{
+	char path[64], byte;
+	int ready[2], net;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", world->far_pid);
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	echo = fork();
+	if (!echo) {
+		net = open(path, O_RDONLY | O_CLOEXEC);
+		if (setns(net, CLONE_NEWNET))
+			_exit(1);
+		echo_serve(ready[1]);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	world = test_world_new();
+	echo_start();
+	test_load(world);
+	guard = test_guard(world, TEROK_STATE_UP, 0, 0);
+	book = (struct names_book){};
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	kill(echo, SIGKILL);
+	waitpid(echo, NULL, 0);
+	dns_policy_free(book.policy);
+	test_world_free(world);
+	return 0;
+}
+
+static void say(const char *domain, enum terok_action action, uint32_t flags)
+{
+	struct domain_rule rule = { .value = { .action = action, .flags = flags } };
+	int lock = kernel_lock(NULL);
+
+	assert_true(lock >= 0);
+	snprintf(rule.domain, sizeof(rule.domain), "%s", domain);
+	assert_int_equal(names_put(world->kernel, guard.id, &rule, NULL), 0);
+	close(lock);
+}
+
+/* The name has this address; what its asker would be told is in @told. */
+static void learn(const char *name, const char *addr, char told[static INET6_ADDRSTRLEN])
+{
+	struct msg_learn lesson = { .guard = guard.id, .seconds = 60, .n = 1 };
+	struct msg_learned learned;
+	struct dest dest;
+
+	assert_int_equal(dest_parse(addr, &dest, NULL), 0);
+	snprintf(lesson.name, sizeof(lesson.name), "%s", name);
+	memcpy(lesson.addr[0], dest.addr, 16);
+	names_learn(world->kernel, &book, &lesson, &learned);
+	assert_int_equal(learned.result, 0);
+	assert_int_equal(learned.n, 1);
+	assert_non_null(inet_ntop(AF_INET, learned.addr[0] + 12, told, INET6_ADDRSTRLEN));
+}
+
+/* The address ended a second ago, or ends in a second. */
+static void ends(const char *addr, int64_t in_ns)
+{
+	struct terok_learned_key key = { .guard = guard.id };
+	struct terok_learned value;
+	struct dest dest;
+
+	assert_int_equal(dest_parse(addr, &dest, NULL), 0);
+	memcpy(key.addr, dest.addr, 16);
+	assert_int_equal(bpf_map_lookup_elem(world->kernel->map[MAP_LEARNED], &key, &value), 0);
+	for (unsigned i = 0; i < TEROK_SHARERS; i++)
+		if (value.name[i])
+			value.until_ns[i] = now_boot_ns() + in_ns;
+	assert_int_equal(bpf_map_update_elem(world->kernel->map[MAP_LEARNED], &key, &value, 0), 0);
+}
+
+static struct sockaddr_in to(const char *addr, uint16_t port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+	inet_pton(AF_INET, addr, &sin.sin_addr);
+	return sin;
+}
+
+/* One datagram of an unconnected socket, and its answer, from whom it was sent to. */
+static int asks(int fd, const char *addr)
+{
+	struct sockaddr_in sin = to(addr, ECHO_PORT), from;
+	struct pollfd answer = { .fd = fd, .events = POLLIN };
+	socklen_t size = sizeof(from);
+	char byte;
+
+	if (sendto(fd, "x", 1, 0, (struct sockaddr *)&sin, sizeof(sin)) != 1)
+		return errno;
+	if (poll(&answer, 1, ANSWER_MS) != 1)
+		return ETIMEDOUT;
+	if (recvfrom(fd, &byte, 1, 0, (struct sockaddr *)&from, &size) != 1)
+		return errno;
+	return from.sin_addr.s_addr == sin.sin_addr.s_addr ? 0 : EBADMSG;
+}
+
+static int asks_unconnected(const void *addr)
+{
+	return asks(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), addr);
+}
+
+static void an_unconnected_socket_is_answered_by_a_learned_address(void **state)
+{
+	char told[INET6_ADDRSTRLEN];
+
+	(void)state;
+	say("a.example", TEROK_ALLOW, 0);
+	learn("a.example", TEST_FAR, told);
+	assert_string_equal(told, TEST_FAR);
+	assert_int_equal(test_inside(world, asks_unconnected, told), 0);
+}
+
+static void an_unconnected_socket_is_answered_by_a_synthetic_address(void **state)
+{
+	char told[INET6_ADDRSTRLEN];
+
+	(void)state;
+	say("a.example", TEROK_ALLOW, TEROK_RULE_SYNTHETIC);
+	learn("a.example", TEST_FAR, told);
+	assert_string_not_equal(told, TEST_FAR);
+	assert_int_equal(test_inside(world, asks_unconnected, told), 0);
+	assert_int_equal(test_inside(world, asks_unconnected, TEST_FAR), EPERM);
+}
+
+static int asks_before_and_after(const void *addr)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r = asks(fd, addr);
+
+	if (r)
+		return 200;
+	ends(addr, -SECOND_NS);
+	return asks(fd, addr);
+}
+
+static void datagrams_go_on_and_are_answered_when_the_address_has_ended(void **state)
+{
+	char told[INET6_ADDRSTRLEN];
+
+	(void)state;
+	say("a.example", TEROK_ALLOW, 0);
+	learn("a.example", TEST_FAR, told);
+	ends(TEST_FAR, 5 * SECOND_NS);
+	assert_int_equal(test_inside(world, asks_before_and_after, told), 0);
+	assert_int_equal(test_inside(world, asks_unconnected, told), EPERM);
+}
+
+/*
+ * sendto() with no family: the hook is told no address and takes the peer's; the packet goes to
+ * the address given.
+ */
+static int sends_without_a_family(const void *addr)
+{
+	struct sockaddr_in near = to(TEST_NEAR, TEST_PORT), sin = to(addr, TEST_PORT);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (connect(fd, (struct sockaddr *)&near, sizeof(near)))
+		return 200;
+	sin.sin_family = AF_UNSPEC;
+	return sendto(fd, "x", 1, 0, (struct sockaddr *)&sin, sizeof(sin)) == 1 ? 0 : errno;
+}
+
+static void an_address_that_has_ended_is_not_reached_by_a_socket_of_another_peer(void **state)
+{
+	char told[INET6_ADDRSTRLEN];
+
+	(void)state;
+	say("a.example", TEROK_ALLOW, 0);
+	learn("a.example", TEST_FAR, told);
+	ends(TEST_FAR, -SECOND_NS);
+	assert_int_equal(test_rule(world, guard.id, TEROK_ALLOW, TEST_NEAR, 0), 0);
+	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+	assert_int_not_equal(test_inside(world, sends_without_a_family, TEST_FAR), 0);
+	assert_int_equal(world->far->datagrams, 0);
+}
+
+/* An IPv6 socket, connected to a mapped address, goes on when that has ended. */
+static int goes_on_mapped(const void *addr)
+{
+	struct sockaddr_in6 sin = { .sin6_family = AF_INET6, .sin6_port = htons(TEST_PORT) };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char text[INET6_ADDRSTRLEN + 8];
+
+	snprintf(text, sizeof(text), "::ffff:%s", (const char *)addr);
+	inet_pton(AF_INET6, text, &sin.sin6_addr);
+	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)))
+		return 200;
+	ends(addr, -SECOND_NS);
+	return send(fd, "x", 1, 0) == 1 ? 0 : errno;
+}
+
+static void a_connected_flow_goes_on_when_its_address_has_ended(void **state)
+{
+	char told[INET6_ADDRSTRLEN];
+
+	(void)state;
+	say("a.example", TEROK_ALLOW, 0);
+	learn("a.example", TEST_FAR, told);
+	assert_int_equal(test_inside(world, goes_on_mapped, TEST_FAR), 0);
+	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    an_unconnected_socket_is_answered_by_a_learned_address, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    an_unconnected_socket_is_answered_by_a_synthetic_address, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    datagrams_go_on_and_are_answered_when_the_address_has_ended, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    an_address_that_has_ended_is_not_reached_by_a_socket_of_another_peer, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(a_connected_flow_goes_on_when_its_address_has_ended,
+						setup, teardown),
+	};
+
+	test_require("names_attack");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
