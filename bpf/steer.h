@@ -308,6 +308,7 @@ static __always_inline _Bool sk_peer_is(const struct bpf_sock *sk, const struct 
 	       sk->dst_ip6[2] == flow->addr[2] && sk->dst_ip6[3] == flow->addr[3];
 }
 
+/*
  * Backstop: a flow to an address that a name had and that has ended. Whoever is connected
  * there passed connect() while it had not; an unconnected socket sent there shortly before.
  */

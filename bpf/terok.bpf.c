@@ -366,7 +366,8 @@ static __always_inline int on_address(struct bpf_sock_addr *ctx, struct route *r
 		count(&counts->allowed);
 		return 1;
 	}
-	if (steering->steered) { /* people are told what was asked for */
+	decision.action = TEROK_DENY; /* or there was no memory to remember what was exchanged */
+	if (steering->steered) {      /* people are told what was asked for */
 		__builtin_memcpy(route->flow.addr, steering->asked, sizeof(route->flow.addr));
 		route->flow.port = steering->asked_port;
 	}
