@@ -18,6 +18,7 @@ struct steering {
 	__u32 asked[4];
 	__u16 asked_port;
 	__u8 steered; /* 1: the flow is not what was asked for any more */
+	__u8 pad[5];  /* read as a whole by global functions: older verifiers want every byte set */
 	__u64 name;
 };
 
