@@ -291,7 +291,6 @@ static __always_inline __u32 steered_approved(struct __sk_buff *skb,
 }
 
 /*
-/*
  * Is that where the socket is connected to? Datagrams may go elsewhere, and so may what NAT
  * changed. An IPv6 socket's mapped peer is in dst_ip4, too; read first and kept apart, or the
  * compiler makes one load of both forms, at an offset that the verifier does not take.

@@ -719,8 +719,12 @@ int terok_ingress(struct __sk_buff *skb)
 	peer.proto = proto;
 	peer.way = FLOW_WIRE;
 	decision = decide_inbound(guard, &peer, route.flow.port);
-	if (decision.action != TEROK_ALLOW)
+	if (decision.action != TEROK_ALLOW) {
+		if (decision.reason == TEROK_REASON_UNSOLICITED &&
+		    sent_answered(skb, guard, &peer, &decision))
+			return 1;
 		return drop(skb, &route, TEROK_HOOK_INGRESS, &decision);
+	}
 	if (decision.reason == TEROK_REASON_PUBLISHED && proto == IPPROTO_UDP)
 		asker_note(guard, &peer, route.flow.port);
 	else if (decision.reason == TEROK_REASON_PUBLISHED)
