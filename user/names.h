@@ -23,9 +23,10 @@
 #define NAMES_PER_GUARD 8192
 #define NAMES_ADDRESSES 32768                              /* of one guard */
 #define NAMES_OLD_NS    (24 * 3600 * UINT64_C(1000000000)) /* not asked for so long: it may give way */
-#define NAMES_TTL_MIN   60 /* seconds an address holds at least ... */
-#define NAMES_GRACE     60 /* ... and on top of what its name server says */
-#define NAMES_SLOTS     8  /* synthetic addresses of one name and family */
+#define NAMES_TTL_MIN   60  /* seconds an address holds at least ... */
+#define NAMES_TTL_MAX   300 /* ... at most, whatever the resolver says ... */
+#define NAMES_GRACE     60  /* ... and on top of what its name server says */
+#define NAMES_SLOTS     8   /* synthetic addresses of one name and family */
 
 struct domain_rule;
 

@@ -545,20 +545,30 @@ static int lesson_write(struct lesson *lesson)
 	return r;
 }
 
+/* The resolver reads strangers' bytes and may be theirs: nothing that it says is taken as it is. */
+static bool learn_is_sound(const struct msg_learn *learn)
+{
+	return learn->n <= MSG_ADDRS && memchr(learn->name, '\0', sizeof(learn->name)) &&
+	       dns_name_is_canonical(learn->name);
+}
+
+static uint32_t learn_seconds(const struct msg_learn *learn)
+{
+	return learn->seconds < NAMES_TTL_MIN   ? NAMES_TTL_MIN
+	       : learn->seconds > NAMES_TTL_MAX ? NAMES_TTL_MAX
+						: learn->seconds;
+}
+
 void names_learn(const struct kernel *kernel, struct names_book *book,
 		 const struct msg_learn *learn, struct msg_learned *ret)
 {
 	struct lesson lesson = { .kernel = kernel, .book = book, .learn = learn, .ret = ret };
 	_cleanup_close_ int lock = -1;
-	int r = learn->n > MSG_ADDRS || !memchr(learn->name, '\0', sizeof(learn->name)) ? -EINVAL
-											: 0;
+	int r = learn_is_sound(learn) ? 0 : -EINVAL;
 
 	*ret = (struct msg_learned){ .token = learn->token };
 	lesson.now_ns = now_boot_ns();
-	lesson.until_ns =
-	    lesson.now_ns +
-	    ((learn->seconds > NAMES_TTL_MIN ? learn->seconds : NAMES_TTL_MIN) + NAMES_GRACE) *
-		SECOND_NS;
+	lesson.until_ns = lesson.now_ns + (learn_seconds(learn) + NAMES_GRACE) * SECOND_NS;
 	if (!r)
 		r = lock = kernel_lock(NULL);
 	if (r >= 0)

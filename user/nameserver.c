@@ -353,6 +353,15 @@ static void on_reverse(struct nameserver *nameserver, const struct msg_reverse *
 	worker_send(&nameserver->worker, &packet);
 }
 
+/*
+ * The worker reads strangers' bytes and may be theirs: what it says becomes a question, whose
+ * answer becomes a rule and a line of a file. "*.x" is no name, nor is one with a line's end.
+ */
+static bool is_name(const char name[static TEROK_DOMAIN_LEN])
+{
+	return memchr(name, '\0', TEROK_DOMAIN_LEN) && dns_name_is_canonical(name);
+}
+
 static void on_message(const struct msg_packet *packet, void *user)
 {
 	struct nameserver *nameserver = user;
@@ -363,7 +372,7 @@ static void on_message(const struct msg_packet *packet, void *user)
 	case MSG_TOLD: told_until(nameserver, packet->TOLD.token); break;
 	case MSG_DEAF: on_deaf(nameserver, &packet->DEAF); break;
 	case MSG_UNNAMED:
-		if (memchr(packet->UNNAMED.name, '\0', sizeof(packet->UNNAMED.name)) &&
+		if (is_name(packet->UNNAMED.name) &&
 		    *served_slot(nameserver, packet->UNNAMED.guard))
 			nameserver->events->unnamed(&packet->UNNAMED, nameserver->user);
 		break;

@@ -263,20 +263,63 @@ static void a_connected_flow_goes_on_when_its_address_has_ended(void **state)
 	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
 }
 
+/* What a resolver that was taken over would try: rules are made of names that it says. */
+static void a_name_that_is_no_name_is_not_learned(void **state)
+{
+	static const char *const odd[] = { "*.example", "a\n.example", "a..example",
+					   ".example",  "A.example",   "" };
+	struct msg_learn lesson = { .guard = guard.id, .seconds = UINT32_MAX, .n = 1 };
+	struct msg_learned learned;
+	struct dest dest;
+
+	(void)state;
+	say("*.example", TEROK_ALLOW, 0);
+	assert_int_equal(dest_parse(TEST_FAR, &dest, NULL), 0);
+	memcpy(lesson.addr[0], dest.addr, 16);
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		snprintf(lesson.name, sizeof(lesson.name), "%s", odd[i]);
+		names_learn(world->kernel, &book, &lesson, &learned);
+		assert_int_equal(learned.result, -EINVAL);
+	}
+}
+
+static int first_end(const struct name_address *address, void *user)
+{
+	*(uint64_t *)user = address->until_ns;
+	return 1;
+}
+
+static void an_address_is_learned_for_minutes_whatever_is_said(void **state)
+{
+	struct msg_learn lesson = { .guard = guard.id, .seconds = UINT32_MAX - 60, .n = 1 };
+	struct msg_learned learned;
+	uint64_t until_ns = 0;
+	struct dest dest;
+
+	(void)state;
+	say("a.example", TEROK_ALLOW, 0);
+	assert_int_equal(dest_parse(TEST_FAR, &dest, NULL), 0);
+	memcpy(lesson.addr[0], dest.addr, 16);
+	snprintf(lesson.name, sizeof(lesson.name), "a.example");
+	names_learn(world->kernel, &book, &lesson, &learned);
+	assert_int_equal(learned.result, 0);
+	assert_int_equal(names_addresses(world->kernel, guard.id, first_end, &until_ns), 1);
+	assert_true(until_ns > now_boot_ns());
+	assert_true(until_ns <= now_boot_ns() + (NAMES_TTL_MAX + NAMES_GRACE) * SECOND_NS);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-		    an_unconnected_socket_is_answered_by_a_learned_address, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    an_unconnected_socket_is_answered_by_a_synthetic_address, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    datagrams_go_on_and_are_answered_when_the_address_has_ended, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    an_address_that_has_ended_is_not_reached_by_a_socket_of_another_peer, setup,
-		    teardown),
-		cmocka_unit_test_setup_teardown(a_connected_flow_goes_on_when_its_address_has_ended,
-						setup, teardown),
+		TEST(an_unconnected_socket_is_answered_by_a_learned_address),
+		TEST(an_unconnected_socket_is_answered_by_a_synthetic_address),
+		TEST(datagrams_go_on_and_are_answered_when_the_address_has_ended),
+		TEST(an_address_that_has_ended_is_not_reached_by_a_socket_of_another_peer),
+		TEST(a_connected_flow_goes_on_when_its_address_has_ended),
+		TEST(a_name_that_is_no_name_is_not_learned),
+		TEST(an_address_is_learned_for_minutes_whatever_is_said),
 	};
 
 	test_require("names_attack");

@@ -95,6 +95,13 @@ int dns_name_write(uint8_t *out, size_t room, const char *name)
 	return n + 2;
 }
 
+bool dns_name_is_canonical(const char *name)
+{
+	uint8_t wire[DNS_WIRE_MAX];
+
+	return dns_name_write(wire, sizeof(wire), name) > 0;
+}
+
 bool dns_name_is_below(const char *name, const char *zone)
 {
 	size_t n = strlen(name), tail = strlen(zone);

@@ -35,6 +35,9 @@ int dns_name_read(const uint8_t *msg, size_t size, size_t *at, char ret[static D
 /** dns_name_write() - a text as uncompressed wire; bytes written; -ENOSPC, -EINVAL not canonical */
 int dns_name_write(uint8_t *out, size_t room, const char *name);
 
+/** dns_name_is_canonical() - is @name, which ends somewhere, a host name as dns_name_read() gives it? */
+bool dns_name_is_canonical(const char *name);
+
 /** dns_name_is_below() - is @name a child of @zone, at any depth, and not @zone itself? */
 bool dns_name_is_below(const char *name, const char *zone);
 
