@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,14 +19,15 @@
 
 #define SEND_BUFFER (2 << 20) /* bytes; some 1,500 refusals while the worker is busy */
 #define STOP_MS     1000
-#define OWED_MAX    (4 * TEROK_MAX_GUARDS) /* messages; who takes none of so many never will */
+/* Messages; who takes none of so many never will. A new resolver is told every domain at once. */
+#define OWED_MAX (4 * TEROK_MAX_GUARDS + 2 * TEROK_MAX_DOMAINS)
 
 /* Said, and not yet taken by the kernel. */
 struct owed {
 	struct owed *next;
 	int fd[WORKER_FDS]; /* our copies */
 	unsigned n_fds;
-	struct msg_packet packet;
+	struct msg_packet packet; /* so much of it as its type has */
 };
 
 static int worker_spawn(struct worker *worker);
@@ -162,11 +164,12 @@ static void worker_catch_up(struct worker *worker)
 static bool worker_owe(struct worker *worker, const struct msg_packet *packet, const int *fd,
 		       unsigned n)
 {
+	size_t size = core_msg_size(packet->type);
 	struct owed *owed;
 
-	if (worker->n_owed == OWED_MAX || !(owed = calloc(1, sizeof(*owed))))
+	if (worker->n_owed == OWED_MAX || !(owed = calloc(1, offsetof(struct owed, packet) + size)))
 		return false;
-	owed->packet = *packet;
+	memcpy(&owed->packet, packet, size);
 	for (unsigned i = 0; i < n; i++) {
 		owed->fd[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, 3);
 		if (owed->fd[i] < 0) {

@@ -18,6 +18,7 @@
 #include "worker.h"
 
 #define MANY    4096 /* more than the socket holds: as many guards as there may be */
+#define ALL     (4 * MANY + TEROK_MAX_DOMAINS) /* a new resolver is told so many things at most */
 #define WAIT_NS (10 * SECOND_NS)
 
 static struct worker worker;
@@ -142,6 +143,17 @@ static void more_guards_than_the_socket_holds_are_told_once(void **state)
 	assert_int_equal(n_ready, 1);
 }
 
+/* It was killed for not taking them, started again, told again, killed ... */
+static void as_many_messages_as_there_may_be_domains_are_told(void **state)
+{
+	(void)state;
+	start(ALL);
+	assert_int_equal(send(go, "1", 1, MSG_NOSIGNAL), 1);
+	run();
+	assert_int_equal(heard, ALL);
+	assert_int_equal(n_ready, 1);
+}
+
 static int on_more(struct timer *timer)
 {
 	struct msg_packet packet = { .type = MSG_REFUSED };
@@ -169,6 +181,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flood_of_refusals_pushes_out_no_result),
 		cmocka_unit_test(more_guards_than_the_socket_holds_are_told_once),
+		cmocka_unit_test(as_many_messages_as_there_may_be_domains_are_told),
 		cmocka_unit_test(a_worker_that_turns_mute_and_deaf_ends_only_itself),
 	};
 
