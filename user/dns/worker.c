@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -10,13 +12,22 @@
 #include "base/log.h"
 #include "dns/resolver.h"
 
-#define CORE_FD 3
-#define BITE    64 /* messages taken from the core a round */
+#define CORE_FD    3
+#define BITE       64    /* messages taken from the core a round */
+#define UNSAID_MAX 16384 /* messages kept for a core that is busy */
+
+/* Said, and not yet taken by the kernel. */
+struct unsaid {
+	struct unsaid *next;
+	struct msg_packet packet; /* so much of it as its type has */
+};
 
 struct dns_worker {
 	struct source core;
 	struct loop *loop;
 	struct resolver *resolver;
+	struct unsaid *unsaid, *last_unsaid;
+	unsigned n_unsaid;
 };
 
 /* What the worker may still do, and who needs it. */
@@ -64,14 +75,63 @@ static const char *const calls[] = {
 	NULL,
 };
 
-/* The core must hear it: what it does not take now it takes soon, it never waits for us. */
+static bool core_send(const struct msg_packet *packet)
+{
+	return send(CORE_FD, packet, core_msg_size(packet->type), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+/* False: no room. What is waited for is bounded by the questions on their way. */
+static bool unsaid_keep(struct dns_worker *worker, const struct msg_packet *packet)
+{
+	size_t size = core_msg_size(packet->type);
+	struct unsaid *unsaid =
+	    worker->n_unsaid < UNSAID_MAX ? malloc(offsetof(struct unsaid, packet) + size) : NULL;
+
+	if (!unsaid)
+		return false;
+	unsaid->next = NULL;
+	memcpy(&unsaid->packet, packet, size);
+	if (worker->unsaid)
+		worker->last_unsaid->next = unsaid;
+	else
+		worker->unsaid = unsaid;
+	worker->last_unsaid = unsaid;
+	worker->n_unsaid++;
+	source_set(&worker->core, EPOLLIN | EPOLLOUT);
+	return true;
+}
+
+static void unsaid_drop_first(struct dns_worker *worker)
+{
+	struct unsaid *unsaid = worker->unsaid;
+
+	worker->unsaid = unsaid->next;
+	worker->n_unsaid--;
+	free(unsaid);
+}
+
+static void unsaid_say(struct dns_worker *worker)
+{
+	while (worker->unsaid && core_send(&worker->unsaid->packet))
+		unsaid_drop_first(worker);
+	if (!worker->unsaid)
+		source_set(&worker->core, EPOLLIN);
+}
+
+/*
+ * The core hears nobody whom it owes something (user/worker.c), so who waited here for it to
+ * hear would wait for ever: what it does not take now is kept.
+ */
 static void say(struct msg_packet *packet, void *user)
 {
 	struct dns_worker *worker = user;
 
 	packet->pad = 0;
-	if (send(CORE_FD, packet, core_msg_size(packet->type), MSG_NOSIGNAL) < 0 && errno != EINTR)
-		loop_stop(worker->loop); /* it has ended */
+	if (!worker->unsaid && core_send(packet))
+		return;
+	if ((worker->unsaid || errno == EAGAIN || errno == EINTR) && unsaid_keep(worker, packet))
+		return;
+	loop_stop(worker->loop); /* it has ended, or we are of no use to it */
 }
 
 static ssize_t core_receive(struct msg_packet *packet, int fd[static MSG_SOCKETS])
@@ -101,7 +161,8 @@ static int on_core(struct source *source, uint32_t events)
 	struct msg_packet packet;
 	int fd[MSG_SOCKETS];
 
-	(void)events;
+	if (events & EPOLLOUT)
+		unsaid_say(worker);
 	for (int i = 0; i < BITE; i++) {
 		ssize_t n = core_receive(&packet, fd);
 
@@ -158,6 +219,8 @@ int dns_worker_main(void)
 	if (r)
 		log_error(r, "resolver");
 	resolver_free(worker.resolver);
+	while (worker.unsaid)
+		unsaid_drop_first(&worker);
 	loop_free(worker.loop);
 	return r ? 1 : 0;
 }
