@@ -255,6 +255,12 @@ static bool entry_denies(const struct terok_name *entry)
 	return false;
 }
 
+/* What is open by a window only is so until that ends; 0: it has no end. */
+static uint64_t served_open_ends(const struct served *served)
+{
+	return served->state == TEROK_STATE_UP ? served->bypass_ns : 0;
+}
+
 /* A host name, of a guard that lets things out at all. */
 static void answer_name(struct served *served, const struct client *client, enum terok_state state,
 			uint64_t now_ns)
@@ -284,7 +290,7 @@ static void answer_name(struct served *served, const struct client *client, enum
 	if (open || answer_afford(served, client, zone, now_ns)) {
 		served_count(served, &served->counts.forwarded);
 		pending_start(served, client, !open || served->notes,
-			      open ? 0 : dns_policy_ends(&entry));
+			      open ? served_open_ends(served) : dns_policy_ends(&entry));
 	}
 }
 
