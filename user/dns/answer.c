@@ -278,7 +278,7 @@ static void answer_name(struct served *served, const struct client *client, enum
 		return;
 	}
 	if (allowed < 0) {
-		served_count(served, &served->counts.failed);
+		served_count(served, &served->counts.blocked);
 		answer_code(served, client, DNS_SERVFAIL, DNS_EDE_PROHIBITED,
 			    "too many rules for this name");
 		return;
