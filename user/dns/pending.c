@@ -162,11 +162,13 @@ static void pending_settle(struct served *served, struct pending *pending,
 	ttl = body.negative ? clamp(ttl, TTL_NEGATIVE_MIN, TTL_NEGATIVE_MAX)
 			    : clamp(ttl, 1, RESOLVER_TTL_MAX);
 	until = now + ttl * SECOND;
-	if (pending->ends_ns && pending->ends_ns < until)
+	if (pending->ends_ns && pending->ends_ns < until) {
 		until = pending->ends_ns;
 	cache_put(served->resolver->cache, served->id, pending->name, pending->type, &body, bytes,
 		  until);
 	reply_all(served, pending, &body, bytes, clamp(ttl, 1, RESOLVER_TTL_SENT), DNS_EDE_NONE,
+		ttl = until > now ? (until - now) / SECOND : 0;
+	}
 		  NULL);
 }
 
