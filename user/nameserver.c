@@ -128,19 +128,30 @@ static int tell_domain(const struct domain_rule *rule, void *user)
 	return 0;
 }
 
+static void tell_domain_news(struct served *served, enum domain_news news)
+{
+	struct msg_packet packet = { .type = MSG_DOMAIN };
+
+	packet.DOMAIN.guard = served->id;
+	packet.DOMAIN.news = news;
+	worker_send(&served->nameserver->worker, &packet);
+}
+
 static void tell_domains(struct served *served, const struct terok_guard *value)
 {
 	struct telling telling = { &served->nameserver->worker, served->id };
-	struct msg_packet packet = { .type = MSG_DOMAIN };
+	int r;
 
 	if (served->told && served->domains == value->domains)
 		return;
-	packet.DOMAIN.guard = served->id;
-	packet.DOMAIN.news = DOMAIN_NONE;
-	worker_send(&served->nameserver->worker, &packet);
-	if (names_domains(served->nameserver->kernel, served->id, tell_domain, &telling))
-		log_error(0, "guard %u: its domains cannot be read; names are refused", served->id);
-	served->told = true;
+	tell_domain_news(served, DOMAIN_NONE);
+	r = names_domains(served->nameserver->kernel, served->id, tell_domain, &telling);
+	if (r) { /* half of them might lack what is denied */
+		log_error(r, "guard %u: its domains cannot be read; names are refused", served->id);
+		tell_domain_news(served, DOMAIN_NONE);
+	}
+	tell_domain_news(served, DOMAIN_DONE);
+	served->told = !r;
 	served->domains = value->domains;
 }
 

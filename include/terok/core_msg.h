@@ -146,9 +146,12 @@ struct msg_unserve { /* no more; of the resolver: its sockets are gone */
 	__u32 pad;
 };
 
-enum domain_news { DOMAIN_NONE, DOMAIN_MORE, DOMAIN_NEWS_MAX_ };
+enum domain_news { DOMAIN_NONE, DOMAIN_MORE, DOMAIN_DONE, DOMAIN_NEWS_MAX_ };
 
-/* What is said of a guard's domains: DOMAIN_NONE forgets all, then one DOMAIN_MORE each. */
+/*
+ * What is said of a guard's domains: DOMAIN_NONE, then one DOMAIN_MORE each; DOMAIN_DONE puts them
+ * in the place of those that were said before.
+ */
 struct msg_domain {
 	__u32 guard;
 	__u32 news; /* enum domain_news */

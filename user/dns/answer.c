@@ -314,6 +314,12 @@ static void answer_uncached(struct served *served, const struct client *client, 
 	}
 }
 
+void answer_again(struct served *served, const struct client *client)
+{
+	served_count(served, &served->counts.asked);
+	answer_uncached(served, client, now_boot_ns());
+}
+
 int answer_query(struct served *served, struct client *client, const uint8_t *msg, size_t size)
 {
 	int r = dns_query_parse(msg, size, &client->query);

@@ -27,6 +27,7 @@ struct pending {
 	uint16_t type;
 	enum stage stage;
 	bool learn;
+	unsigned generation;       /* of the guard's policy when it was asked */
 	uint64_t ends_ns;          /* when policy ends: no answer is kept longer; 0: never */
 	struct dns_answer *answer; /* STAGE_CORE: what upstream said */
 	struct waiter *waiters;
@@ -103,6 +104,7 @@ static struct pending *pending_new(struct served *served, const struct client *c
 	}
 	pending->token = ++resolver->last_token;
 	pending->guard = served->id;
+	pending->generation = served->generation;
 	pending->type = client->query.type;
 	pending->stage = stage;
 	memcpy(pending->name, client->query.name, sizeof(pending->name));
@@ -113,14 +115,15 @@ static struct pending *pending_new(struct served *served, const struct client *c
 	return pending;
 }
 
-/* The same question of the same guard. */
-static struct pending *pending_same(struct resolver *resolver, uint32_t guard,
-				    const struct client *client, enum stage stage)
+/* The same question of the same guard, by the same policy. */
+static struct pending *pending_same(const struct served *served, const struct client *client)
 {
+	const struct resolver *resolver = served->resolver;
+
 	for (unsigned i = 0; resolver->n_pending && i < RESOLVER_BUCKETS; i++)
 		for (struct pending *p = resolver->pending[i]; p; p = p->next)
-			if (p->guard == guard && p->type == client->query.type &&
-			    (p->stage == STAGE_REVERSE) == (stage == STAGE_REVERSE) &&
+			if (p->guard == served->id && p->type == client->query.type &&
+			    p->stage != STAGE_REVERSE && p->generation == served->generation &&
 			    !strcmp(p->name, client->query.name))
 				return p;
 	return NULL;
@@ -164,11 +167,11 @@ static void pending_settle(struct served *served, struct pending *pending,
 	until = now + ttl * SECOND;
 	if (pending->ends_ns && pending->ends_ns < until) {
 		until = pending->ends_ns;
+		ttl = until > now ? (until - now) / SECOND : 0;
+	}
 	cache_put(served->resolver->cache, served->id, pending->name, pending->type, &body, bytes,
 		  until);
 	reply_all(served, pending, &body, bytes, clamp(ttl, 1, RESOLVER_TTL_SENT), DNS_EDE_NONE,
-		ttl = until > now ? (until - now) / SECOND : 0;
-	}
 		  NULL);
 }
 
@@ -206,11 +209,25 @@ static void pending_learn(struct served *served, struct pending *pending)
 	served->resolver->say(&packet, served->resolver->user);
 }
 
+/*
+ * Policy is another than when it was asked. Addresses are judged by the core, by what holds
+ * now; of all else nobody would ask again.
+ */
+static void pending_again(struct served *served, struct pending *pending)
+{
+	for (struct waiter *waiter = pending->waiters; waiter; waiter = waiter->next)
+		answer_again(served, &waiter->client);
+}
+
 static int pending_take(struct served *served, struct pending *pending,
 			const struct dns_answer *answer)
 {
 	if (answer->rcode != DNS_NOERROR && answer->rcode != DNS_NXDOMAIN) {
 		fail_all(served, pending, DNS_EDE_NETWORK, "the name server failed");
+		return 0;
+	}
+	if (pending->generation != served->generation) {
+		pending_again(served, pending);
 		return 0;
 	}
 	pending->answer = malloc(sizeof(*answer));
@@ -247,7 +264,7 @@ void pending_upstream(void *user, uint64_t cookie, const struct dns_answer *answ
 void pending_start(struct served *served, const struct client *client, bool learn, uint64_t ends_ns)
 {
 	struct resolver *resolver = served->resolver;
-	struct pending *pending = pending_same(resolver, served->id, client, STAGE_UPSTREAM);
+	struct pending *pending = pending_same(served, client);
 	int r;
 
 	if (pending) {

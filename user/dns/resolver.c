@@ -60,6 +60,12 @@ void served_count(struct served *served, __u64 *counter)
 		timer_arm(resolver->loop, &resolver->counts, now_boot_ns() + COUNTS_NS, counts_say);
 }
 
+static void close_all(int fd[static MSG_SOCKETS])
+{
+	for (unsigned i = 0; i < MSG_SOCKETS; i++)
+		closep(&fd[i]);
+}
+
 static void served_free(struct resolver *resolver, struct served **slot)
 {
 	struct served *served = *slot;
@@ -70,6 +76,8 @@ static void served_free(struct resolver *resolver, struct served **slot)
 	upstream_forget(resolver->upstream, served->id);
 	cache_drop(resolver->cache, served->id, NULL);
 	dns_policy_free(served->policy);
+	dns_policy_free(served->coming);
+	close_all(served->held);
 	channel_free(served->channel);
 	tell_free(served->tell);
 	free(served);
@@ -101,20 +109,31 @@ static struct served *served_new(struct resolver *resolver, uint32_t id)
 	}
 	served->resolver = resolver;
 	served->id = id;
+	for (unsigned i = 0; i < MSG_SOCKETS; i++)
+		served->held[i] = -1;
 	suffixes_tell(resolver, served);
 	*slot = served;
 	return served;
 }
 
-static void close_all(const int fd[static MSG_SOCKETS])
+/* What was answered in another state, by other rules or addresses is not answered again. */
+static void served_turn(struct served *served)
 {
-	for (unsigned i = 0; i < MSG_SOCKETS; i++)
-		if (fd[i] >= 0)
-			close(fd[i]);
+	served->generation++;
+	cache_drop(served->resolver->cache, served->id, NULL);
 }
 
-/* What was answered in another state, or by other addresses, is not answered again. */
-static void hear_serve(struct resolver *resolver, const struct msg_serve *serve, const int *fd)
+/* Names are not refused because what allows them is still being said. */
+static void served_listen(struct served *served, const int fd[static MSG_SOCKETS])
+{
+	close_all(served->held);
+	if (served->whole)
+		listen_start(served, fd);
+	else
+		memcpy(served->held, fd, sizeof(served->held));
+}
+
+static void hear_serve(struct resolver *resolver, const struct msg_serve *serve, int *fd)
 {
 	struct served *served = served_find(resolver, serve->guard);
 
@@ -126,15 +145,35 @@ static void hear_serve(struct resolver *resolver, const struct msg_serve *serve,
 	}
 	if (served->state != serve->state || served->bypass_ns != serve->bypass_ns ||
 	    served->names != serve->names)
-		cache_drop(resolver->cache, served->id, NULL);
+		served_turn(served);
 	served->state = serve->state;
 	served->bypass_ns = serve->bypass_ns;
 	served->names = serve->names;
 	served->notes = serve->notes;
 	if (serve->fresh)
-		listen_start(served, fd);
+		served_listen(served, fd);
 	else
 		close_all(fd);
+}
+
+/* All was said: now it holds. Of what was not heard to the end nothing does. */
+static void domains_done(struct served *served)
+{
+	int held[MSG_SOCKETS];
+
+	if (served->coming) {
+		dns_policy_free(served->policy);
+		served->policy = TAKE_PTR(served->coming);
+	} else {
+		dns_policy_clear(served->policy);
+	}
+	served_turn(served);
+	if (served->whole)
+		return;
+	served->whole = true;
+	for (unsigned i = 0; i < MSG_SOCKETS; i++)
+		held[i] = TAKE_FD(served->held[i]);
+	listen_start(served, held);
 }
 
 static void hear_domain(struct resolver *resolver, const struct msg_domain *domain)
@@ -148,15 +187,23 @@ static void hear_domain(struct resolver *resolver, const struct msg_domain *doma
 
 	if (!served)
 		return;
-	if (domain->news == DOMAIN_NONE) {
-		dns_policy_clear(served->policy);
-		cache_drop(resolver->cache, served->id, NULL);
-		return;
+	if (domain->news == DOMAIN_DONE)
+		domains_done(served);
+	if (domain->news == DOMAIN_NONE || domain->news == DOMAIN_DONE) {
+		dns_policy_free(served->coming);
+		served->coming = NULL;
 	}
+	if (domain->news == DOMAIN_NONE && dns_policy_new(&served->coming))
+		log_error(-ENOMEM, "guard %u: names are refused", served->id);
+	if (domain->news != DOMAIN_MORE || !served->coming)
+		return;
 	memccpy(rule.domain, domain->domain, '\0', sizeof(rule.domain) - 1);
-	if (dns_policy_add(served->policy, &rule))
-		log_error(-ENOMEM, "guard %u: what is said of %s is not heard", served->id,
-			  rule.domain);
+	if (!dns_policy_add(served->coming, &rule))
+		return;
+	log_error(-ENOMEM, "guard %u: what is said of %s is not heard; names are refused",
+		  served->id, rule.domain);
+	dns_policy_free(served->coming); /* it may have been a denial */
+	served->coming = NULL;
 }
 
 static void hear_upstreams(struct resolver *resolver, const struct msg_upstreams *heard)
@@ -176,7 +223,7 @@ static void hear_upstreams(struct resolver *resolver, const struct msg_upstreams
 			suffixes_tell(resolver, s);
 }
 
-void resolver_hear(struct resolver *resolver, const struct msg_packet *packet, const int *fd)
+void resolver_hear(struct resolver *resolver, const struct msg_packet *packet, int *fd)
 {
 	struct msg_packet told = { .type = MSG_TOLD };
 	struct served **slot;

@@ -47,6 +47,10 @@ struct served {
 	bool notes; /* names that nobody allowed are learned as well, where all is open */
 	uint64_t bypass_ns;
 	struct dns_policy *policy;
+	struct dns_policy *coming; /* what is being said of domains; NULL: nothing, or no memory */
+	unsigned generation;       /* of state and policy: an answer of another is not kept */
+	bool whole;                /* policy was said to the end; before, nobody is listened to */
+	int held[MSG_SOCKETS];     /* sockets that wait for that */
 	struct channel *channel;
 	struct tell *tell;
 	struct conn *conns;
@@ -94,7 +98,7 @@ void resolver_free(struct resolver *resolver);
 DEFINE_CLEANUP(struct resolver, resolver_free)
 
 /** resolver_hear() - one checked message from the core; @fd: its MSG_SOCKETS descriptors, ours now */
-void resolver_hear(struct resolver *resolver, const struct msg_packet *packet, const int *fd);
+void resolver_hear(struct resolver *resolver, const struct msg_packet *packet, int *fd);
 
 /** served_find() - NULL: not served */
 struct served *served_find(struct resolver *resolver, uint32_t id);
@@ -125,6 +129,9 @@ void listen_reply(struct served *served, const struct client *client, const uint
  * Return: 0; -EBADMSG: no reply is due: a connection that says such a thing ends.
  */
 int answer_query(struct served *served, struct client *client, const uint8_t *msg, size_t size);
+
+/** answer_again() - a question whose answer came when policy was another: judged anew */
+void answer_again(struct served *served, const struct client *client);
 
 /** answer_reply() - to a client, from a body */
 void answer_reply(struct served *served, const struct client *client, const struct dns_body *body,
