@@ -33,6 +33,7 @@ static struct source heard;
 static struct timer late;
 static struct terok_queries counts; /* as the core was told last */
 static unsigned n_reversed, n_unnamed;
+static bool answer_reversed;
 static int client = -1, rcode;
 static uint16_t port, last_id;
 
@@ -46,6 +47,14 @@ static void run_for(uint64_t ns)
 {
 	timer_arm(loop, &late, now_boot_ns() + ns, ended);
 	assert_int_equal(loop_run(loop), -ETIME);
+}
+
+/* What is ready now. */
+static void loop_step(void)
+{
+	timer_arm(loop, &late, 0, ended);
+	loop_run(loop);
+	timer_disarm(&late);
 }
 
 /* The core: what upstream said is written and may be told. */
@@ -63,6 +72,11 @@ static void said(struct msg_packet *packet, void *user)
 		counts = packet->QUERIES.counts;
 	}
 	n_reversed += packet->type == MSG_REVERSE;
+	if (packet->type == MSG_REVERSE && answer_reversed) {
+		answer.type = MSG_REVERSED;
+		answer.REVERSED.token = packet->REVERSE.token;
+		resolver_hear(resolver, &answer, NULL);
+	}
 	n_unnamed += packet->type == MSG_UNNAMED;
 }
 
@@ -114,7 +128,8 @@ static int on_answer(struct source *source, uint32_t events)
 
 	(void)source, (void)events;
 	assert_true(n >= 12);
-	assert_int_equal(message_get(bytes, 0), last_id);
+	if (message_get(bytes, 0) != last_id) /* of a flood, and late */
+		return 0;
 	rcode = bytes[3] & 15;
 	return -ECANCELED;
 }
@@ -264,6 +279,37 @@ static void what_was_open_in_a_window_is_not_answered_behind_it(void **state)
 	assert_int_equal(answer("a.example", DNS_A), DNS_NXDOMAIN);
 }
 
+static void a_flood_of_reverse_questions_does_not_reach_the_core(void **state)
+{
+	(void)state;
+	serve(TEROK_STATE_UP, 0, true);
+	allow("");
+	answer_reversed = false;
+	for (unsigned i = 0; i < 2 * RESOLVER_SHARE; i++) {
+		ask("7.100.51.198.in-addr.arpa", DNS_PTR);
+		loop_step();
+	}
+	assert_int_equal(n_reversed, RESOLVER_SHARE); /* on their way at once */
+}
+
+static void reverse_questions_have_a_rate(void **state)
+{
+	uint64_t begin = now_boot_ns();
+
+	(void)state;
+	serve(TEROK_STATE_UP, 0, true);
+	allow("");
+	answer_reversed = true;
+	for (unsigned i = 0; i < 3 * CHANNEL_QUERIES; i++) {
+		ask("7.100.51.198.in-addr.arpa", DNS_PTR);
+		loop_step();
+	}
+	assert_true(n_reversed >= CHANNEL_QUERIES);
+	assert_true(n_reversed <= CHANNEL_QUERIES * ((now_boot_ns() - begin) / SECOND_NS + 1));
+	if (now_boot_ns() - begin < SECOND_NS)
+		assert_int_equal(answer_within(FAIL_NS), DNS_SERVFAIL);
+}
+
 static void questions_add_up(void **state)
 {
 	(void)state;
@@ -305,6 +351,8 @@ int main(void)
 		TEST(an_answer_to_what_was_allowed_when_it_was_asked_is_neither_given_nor_kept),
 		TEST(an_answer_to_what_is_still_allowed_is_given),
 		TEST(what_was_open_in_a_window_is_not_answered_behind_it),
+		TEST(a_flood_of_reverse_questions_does_not_reach_the_core),
+		TEST(reverse_questions_have_a_rate),
 		TEST(questions_add_up),
 	};
 

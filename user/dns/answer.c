@@ -193,18 +193,6 @@ static bool reverse_read6(const char *name, uint8_t ret[static 16])
 	return true;
 }
 
-/* Upstream is not asked: whose address something is would be a way to say things. */
-static void answer_reverse(struct served *served, const struct client *client)
-{
-	uint8_t addr[16];
-
-	served_count(served, &served->counts.local);
-	if (reverse_read4(client->query.name, addr) || reverse_read6(client->query.name, addr))
-		pending_reverse(served, client, addr);
-	else
-		answer_refuse(served, client, NULL);
-}
-
 static bool type_is_forwarded(const struct served *served, uint32_t flags, uint16_t type)
 {
 	bool exact = served->names & TEROK_NAMES_EXACT || flags & TEROK_RULE_SYNTHETIC;
@@ -244,6 +232,23 @@ static bool answer_afford(struct served *served, const struct client *client, co
 	answer_tell(served, client, name, UNNAMED_BUDGET);
 	answer_refuse(served, client, "too many new names below a wildcard");
 	return false;
+}
+
+/*
+ * Upstream is not asked: whose address something is would be a way to say things. The core is,
+ * which has other things to do: no more often than upstream would be.
+ */
+static void answer_reverse(struct served *served, const struct client *client, uint64_t now_ns)
+{
+	uint8_t addr[16];
+
+	if (!answer_afford(served, client, NULL, now_ns))
+		return;
+	served_count(served, &served->counts.local);
+	if (reverse_read4(client->query.name, addr) || reverse_read6(client->query.name, addr))
+		pending_reverse(served, client, addr);
+	else
+		answer_refuse(served, client, NULL);
 }
 
 static bool entry_denies(const struct terok_name *entry)
@@ -302,7 +307,7 @@ static void answer_uncached(struct served *served, const struct client *client, 
 	if (!*query->name)
 		answer_nothing(served, client, DNS_EDE_FILTERED, NULL);
 	else if (query->type == DNS_PTR)
-		answer_reverse(served, client);
+		answer_reverse(served, client, now_ns);
 	else if (answer_localhost(served, client))
 		;
 	else if (is_nobodys(query->name) || state == TEROK_STATE_BLOCK ||

@@ -47,9 +47,12 @@ static struct pending **pending_slot(struct resolver *resolver, uint64_t token)
 static void pending_free(struct resolver *resolver, struct pending **slot)
 {
 	struct pending *pending = *slot;
+	struct served *served = served_find(resolver, pending->guard);
 
 	*slot = pending->next;
 	resolver->n_pending--;
+	if (served)
+		served->n_pending--;
 	while (pending->waiters) {
 		struct waiter *waiter = pending->waiters;
 
@@ -94,7 +97,7 @@ static struct pending *pending_new(struct served *served, const struct client *c
 	struct resolver *resolver = served->resolver;
 	struct pending *pending = NULL, **slot;
 
-	if (resolver->n_pending < RESOLVER_PENDING)
+	if (resolver->n_pending < RESOLVER_PENDING && served->n_pending < RESOLVER_SHARE)
 		pending = calloc(1, sizeof(*pending));
 	if (!pending || !waiter_add(pending, client)) {
 		free(pending);
@@ -112,6 +115,7 @@ static struct pending *pending_new(struct served *served, const struct client *c
 	pending->next = *slot;
 	*slot = pending;
 	resolver->n_pending++;
+	served->n_pending++;
 	return pending;
 }
 

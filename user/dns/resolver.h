@@ -32,6 +32,7 @@
 #define RESOLVER_TTL_REFUSE 1   /* of a refusal: nothing remembers it after the operator said yes */
 #define RESOLVER_BUCKETS    1024
 #define RESOLVER_PENDING    1024 /* questions on their way, of all guards */
+#define RESOLVER_SHARE      128  /* of them, of one guard */
 #define RESOLVER_WAITERS    64   /* clients of one such question */
 #define RESOLVER_CONNS      64   /* connections of one guard */
 #define RESOLVER_MESSAGE    2048 /* bytes of a query by TCP; ours are 300 */
@@ -54,7 +55,7 @@ struct served {
 	struct channel *channel;
 	struct tell *tell;
 	struct conn *conns;
-	unsigned n_conns;
+	unsigned n_conns, n_pending;
 	bool counted; /* its counts have changed since the core was told */
 	struct terok_queries counts;
 	struct listener {
