@@ -23,7 +23,8 @@
 #define NAMES_PER_GUARD 8192
 #define NAMES_ADDRESSES 32768                              /* of one guard */
 #define NAMES_OLD_NS    (24 * 3600 * UINT64_C(1000000000)) /* not asked for so long: it may give way */
-#define NAMES_TTL_MIN   60  /* seconds an address holds at least ... */
+#define NAMES_SWEEP_NS  (10 * UINT64_C(1000000000)) /* so often at most what ended is looked for */
+#define NAMES_TTL_MIN   60                          /* seconds an address holds at least ... */
 #define NAMES_TTL_MAX   300 /* ... at most, whatever the resolver says ... */
 #define NAMES_GRACE     60  /* ... and on top of what its name server says */
 #define NAMES_SLOTS     8   /* synthetic addresses of one name and family */
@@ -59,6 +60,7 @@ struct names_book {
 	uint32_t domains;          /* the word's counter when policy was read */
 	bool counted;
 	unsigned names, addresses; /* of this guard in the maps */
+	uint64_t swept_ns;         /* when what ended was looked for, because it was at its limit */
 };
 
 /**

@@ -19,7 +19,8 @@
 #include "policy.h"
 #include "synthetic.h"
 
-#define TRIES_BLOCK 32768 /* blocks of synthetic addresses that are tried */
+#define TRIES_BLOCK   32768 /* blocks of synthetic addresses that are tried */
+#define NAMES_LONG_NS (3600 * SECOND_NS)
 
 static struct terok_learned_key learned_key(uint32_t guard, const uint8_t addr[static 16])
 {
@@ -70,6 +71,7 @@ int names_delete(const struct kernel *kernel, uint32_t guard, uint64_t id,
 	return 0;
 }
 
+/* @guard 0: of all */
 static int learned_forget(const struct kernel *kernel, int map, uint32_t guard,
 			  bool (*old)(const struct terok_learned *, void *), void *user)
 {
@@ -86,7 +88,7 @@ static int learned_forget(const struct kernel *kernel, int map, uint32_t guard,
 		more = !bpf_map_get_next_key(map, &key, &next);
 		if (!more && errno != ENOENT)
 			return -errno;
-		if (key.guard == guard &&
+		if ((!guard || key.guard == guard) &&
 		    (!old || (!bpf_map_lookup_elem(map, &key, &value) && old(&value, user)))) {
 			if (bpf_map_delete_elem(map, &key) && errno != ENOENT)
 				return -errno;
@@ -256,32 +258,58 @@ static int sweep_name(uint64_t id, const struct terok_name *name, void *user)
 	return 0;
 }
 
-/* A guard at its limit loses what ended, and names of yesterday; another's stay. */
+static bool book_is_full(const struct lesson *lesson)
+{
+	const struct names_book *book = lesson->book;
+
+	return book->addresses + lesson->learn->n > NAMES_ADDRESSES ||
+	       (lesson->fresh && book->names >= NAMES_PER_GUARD);
+}
+
+/*
+ * A guard at its limit loses what ended, and names of yesterday; another's stay. That looks at
+ * every entry of all, with everybody waiting: if nothing has ended it is not done for each
+ * question that a guard has.
+ */
 static int lesson_room(struct lesson *lesson)
 {
 	const struct kernel *kernel = lesson->kernel;
 	struct names_book *book = lesson->book;
 	struct sweep sweep = { lesson, 0 };
-	int n;
+	int n = book_count(lesson);
 
-	if (book->addresses + lesson->learn->n > NAMES_ADDRESSES) {
+	if (n || !book_is_full(lesson))
+		return n;
+	if (book->swept_ns && lesson->now_ns - book->swept_ns < NAMES_SWEEP_NS)
+		return -ENOSPC;
+	book->swept_ns = lesson->now_ns;
+	book->counted = false;
+	if (book->addresses + lesson->learn->n > NAMES_ADDRESSES)
 		n = learned_forget(kernel, kernel->map[MAP_LEARNED], lesson->learn->guard,
 				   learned_is_old, &lesson->now_ns);
-		if (n < 0)
-			return n;
-		book->counted = false;
-	}
-	if (lesson->fresh && book->names >= NAMES_PER_GUARD) {
-		names_each(kernel, lesson->learn->guard, sweep_name, &sweep);
-		book->counted = false;
-	}
-	n = book_count(lesson);
-	if (n)
-		return n;
-	return book->addresses + lesson->learn->n > NAMES_ADDRESSES ||
-		       (lesson->fresh && book->names >= NAMES_PER_GUARD)
-		   ? -ENOSPC
-		   : 0;
+	if (n >= 0 && lesson->fresh && book->names >= NAMES_PER_GUARD)
+		n = names_each(kernel, lesson->learn->guard, sweep_name, &sweep);
+	if (n >= 0)
+		n = book_count(lesson);
+	return n < 0 ? n : book_is_full(lesson) ? -ENOSPC : 0;
+}
+
+/* The table of all guards is full: those go that ended, of any guard. True: there is room now. */
+static bool lesson_sweep_all(struct lesson *lesson)
+{
+	static uint64_t swept_ns;
+	/* first those by which no flow stands any more, most likely */
+	uint64_t before_ns = lesson->now_ns > NAMES_LONG_NS ? lesson->now_ns - NAMES_LONG_NS : 0;
+	int map = lesson->kernel->map[MAP_LEARNED], n;
+
+	if (swept_ns && lesson->now_ns - swept_ns < NAMES_SWEEP_NS)
+		return false;
+	swept_ns = lesson->now_ns;
+	n = learned_forget(lesson->kernel, map, 0, learned_is_old, &before_ns);
+	if (!n)
+		n = learned_forget(lesson->kernel, map, 0, learned_is_old, &lesson->now_ns);
+	lesson->book->counted = false;
+	return n > 0;
 }
 
 /* --- learned addresses -------------------------------------------------------------------- */
@@ -310,7 +338,9 @@ static int learn_address(struct lesson *lesson, const uint8_t addr[static 16])
 
 	value.name[at] = lesson->key.name;
 	value.until_ns[at] = lesson->until_ns;
-	if (bpf_map_update_elem(map, &key, &value, BPF_ANY))
+	if (bpf_map_update_elem(map, &key, &value, BPF_ANY) &&
+	    (errno != E2BIG || !lesson_sweep_all(lesson) ||
+	     bpf_map_update_elem(map, &key, &value, BPF_ANY)))
 		return errno == E2BIG || errno == ENOSPC ? -ENOSPC : -errno;
 	lesson->book->addresses += fresh;
 	return 0;

@@ -308,6 +308,59 @@ static void an_address_is_learned_for_minutes_whatever_is_said(void **state)
 	assert_true(until_ns <= now_boot_ns() + (NAMES_TTL_MAX + NAMES_GRACE) * SECOND_NS);
 }
 
+static void learned_fill(uint32_t id, unsigned n, uint64_t until_ns)
+{
+	struct terok_learned_key key = { .guard = id };
+	struct terok_learned value = { .name = { 1 }, .until_ns = { until_ns } };
+
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(key.addr, &i, sizeof(i));
+		if (bpf_map_update_elem(world->kernel->map[MAP_LEARNED], &key, &value, BPF_ANY)) {
+			assert_int_equal(errno, E2BIG);
+			break;
+		}
+	}
+}
+
+static int learn_again(void)
+{
+	struct msg_learn lesson = { .guard = guard.id, .seconds = 60, .n = 1 };
+	struct msg_learned learned;
+	struct dest dest;
+
+	assert_int_equal(dest_parse(TEST_FAR, &dest, NULL), 0);
+	memcpy(lesson.addr[0], dest.addr, 16);
+	snprintf(lesson.name, sizeof(lesson.name), "a.example");
+	names_learn(world->kernel, &book, &lesson, &learned);
+	return learned.result;
+}
+
+/* Guards that were busy for weeks, and never so busy that they had to forget something. */
+static void a_table_full_of_what_ended_has_room(void **state)
+{
+	(void)state;
+	say("a.example", TEROK_ALLOW, 0);
+	learned_fill(guard.id + 1, TEROK_MAX_LEARNED + 1, 1);
+	assert_int_equal(learn_again(), 0);
+	assert_int_equal(test_udp(world, TEST_FAR), 0);
+}
+
+static void a_guard_at_its_limit_is_told_so_at_once(void **state)
+{
+	uint64_t begin_ns, first_ns;
+
+	(void)state;
+	say("a.example", TEROK_ALLOW, 0);
+	learned_fill(guard.id, NAMES_ADDRESSES, now_boot_ns() + 3600 * SECOND_NS);
+	begin_ns = now_boot_ns();
+	assert_int_equal(learn_again(), -ENOSPC);
+	first_ns = now_boot_ns() - begin_ns;
+	begin_ns = now_boot_ns();
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(learn_again(), -ENOSPC);
+	assert_true(now_boot_ns() - begin_ns < 4 * first_ns);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -320,6 +373,8 @@ int main(void)
 		TEST(a_connected_flow_goes_on_when_its_address_has_ended),
 		TEST(a_name_that_is_no_name_is_not_learned),
 		TEST(an_address_is_learned_for_minutes_whatever_is_said),
+		TEST(a_table_full_of_what_ended_has_room),
+		TEST(a_guard_at_its_limit_is_told_so_at_once),
 	};
 
 	test_require("names_attack");
