@@ -18,6 +18,7 @@
 #ifndef TEROK_KERNEL_H
 #define TEROK_KERNEL_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -120,6 +121,17 @@ bool kernel_is_current(const struct kernel *kernel);
 
 void kernel_free(struct kernel *kernel);
 DEFINE_CLEANUP(struct kernel, kernel_free)
+
+/**
+ * kernel_walk_end() - how a walk through a map's keys ended
+ * @r: what ended it, 0: bpf_map_get_next_key(), whose errno is read
+ *
+ * It ends with ENOENT; whatever else ends it leaves entries that were not looked at.
+ */
+static inline int kernel_walk_end(int r)
+{
+	return r ? r : errno == ENOENT ? 0 : -errno;
+}
 
 /** kernel_lock() - policy.lock, waiting; close the descriptor to release; negative errno */
 int kernel_lock(struct problem *why);

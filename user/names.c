@@ -10,12 +10,6 @@
 #include "guard.h"
 #include "names_map.h"
 
-/* A walk ends with ENOENT; whatever else ends it leaves entries that were not looked at. */
-static int walk_end(int r)
-{
-	return r ? r : errno == ENOENT ? 0 : -errno;
-}
-
 static int domain_key(uint32_t guard, const struct domain_rule *rule, struct terok_domain_key *ret)
 {
 	*ret = (struct terok_domain_key){ .guard = guard,
@@ -46,7 +40,7 @@ int names_domains(const struct kernel *kernel, uint32_t guard,
 		else if (errno != ENOENT)
 			r = -errno;
 	}
-	return walk_end(r);
+	return kernel_walk_end(r);
 }
 
 static int policy_take(const struct domain_rule *rule, void *user)
@@ -72,7 +66,7 @@ int names_each(const struct kernel *kernel, uint32_t guard,
 {
 	struct terok_name_key key, next;
 	bool more = !bpf_map_get_next_key(kernel->map[MAP_NAMES], NULL, &key);
-	int r = more ? 0 : walk_end(0);
+	int r = more ? 0 : kernel_walk_end(0);
 
 	/* the next one first: @fn may delete this one */
 	while (!r && more) {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/event.h"
 #include "domains.h"
 #include "explain.h"
@@ -28,13 +29,6 @@ static struct terok_learned_key learned_key(uint32_t guard, const uint8_t addr[s
 
 	memcpy(key.addr, addr, sizeof(key.addr));
 	return key;
-}
-
-static bool is_v6(const uint8_t addr[static 16])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
-
-	return memcmp(addr, mapped, sizeof(mapped));
 }
 
 /* --- synthetic addresses ------------------------------------------------------------------ */
@@ -486,7 +480,7 @@ static void slots_tell(struct lesson *lesson, bool v6, uint8_t real[][16], unsig
 
 static int learn_synthetic(struct lesson *lesson, uint8_t real[][16], unsigned n)
 {
-	bool v6 = n && is_v6(real[0]);
+	bool v6 = n && !addr_is_v4(real[0]);
 	int r = 0;
 
 	if (!n)
@@ -682,7 +676,7 @@ static int each_learned(const struct kernel *kernel, uint32_t guard,
 				r = fn(&address, user);
 		}
 	}
-	return r ? r : errno == ENOENT ? 0 : -errno;
+	return kernel_walk_end(r);
 }
 
 int names_addresses(const struct kernel *kernel, uint32_t guard,
@@ -704,5 +698,5 @@ int names_addresses(const struct kernel *kernel, uint32_t guard,
 		address.name = value.name;
 		r = fn(&address, user);
 	}
-	return r ? r : errno == ENOENT ? 0 : -errno;
+	return kernel_walk_end(r);
 }

@@ -330,12 +330,6 @@ int policy_remove(const struct kernel *kernel, const struct rule *rule, struct p
 	return r ? r : policy_end_flows(kernel, rule->guard, why);
 }
 
-/* A walk ends with ENOENT; whatever else ends it leaves rules that were not looked at. */
-static int walk_end(int r)
-{
-	return r ? r : errno == ENOENT ? 0 : -errno;
-}
-
 static int each_exact(int map, uint32_t guard, int (*fn)(const struct rule *, void *), void *user)
 {
 	struct terok_rule_key key, *prev = NULL;
@@ -355,7 +349,7 @@ static int each_exact(int map, uint32_t guard, int (*fn)(const struct rule *, vo
 		else if (errno != ENOENT) /* gone between the two calls */
 			r = -errno;
 	}
-	return walk_end(r);
+	return kernel_walk_end(r);
 }
 
 static int each_prefix(int map, uint32_t guard, int (*fn)(const struct rule *, void *), void *user)
@@ -378,7 +372,7 @@ static int each_prefix(int map, uint32_t guard, int (*fn)(const struct rule *, v
 		else if (errno != ENOENT) /* gone between the two calls */
 			r = -errno;
 	}
-	return walk_end(r);
+	return kernel_walk_end(r);
 }
 
 int policy_each(const struct kernel *kernel, uint32_t guard,
@@ -459,8 +453,8 @@ int policy_published(const struct kernel *kernel, uint32_t guard, struct publish
 
 	while (n < max) {
 		if (bpf_map_get_next_key(kernel->map[MAP_PUBLISH], prev, &key)) {
-			if (walk_end(0))
-				return walk_end(0);
+			if (kernel_walk_end(0))
+				return kernel_walk_end(0);
 			break;
 		}
 		prev = &key;

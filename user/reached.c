@@ -58,7 +58,7 @@ int reached_each(const struct kernel *kernel, uint32_t guard,
 		else if (reached.value.count)
 			r = fn(&reached, user);
 	}
-	return r ? r : errno == ENOENT ? 0 : -errno;
+	return kernel_walk_end(r);
 }
 
 int reached_forget(const struct kernel *kernel, uint32_t guard)

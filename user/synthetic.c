@@ -25,13 +25,6 @@ static uint32_t word(const uint8_t addr[static 16], unsigned i)
 	return ntohl(w);
 }
 
-static bool is_v4(const uint8_t addr[static 16])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return !memcmp(addr, mapped, sizeof(mapped));
-}
-
 static int range_take(const char *text, struct synthetic_ranges *ret, struct problem *why)
 {
 	struct dest dest;
@@ -41,7 +34,7 @@ static int range_take(const char *text, struct synthetic_ranges *ret, struct pro
 		return r;
 	if (dest.port || dest.proto)
 		return problem(why, -EINVAL, "'%s': a prefix alone is expected", text);
-	if (is_v4(dest.addr)) {
+	if (addr_is_v4(dest.addr)) {
 		if (dest.bits < 96 + 8 || dest.bits > 96 + 24)
 			return problem(why, -EINVAL, "'%s': 8 to 24 bits are expected", text);
 		ret->v4_mask = ~0U << (128 - dest.bits);
@@ -95,7 +88,7 @@ bool synthetic_is_ours(const uint8_t addr[static 16])
 {
 	const struct synthetic_ranges *r = synthetic_ranges();
 
-	if (is_v4(addr))
+	if (addr_is_v4(addr))
 		return (word(addr, 3) & r->v4_mask) == r->v4;
 	return word(addr, 0) == r->v6_first && word(addr, 1) == r->v6_second;
 }

@@ -11,8 +11,6 @@
 
 #define DURATION_MAX_S (366 * 86400ULL)
 
-static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
 static const struct {
 	const char *name;
 	uint8_t proto;
@@ -109,8 +107,7 @@ static int addr_parse(const char *text, uint8_t addr[static 16], bool *v4)
 
 	*v4 = inet_pton(AF_INET, text, &in) == 1;
 	if (*v4) {
-		memcpy(addr, mapped, sizeof(mapped));
-		memcpy(addr + 12, &in, 4);
+		addr_of_v4(addr, (const uint8_t *)&in);
 		return 0;
 	}
 	if (inet_pton(AF_INET6, text, addr) != 1)
@@ -226,7 +223,7 @@ int dest_parse(const char *text, struct dest *ret, struct problem *why)
 
 const char *addr_format(char buf[static ADDR_TEXT], const uint8_t addr[static 16])
 {
-	if (!memcmp(addr, mapped, sizeof(mapped)))
+	if (addr_is_v4(addr))
 		inet_ntop(AF_INET, addr + 12, buf, ADDR_TEXT);
 	else
 		inet_ntop(AF_INET6, addr, buf, ADDR_TEXT);
@@ -235,7 +232,7 @@ const char *addr_format(char buf[static ADDR_TEXT], const uint8_t addr[static 16
 
 const char *dest_format(char buf[static ADDR_TEXT], const struct dest *dest)
 {
-	bool v4 = dest->bits >= 96 && !memcmp(dest->addr, mapped, sizeof(mapped));
+	bool v4 = dest->bits >= 96 && addr_is_v4(dest->addr);
 	size_t n;
 
 	addr_format(buf, dest->addr);

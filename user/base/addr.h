@@ -11,8 +11,10 @@
 #ifndef BASE_ADDR_H
 #define BASE_ADDR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/problem.h"
 
@@ -39,6 +41,22 @@ int proto_parse(const char *text, uint8_t *ret, struct problem *why);
 
 /** duration_parse() - "90", "90s", "10m", "2h", "1d" -> seconds, 1 s to 366 days */
 int duration_parse(const char *text, uint64_t *ret, struct problem *why);
+
+/** addr_is_v4() - ::ffff:a.b.c.d? */
+static inline bool addr_is_v4(const uint8_t addr[static 16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	return !memcmp(addr, mapped, sizeof(mapped));
+}
+
+/** addr_of_v4() - ::ffff:a.b.c.d from its four bytes */
+static inline void addr_of_v4(uint8_t ret[static 16], const uint8_t v4[static 4])
+{
+	memset(ret, 0, 10);
+	ret[10] = ret[11] = 0xff;
+	memcpy(ret + 12, v4, 4);
+}
 
 /** addr_format() - "192.0.2.1" or "2001:db8::1"; returns @buf */
 const char *addr_format(char buf[static ADDR_TEXT], const uint8_t addr[static 16]);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "dns/resolver.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -166,15 +167,10 @@ static bool reverse_read4(const char *name, uint8_t ret[static 16])
 	unsigned a, b, c, d;
 	int n = 0;
 
-	memset(ret, 0, 16);
-	ret[10] = ret[11] = 0xff;
 	if (sscanf(name, "%3u.%3u.%3u.%3u.in-addr.arpa%n", &d, &c, &b, &a, &n) != 4 || !n ||
 	    name[n] || a > 255 || b > 255 || c > 255 || d > 255)
 		return false;
-	ret[12] = a;
-	ret[13] = b;
-	ret[14] = c;
-	ret[15] = d;
+	addr_of_v4(ret, (uint8_t[]){ a, b, c, d });
 	return true;
 }
 

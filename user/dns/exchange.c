@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/addr.h"
 #define HEAD          2    /* the length before a message on a stream */
 #define HEADER        12   /* no message is shorter */
 #define DATAGRAM_SIZE 4096 /* more than we offer to take: some servers do not ask */
@@ -23,12 +24,11 @@ void exchange_stop(struct exchange *exchange)
 
 static socklen_t server_address(const struct upstream_server *server, struct sockaddr_storage *ret)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
 	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
 
 	*ret = (struct sockaddr_storage){};
-	if (!memcmp(server->addr, mapped, sizeof(mapped))) {
+	if (addr_is_v4(server->addr)) {
 		v4->sin_family = AF_INET;
 		v4->sin_port = htons(server->port);
 		memcpy(&v4->sin_addr, server->addr + 12, 4);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/log.h"
 #include "dns/resolver.h"
 
@@ -179,20 +180,13 @@ static void pending_settle(struct served *served, struct pending *pending,
 		  NULL);
 }
 
-static bool is_mapped(const uint8_t addr[static 16])
-{
-	static const uint8_t prefix[12] = { [10] = 0xff, 0xff };
-
-	return !memcmp(addr, prefix, sizeof(prefix));
-}
-
 /* An AAAA record that is an IPv4 address in disguise is nobody's. */
 static void answer_sift(struct dns_answer *answer, uint16_t type)
 {
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < answer->n_addr; i++)
-		if (is_mapped(answer->addr[i]) == (type == DNS_A))
+		if (addr_is_v4(answer->addr[i]) == (type == DNS_A))
 			memmove(answer->addr[kept++], answer->addr[i], 16);
 	answer->n_addr = kept;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "dns/wire_bytes.h"
 
 #define SOA_SIZE    36    /* of ours: the owner and both names are pointers */
@@ -13,8 +14,6 @@
 
 #define OPTION_EDE  15 /* RFC 8914 2 */
 #define EDE_SIZE    6  /* code and length of the option, and its own code */
-
-static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
 /* Behind the labels that begin at @at: where a zero, a pointer or nonsense is; or past @size. */
 static inline size_t labels_end(const uint8_t *msg, size_t size, size_t at)
@@ -300,7 +299,7 @@ static void writer_data(struct writer *w, const struct dns_data *data)
 
 static void writer_addr(struct writer *w, const char *owner, uint16_t type, const uint8_t *addr)
 {
-	bool v4 = !memcmp(addr, mapped, sizeof(mapped));
+	bool v4 = addr_is_v4(addr);
 
 	if (type != (v4 ? DNS_A : DNS_AAAA))
 		return;

@@ -11,10 +11,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "dns/wire.h"
 #include "dns/wire_bytes.h"
-
-static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
 /* A message whose sections are whole. */
 struct message {
@@ -185,9 +184,10 @@ static int addr_take(const struct message *m, const struct record *record,
 	if (record->size != (v4 ? 4 : 16))
 		return -EBADMSG;
 	if (v4)
-		memcpy(addr, mapped, sizeof(mapped));
-	memcpy(v4 ? addr + 12 : addr, m->bytes + record->data, record->size);
-	if ((!v4 && !memcmp(addr, mapped, sizeof(mapped))) || answer->n_addr == DNS_ADDRS)
+		addr_of_v4(addr, m->bytes + record->data);
+	else
+		memcpy(addr, m->bytes + record->data, sizeof(addr));
+	if ((!v4 && addr_is_v4(addr)) || answer->n_addr == DNS_ADDRS)
 		return 0;
 	for (unsigned i = 0; i < answer->n_addr; i++)
 		if (!memcmp(addr, answer->addr[i], sizeof(addr)))
