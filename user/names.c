@@ -89,6 +89,7 @@ struct settle {
 	uint32_t guard;
 	struct dns_policy *policy;
 	uint64_t now_ns;
+	bool prune; /* a name went, or is synthetic now: its addresses are not its own any more */
 	struct problem *why;
 };
 
@@ -104,6 +105,7 @@ static int settle_name(uint64_t id, const struct terok_name *there, void *user)
 	if (allowed == 1 && now.n == there->n && now.flags == there->flags &&
 	    !memcmp(now.grant, there->grant, sizeof(now.grant)))
 		return 0;
+	settle->prune |= allowed != 1 || now.flags & ~there->flags & TEROK_RULE_SYNTHETIC;
 	if (allowed == 1)
 		r = bpf_map_update_elem(settle->kernel->map[MAP_NAMES], &key, &now, BPF_EXIST);
 	else /* not allowed, or by more rules than fit: it is asked for again */
@@ -127,6 +129,8 @@ static int names_settle(const struct kernel *kernel, uint32_t guard, struct prob
 		r = names_policy(kernel, guard, policy);
 	if (!r)
 		r = names_each(kernel, guard, settle_name, &settle);
+	if (!r && settle.prune)
+		r = names_prune(kernel, guard);
 	return r && !*why->text ? problem(why, r, "look through the names: %s", strerror(-r)) : r;
 }
 
@@ -233,8 +237,8 @@ int names_flush(const struct kernel *kernel, uint32_t guard, const char *name, s
 	_cleanup_close_ int lock = kernel_lock(why);
 	int r = lock < 0 ? lock : names_each(kernel, guard, flush_name, &flush);
 
-	if (!r && !name)
-		r = names_forget_addresses(kernel, guard);
+	if (!r)
+		r = name ? names_prune(kernel, guard) : names_forget_addresses(kernel, guard);
 	if (r && lock >= 0)
 		problem(why, r, "forget names: %s", strerror(-r));
 	return r ? r : flush.n;

@@ -93,6 +93,56 @@ static int learned_forget(const struct kernel *kernel, int map, uint32_t guard,
 	return n;
 }
 
+/* True: it is nobody's; else those that keep it are left in @value. */
+static bool learned_is_nobodys(const struct kernel *kernel, uint32_t guard,
+			       struct terok_learned *value, bool *changed)
+{
+	bool nobodys = true;
+
+	for (unsigned i = 0; i < TEROK_SHARERS; i++) {
+		struct terok_name_key key = { .guard = guard, .name = value->name[i] };
+		struct terok_name name;
+
+		if (!key.name)
+			continue;
+		if (!bpf_map_lookup_elem(kernel->map[MAP_NAMES], &key, &name) &&
+		    !(name.flags & TEROK_RULE_SYNTHETIC)) {
+			nobodys = false;
+			continue;
+		}
+		value->name[i] = value->until_ns[i] = 0;
+		*changed = true;
+	}
+	return nobodys;
+}
+
+int names_prune(const struct kernel *kernel, uint32_t guard)
+{
+	int map = kernel->map[MAP_LEARNED];
+	struct terok_learned_key key, next;
+	bool more = !bpf_map_get_next_key(map, NULL, &key);
+
+	while (more) {
+		struct terok_learned value;
+		bool changed = false;
+		int r = 0;
+
+		more = !bpf_map_get_next_key(map, &key, &next);
+		if (!more && errno != ENOENT)
+			return -errno;
+		if (key.guard != guard || bpf_map_lookup_elem(map, &key, &value))
+			r = 0;
+		else if (learned_is_nobodys(kernel, guard, &value, &changed))
+			r = bpf_map_delete_elem(map, &key);
+		else if (changed)
+			r = bpf_map_update_elem(map, &key, &value, BPF_EXIST);
+		if (r && errno != ENOENT)
+			return -errno;
+		key = next;
+	}
+	return 0;
+}
+
 int names_forget_addresses(const struct kernel *kernel, uint32_t guard)
 {
 	int r = learned_forget(kernel, kernel->map[MAP_LEARNED], guard, NULL, NULL);

@@ -308,6 +308,35 @@ static void an_address_is_learned_for_minutes_whatever_is_said(void **state)
 	assert_true(until_ns <= now_boot_ns() + (NAMES_TTL_MAX + NAMES_GRACE) * SECOND_NS);
 }
 
+static void what_a_name_had_is_closed_when_it_becomes_synthetic(void **state)
+{
+	char told[INET6_ADDRSTRLEN];
+
+	(void)state;
+	say("a.example", TEROK_ALLOW, 0);
+	learn("a.example", TEST_FAR, told);
+	assert_int_equal(test_udp(world, TEST_FAR), 0);
+	say("a.example", TEROK_ALLOW, TEROK_RULE_SYNTHETIC);
+	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+}
+
+static void what_was_forgotten_does_not_come_back_with_its_name(void **state)
+{
+	char told[INET6_ADDRSTRLEN];
+
+	(void)state;
+	say("*.example", TEROK_ALLOW, 0);
+	learn("a.example", TEST_FAR, told);
+	learn("b.example", TEST_FAR, told);
+	assert_int_equal(names_flush(world->kernel, guard.id, "a.example", NULL), 1);
+	assert_int_equal(test_udp(world, TEST_FAR), 0); /* it is b's, too */
+	assert_int_equal(names_flush(world->kernel, guard.id, "b.example", NULL), 1);
+	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+	learn("a.example", "192.0.2.7", told);
+	learn("b.example", "192.0.2.7", told);
+	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+}
+
 static void learned_fill(uint32_t id, unsigned n, uint64_t until_ns)
 {
 	struct terok_learned_key key = { .guard = id };
@@ -373,6 +402,8 @@ int main(void)
 		TEST(a_connected_flow_goes_on_when_its_address_has_ended),
 		TEST(a_name_that_is_no_name_is_not_learned),
 		TEST(an_address_is_learned_for_minutes_whatever_is_said),
+		TEST(what_a_name_had_is_closed_when_it_becomes_synthetic),
+		TEST(what_was_forgotten_does_not_come_back_with_its_name),
 		TEST(a_table_full_of_what_ended_has_room),
 		TEST(a_guard_at_its_limit_is_told_so_at_once),
 	};
