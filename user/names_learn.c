@@ -419,13 +419,17 @@ static bool block_is_free(struct lesson *lesson, uint32_t block)
 static int block_take(struct lesson *lesson)
 {
 	uint32_t block = lesson->value.slots;
+	unsigned rounds = 0;
 	uint8_t addr[16];
 
 	if (lesson->name.slots)
 		return 0;
 	for (unsigned i = 0; i < TRIES_BLOCK; i++, block++) {
-		if (!slot_address(false, block, NAMES_SLOTS - 1, addr))
-			block = 0; /* the end of the range */
+		if (!slot_address(false, block, NAMES_SLOTS - 1, addr)) {
+			if (rounds++) /* a small range, and all of it is given out */
+				return -ENOSPC;
+			block = 0;
+		}
 		if (!block_is_free(lesson, block))
 			continue;
 		lesson->name.slots = block + 1;
