@@ -292,8 +292,12 @@ void nameserver_serve(struct nameserver *nameserver, uint32_t guard, int netns_f
 		r = served_open(served, netns_fd);
 		fresh = !r;
 	}
-	if (!r && served)
+	if (!r && served) {
 		r = word_write(served, &value);
+		/* or the worker is never given them, since they are where they should be */
+		if (r && fresh)
+			sockets_close(served);
+	}
 	if (!served || r)
 		log_error(r ?: -ENOMEM, "guard %u (%s) gets no resolver: names do not resolve",
 			  guard, info.name);
