@@ -321,6 +321,22 @@ void answer_again(struct served *served, const struct client *client)
 	answer_uncached(served, client, now_boot_ns());
 }
 
+void answer_parked(struct served *served, const struct client *client)
+{
+	answer_uncached(served, client, now_boot_ns());
+}
+
+/*
+ * What the core has said already holds: a verdict is in force when its reply comes, however
+ * many questions are before it here.
+ */
+static bool answer_must_wait(const struct served *served)
+{
+	const struct resolver *resolver = served->resolver;
+
+	return served->coming || resolver->is_spoken_to(resolver->user);
+}
+
 int answer_query(struct served *served, struct client *client, const uint8_t *msg, size_t size)
 {
 	int r = dns_query_parse(msg, size, &client->query);
@@ -346,6 +362,7 @@ int answer_query(struct served *served, struct client *client, const uint8_t *ms
 		answer_reply(served, client, &entry->body, entry->bytes, ttl, DNS_EDE_NONE, NULL);
 		return 0;
 	}
-	answer_uncached(served, client, now);
+	if (!answer_must_wait(served) || !pending_park(served, client))
+		answer_uncached(served, client, now);
 	return 0;
 }

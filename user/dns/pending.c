@@ -14,7 +14,9 @@
 #define TTL_NEGATIVE_MIN 1
 #define TTL_NEGATIVE_MAX 60
 
-enum stage { STAGE_UPSTREAM, STAGE_CORE, STAGE_REVERSE };
+#define PARKED_MAX       (RESOLVER_PENDING / 2) /* the rest is for questions that are asked */
+
+enum stage { STAGE_UPSTREAM, STAGE_CORE, STAGE_REVERSE, STAGE_PARKED };
 
 struct waiter {
 	struct waiter *next;
@@ -52,6 +54,7 @@ static void pending_free(struct resolver *resolver, struct pending **slot)
 
 	*slot = pending->next;
 	resolver->n_pending--;
+	resolver->n_parked -= pending->stage == STAGE_PARKED;
 	if (served)
 		served->n_pending--;
 	while (pending->waiters) {
@@ -128,7 +131,8 @@ static struct pending *pending_same(const struct served *served, const struct cl
 	for (unsigned i = 0; resolver->n_pending && i < RESOLVER_BUCKETS; i++)
 		for (struct pending *p = resolver->pending[i]; p; p = p->next)
 			if (p->guard == served->id && p->type == client->query.type &&
-			    p->stage != STAGE_REVERSE && p->generation == served->generation &&
+			    p->stage != STAGE_REVERSE && p->stage != STAGE_PARKED &&
+			    p->generation == served->generation &&
 			    !strcmp(p->name, client->query.name))
 				return p;
 	return NULL;
@@ -321,6 +325,55 @@ void pending_learned(struct resolver *resolver, const struct msg_learned *learne
 		pending_settle(served, pending, pending->answer, pending->answer->ttl);
 	}
 	pending_free(resolver, pending_slot(resolver, learned->token));
+}
+
+bool pending_park(struct served *served, const struct client *client)
+{
+	struct resolver *resolver = served->resolver;
+
+	if (resolver->n_parked >= PARKED_MAX || resolver->n_pending >= RESOLVER_PENDING ||
+	    served->n_pending >= RESOLVER_SHARE)
+		return false;
+	if (pending_new(served, client, STAGE_PARKED))
+		resolver->n_parked++;
+	return true;
+}
+
+/* Those that may go on, out of the table: answering puts others into it. */
+static struct pending *parked_take(struct resolver *resolver)
+{
+	struct pending *all = NULL;
+
+	for (unsigned i = 0; i < RESOLVER_BUCKETS; i++) {
+		struct pending **slot = &resolver->pending[i];
+
+		while (*slot) {
+			struct pending *pending = *slot;
+			struct served *served = served_find(resolver, pending->guard);
+
+			if (pending->stage != STAGE_PARKED || !served || served->coming) {
+				slot = &pending->next;
+				continue;
+			}
+			*slot = pending->next;
+			pending->next = all;
+			all = pending;
+		}
+	}
+	return all;
+}
+
+void pending_unpark(struct resolver *resolver)
+{
+	struct pending *all = parked_take(resolver);
+
+	while (all) {
+		struct served *served = served_find(resolver, all->guard);
+
+		if (served)
+			answer_parked(served, &all->waiters->client);
+		pending_free(resolver, &all);
+	}
 }
 
 void pending_reverse(struct served *served, const struct client *client,

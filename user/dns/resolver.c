@@ -252,8 +252,14 @@ void resolver_hear(struct resolver *resolver, const struct msg_packet *packet, i
 	}
 }
 
-int resolver_new(struct loop *loop, void (*say)(struct msg_packet *packet, void *user), void *user,
-		 struct resolver **ret)
+void resolver_heard(struct resolver *resolver)
+{
+	if (resolver->n_parked)
+		pending_unpark(resolver);
+}
+
+int resolver_new(struct loop *loop, void (*say)(struct msg_packet *packet, void *user),
+		 bool (*is_spoken_to)(void *user), void *user, struct resolver **ret)
 {
 	struct resolver *resolver = calloc(1, sizeof(*resolver));
 	int r = resolver ? cache_new(&resolver->cache) : -ENOMEM;
@@ -261,6 +267,7 @@ int resolver_new(struct loop *loop, void (*say)(struct msg_packet *packet, void 
 	if (!r) {
 		resolver->loop = loop;
 		resolver->say = say;
+		resolver->is_spoken_to = is_spoken_to;
 		resolver->user = user;
 		r = upstream_new(loop, pending_upstream, resolver, &resolver->upstream);
 	}

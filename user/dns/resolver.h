@@ -83,23 +83,27 @@ struct resolver {
 	struct upstream *upstream;
 	struct served *bucket[RESOLVER_BUCKETS];
 	struct pending *pending[RESOLVER_BUCKETS];
-	unsigned n_pending;
+	unsigned n_pending, n_parked;
 	uint64_t last_token, last_conn;
 	struct timer tell, counts;
 	char search[MSG_SEARCH][TEROK_DOMAIN_LEN];
 	unsigned n_search;
 	void (*say)(struct msg_packet *packet, void *user); /* to the core */
+	bool (*is_spoken_to)(void *user); /* by the core, and has not heard it yet */
 	void *user;
 };
 
-/** resolver_new() - @say: messages to the core */
-int resolver_new(struct loop *loop, void (*say)(struct msg_packet *packet, void *user), void *user,
-		 struct resolver **ret);
+/** resolver_new() - @say: messages to the core; @is_spoken_to: one of it waits */
+int resolver_new(struct loop *loop, void (*say)(struct msg_packet *packet, void *user),
+		 bool (*is_spoken_to)(void *user), void *user, struct resolver **ret);
 void resolver_free(struct resolver *resolver);
 DEFINE_CLEANUP(struct resolver, resolver_free)
 
 /** resolver_hear() - one checked message from the core; @fd: its MSG_SOCKETS descriptors, ours now */
 void resolver_hear(struct resolver *resolver, const struct msg_packet *packet, int *fd);
+
+/** resolver_heard() - nothing of the core waits any more */
+void resolver_heard(struct resolver *resolver);
 
 /** served_find() - NULL: not served */
 struct served *served_find(struct resolver *resolver, uint32_t id);
@@ -131,6 +135,9 @@ void listen_reply(struct served *served, const struct client *client, const uint
  */
 int answer_query(struct served *served, struct client *client, const uint8_t *msg, size_t size);
 
+/** answer_parked() - a question that waited for the core's word */
+void answer_parked(struct served *served, const struct client *client);
+
 /** answer_again() - a question whose answer came when policy was another: judged anew */
 void answer_again(struct served *served, const struct client *client);
 
@@ -157,6 +164,14 @@ void answer_tell(struct served *served, const struct client *client, const char 
 /** pending_start() - ask upstream for what @client asks; the answer is learned if @learn */
 void pending_start(struct served *served, const struct client *client, bool learn,
 		   uint64_t ends_ns);
+
+/**
+ * pending_park() - keep a question until the core's word is heard; false: no room
+ *
+ * pending_unpark() - answer those whose guard's policy is whole
+ */
+bool pending_park(struct served *served, const struct client *client);
+void pending_unpark(struct resolver *resolver);
 
 /** pending_reverse() - ask the core which name has @addr */
 void pending_reverse(struct served *served, const struct client *client,

@@ -134,6 +134,14 @@ static void say(struct msg_packet *packet, void *user)
 	loop_stop(worker->loop); /* it has ended, or we are of no use to it */
 }
 
+static bool is_spoken_to(void *user)
+{
+	char byte;
+
+	(void)user;
+	return recv(CORE_FD, &byte, sizeof(byte), MSG_DONTWAIT | MSG_PEEK) > 0;
+}
+
 static ssize_t core_receive(struct msg_packet *packet, int fd[static MSG_SOCKETS])
 {
 	union {
@@ -168,6 +176,8 @@ static int on_core(struct source *source, uint32_t events)
 
 		if (n < 0 && errno == ECONNRESET) /* it ended with something of ours unread */
 			continue;
+		if (n < 0 && errno == EAGAIN)
+			resolver_heard(worker->resolver);
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 		if (!n) {
@@ -209,7 +219,7 @@ int dns_worker_main(void)
 	}
 	r = loop_new(&worker.loop);
 	if (!r)
-		r = resolver_new(worker.loop, say, &worker, &worker.resolver);
+		r = resolver_new(worker.loop, say, is_spoken_to, &worker, &worker.resolver);
 	if (!r)
 		r = source_add(worker.loop, &worker.core, CORE_FD, EPOLLIN, on_core);
 	if (!r)
