@@ -322,7 +322,9 @@ void pending_learned(struct resolver *resolver, const struct msg_learned *learne
 				    UNNAMED_REBOUND);
 		memcpy(pending->answer->addr, learned->addr, n * sizeof(learned->addr[0]));
 		pending->answer->n_addr = n;
-		pending_settle(served, pending, pending->answer, pending->answer->ttl);
+		/* a rule may open what was left out, and nobody tells us of rules of addresses */
+		pending_settle(served, pending, pending->answer,
+			       learned->refused ? RESOLVER_TTL_REFUSE : pending->answer->ttl);
 	}
 	pending_free(resolver, pending_slot(resolver, learned->token));
 }
