@@ -206,7 +206,7 @@ test: $(PROGRAMS) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) ## all tests, as r
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
 	$(give_back)
 	@B=$(B) tests/run $^
-kernel: $(PROGRAMS) $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$(TESTS)) ## kernel and hub tests, as root
+kernel: $(PROGRAMS) $(NAMES) $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$(TESTS)) ## kernel and hub tests, as root
 	$(give_back)
 	@B=$(B) tests/run $(filter $(B)/tests/%,$^) $(filter tests/kernel/% tests/hub/%,$(SCRIPTS))
 test-kernels: all $(call tests_in,kernel) $(call tests_in,kernel/escape) ## the kernel tests on other kernels, in QEMU; KERNELS="5.10 6.1 newest"

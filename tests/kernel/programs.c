@@ -59,6 +59,11 @@ void assert_mistake(int code, int want, const char *text)
 
 void agent_start(void)
 {
+	agent_start_asking(NULL);
+}
+
+void agent_start_asking(const char *upstream)
+{
 	struct pollfd ready = { .events = POLLIN };
 	int pair[2];
 	char fd[8];
@@ -68,7 +73,8 @@ void agent_start(void)
 	if (!agent) {
 		close(pair[0]);
 		snprintf(fd, sizeof(fd), "%d", pair[1]);
-		execl(bpfd, "terok-bpfd", "run", "--ready-fd", fd, NULL);
+		execl(bpfd, "terok-bpfd", "run", "--ready-fd", fd, upstream ? "--upstream" : NULL,
+		      upstream, NULL);
 		_exit(99);
 	}
 	close(pair[1]);

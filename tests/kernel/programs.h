@@ -41,6 +41,7 @@ void assert_mistake(int code, int want, const char *text);
 
 /** agent_start() - run an agent and wait until it serves; agent_end() - by a signal */
 void agent_start(void);
+void agent_start_asking(const char *upstream); /* this name server: ADDR:PORT */
 void agent_end(int sig);
 
 /** attach_box() - guard the world's cgroup, called "box" */

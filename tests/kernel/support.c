@@ -43,9 +43,9 @@ static void run(const char *command)
 		fail_msg("'%s' ended with %d", command, status);
 }
 
-static int far_listen(int type)
+static int far_listen(int type, uint16_t port)
 {
-	struct sockaddr_in6 sin = { .sin6_family = AF_INET6, .sin6_port = htons(TEST_PORT) };
+	struct sockaddr_in6 sin = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	int fd = socket(AF_INET6, type | SOCK_CLOEXEC, 0), one = 1;
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
@@ -56,20 +56,50 @@ static int far_listen(int type)
 	return fd;
 }
 
+/* Back to who sent it, from the address that it was sent to. */
+static void far_echo(int fd)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	} control = {};
+	struct sockaddr_in6 from;
+	char bytes[2048];
+	struct iovec part = { bytes, sizeof(bytes) };
+	struct msghdr msg = { .msg_name = &from,
+			      .msg_namelen = sizeof(from),
+			      .msg_iov = &part,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(fd, &msg, 0);
+
+	if (n < 0)
+		return;
+	/* by whichever interface leads there, not by the one that it was for */
+	((struct in6_pktinfo *)CMSG_DATA(&control.head))->ipi6_ifindex = 0;
+	part.iov_len = n;
+	sendmsg(fd, &msg, 0);
+}
+
 /* The far namespace: counts what arrives. */
 static void far_serve(struct test_world *world, int ready)
 {
-	struct pollfd fds[2] = { { .events = POLLIN }, { .events = POLLIN } };
+	struct pollfd fds[3] = { { .events = POLLIN }, { .events = POLLIN }, { .events = POLLIN } };
+	const int one = 1;
 	char buf[2048];
 
 	if (write(ready, "1", 1) != 1)
 		_exit(1);
-	fds[0].fd = far_listen(SOCK_STREAM);
-	fds[1].fd = far_listen(SOCK_DGRAM);
+	fds[0].fd = far_listen(SOCK_STREAM, TEST_PORT);
+	fds[1].fd = far_listen(SOCK_DGRAM, TEST_PORT);
+	fds[2].fd = far_listen(SOCK_DGRAM, TEST_ECHO);
+	if (setsockopt(fds[2].fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one)))
+		_exit(1);
 	if (write(ready, "2", 1) != 1)
 		_exit(1);
 	for (;;) {
-		if (poll(fds, 2, -1) < 0)
+		if (poll(fds, 3, -1) < 0)
 			_exit(1);
 		if (fds[0].revents) {
 			int fd = accept(fds[0].fd, NULL, NULL);
@@ -81,6 +111,8 @@ static void far_serve(struct test_world *world, int ready)
 		}
 		if (fds[1].revents && recv(fds[1].fd, buf, sizeof(buf), 0) >= 0)
 			world->far->datagrams++;
+		if (fds[2].revents)
+			far_echo(fds[2].fd);
 	}
 }
 

@@ -4,8 +4,9 @@
  *
  * test_world() moves the test into its own mount and network namespaces, with a BPF
  * filesystem and runtime folder of its own, and a veth to a far namespace that answers TCP
- * and UDP on TEST_PORT for every address there is. So a test's negative can always show
- * that the packet would have arrived, nothing outside sees the test, and nothing stays.
+ * and UDP on TEST_PORT for every address there is, and sends UDP to TEST_ECHO back. So a
+ * test's negative can always show that the packet would have arrived, nothing outside sees
+ * the test, and nothing stays.
  * Every call fails the running test on error.
  */
 #ifndef TESTS_SUPPORT_H
@@ -23,6 +24,7 @@
 #include "record.h"
 
 #define TEST_PORT 7777
+#define TEST_ECHO 7778
 #define TEST_NEAR "198.51.100.1"
 #define TEST_FAR  "198.51.100.2"
 #define TEST_FAR6 "2001:db8::2"
