@@ -28,6 +28,7 @@ static struct server {
 	char zone[96], log[96], address[64];
 } servers[SERVERS];
 static unsigned n_servers;
+static pid_t inhabitant;
 
 /* --- the name server --------------------------------------------------------------------------- */
 
@@ -109,14 +110,40 @@ void lookup_zone(const char *zone)
 	log_await(&servers[0], "zone", n + 1);
 }
 
+/* Connections are looked for where processes of the guard are. */
+static void inhabit(void)
+{
+	char byte;
+	int in[2];
+
+	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+	inhabitant = fork();
+	if (!inhabitant) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (cgroup_join(world->cgroup_fd) || write(in[1], "1", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(in[1]);
+	assert_int_equal(read(in[0], &byte, 1), 1);
+	close(in[0]);
+}
+
 void lookup_begin(const char *zone, const char *mode)
 {
+	inhabit();
 	agent_start_asking(lookup_serve("127.0.0.1", zone));
 	assert_works("attach", world->cgroup_path, "--name", "box", "--names", mode);
 }
 
 void lookup_end(void)
 {
+	if (inhabitant) {
+		kill(inhabitant, SIGKILL);
+		waitpid(inhabitant, NULL, 0);
+		inhabitant = 0;
+	}
 	while (n_servers) {
 		pid_t pid = servers[--n_servers].pid;
 

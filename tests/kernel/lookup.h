@@ -47,7 +47,10 @@ struct lookup {
 	struct sockaddr_storage from;
 };
 
-/** lookup_begin() - in a world that programs_setup() made: server, agent, and "box" guarded */
+/**
+ * lookup_begin() - in a world that programs_setup() made: server, agent, and "box" guarded,
+ * in which somebody lives
+ */
 void lookup_begin(const char *zone, const char *mode);
 
 /** lookup_zone() - the server knows these names from now on, instead */

@@ -20,6 +20,10 @@
 
 #include "cgroup.h"
 
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78 /* linux/in6.h, which netinet/in.h excludes */
+#endif
+
 void test_require(const char *suite)
 {
 	struct problem why = {};
@@ -94,7 +98,8 @@ static void far_serve(struct test_world *world, int ready)
 	fds[0].fd = far_listen(SOCK_STREAM, TEST_PORT);
 	fds[1].fd = far_listen(SOCK_DGRAM, TEST_PORT);
 	fds[2].fd = far_listen(SOCK_DGRAM, TEST_ECHO);
-	if (setsockopt(fds[2].fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one)))
+	if (setsockopt(fds[2].fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one)) ||
+	    setsockopt(fds[2].fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof(one)))
 		_exit(1);
 	if (write(ready, "2", 1) != 1)
 		_exit(1);
