@@ -132,9 +132,10 @@ static __always_inline _Bool steered_is(const struct terok_steered *mine,
 }
 
 /*
- * A connected socket whose address was exchanged sends there: an IPv6 socket connected to a
- * mapped address runs sendmsg with what connect() wrote. The name must still allow it, and the
- * socket still be connected: connect(AF_UNSPEC) and sendto() the real address is another thing.
+ * A connected socket whose address was exchanged sends there, by what connect() wrote: one of
+ * IPv6 to a mapped address names it in sendmsg, one of IPv4 with a control message names none.
+ * The name must still allow it, and the socket still be connected: connect(AF_UNSPEC) and
+ * sendto() the real address is another thing, and so is any address that the caller names.
  */
 static __always_inline _Bool steered_before(struct bpf_sock_addr *ctx,
 					    const struct terok_guard *guard,
@@ -144,6 +145,8 @@ static __always_inline _Bool steered_before(struct bpf_sock_addr *ctx,
 	struct terok_steered *mine;
 
 	if (!(guard->names & TEROK_NAMES_SYNTHETIC) || !sk || sk->state != TCP_ESTABLISHED)
+		return 0;
+	if (ctx->user_family && (sk->family != AF_INET6 || !flow_is_v4(flow)))
 		return 0;
 	mine = bpf_sk_storage_get(&terok_steered, sk, 0, 0);
 	return mine && mine->name && steered_is(mine, guard, flow) &&
