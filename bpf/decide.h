@@ -312,8 +312,12 @@ static __always_inline __u32 grants_say(const struct terok_name *name, const str
 
 #define NAME_ALLOWS 1
 #define NAME_CHECKS 2
+#define NAME_STANDS 4
 
-/* May a flow go there by that name? NAME_ALLOWS, with NAME_CHECKS if it wants to be looked at. */
+/*
+ * May a flow go there by that name? NAME_ALLOWS, with NAME_CHECKS if it wants to be looked at,
+ * NAME_STANDS if it is to be reached by synthetic addresses.
+ */
 DECIDE_FUNCTION __u32 name_look(const struct flow *flow, __u32 guard, __u64 id)
 {
 	struct terok_name_key key = {};
@@ -328,7 +332,8 @@ DECIDE_FUNCTION __u32 name_look(const struct flow *flow, __u32 guard, __u64 id)
 		return 0;
 	if (flow->way == FLOW_ASKED && !flow_is_probe(flow))
 		name_count(name);
-	return NAME_ALLOWS | (name->flags & TEROK_RULE_CHECK ? NAME_CHECKS : 0);
+	return NAME_ALLOWS | (name->flags & TEROK_RULE_CHECK ? NAME_CHECKS : 0) |
+	       (name->flags & TEROK_RULE_SYNTHETIC ? NAME_STANDS : 0);
 }
 
 /* Beside NAMED_*, of one name or of all that have an address. */
@@ -344,7 +349,8 @@ DECIDE_FUNCTION __u32 sharer_look(const struct flow *flow, __u32 guard, __u64 id
 
 	if (!(says & NAME_ALLOWS))
 		return 0;
-	if (until <= now)
+	/* made synthetic since: what flows flows on, what is new goes the other way */
+	if (until <= now || says & NAME_STANDS)
 		return NAMED_LAPSED | free;
 	return NAMED_ALLOW | free | (until - now < NAMED_SOON_NS ? NAMED_SOON : 0);
 }
