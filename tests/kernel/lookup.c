@@ -363,7 +363,7 @@ void assert_no_data(const char *name, uint16_t type)
 
 /* --- sockets of the guard ----------------------------------------------------------------------- */
 
-static int socket_made(const struct place *place, int family, int type)
+static int socket_made(const struct place *place, int family, int type, int proto)
 {
 	char path[64];
 	int fd;
@@ -376,7 +376,7 @@ static int socket_made(const struct place *place, int family, int type)
 		if (fd < 0 || setns(fd, CLONE_NEWNET))
 			return -1;
 	}
-	return socket(family, type | SOCK_CLOEXEC, 0);
+	return socket(family, type | SOCK_CLOEXEC, proto);
 }
 
 static void socket_send(int channel, int fd)
@@ -397,7 +397,7 @@ static void socket_send(int channel, int fd)
 	_exit(sendmsg(channel, &msg, 0) == 1 ? 0 : 1);
 }
 
-int place_socket(const struct place *place, int family, int type)
+int place_socket(const struct place *place, int family, int type, int proto)
 {
 	union {
 		struct cmsghdr head;
@@ -415,7 +415,7 @@ int place_socket(const struct place *place, int family, int type)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	pid = fork();
 	if (!pid) {
-		fd = socket_made(place, family, type);
+		fd = socket_made(place, family, type, proto);
 		if (fd < 0)
 			_exit(1);
 		socket_send(pair[1], fd);
@@ -430,7 +430,7 @@ int place_socket(const struct place *place, int family, int type)
 
 int inside_socket(int family, int type)
 {
-	return place_socket(&(struct place){ .cgroup_fd = world->cgroup_fd }, family, type);
+	return place_socket(&(struct place){ .cgroup_fd = world->cgroup_fd }, family, type, 0);
 }
 
 const struct sockaddr *to(const char *addr, uint16_t port)

@@ -99,7 +99,7 @@ struct place {
 
 /** inside_socket() - a socket of the world's guard; place_socket(): of another */
 int inside_socket(int family, int type);
-int place_socket(const struct place *place, int family, int type);
+int place_socket(const struct place *place, int family, int type, int proto);
 
 /** to() - a socket address; static, four in turn */
 const struct sockaddr *to(const char *addr, uint16_t port);
