@@ -29,8 +29,8 @@ struct served {
 	bool told; /* the worker knows its domains as of .domains */
 	uint32_t domains;
 	uint64_t netns; /* inode of the namespace its sockets are in */
-	uint16_t port;
-	int netns_fd; /* to open them again; closed with them */
+	uint16_t port;  /* that they have, or had: asked for again */
+	int netns_fd;   /* to open them again; closed with them */
 	int fd[MSG_SOCKETS];
 	struct timer reopen;
 	struct names_book book;
@@ -66,7 +66,6 @@ static void sockets_close(struct served *served)
 		closep(&served->fd[i]);
 	closep(&served->netns_fd);
 	served->netns = 0;
-	served->port = 0;
 }
 
 /* --- the guard's word --------------------------------------------------------------------- */
@@ -258,8 +257,10 @@ static int served_open(struct served *served, int netns_fd)
 		r = netns_inode(served->netns_fd, &served->netns);
 	if (!r)
 		r = nameserver_sockets(served->netns_fd, served->port, served->fd, &served->port);
-	if (r)
+	if (r) {
 		sockets_close(served);
+		served->port = 0;
+	}
 	return r;
 }
 
@@ -314,6 +315,7 @@ void nameserver_leave(struct nameserver *nameserver, uint32_t guard)
 	if (!*slot)
 		return;
 	sockets_close(*slot);
+	(*slot)->port = 0;
 	if (!guard_value(nameserver->kernel, guard, &info, &value, NULL))
 		word_write(*slot, &value);
 	served_free(slot);
@@ -326,10 +328,8 @@ static int served_reopen(struct timer *timer)
 {
 	struct served *served = container_of(timer, struct served, reopen);
 	_cleanup_close_ int netns_fd = TAKE_FD(served->netns_fd);
-	uint16_t port = served->port;
 
 	sockets_close(served);
-	served->port = port;
 	nameserver_serve(served->nameserver, served->id, netns_fd);
 	return 0;
 }
