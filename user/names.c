@@ -239,6 +239,8 @@ int names_flush(const struct kernel *kernel, uint32_t guard, const char *name, s
 
 	if (!r)
 		r = name ? names_prune(kernel, guard) : names_forget_addresses(kernel, guard);
+	if (!r) /* by this the agent and its resolver forget what they remember, when they look */
+		r = guard_change(kernel, guard, domains_count, NULL, why);
 	if (r && lock >= 0)
 		problem(why, r, "forget names: %s", strerror(-r));
 	return r ? r : flush.n;

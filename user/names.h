@@ -101,7 +101,8 @@ int names_addresses(const struct kernel *kernel, uint32_t guard,
 /**
  * names_flush() - forget what was learned of @name (NULL: of all)
  *
- * Flows to its addresses end with it. Takes policy.lock. Return: how many names.
+ * Its addresses open nothing from now on; the agent, which answers from memory, forgets as soon
+ * as it is told of the guard (control.h). Takes policy.lock. Return: how many names.
  */
 int names_flush(const struct kernel *kernel, uint32_t guard, const char *name, struct problem *why);
 

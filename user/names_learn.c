@@ -231,6 +231,7 @@ static int lesson_policy(struct lesson *lesson)
 		r = dns_policy_new(&book->policy);
 	else if (!r && book->domains == lesson->value.domains)
 		return 0;
+	book->counted = false; /* what was counted may have been flushed */
 	if (!r)
 		r = names_policy(lesson->kernel, lesson->learn->guard, book->policy);
 	if (!r)

@@ -32,7 +32,7 @@ is() { # is NAME WANT GOT
 	fi
 }
 
-for verb in status detach up down block bypass allow deny resolve publish rules explain logs harvest watch; do
+for verb in status detach up down block bypass allow deny resolve publish rules names flush explain logs harvest watch; do
 	is "$verb offers every guard" "web.service build_1" "$(offers terok-bpfd $verb "")"
 done
 is "a name that was begun is ended" "build_1" "$(offers terok-bpfd up b)"
@@ -40,6 +40,7 @@ is "hook offers its stages" "precreate createRuntime" "$(offers terok-bpfd hook 
 is "profiles offers what it does" "show lint" "$(offers terok-bpfd profiles "")"
 is "profiles show offers every profile" "base zoo" "$(offers terok-bpfd profiles show "")"
 is "--profile offers every profile" "base zoo" "$(offers terok-bpfd attach box --profile "")"
+is "--names offers how they are answered" "learn synthetic off" "$(offers terok-bpfd attach box --names "")"
 is "a verb that was begun is ended" "status" "$(offers terok-bpfd st)"
 
 if [ -x "$build/terok-bpfd" ]; then
