@@ -284,6 +284,14 @@ static int list_count(const struct domain_rule *kept, void *user)
 	return 0;
 }
 
+/* As domains_put() would decide it now. */
+static void list_mark(struct list *list, const struct terok_guard *value, bool kept)
+{
+	for (size_t i = 0; i < list->n; i++)
+		list->item[i].by_name = rule_is_by_name(value, &list->item[i]) ||
+					(!kept && value->dns_port);
+}
+
 static int list_compare(const void *a, const void *b)
 {
 	const struct domain_rule *x = a, *y = b;
@@ -305,18 +313,22 @@ int domains_list(const struct kernel *kernel, uint32_t guard, struct domain_rule
 	struct terok_info info;
 	int r = guard_value(kernel, guard, &info, &value, why);
 
+	bool kept;
+
 	*ret = NULL;
 	if (r)
 		return r;
+	kept = journal_key(&info, key);
 	r = names_domains(kernel, guard, list_add, &list);
 	if (r)
 		problem(why, r, "list the domains: %s", strerror(-r));
-	else if (journal_key(&info, key))
+	else if (kept)
 		r = journal_each_domain(key, list_count, &list, why);
 	if (r) {
 		free(list.item);
 		return r;
 	}
+	list_mark(&list, &value, kept);
 	if (list.n)
 		qsort(list.item, list.n, sizeof(*list.item), list_compare);
 	*ret = list.item;

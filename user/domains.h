@@ -24,7 +24,8 @@ struct domain_rule {
 	char domain[PROFILE_DOMAIN_LEN]; /* canonical, as profile.h has it */
 	struct dest dest;                /* port and protocol only */
 	struct terok_rule value;         /* until_ns, uid, action, author */
-	unsigned addresses;              /* as listed: how many it has; else not used */
+	unsigned addresses;              /* as listed: how many the host found; else not used */
+	bool by_name; /* as listed: in force by name, of the addresses that are asked for */
 };
 
 struct domains_done {

@@ -324,9 +324,9 @@ const char *names_shared_fix(char *buf, size_t size, const struct names_shared *
 	if (shared->how == SHARED_DENIED)
 		snprintf(buf, size,
 			 "terok-bpfd deny %s %s --remove and allow %s %s --synthetic (a name that "
-			 "nobody allows is refused all the same), or, where a wildcard allows it, "
-			 "attach with --names synthetic",
-			 guard, shared->other, guard, shared->name);
+			 "nobody allows is refused all the same); where a wildcard allows it: "
+			 "attach --names synthetic, then resolve %s",
+			 guard, shared->other, guard, shared->name, guard);
 	else
 		snprintf(buf, size, "terok-bpfd allow %s %s --synthetic", guard, shared->name);
 	return buf;

@@ -88,16 +88,25 @@ void rule_text(const struct rule *rule, uint64_t now)
 void domain_json(struct json *json, const char *key, const struct domain_rule *name, uint64_t now)
 {
 	line_json(json, key, name->domain, &name->dest, &name->value, now);
+	json_add_bool(json, "by_name", name->by_name);
+	json_add_bool(json, "synthetic", name->value.flags & TEROK_RULE_SYNTHETIC);
+	json_add_bool(json, "check", name->value.flags & TEROK_RULE_CHECK);
 	json_add_uint(json, "addresses", name->addresses);
 	json_close_object(json);
 }
 
 void domain_text(const struct domain_rule *name, uint64_t now)
 {
-	char host[PROFILE_DOMAIN_LEN + 24];
+	char host[PROFILE_DOMAIN_LEN + 48], how[24];
 
-	snprintf(host, sizeof(host), "%s (%u address%s)", name->domain, name->addresses,
-		 name->addresses == 1 ? "" : "es");
+	if (name->by_name)
+		snprintf(how, sizeof(how), "by name");
+	else
+		snprintf(how, sizeof(how), "%u address%s", name->addresses,
+			 name->addresses == 1 ? "" : "es");
+	snprintf(host, sizeof(host), "%s (%s%s%s)", name->domain, how,
+		 name->value.flags & TEROK_RULE_SYNTHETIC ? ", synthetic" : "",
+		 name->value.flags & TEROK_RULE_CHECK ? ", check" : "");
 	line_text(host, &name->dest, &name->value, now);
 }
 

@@ -2,78 +2,13 @@
 /* verb_explain.c - terok-bpfd explain: what the hooks would do, and which rule decides */
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/cli.h"
-#include "base/json.h"
-#include "explain.h"
+#include "explain_text.h"
 #include "guard.h"
 #include "rule_text.h"
 #include "verbs.h"
-#include "terok/names.h"
-
-/* A sentence for each reason that no rule gives by itself. */
-static const char *reason_text(enum terok_reason reason)
-{
-	switch (reason) {
-	case TEROK_REASON_NO_GUARD: return "the guard is half attached: everything is denied";
-	case TEROK_REASON_LOOPBACK: return "loopback is always open";
-	case TEROK_REASON_SELF: return "it is an address of the guard's own interfaces";
-	case TEROK_REASON_BLOCKED: return "state block lets nothing out but loopback";
-	case TEROK_REASON_HARD:
-		return "link-local and metadata addresses stay closed in every state unless an "
-		       "exact rule allows them";
-	case TEROK_REASON_PRIVATE: return "private ranges stay closed unless a rule allows them";
-	case TEROK_REASON_SOCKET_KIND: return "a guard has no sockets of that protocol";
-	case TEROK_REASON_DEFAULT: return "no rule names it: the state's default";
-	default: return "a rule";
-	}
-}
-
-static void explain_text(const struct guard *guard, const struct dest *dest,
-			 const struct explanation *e)
-{
-	char addr[ADDR_TEXT], proto[8], port[8] = "any";
-
-	if (dest->port)
-		snprintf(port, sizeof(port), "%u", dest->port);
-	printf("guard %u (%s), state %s: %s port %s %s would be %s\n", guard->id, guard->info.name,
-	       terok_state_name(guard->state), dest_format(addr, dest), port,
-	       proto_name(dest->proto, proto), e->action == TEROK_ALLOW ? "allowed" : "refused");
-	printf("because: %s (%s)\n",
-	       e->reason == TEROK_REASON_PRIVATE && guard->state == TEROK_STATE_DOWN
-		   ? "private ranges stay closed in state down; up with a rule, or down --all"
-		   : reason_text(e->reason),
-	       terok_reason_name(e->reason));
-	if (e->by_rule) {
-		printf("rule:    ");
-		rule_text(&e->rule, now_boot_ns());
-	}
-}
-
-static void explain_json(const struct guard *guard, const struct dest *dest,
-			 const struct explanation *e)
-{
-	_cleanup_json_ struct json json = {};
-	char addr[ADDR_TEXT], proto[8];
-
-	json_open_object(&json, NULL);
-	json_add_uint(&json, "guard", guard->id);
-	json_add_string(&json, "name", guard->info.name);
-	json_add_string(&json, "state", terok_state_name(guard->state));
-	json_add_string(&json, "dest", dest_format(addr, dest));
-	json_add_uint(&json, "port", dest->port);
-	json_add_string(&json, "proto", proto_name(dest->proto, proto));
-	json_add_string(&json, "action", e->action == TEROK_ALLOW ? "allow" : "deny");
-	json_add_string(&json, "reason", terok_reason_name(e->reason));
-	if (e->by_rule)
-		rule_json(&json, "rule", &e->rule, now_boot_ns());
-	else
-		json_add_null(&json, "rule");
-	json_close_object(&json);
-	puts(json_done(&json) ?: "{}");
-}
 
 /* A domain is each of the addresses that the host finds for it. */
 static int dests_find(const struct profile_entry *entry, struct dest *ret, struct problem *why)
@@ -100,9 +35,66 @@ static int dests_find(const struct profile_entry *entry, struct dest *ret, struc
 	return found.n;
 }
 
-int verb_explain(int argc, char **argv)
+/* Is its resolver there? Then a domain is what that would say of it. */
+static bool is_served(const struct guard *guard)
+{
+	return guard->value.dns_port && !(guard->value.names & TEROK_NAMES_OFF);
+}
+
+static int explain_dests(const struct explain_view *view, const struct profile_entry *entry,
+			 struct problem *why)
+{
+	struct dest dest[RESOLVE_ADDRS];
+	int n = dests_find(entry, dest, why);
+
+	for (int i = 0; i < n; i++)
+		explain_address(view, &dest[i]);
+	return n < 0 ? n : 0;
+}
+
+/* The name, then each address that it has: what a connection to it would meet. */
+static int explain_domain(const struct explain_view *view, const struct profile_entry *entry,
+			  struct problem *why)
+{
+	const char *domain = entry->domain + (strncmp(entry->domain, "*.", 2) ? 0 : 2);
+	const struct listed_name *name = names_list_find(&view->list, domain);
+	enum name_fate fate;
+	int r = explain_name(view, domain, &fate, why);
+
+	if (r)
+		return r;
+	if (fate == NAME_PASSED)
+		return explain_dests(view, entry, why);
+	for (unsigned i = 0; fate == NAME_ADDRESSES && name && i < name->n; i++) {
+		struct dest dest = entry->dest;
+
+		dest.bits = 128;
+		memcpy(dest.addr, name->address[i].addr, sizeof(dest.addr));
+		explain_address(view, &dest);
+	}
+	return 0;
+}
+
+static int explain_run(const char *guard_text, const struct profile_entry *entry, bool json)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	struct explain_view view = { .json = json };
+	struct problem why = {};
+	int r = verb_open(guard_text, &kernel, &view.guard);
+
+	if (r)
+		return r;
+	view.kernel = kernel;
+	r = explain_view_read(&view, &why);
+	if (!r)
+		r = *entry->domain && is_served(&view.guard) ? explain_domain(&view, entry, &why)
+							     : explain_dests(&view, entry, &why);
+	explain_view_done(&view);
+	return r ? verb_fail(r, &why) : 0;
+}
+
+int verb_explain(int argc, char **argv)
+{
 	struct rule_options o = {};
 	bool json = false;
 	const struct cli_option options[] = {
@@ -112,11 +104,9 @@ int verb_explain(int argc, char **argv)
 		{ "json", NULL, "a JSON object for each address", CLI_FLAG, &json },
 		{},
 	};
-	struct dest dest[RESOLVE_ADDRS];
 	struct profile_entry entry;
 	struct problem why = {};
-	struct guard guard;
-	int r = cli_parse(argc, argv, options, 2, 2), n;
+	int r = cli_parse(argc, argv, options, 2, 2);
 
 	if (r < 0)
 		return r;
@@ -128,17 +118,5 @@ int verb_explain(int argc, char **argv)
 	if (!entry.dest.port &&
 	    (entry.dest.proto == IPPROTO_TCP || entry.dest.proto == IPPROTO_UDP))
 		entry.dest.port = 443;
-	n = dests_find(&entry, dest, &why);
-	if (n < 0)
-		return verb_fail(n, &why);
-	r = verb_open(argv[1], &kernel, &guard);
-	for (int i = 0; !r && i < n; i++) {
-		struct explanation e = explain_dest(kernel, &guard.value, &dest[i]);
-
-		if (json)
-			explain_json(&guard, &dest[i], &e);
-		else
-			explain_text(&guard, &dest[i], &e);
-	}
-	return r;
+	return explain_run(argv[1], &entry, json);
 }

@@ -110,6 +110,7 @@ static int domain_change(const struct kernel *kernel, const struct guard *guard,
 		return problem(why, -ENODATA, "%s has no address; nothing was changed", domain);
 	r = domains_put(kernel, guard->id, &change->name, &found, &change->done, why);
 	change->name.addresses = change->done.addresses;
+	change->name.by_name = change->done.by_name;
 	if (!r && change->done.refused)
 		log_warn(0,
 			 "%s: %u address%s private or local and opened nothing: %s; allow the "

@@ -6,10 +6,13 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "names.h"
@@ -27,6 +30,8 @@ static const char zone[] = "one.example A 300 " ONE "\n"
 			   "inner.example A 300 10.1.2.3\n";
 
 #define NXDOMAIN 3
+
+static bool covered; /* the host's own files are behind the test's */
 
 static int setup(void **state)
 {
@@ -48,8 +53,14 @@ static int setup_served(void **state)
 
 static int teardown(void **state)
 {
-	int r = programs_teardown(state);
+	int r;
 
+	if (covered) {
+		umount2("/etc/hosts", MNT_DETACH);
+		umount2("/etc/nsswitch.conf", MNT_DETACH);
+	}
+	covered = false;
+	r = programs_teardown(state);
 	zone_server_stop();
 	return r;
 }
@@ -58,6 +69,29 @@ static void assert_not_said(const char *text)
 {
 	if (strstr(said, text))
 		fail_msg("'%s' is in: %s", text, said);
+}
+
+/* What the host's own resolver finds; the C library over a file of the test's own. */
+static void host_knows(const char *hosts)
+{
+	static const char *const files[][2] = { { "nsswitch.conf", "/etc/nsswitch.conf" },
+						{ "hosts", "/etc/hosts" } };
+	char path[128];
+
+	covered = true;
+	for (unsigned i = 0; i < 2; i++) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "%s/%s", world->dir, files[i][0]);
+		file = fopen(path, "we");
+		assert_non_null(file);
+		fputs(i ? hosts : "hosts: files\n", file);
+		fclose(file);
+		assert_int_equal(chmod(path, 0644), 0);
+		if (access(files[i][1], F_OK))
+			close(open(files[i][1], O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+		assert_int_equal(mount(path, files[i][1], NULL, MS_BIND, NULL), 0);
+	}
 }
 
 /* It is asked for, and answered with this. */
@@ -166,6 +200,20 @@ static void names_says_when_there_is_no_resolver(void **state)
 	assert_mistake(VERB("names", "nobody"), 1, "nobody");
 }
 
+static void rules_say_how_a_domain_is_in_force(void **state)
+{
+	(void)state;
+	assert_works("allow", "box", "one.example");
+	assert_said("one.example (by name)");
+	assert_works("allow", "box", "two.example", "--synthetic", "--check");
+	assert_works("rules", "box");
+	assert_said("one.example (by name)");
+	assert_said("two.example (by name, synthetic, check)");
+	assert_works("rules", "box", "--json");
+	assert_said("\"by_name\":true,\"synthetic\":false,\"check\":false,\"addresses\":0}");
+	assert_said("\"by_name\":true,\"synthetic\":true,\"check\":true,\"addresses\":0}");
+}
+
 /* --- flush -------------------------------------------------------------------------------- */
 
 static void what_is_flushed_opens_nothing_until_it_is_asked_for_again(void **state)
@@ -232,6 +280,116 @@ static void flush_wants_one_name_that_is_there(void **state)
 	assert_said("0 names forgotten");
 }
 
+/* --- explain ------------------------------------------------------------------------------ */
+
+static void explain_says_how_a_name_is_answered_and_what_its_addresses_meet(void **state)
+{
+	(void)state;
+	assert_works("allow", "box", "one.example:7777/tcp");
+	assert_works("explain", "box", "one.example");
+	assert_said("state up: one.example is answered with its addresses\n");
+	assert_said("because: its rules are: allow port 7777 tcp\n");
+	assert_said("nobody in it has asked yet");
+	asks("one.example", ONE);
+	assert_works("explain", "box", "one.example:7777");
+	assert_said(ONE " port 7777 tcp would be allowed\n"
+			"because: one.example is allowed and has this address for ");
+	assert_said(" s more (name)\nname:    one.example has it, ");
+	assert_works("explain", "box", "one.example");
+	assert_said(ONE " port 443 tcp would be refused\n");
+	assert_works("explain", "box", "one.example:7777", "--json");
+	assert_said("\"domain\":\"one.example\",\"answer\":\"addresses\",\"synthetic\":false,");
+	assert_said("\"action\":\"allow\",\"reason\":\"name\",\"rule\":null,"
+		    "\"by_name\":\"one.example\",\"names\":[{\"name\":\"one.example\",");
+}
+
+static void explain_says_who_is_asked_for_a_name_that_is_not_allowed(void **state)
+{
+	(void)state;
+	assert_works("explain", "box", "one.example");
+	assert_said("one.example is answered \"no such name\"\n");
+	assert_said("because: nobody allowed it; asked would be root, as clients of the hub\n");
+	asks_in_vain("one.example");
+	assert_works("deny", "box", "*.one.example");
+	assert_works("explain", "box", "x.one.example");
+	assert_said("because: it is denied; nobody is asked\n");
+	assert_works("explain", "box", "x.one.example", "--json");
+	assert_said("\"answer\":\"denied\"");
+	assert_said("\"asks\":false");
+	assert_works("block", "box");
+	assert_works("explain", "box", "one.example");
+	assert_said("state block lets nothing out");
+	agent_end(SIGTERM);
+	assert_works("explain", "box", "one.example");
+	assert_said("no agent runs: no name is answered until one does\n");
+}
+
+static void explain_says_what_a_synthetic_address_stands_for(void **state)
+{
+	char addr[ADDR_TEXT], line[160];
+
+	(void)state;
+	assert_works("allow", "box", "one.example", "--synthetic");
+	assert_int_equal(zone_ask(world, "one.example", addr), 0);
+	assert_works("explain", "box", addr);
+	snprintf(line, sizeof(line), "%s port 443 tcp would be allowed\n", addr);
+	assert_said(line);
+	assert_said("because: one.example is allowed, and this address stands for " ONE " of it");
+	assert_works("flush", "box");
+	assert_works("explain", "box", addr);
+	assert_said(
+	    "would be refused\nbecause: it is of the synthetic range and stands for nothing");
+}
+
+/* The host finds the denied domain's address, the guard the allowed one's: they are the same. */
+static void an_address_of_an_allowed_and_a_denied_name_is_reported(void **state)
+{
+	char addr[ADDR_TEXT];
+
+	(void)state;
+	host_knows(SHARED " other.example\n");
+	assert_works("allow", "box", "same.example");
+	assert_works("deny", "box", "other.example");
+	asks("same.example", SHARED);
+	assert_int_equal(test_tcp(world, SHARED), EHOSTUNREACH);
+	assert_works("explain", "box", SHARED);
+	assert_said("shared:  other.example is denied and has this address too: same.example is "
+		    "not reached by it\n");
+	assert_said("allow box same.example --synthetic");
+	assert_works("explain", "box", "same.example", "--json");
+	assert_said("\"shared\":[{\"how\":\"denied\",\"name\":\"same.example\","
+		    "\"other\":\"other.example\",\"fix\":");
+	/* and what it advises helps */
+	assert_works("deny", "box", "other.example", "--remove");
+	assert_works("allow", "box", "same.example", "--synthetic");
+	assert_int_equal(zone_ask(world, "same.example", addr), 0);
+	assert_int_equal(test_tcp(world, addr), 0);
+	assert_int_equal(test_tcp(world, SHARED), EHOSTUNREACH);
+	asks_in_vain("other.example");
+	assert_works("explain", "box", addr);
+	assert_not_said("shared:");
+}
+
+static void a_name_that_is_allowed_less_is_reported_beside_the_wider_one(void **state)
+{
+	(void)state;
+	assert_works("allow", "box", "same.example:443/tcp");
+	assert_works("allow", "box", "other.example");
+	asks("same.example", SHARED);
+	asks("other.example", SHARED);
+	assert_works("explain", "box", SHARED);
+	assert_said("shared:  same.example, which is allowed less, has this address too: it is "
+		    "reached as other.example is\n"
+		    "fix:     terok-bpfd allow box other.example --synthetic\n");
+	assert_works("allow", "box", "other.example", "--synthetic");
+	assert_works("explain", "box", SHARED);
+	assert_not_said("shared:");
+	/* two that may do the same share nothing that matters */
+	assert_works("allow", "box", "one.example:443/tcp");
+	assert_works("explain", "box", ONE);
+	assert_not_said("shared:");
+}
+
 int main(int argc, char **argv)
 {
 #define plain_test(t)  cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -246,6 +404,12 @@ int main(int argc, char **argv)
 		served_test(a_flushed_address_does_not_come_back_with_its_name),
 		served_test(a_name_that_becomes_synthetic_leaves_its_learned_addresses),
 		plain_test(flush_wants_one_name_that_is_there),
+		served_test(rules_say_how_a_domain_is_in_force),
+		served_test(explain_says_how_a_name_is_answered_and_what_its_addresses_meet),
+		served_test(explain_says_who_is_asked_for_a_name_that_is_not_allowed),
+		served_test(explain_says_what_a_synthetic_address_stands_for),
+		served_test(an_address_of_an_allowed_and_a_denied_name_is_reported),
+		served_test(a_name_that_is_allowed_less_is_reported_beside_the_wider_one),
 	};
 
 	test_require("names_verbs");
