@@ -227,7 +227,7 @@ static int verb_guards(int argc, char **argv)
 static void list_event(const struct terok_event *event, int64_t lost, void *user)
 {
 	struct single *single = user;
-	char proto[8];
+	char where[TARGET_LEN];
 
 	(void)lost;
 	if (strcmp(event->type, "request"))
@@ -236,11 +236,11 @@ static void list_event(const struct terok_event *event, int64_t lost, void *user
 	if (single->json)
 		puts(event->json);
 	else
-		printf("%-24s  %s:%" PRId64 "/%s  %s  %s[%" PRId64 "] %s  (%s)  %" PRId64
-		       " times\n",
-		       event->request_id, event->dest, event->port, proto_name(event->proto, proto),
-		       event->name, event->process.comm, event->process.pid, event->process.exe,
-		       event->reason, event->count);
+		printf("%-24s  %s  %s  %s[%" PRId64 "] %s  (%s)  %" PRId64 " times\n",
+		       event->request_id,
+		       target_format(where, event->dest, event->port, event->proto), event->name,
+		       event->process.comm, event->process.pid, event->process.exe, event->reason,
+		       event->count);
 }
 
 /*

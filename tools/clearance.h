@@ -16,7 +16,8 @@
 #include "base/problem.h"
 #include "terok/clearance.h"
 
-#define ITEMS_MAX 256 /* requests that one person looks at; the oldest finished one gives way */
+#define TARGET_LEN 288 /* a name has 253 bytes */
+#define ITEMS_MAX  256 /* requests that one person looks at; the oldest finished one gives way */
 
 enum item_state {
 	ITEM_OPEN,     /* waits for an answer; an answer that failed leads back here */
@@ -32,7 +33,7 @@ struct item {
 	uint64_t seen_ns, ended_ns; /* CLOCK_BOOTTIME */
 	int64_t guard, count, port, pid, uid, parent_pid;
 	uint8_t proto;
-	char request_id[40], name[72], dest[52], reason[24], hook[16];
+	char request_id[40], name[72], dest[256], reason[24], hook[16];
 	char comm[20], parent[20], exe[160], cmdline[160];
 	char problem[128]; /* why the last answer failed */
 };
@@ -87,6 +88,10 @@ const char *session_socket(void);
 
 /** item_state_name() - "open", "answered", "allowed", "denied", "gone" */
 const char *item_state_name(enum item_state state);
+
+/** target_format() - "192.0.2.1:443/tcp", "[2001:db8::1]:443/tcp" or a name; returns @buf */
+const char *target_format(char buf[static TARGET_LEN], const char *dest, int64_t port,
+			  int64_t proto);
 
 /* Faces: run until the end, return a cli.h result. */
 int plain_run(const char *path, bool follow, bool reconnect);

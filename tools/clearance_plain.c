@@ -103,16 +103,15 @@ struct plain_command plain_parse(const char *line, struct problem *why)
 
 const char *plain_format(char *buf, size_t size, const struct item *item)
 {
-	char proto[8], times[32] = "";
-	bool v6 = strchr(item->dest, ':') != NULL;
+	char where[TARGET_LEN], times[32] = "";
 	const char *what = item->state == ITEM_OPEN ? "BLOCKED" : item_state_name(item->state);
 
 	if (item->count > 1)
 		snprintf(times, sizeof(times), "  %" PRId64 " times", item->count);
-	snprintf(buf, size, "[%u] %s  %s%s%s:%" PRId64 "/%s  %s  %s[%" PRId64 "] %s  (%s)%s%s%s",
-		 item->number, what, v6 ? "[" : "", item->dest, v6 ? "]" : "", item->port,
-		 proto_name(item->proto, proto), item->name, item->comm, item->pid, item->exe,
-		 item->reason, times, *item->problem ? "  failed: " : "", item->problem);
+	snprintf(buf, size, "[%u] %s  %s  %s  %s[%" PRId64 "] %s  (%s)%s%s%s", item->number, what,
+		 target_format(where, item->dest, item->port, item->proto), item->name, item->comm,
+		 item->pid, item->exe, item->reason, times, *item->problem ? "  failed: " : "",
+		 item->problem);
 	return buf;
 }
 
@@ -126,7 +125,7 @@ static void put_out(struct plain *plain)
 static void print_item(struct item *item, struct plain *plain)
 {
 	static const char *const colours[] = { "33", "0", "32", "31", "2" };
-	char buf[640];
+	char buf[1024];
 
 	plain_format(buf, sizeof(buf), item);
 	if (plain->colour)

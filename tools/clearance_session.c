@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/cleanup.h"
 #include "clearance.h"
 
@@ -50,6 +51,20 @@ static struct item *item_by_id(struct session *session, const char *id)
 		if (!strcmp(session->items[i]->request_id, id))
 			return session->items[i];
 	return NULL;
+}
+
+const char *target_format(char buf[static TARGET_LEN], const char *dest, int64_t port,
+			  int64_t proto)
+{
+	bool v6 = strchr(dest, ':') != NULL;
+	char number[8];
+
+	if (!port && !proto) /* a name that was refused */
+		snprintf(buf, TARGET_LEN, "%s", dest);
+	else
+		snprintf(buf, TARGET_LEN, v6 ? "[%s]:%" PRId64 "/%s" : "%s:%" PRId64 "/%s", dest,
+			 port, proto_name(proto, number));
+	return buf;
 }
 
 /* Make room: the oldest that is over, else the oldest at all (it stays answerable by id). */

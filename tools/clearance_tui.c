@@ -17,7 +17,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/addr.h"
 #include "base/log.h"
 #include "clearance.h"
 
@@ -90,17 +89,14 @@ static int item_attribute(const struct item *item)
 
 static void draw_item(const struct item *item, int y, bool selected)
 {
-	char where[80], who[64], proto[8], age[16], line[400];
+	char where[TARGET_LEN], who[64], age[16], line[400];
 	int attribute = item_attribute(item) | (selected ? A_REVERSE : 0);
-	bool v6 = strchr(item->dest, ':') != NULL;
 
-	snprintf(where, sizeof(where), v6 ? "[%s]:%" PRId64 "/%s" : "%s:%" PRId64 "/%s", item->dest,
-		 item->port, proto_name(item->proto, proto));
 	snprintf(who, sizeof(who), "%.16s %s[%" PRId64 "]", item->name, item->comm, item->pid);
 	snprintf(line, sizeof(line), "%4u %-9s %-26.26s %-30.30s %-9.9s %4s %5" PRId64 "  %s",
 		 item->number, item->state == ITEM_OPEN ? "blocked" : item_state_name(item->state),
-		 where, who, item->reason, age_format(age, item->seen_ns), item->count,
-		 item->problem);
+		 target_format(where, item->dest, item->port, item->proto), who, item->reason,
+		 age_format(age, item->seen_ns), item->count, item->problem);
 	attron(attribute);
 	mvprintw(y, 0, "%-*.*s", COLS, COLS, line);
 	attroff(attribute);
@@ -108,13 +104,17 @@ static void draw_item(const struct item *item, int y, bool selected)
 
 static void draw_details(const struct item *item, int y)
 {
+	char where[TARGET_LEN];
+
 	mvhline(y, 0, ACS_HLINE, COLS);
 	mvprintw(y + 1, 1, "%-9s %.*s", "program", COLS - 12, item->exe);
 	mvprintw(y + 2, 1, "%-9s %.*s", "command", COLS - 12, item->cmdline);
 	mvprintw(y + 3, 1, "%-9s %s[%" PRId64 "], user %" PRId64, "parent", item->parent,
 		 item->parent_pid, item->uid);
 	mvprintw(y + 4, 1, "%-9s %s, guard %" PRId64, "guard", item->name, item->guard);
-	mvprintw(y + 5, 1, "%-9s %s (%s)", "refused", item->reason, item->hook);
+	mvprintw(y + 5, 1, "%-9s %.*s (%s, %s)", "refused", COLS > 60 ? COLS - 50 : 10,
+		 target_format(where, item->dest, item->port, item->proto), item->reason,
+		 item->hook);
 	mvprintw(y + 6, 1, "%-9s %s", "request", item->request_id);
 	if (*item->problem)
 		mvprintw(y + 7, 1, "%-9s %.*s", "failed", COLS - 12, item->problem);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "caller.h"
 #include "control.h"
+#include "domains.h"
 #include "exec_agent.h"
 #include "policy.h"
 #include "reached.h"
@@ -118,12 +119,37 @@ static int add_rules(struct exec_guard *own, const struct exec_options *options,
 				.flags = infra ? TEROK_RULE_INFRA : 0,
 			},
 		};
-		int r = policy_add(own->kernel, &rule, why);
+		int r = *options->rule[i].domain ? 0 : policy_add(own->kernel, &rule, why);
 
 		if (r)
 			return r;
 	}
 	return 0;
+}
+
+int exec_guard_names(struct exec_guard *own, const struct exec_options *options,
+		     struct problem *why)
+{
+	bool any = false;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < options->n_rules; i++) {
+		struct domain_rule name = {
+			.dest = options->rule[i].dest,
+			.value = {
+				.uid = own->guard.info.uid,
+				.action = options->rule[i].allow ? TEROK_ALLOW : TEROK_DENY,
+				.author = TEROK_AUTHOR_OPERATOR,
+			},
+		};
+
+		if (!*options->rule[i].domain)
+			continue;
+		memcpy(name.domain, options->rule[i].domain, sizeof(name.domain));
+		r = domains_put_session(own->kernel, own->guard.id, &name, why);
+		any = true;
+	}
+	return r || !any ? r : exec_guard_tell(own, why);
 }
 
 /*

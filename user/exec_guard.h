@@ -30,7 +30,7 @@ struct exec_guard {
 	struct guard guard;
 };
 
-/** exec_guard_make() - cgroup, guard named @name, rules; no agent needed */
+/** exec_guard_make() - cgroup, guard named @name, rules of addresses; no agent needed */
 int exec_guard_make(struct exec_guard *own, const struct exec_options *options, const char *name,
 		    struct problem *why);
 
@@ -40,6 +40,15 @@ int exec_guard_make(struct exec_guard *own, const struct exec_options *options, 
  * Return: 0 also when an agent runs but does not answer (the guard holds without it).
  */
 int exec_guard_tell(struct exec_guard *own, struct problem *why);
+
+/**
+ * exec_guard_names() - put the domains of @options in force; after exec_guard_tell(), since it is
+ * the agent that resolves them
+ *
+ * Return: 0; -EPERM there are domains and the agent serves no names.
+ */
+int exec_guard_names(struct exec_guard *own, const struct exec_options *options,
+		     struct problem *why);
 
 /** exec_guard_kill() - kill what lives in it; @killed: how many; logs what it cannot kill */
 void exec_guard_kill(struct exec_guard *own, unsigned *killed);

@@ -14,10 +14,15 @@ static int add_rules(struct exec_options *options, const struct cli_list *list, 
 		     struct problem *why)
 {
 	for (unsigned i = 0; i < list->n; i++) {
-		int r = dest_parse(list->item[i], &options->rule[options->n_rules].dest, why);
+		const char *text = list->item[i];
+		struct profile_entry entry;
+		int r = *text == '!' ? problem(why, -EINVAL, "'!' is for profiles: say --deny")
+				     : profile_entry_parse(text, &entry, why);
 
 		if (r)
 			return r;
+		memcpy(options->rule[options->n_rules].domain, entry.domain, sizeof(entry.domain));
+		options->rule[options->n_rules].dest = entry.dest;
 		options->rule[options->n_rules++].allow = allow;
 	}
 	return 0;
@@ -73,9 +78,8 @@ int options_parse(int argc, char **argv, struct exec_options *ret, struct proble
 {
 	struct cli_list allow = { .n = 0 }, deny = { .n = 0 };
 	const struct cli_option options[] = {
-		{ "allow", "DEST", "open a destination; may be repeated", CLI_LIST, &allow },
-		{ "deny", "DEST", "close one, whatever is allowed; may be repeated", CLI_LIST,
-		  &deny },
+		{ "allow", "DEST", "open an address or domain; repeatable", CLI_LIST, &allow },
+		{ "deny", "DEST", "close one, whatever is allowed; repeatable", CLI_LIST, &deny },
 		{ "name", "NAME", "what the guard is called (exec-PID)", CLI_STRING, &ret->name },
 		{ "no-ask", NULL, "print refusals, ask nothing", CLI_FLAG, &ret->no_ask },
 		{ "json", NULL, "the summary as JSON, the last line on standard error", CLI_FLAG,

@@ -12,14 +12,16 @@
 
 #include "base/addr.h"
 #include "base/cli.h"
+#include "profile.h"
 #include "terok/abi.h"
 
 #define EXEC_RULES_MAX (3 * CLI_LIST_MAX) /* --allow and --deny of one command line; or less */
 
 struct exec_options {
 	struct {
-		struct dest dest;
-		bool allow, infra; /* infra: above denies and private ranges */
+		char domain[PROFILE_DOMAIN_LEN]; /* "": an address */
+		struct dest dest;                /* of a domain: port and protocol only */
+		bool allow, infra;               /* infra: above denies and private ranges */
 	} rule[EXEC_RULES_MAX];
 	size_t n_rules;
 	const char *name;       /* NULL: none given */

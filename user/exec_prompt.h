@@ -20,7 +20,7 @@
 
 #define PROMPT_MAX      64 /* questions in line; more are only listed in the summary */
 #define PROMPT_ID       64
-#define PROMPT_TEXT     192
+#define PROMPT_TEXT     448                 /* a name has 253 bytes */
 #define PROMPT_QUIET_NS UINT64_C(500000000) /* longer than between two keys of one word */
 
 enum prompt_key {

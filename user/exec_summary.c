@@ -44,6 +44,7 @@ static struct tried *add_dest(struct summary *summary, const struct terok_event 
 	*tried = (struct tried){ .port = event->port, .proto = event->proto };
 	snprintf(tried->dest, sizeof(tried->dest), "%s", event->dest);
 	snprintf(tried->reason, sizeof(tried->reason), "%s", event->reason);
+	tried->by_name = *event->domain && !strcmp(event->domain, event->dest);
 	return tried;
 }
 
@@ -116,7 +117,18 @@ uint64_t summary_refusals(const struct summary *summary)
 	return sum;
 }
 
-const char *tried_dest(const struct tried *tried, char buf[static ADDR_TEXT + 24])
+/* Those that a hook refused, which the guard's counters have: a name is refused by the resolver. */
+static uint64_t hook_refusals(const struct summary *summary)
+{
+	uint64_t sum = summary_refusals(summary);
+
+	for (size_t i = 0; i < summary->n; i++)
+		if (summary->tried[i].by_name)
+			sum -= summary->tried[i].count;
+	return sum;
+}
+
+const char *tried_dest(const struct tried *tried, char buf[static TRIED_TEXT])
 {
 	char number[8], port[8] = "";
 	const char *proto = tried->proto ? proto_name(tried->proto, number) : "";
@@ -124,21 +136,26 @@ const char *tried_dest(const struct tried *tried, char buf[static ADDR_TEXT + 24
 
 	if (tried->port)
 		snprintf(port, sizeof(port), ":%u", tried->port);
-	snprintf(buf, ADDR_TEXT + 24, "%s%s%s%s%s%s", v6 ? "[" : "", tried->dest, v6 ? "]" : "",
-		 port, *proto ? "/" : "", proto);
+	snprintf(buf, TRIED_TEXT, "%s%s%s%s%s%s", v6 ? "[" : "", tried->dest, v6 ? "]" : "", port,
+		 *proto ? "/" : "", proto);
 	return buf;
 }
 
-/* A socket kind that is refused has no destination that --allow could name. */
+/*
+ * A socket kind that is refused has no destination that --allow could name, and of a name with
+ * none but private addresses it is those that would have to be allowed.
+ */
 static bool can_allow(const struct tried *tried)
 {
+	if (tried->by_name && !strcmp(tried->reason, "private"))
+		return false;
 	return *tried->dest && strcmp(tried->reason, "socket_kind") &&
 	       strcmp(tried->reason, "malformed") && strcmp(tried->reason, "routed");
 }
 
 static void print_tried(const struct tried *tried, FILE *to)
 {
-	char dest[ADDR_TEXT + 24];
+	char dest[TRIED_TEXT];
 
 	fprintf(to, "terok:   %s refused %" PRIu64 " time%s (%s)", tried_dest(tried, dest),
 		tried->count, tried->count == 1 ? "" : "s", tried->reason);
@@ -167,9 +184,9 @@ void summary_print(const struct summary *summary, const struct ending *ending, F
 			c->lost);
 	for (size_t i = 0; i < summary->n; i++)
 		print_tried(&summary->tried[i], to);
-	if (ending->counted && c->refused > summary_refusals(summary))
+	if (ending->counted && c->refused > hook_refusals(summary))
 		fprintf(to, "terok:   and %llu more that were counted, not told one by one\n",
-			c->refused - (unsigned long long)summary_refusals(summary));
+			c->refused - (unsigned long long)hook_refusals(summary));
 	if (summary->beyond)
 		fprintf(to, "terok:   %" PRIu64 " refusals of further destinations\n",
 			summary->beyond);
@@ -191,7 +208,7 @@ static void add_text(struct json_object *to, const char *key, const char *value)
 static struct json_object *json_tried(const struct tried *tried)
 {
 	struct json_object *o = json_object_new_object();
-	char dest[ADDR_TEXT + 24], number[8];
+	char dest[TRIED_TEXT], number[8];
 
 	add_text(o, "dest", tried->dest);
 	add_int(o, "port", tried->port);

@@ -17,6 +17,7 @@
 #include "terok/abi.h"
 #include "terok/clearance.h"
 
+#define TRIED_TEXT  (TEROK_DOMAIN_LEN + 24)
 #define SUMMARY_MAX 256 /* destinations listed one by one; what is beyond is only counted */
 
 enum tried_outcome {
@@ -29,7 +30,8 @@ enum tried_outcome {
 };
 
 struct tried {
-	char dest[ADDR_TEXT], reason[24], id[64], scope[12];
+	char dest[TEROK_DOMAIN_LEN], reason[24], id[64], scope[12];
+	bool by_name; /* dest is a name that was asked for, and refused */
 	uint16_t port;
 	uint8_t proto;
 	enum tried_outcome outcome;
@@ -63,8 +65,8 @@ void summary_outcome(struct summary *summary, const char *id, enum tried_outcome
 /** summary_refusals() - refusals seen in events */
 uint64_t summary_refusals(const struct summary *summary);
 
-/** tried_dest() - "192.0.2.1:443/tcp", as --allow takes it; returns @buf */
-const char *tried_dest(const struct tried *tried, char buf[static ADDR_TEXT + 24]);
+/** tried_dest() - "192.0.2.1:443/tcp" or a name, as --allow takes it; returns @buf */
+const char *tried_dest(const struct tried *tried, char buf[static TRIED_TEXT]);
 
 /** summary_print() - for people; summary_json() - one line */
 void summary_print(const struct summary *summary, const struct ending *ending, FILE *to);

@@ -90,9 +90,11 @@ static void on_hub_ready(struct exec_hub *hub, bool listening)
 static void describe(const struct terok_event *event, const struct tried *tried, char *buf,
 		     size_t size, const char *verb)
 {
-	char dest[ADDR_TEXT + 24];
+	char dest[TRIED_TEXT];
 
-	if (event->process.pid > 0)
+	if (tried->by_name)
+		snprintf(buf, size, "%s %s (%s)", verb, tried_dest(tried, dest), event->reason);
+	else if (event->process.pid > 0)
 		snprintf(buf, size, "%s[%lld] %s %s (%s)", event->process.comm,
 			 (long long)event->process.pid, verb, tried_dest(tried, dest),
 			 event->reason);
@@ -109,13 +111,14 @@ static void on_refusal(struct exec *exec, const struct terok_event *event,
 	char text[PROMPT_TEXT], line[PROMPT_TEXT + 32];
 
 	if (asks) {
-		describe(event, tried, text, sizeof(text), "wants");
+		describe(event, tried, text, sizeof(text),
+			 tried->by_name ? "asked for the name" : "wants");
 		if (term_ask(&exec->term, event->request_id, text) != -ENOSPC)
 			return;
 	}
 	if (!news)
 		return;
-	describe(event, tried, text, sizeof(text), "->");
+	describe(event, tried, text, sizeof(text), tried->by_name ? "the name" : "->");
 	snprintf(line, sizeof(line), "terok: refused %s", text);
 	say(exec, line);
 }
@@ -125,7 +128,7 @@ static void on_event(struct exec_hub *hub, const struct terok_event *event)
 	struct exec *exec = container_of(hub, struct exec, hub);
 	uint64_t before = summary_refusals(&exec->summary);
 	const struct tried *tried;
-	char dest[ADDR_TEXT + 24], line[PROMPT_TEXT];
+	char dest[TRIED_TEXT], line[PROMPT_TEXT];
 
 	if (event->guard != exec->own.guard.id)
 		return;
@@ -285,6 +288,8 @@ static int prepare(struct exec *exec, struct problem *why)
 		r = exec_guard_make(&exec->own, &exec->options, exec->name, why);
 	if (!r)
 		r = exec_guard_tell(&exec->own, why);
+	if (!r)
+		r = exec_guard_names(&exec->own, &exec->options, why);
 	if (r)
 		return r;
 	exec->hub.guard = exec->own.guard.id;

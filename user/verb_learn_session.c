@@ -83,6 +83,8 @@ static int prepare(struct session *session, struct problem *why)
 		r = exec_guard_make(&session->own, &session->options, session->name, why);
 	if (!r)
 		r = exec_guard_tell(&session->own, why);
+	if (!r)
+		r = exec_guard_names(&session->own, &session->options, why);
 	if (r)
 		return r;
 	session->child.argv = session->options.argv;

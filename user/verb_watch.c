@@ -26,9 +26,13 @@ static void print_refusal(const struct terok_event *event)
 {
 	char proto[8];
 
-	printf("%-7s  %s  %s[%" PRId64 "]  %s port %" PRId64 "/%s  %s", event->type, event->name,
-	       event->process.comm, event->process.pid, event->dest, event->port,
-	       proto_name(event->proto, proto), event->reason);
+	if (!event->port && !event->proto && !event->process.pid) /* a name that was refused */
+		printf("%-7s  %s  the name  %s  %s", event->type, event->name, event->dest,
+		       event->reason);
+	else
+		printf("%-7s  %s  %s[%" PRId64 "]  %s port %" PRId64 "/%s  %s", event->type,
+		       event->name, event->process.comm, event->process.pid, event->dest,
+		       event->port, proto_name(event->proto, proto), event->reason);
 	if (*event->request_id)
 		printf("  %s", event->request_id);
 	if (event->count > 1)

@@ -4,7 +4,7 @@
  *
  * The program is build/terok-bpfd beside this test's folder, or TEROK_BPFD. What it guards
  * is this test again: "test_exec try ADDRESS" connects once and exits with the errno,
- * "retry" connects until it gets through, "late FIFO ADDRESS" waits for a line first.
+ * "lookup NAME" asks for a name and connects, "retry" connects until it gets through, "late FIFO ADDRESS" waits for a line first.
  */
 #include "support.h"
 
@@ -24,10 +24,12 @@
 
 #include "base/pty.h"
 #include "cgroup.h"
+#include "zone_server.h"
 
-#define LIMIT_NS UINT64_C(15000000000) /* for anything that is waited for */
-#define FAR_TEXT TEST_FAR ":7777/tcp"
-#define ARGS     12
+#define LIMIT_NS     UINT64_C(15000000000) /* for anything that is waited for */
+#define FAR_TEXT     TEST_FAR ":7777/tcp"
+#define ARGS         12
+#define NO_SUCH_NAME 3 /* exit code: the rcode */
 
 static char bpfd[512], self[512];
 static int ignored; /* a signal that exec is started with ignored; 0: none */
@@ -98,6 +100,7 @@ static int teardown(void **state)
 	if (*path)
 		cgroup_remove(path, NULL, NULL);
 	cgroup_rmdir("/terok");
+	zone_server_stop();
 	test_world_free(world);
 	return 0;
 }
@@ -386,6 +389,27 @@ static void allow_opens_and_deny_wins(void **state)
 	has("(rule_deny)");
 }
 
+/* A connect by name, as the command itself would do it: nobody but the agent knows the address. */
+static void a_name_that_is_allowed_is_found_and_reached(void **state)
+{
+	(void)state;
+	zone_server_start(world, bpfd,
+			  "one.example A 300 203.0.113.1\ntwo.example A 300 203.0.113.2\n");
+	EXEC("--allow", "one.example:7777/tcp", "--", self, "lookup", "one.example");
+	assert_int_equal(finish(), 0);
+	has("2 attempts, 2 allowed, 0 refused"); /* the question is one */
+	EXEC("--allow", "two.example", "--", self, "lookup", "one.example");
+	assert_int_equal(finish(), NO_SUCH_NAME);
+	has("terok: refused the name one.example (name_deny)\n");
+	has("1 attempts, 1 allowed, 0 refused");
+	has("terok:   one.example refused 1 time (name_deny), not answered; "
+	    "to allow it next time: --allow one.example\n");
+	EXEC("--allow", "*.one.example", "--deny", "one.example", "--", self, "lookup",
+	     "one.example");
+	assert_int_equal(finish(), NO_SUCH_NAME);
+	assert_nothing_is_left();
+}
+
 static void signals_reach_the_command(void **state)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
@@ -641,6 +665,15 @@ static int part_retry(const char *addr)
 	return 1;
 }
 
+static int part_lookup(const char *name)
+{
+	char addr[ADDR_TEXT];
+	struct test_dest dest = { .addr = addr, .port = TEST_PORT };
+	int r = zone_lookup(name, addr);
+
+	return r < 0 ? -r : r ? NO_SUCH_NAME : test_connect(&dest);
+}
+
 static int part(int argc, char **argv)
 {
 	if (argc >= 3 && !strcmp(argv[1], "try")) {
@@ -648,6 +681,8 @@ static int part(int argc, char **argv)
 
 		return test_connect(&dest);
 	}
+	if (argc >= 3 && !strcmp(argv[1], "lookup"))
+		return part_lookup(argv[2]);
 	if (argc >= 3 && !strcmp(argv[1], "retry"))
 		return part_retry(argv[2]);
 	if (argc >= 5 && !strcmp(argv[1], "late"))
@@ -685,6 +720,7 @@ int main(int argc, char **argv)
 		exec_test(a_refusal_is_printed_and_summed_up),
 		exec_test(the_json_summary_is_the_last_line),
 		exec_test(allow_opens_and_deny_wins),
+		exec_test(a_name_that_is_allowed_is_found_and_reached),
 		exec_test(signals_reach_the_command),
 		exec_test(children_are_guarded_and_do_not_outlive_exec),
 		exec_test(a_command_stays_guarded_when_exec_is_killed),

@@ -159,6 +159,18 @@ static void the_port_of_an_ipv6_address_is_not_part_of_it(void **state)
 	      "[3] BLOCKED  [2001:db8::1]:443/tcp  box  curl[4711] /usr/bin/curl  (default)");
 }
 
+static void a_name_has_no_port(void **state)
+{
+	struct item item = example();
+
+	(void)state;
+	item.port = item.proto = 0;
+	memset(item.dest, 'a', 253);
+	item.dest[253] = '\0';
+	strcpy(item.reason, "name_deny");
+	assert_non_null(strstr(plain_format((char[1024]){ "" }, 1024, &item), "aaa  box  curl["));
+}
+
 static void a_line_that_is_too_long_is_cut(void **state)
 {
 	struct item item = example();
@@ -279,6 +291,7 @@ int main(void)
 		cmocka_unit_test(a_number_too_long_for_any_request_is_not_cut_to_another),
 		cmocka_unit_test(an_item_is_one_line),
 		cmocka_unit_test(the_port_of_an_ipv6_address_is_not_part_of_it),
+		cmocka_unit_test(a_name_has_no_port),
 		cmocka_unit_test(a_line_that_is_too_long_is_cut),
 		cmocka_unit_test(a_hub_that_is_back_says_what_is_open),
 		cmocka_unit_test(lines_that_nobody_reads_end_it),

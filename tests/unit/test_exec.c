@@ -170,6 +170,7 @@ static struct terok_event refusal(const char *type, const char *id, int64_t coun
 				     .request_id = id,
 				     .count = count,
 				     .dest = "192.0.2.1",
+				     .domain = "",
 				     .port = 443,
 				     .proto = IPPROTO_TCP,
 				     .reason = "default",
@@ -260,7 +261,7 @@ static void the_option_for_next_time_can_be_typed(void **state)
 		{ { .dest = "192.0.2.1" }, "192.0.2.1" },
 		{ { .dest = "2001:db8::1" }, "2001:db8::1" },
 	};
-	char buf[ADDR_TEXT + 24];
+	char buf[TRIED_TEXT];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -339,6 +340,25 @@ static void options_end_where_the_command_begins(void **state)
 	assert_false(options.no_ask);
 }
 
+static void a_domain_is_a_destination_too(void **state)
+{
+	static struct exec_options options;
+	struct problem why;
+
+	(void)state;
+	assert_int_equal(PARSE("--allow", "API.example.com.:443/tcp", "--deny", "*.example.net",
+			       "--allow", "192.0.2.1", "true"),
+			 0);
+	assert_int_equal(options.n_rules, 3);
+	assert_string_equal(options.rule[0].domain, "api.example.com");
+	assert_int_equal(options.rule[0].dest.port, 443);
+	assert_string_equal(options.rule[1].domain, "");
+	assert_string_equal(options.rule[2].domain, "*.example.net");
+	assert_false(options.rule[2].allow);
+	assert_int_equal(PARSE("--allow", "!example.com", "true"), -EINVAL);
+	assert_int_equal(PARSE("--allow", "example", "true"), -EINVAL);
+}
+
 static void wrong_options_are_named(void **state)
 {
 	static struct exec_options options;
@@ -404,6 +424,7 @@ int main(void)
 		cmocka_unit_test(the_option_for_next_time_can_be_typed),
 		cmocka_unit_test(the_summary_says_what_was_refused_and_how_to_allow_it),
 		cmocka_unit_test(options_end_where_the_command_begins),
+		cmocka_unit_test(a_domain_is_a_destination_too),
 		cmocka_unit_test(wrong_options_are_named),
 		cmocka_unit_test(a_session_that_learns_is_open_but_for_private_ranges),
 	};
