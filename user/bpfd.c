@@ -50,6 +50,8 @@ static const struct cli_verb verbs[] = {
 	{ "harvest", "GUARD [--since TIME] [--json]", "Propose a profile of what was refused",
 	  verb_harvest },
 	{ "watch", "[GUARD] [--json]", "Print refusals and answers as they happen", verb_watch },
+	{ "doctor", "[GUARD] [--json]", "Look for what is wrong, and say how to mend it",
+	  verb_doctor },
 	{ "check", "[--json]", "Say what this kernel lacks for guarding", verb_check },
 	{ NULL, NULL, NULL, NULL },
 };

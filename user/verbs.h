@@ -17,6 +17,7 @@ int verb_block(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_deny(int argc, char **argv);
 int verb_detach(int argc, char **argv);
+int verb_doctor(int argc, char **argv);
 int verb_down(int argc, char **argv);
 int verb_exec(int argc, char **argv);
 int verb_explain(int argc, char **argv);

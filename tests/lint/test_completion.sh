@@ -32,7 +32,7 @@ is() { # is NAME WANT GOT
 	fi
 }
 
-for verb in status detach up down block bypass allow deny resolve publish rules names flush explain logs harvest watch; do
+for verb in status detach up down block bypass allow deny resolve publish rules names flush explain logs harvest watch doctor; do
 	is "$verb offers every guard" "web.service build_1" "$(offers terok-bpfd $verb "")"
 done
 is "a name that was begun is ended" "build_1" "$(offers terok-bpfd up b)"
