@@ -206,12 +206,32 @@ static bool type_is_forwarded(const struct served *served, uint32_t flags, uint1
 	}
 }
 
-/* May one more name leave the host? */
+/* Spent. What clients do without is not there; of a new name people hear. */
+static void answer_spent(struct served *served, const struct client *client, const char *zone)
+{
+	const struct dns_query *query = &client->query;
+
+	if (query->type == DNS_HTTPS || query->type == DNS_SVCB) {
+		struct dns_body body = { .rcode = DNS_NOERROR, .negative = true };
+
+		answer_reply(served, client, &body, NULL, RESOLVER_TTL_REFUSE, DNS_EDE_FILTERED,
+			     "too many questions a minute");
+	} else if (zone) {
+		answer_tell(served, client, query->name, UNNAMED_BUDGET);
+		answer_refuse(served, client, "too many new names below a wildcard");
+	} else {
+		answer_code(served, client, DNS_SERVFAIL, DNS_EDE_PROHIBITED,
+			    "asked too often a minute");
+	}
+}
+
+/* May one more question leave the host? */
 static bool answer_afford(struct served *served, const struct client *client, const char *zone,
 			  uint64_t now_ns)
 {
 	const char *name = client->query.name;
-	struct channel_say say = channel_ask(served->channel, name, zone, now_ns);
+	struct channel_say say =
+	    channel_ask(served->channel, name, client->query.type, zone, now_ns);
 
 	if (say.alarms & ~(CHANNEL_ALARM_BUDGET | CHANNEL_ALARM_FLOOD)) {
 		served_count(served, &served->counts.alarms);
@@ -220,13 +240,11 @@ static bool answer_afford(struct served *served, const struct client *client, co
 	if (say.verdict == CHANNEL_PASS)
 		return true;
 	served_count(served, &served->counts.spent);
-	if (say.verdict == CHANNEL_FLOOD) {
+	if (say.verdict == CHANNEL_FLOOD)
 		answer_code(served, client, DNS_SERVFAIL, DNS_EDE_PROHIBITED,
 			    "too many questions a second");
-		return false;
-	}
-	answer_tell(served, client, name, UNNAMED_BUDGET);
-	answer_refuse(served, client, "too many new names below a wildcard");
+	else
+		answer_spent(served, client, zone);
 	return false;
 }
 
@@ -288,7 +306,9 @@ static void answer_name(struct served *served, const struct client *client, enum
 		answer_nothing(served, client, DNS_EDE_FILTERED, "this type is not passed on");
 		return;
 	}
-	if (open || answer_afford(served, client, zone, now_ns)) {
+	if (pending_join(served, client)) {
+		served_count(served, &served->counts.forwarded);
+	} else if (open || answer_afford(served, client, zone, now_ns)) {
 		served_count(served, &served->counts.forwarded);
 		pending_start(served, client, !open || served->notes,
 			      open ? served_open_ends(served) : dns_policy_ends(&entry));

@@ -168,6 +168,14 @@ const struct cache_entry *cache_find(struct cache *cache, uint32_t guard, const 
 	return &cached->entry;
 }
 
+uint64_t cache_until(struct cache *cache, uint32_t guard, const char *name, uint16_t type)
+{
+	uint64_t hash = cached_hash(cache, guard, name, type);
+	const struct cached *cached = *cached_at(cache, hash, guard, name, type);
+
+	return cached ? cached->entry.until_ns : 0;
+}
+
 /* Room for one more of @guard: its own oldest goes; of who has nothing, the largest share's. */
 static void cache_make_room(struct cache *cache, uint32_t guard)
 {

@@ -49,6 +49,9 @@ DEFINE_CLEANUP(struct cache, cache_free)
 const struct cache_entry *cache_find(struct cache *cache, uint32_t guard, const char *name,
 				     uint16_t type, uint64_t now_ns);
 
+/** cache_until() - when what is there ends, used or not; 0: nothing is */
+uint64_t cache_until(struct cache *cache, uint32_t guard, const char *name, uint16_t type);
+
 /** cache_put() - keep a body, replacing what was there; -ENOMEM, -E2BIG: not kept, nothing there */
 int cache_put(struct cache *cache, uint32_t guard, const char *name, uint16_t type,
 	      const struct dns_body *body, const uint8_t *bytes, uint64_t until_ns);

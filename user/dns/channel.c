@@ -6,12 +6,15 @@
 
 #include "base/event.h"
 #include "dns/hash.h"
+#include "dns/wire.h"
 
-#define NAMES      2048 /* of one set; two of them remember what was sent */
-#define NAME_SLOTS 4096 /* open addressing: at most half full */
+#define TRIED      2048 /* names of a window that are told apart; more are one */
+#define SENT       64   /* names of one set of two, which are what seen means */
+#define ASKED_ROWS 1024 /* names of the last minute: so many rows, no memory until used, ... */
+#define ASKED      8    /* ... of so many */
 #define ZONES      64   /* wildcards whose children are counted apart; more share the last */
 #define DATA_LABEL 20   /* bytes: below it chance alone makes a label look like data */
-#define MINUTE_US  UINT64_C(60000000)
+#define SLOTS      61   /* seconds that any minute touches */
 
 /* x * log2(x) in 1/1024, for the bytes of a label: entropy without a floating point */
 static const uint32_t x_log2_x[DNS_LABEL_MAX + 1] = {
@@ -25,26 +28,34 @@ static const uint32_t x_log2_x[DNS_LABEL_MAX + 1] = {
 
 /* Hashes of names, 0: a free slot. One that meets another by chance is taken for it. */
 struct names {
-	unsigned n;
-	uint32_t slot[NAME_SLOTS];
+	unsigned n, max;
+	uint32_t *slot; /* 2 * max, open addressing: at most half full */
+};
+
+/* When a name went upstream last, in 2^20 ns: a clock that meets itself again after 52 days. */
+struct asked {
+	uint32_t hash, at;
 };
 
 struct channel {
 	struct hash_key key;
 	struct channel_counts counts;
-	uint32_t rate, burst; /* bytes a minute, bytes */
-	uint64_t saved;       /* of the burst, in bytes * MINUTE_US */
-	uint64_t saved_ns;    /* until when it is reckoned */
-	uint64_t second_ns;   /* when the second began whose questions are counted */
-	unsigned queries;     /* in it */
-	uint64_t window_ns;   /* when the window of the alarms began */
-	unsigned raised;      /* alarms of this window */
+	uint32_t budget;       /* bytes in any minute */
+	uint32_t spent[SLOTS]; /* by second, in a ring */
+	uint32_t spent_all;
+	uint64_t slot;      /* the second that is spent from */
+	uint64_t second_ns; /* when the second began whose questions are counted */
+	unsigned queries;   /* in it */
+	uint64_t window_ns; /* when the window of the alarms began */
+	unsigned raised;    /* alarms of this window */
 	unsigned n_zones;
 	struct {
 		uint32_t hash, children;
 	} zone[ZONES];
 	struct names tried;   /* in this window, whether sent or not */
 	struct names sent[2]; /* those sent last, and those before */
+	struct asked asked[ASKED_ROWS][ASKED];
+	uint32_t slots[2 * TRIED + 4 * SENT];
 };
 
 int channel_new(uint64_t now_ns, struct channel **ret)
@@ -57,10 +68,15 @@ int channel_new(uint64_t now_ns, struct channel **ret)
 	r = hash_key_fill(&channel->key);
 	if (r)
 		return r;
-	channel->rate = CHANNEL_RATE;
-	channel->burst = CHANNEL_BURST;
-	channel->saved = CHANNEL_BURST * MINUTE_US;
-	channel->saved_ns = channel->second_ns = channel->window_ns = now_ns;
+	channel->budget = CHANNEL_BYTES;
+	channel->second_ns = channel->window_ns = now_ns;
+	channel->slot = now_ns / SECOND_NS;
+	channel->tried = (struct names){ .max = TRIED, .slot = channel->slots };
+	for (unsigned i = 0; i < 2; i++)
+		channel->sent[i] = (struct names){
+			.max = SENT,
+			.slot = channel->slots + 2 * TRIED + i * 2 * SENT,
+		};
 	*ret = TAKE_PTR(channel);
 	return 0;
 }
@@ -70,40 +86,35 @@ void channel_free(struct channel *channel)
 	free(channel);
 }
 
-void channel_limit(struct channel *channel, uint32_t bytes_per_minute, uint32_t burst)
+void channel_limit(struct channel *channel, uint32_t bytes)
 {
-	if (bytes_per_minute)
-		channel->rate = bytes_per_minute;
-	if (!burst)
-		return;
-	/* What is new of it is there at once, as it is in a new channel. */
-	if (burst > channel->burst)
-		channel->saved += (burst - channel->burst) * MINUTE_US;
-	else if (channel->saved > burst * MINUTE_US)
-		channel->saved = burst * MINUTE_US;
-	channel->burst = burst;
+	channel->budget = bytes;
 }
 
-static void channel_save(struct channel *channel, uint64_t now_ns)
+/* What was spent more than a minute ago is forgotten. */
+static void channel_turn(struct channel *channel, uint64_t now_ns)
 {
-	uint64_t full = channel->burst * MINUTE_US;
-	uint64_t us = (now_ns - channel->saved_ns) / 1000;
+	uint64_t slot = now_ns / SECOND_NS;
 
-	if (now_ns <= channel->saved_ns)
-		return;
-	channel->saved_ns += us * 1000;
-	if (us > (full - channel->saved) / channel->rate)
-		channel->saved = full;
-	else
-		channel->saved += us * channel->rate;
+	for (unsigned i = 0; i < SLOTS && channel->slot < slot; i++) {
+		uint32_t *spent = &channel->spent[++channel->slot % SLOTS];
+
+		channel->spent_all -= *spent;
+		*spent = 0;
+	}
+	if (channel->slot < slot)
+		channel->slot = slot;
 }
 
-static bool channel_spend(struct channel *channel, unsigned bytes, uint64_t now_ns)
+static bool channel_spend(struct channel *channel, unsigned bytes, uint32_t limit, uint64_t now_ns)
 {
-	channel_save(channel, now_ns);
-	if (channel->saved < bytes * MINUTE_US)
+	channel_turn(channel, now_ns);
+	if (!bytes)
+		return true;
+	if (bytes > limit || channel->spent_all > limit - bytes)
 		return false;
-	channel->saved -= bytes * MINUTE_US;
+	channel->spent[channel->slot % SLOTS] += bytes;
+	channel->spent_all += bytes;
 	return true;
 }
 
@@ -121,10 +132,10 @@ static bool channel_floods(struct channel *channel, uint64_t now_ns)
 
 static uint32_t *names_at(struct names *names, uint32_t hash)
 {
-	unsigned at = hash % NAME_SLOTS;
+	unsigned n = 2 * names->max, at = hash % n;
 
 	while (names->slot[at] && names->slot[at] != hash)
-		at = (at + 1) % NAME_SLOTS;
+		at = (at + 1) % n;
 	return &names->slot[at];
 }
 
@@ -136,7 +147,8 @@ static bool names_has(struct names *names, uint32_t hash)
 static void names_clear(struct names *names)
 {
 	if (names->n)
-		memset(names, 0, sizeof(*names));
+		memset(names->slot, 0, 2 * names->max * sizeof(*names->slot));
+	names->n = 0;
 }
 
 /* False: full. */
@@ -146,7 +158,7 @@ static bool names_add(struct names *names, uint32_t hash)
 
 	if (*slot)
 		return true;
-	if (names->n == NAMES)
+	if (names->n == names->max)
 		return false;
 	*slot = hash;
 	names->n++;
@@ -156,10 +168,14 @@ static bool names_add(struct names *names, uint32_t hash)
 /* When one set is full it becomes the older one, and what that one held is forgotten. */
 static void sent_add(struct channel *channel, uint32_t hash)
 {
+	struct names older;
+
 	if (names_add(&channel->sent[0], hash))
 		return;
+	older = channel->sent[1];
+	names_clear(&older);
 	channel->sent[1] = channel->sent[0];
-	names_clear(&channel->sent[0]);
+	channel->sent[0] = older;
 	names_add(&channel->sent[0], hash);
 }
 
@@ -171,6 +187,43 @@ static bool sent_has(struct channel *channel, uint32_t hash)
 		return false;
 	sent_add(channel, hash); /* in use: not among the oldest any more */
 	return true;
+}
+
+/* The name's place: its own, else the one used longest ago. */
+static struct asked *asked_at(struct channel *channel, uint32_t hash, uint32_t now)
+{
+	struct asked *row = channel->asked[hash % ASKED_ROWS], *best = row;
+
+	for (unsigned i = 0; i < ASKED; i++) {
+		if (row[i].hash == hash)
+			return &row[i];
+		if (!row[i].hash || now - row[i].at > now - best->at)
+			best = &row[i];
+		if (!best->hash)
+			break;
+	}
+	return best;
+}
+
+static uint32_t asked_clock(uint64_t now_ns)
+{
+	return now_ns >> 20;
+}
+
+/* Within the last minute; with more names than there is room for it may be said of others. */
+static bool asked_lately(struct channel *channel, uint32_t hash, uint64_t now_ns)
+{
+	uint32_t now = asked_clock(now_ns);
+	const struct asked *asked = asked_at(channel, hash, now);
+
+	return asked->hash && now - asked->at < asked_clock(CHANNEL_WINDOW_NS);
+}
+
+static void asked_note(struct channel *channel, uint32_t hash, uint64_t now_ns)
+{
+	uint32_t now = asked_clock(now_ns);
+
+	*asked_at(channel, hash, now) = (struct asked){ .hash = hash, .at = now };
 }
 
 /* Never 0, which marks a free slot. */
@@ -282,36 +335,61 @@ static size_t size_below(const char *name, const char *zone)
 	return dns_name_is_below(name, zone) && *zone ? size - strlen(zone) - 1 : size;
 }
 
-static void channel_ask_new(struct channel *channel, const char *name, const char *zone,
-			    uint32_t hash, uint64_t now_ns, struct channel_say *say)
+/*
+ * What one question says, in bytes. Labels: each. Which of the names it is that were asked for
+ * before, or of the exact ones more often than answers are kept: one, as they are less than 256.
+ * Which type: another one.
+ */
+static unsigned channel_cost(struct channel *channel, uint16_t type, size_t below, uint32_t hash,
+			     uint64_t now_ns)
 {
-	size_t bytes = size_below(name, zone);
+	if (type != DNS_A && type != DNS_AAAA)
+		return (sent_has(channel, hash) ? 0 : below) + 2;
+	if (below)
+		return (sent_has(channel, hash) ? 0 : below) + 1;
+	return asked_lately(channel, hash, now_ns);
+}
 
-	say->alarms |= labels_alarms(name, bytes) | children_alarms(channel, zone, hash);
-	if (!channel_spend(channel, bytes, now_ns)) {
+/* Of what clients ask beside addresses, and do without, no more than a quarter of it. */
+static uint32_t channel_share(const struct channel *channel, uint16_t type)
+{
+	return type == DNS_HTTPS || type == DNS_SVCB ? channel->budget / 4 : channel->budget;
+}
+
+static void channel_ask_budget(struct channel *channel, const char *name, uint16_t type,
+			       const char *zone, uint64_t now_ns, struct channel_say *say)
+{
+	uint32_t hash = channel_hash(channel, name);
+	size_t below = zone ? size_below(name, zone) : 0;
+	unsigned cost = channel_cost(channel, type, below, hash, now_ns);
+
+	if (below && !sent_has(channel, hash))
+		say->alarms |= labels_alarms(name, below) | children_alarms(channel, zone, hash);
+	if (!channel_spend(channel, cost, channel_share(channel, type), now_ns)) {
 		say->verdict = CHANNEL_BUDGET;
 		say->alarms |= CHANNEL_ALARM_BUDGET;
 		channel->counts.spent++;
 		return;
 	}
-	say->bytes = bytes;
-	channel->counts.bytes += bytes;
-	sent_add(channel, hash);
+	say->bytes = cost;
+	channel->counts.bytes += cost;
+	asked_note(channel, hash, now_ns);
+	if (below)
+		sent_add(channel, hash);
 }
 
-struct channel_say channel_ask(struct channel *channel, const char *name, const char *zone,
-			       uint64_t now_ns)
+struct channel_say channel_ask(struct channel *channel, const char *name, uint16_t type,
+			       const char *zone, uint64_t now_ns)
 {
 	struct channel_say say = { .verdict = CHANNEL_PASS };
-	uint32_t hash = zone ? channel_hash(channel, name) : 0;
 
 	channel_turn_window(channel, now_ns);
 	if (channel_floods(channel, now_ns)) {
 		say.verdict = CHANNEL_FLOOD;
 		say.alarms = CHANNEL_ALARM_FLOOD;
 		channel->counts.flooded++;
-	} else if (zone && !sent_has(channel, hash)) {
-		channel_ask_new(channel, name, zone, hash, now_ns, &say);
+	} else {
+		channel_ask_budget(channel, name, type, zone, now_ns, &say);
 	}
 	if (say.verdict == CHANNEL_PASS)
 		channel->counts.sent++;

@@ -2,13 +2,26 @@
 /*
  * channel.h - how much a guard can say by asking: the budget of names sent upstream
  *
- * Every name that leaves the host carries what the container put into it. Exact rules carry
- * nothing (the operator wrote the name; which of them is asked, and when, is all that is left);
- * below a wildcard the container writes. So what is counted is what was never sent before: a
- * name that was is in the cache or asked again for nothing new.
- * Budget: bytes of new labels below wildcards, a bucket of CHANNEL_BURST, refilled at
- * CHANNEL_RATE a minute. What is over it is asked of people instead: an exact rule costs nothing. Alarms: labels that are long or look like data, many new children of
- * one wildcard, questions per second.
+ * Every question that leaves the host says something: what the container wrote into its name,
+ * and which of all that it may ask it asked now. Both are paid, from one budget of CHANNEL_BYTES
+ * in any minute:
+ *   a new name below a wildcard	its labels there, and one byte
+ *   one that was asked for before	one byte
+ *   another type than A and AAAA	one byte more, of any name
+ *   an exact name			nothing; one byte if it was asked for within a minute,
+ *				since answers are kept that long (RESOLVER_TTL_MIN)
+ * An exact name is one that the operator wrote, the wildcard's own included. A and AAAA of a
+ * name go together and are one question (pending.c), so that which of them says nothing.
+ *
+ * Why it holds: questions that cost one byte are as many as names are remembered (128 below
+ * wildcards) and exact ones, so up to a hundred of these a byte says less than eight bits. What
+ * is free is the order of the exact names, each once a minute, among themselves and the others:
+ * of N it is log2(e N!) bits, and some more for each one's place: 12 bytes of 15 names, and then
+ * the paid ones are good for 51 of their 56. So with an ordinary profile it is 64 at most; the
+ * order of 40 exact names alone is 20. What is not counted is when a question comes.
+ *
+ * What is over it is asked of people instead: an exact rule is free. Alarms: labels that are
+ * long or look like data, many new children of one wildcard, questions per second.
  *
  * Called by: the resolver worker, one struct a guard. No allocation but channel_new().
  * Threads: none.
@@ -22,8 +35,7 @@
 #include "base/cleanup.h"
 #include "dns/name.h"
 
-#define CHANNEL_RATE      32   /* bytes a minute of new labels below wildcards, of one guard */
-#define CHANNEL_BURST     32   /* bytes saved up: with the rate, 64 in any minute */
+#define CHANNEL_BYTES     56   /* of one guard, in any minute */
 #define CHANNEL_QUERIES   1000 /* questions a second, cached ones not counted */
 #define CHANNEL_LABEL     40   /* bytes: a longer label below a wildcard is an alarm */
 #define CHANNEL_ENTROPY   3.8  /* bits a byte, of labels of 20 bytes or more */
@@ -61,17 +73,18 @@ int channel_new(uint64_t now_ns, struct channel **ret);
 void channel_free(struct channel *channel);
 DEFINE_CLEANUP(struct channel, channel_free)
 
-/** channel_limit() - other limits than the defaults; 0 keeps one */
-void channel_limit(struct channel *channel, uint32_t bytes_per_minute, uint32_t burst);
+/** channel_limit() - another budget than CHANNEL_BYTES */
+void channel_limit(struct channel *channel, uint32_t bytes);
 
 /**
- * channel_ask() - may @name go upstream now?
- * @zone: the wildcard's zone that allows it; NULL: an exact rule does, so that it costs nothing
+ * channel_ask() - may this go upstream now?
+ * @type: of A and AAAA either stands for both
+ * @zone: the wildcard's zone that allows it; NULL: an exact rule does
  *
- * New means not sent within the last few thousand names of this guard; a name that was is free.
+ * To be asked once for each question that goes, and for none that joins one on its way.
  */
-struct channel_say channel_ask(struct channel *channel, const char *name, const char *zone,
-			       uint64_t now_ns);
+struct channel_say channel_ask(struct channel *channel, const char *name, uint16_t type,
+			       const char *zone, uint64_t now_ns);
 
 /** channel_counts() - since channel_new(); borrowed, always up to date */
 const struct channel_counts *channel_counts(const struct channel *channel);

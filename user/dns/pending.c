@@ -8,11 +8,9 @@
 #include "base/log.h"
 #include "dns/resolver.h"
 
-#define SECOND UINT64_C(1000000000)
+#define SECOND           UINT64_C(1000000000)
 
-/* Long enough that a name which fails is not asked for at full speed. */
-#define TTL_NEGATIVE_MIN 1
-#define TTL_NEGATIVE_MAX 60
+#define TTL_NEGATIVE_MAX RESOLVER_TTL_MIN
 
 #define PARKED_MAX       (RESOLVER_PENDING / 2) /* the rest is for questions that are asked */
 
@@ -94,8 +92,8 @@ static bool waiter_add(struct pending *pending, const struct client *client)
 	return true;
 }
 
-/* A new one, with its first waiter; NULL: no room, and the client has been told. */
-static struct pending *pending_new(struct served *served, const struct client *client,
+/* A new one that nobody waits for; NULL: no room. */
+static struct pending *pending_add(struct served *served, const char *name, uint16_t type,
 				   enum stage stage)
 {
 	struct resolver *resolver = served->resolver;
@@ -103,18 +101,14 @@ static struct pending *pending_new(struct served *served, const struct client *c
 
 	if (resolver->n_pending < RESOLVER_PENDING && served->n_pending < RESOLVER_SHARE)
 		pending = calloc(1, sizeof(*pending));
-	if (!pending || !waiter_add(pending, client)) {
-		free(pending);
-		served_count(served, &served->counts.failed);
-		answer_code(served, client, DNS_SERVFAIL, DNS_EDE_NETWORK, "too many questions");
+	if (!pending)
 		return NULL;
-	}
 	pending->token = ++resolver->last_token;
 	pending->guard = served->id;
 	pending->generation = served->generation;
-	pending->type = client->query.type;
+	pending->type = type;
 	pending->stage = stage;
-	memcpy(pending->name, client->query.name, sizeof(pending->name));
+	memccpy(pending->name, name, '\0', sizeof(pending->name) - 1);
 	slot = pending_slot(resolver, pending->token);
 	pending->next = *slot;
 	*slot = pending;
@@ -123,17 +117,33 @@ static struct pending *pending_new(struct served *served, const struct client *c
 	return pending;
 }
 
+/* A new one, with its first waiter; NULL: no room, and the client has been told. */
+static struct pending *pending_new(struct served *served, const struct client *client,
+				   enum stage stage)
+{
+	struct resolver *resolver = served->resolver;
+	struct pending *pending =
+	    pending_add(served, client->query.name, client->query.type, stage);
+
+	if (pending && waiter_add(pending, client))
+		return pending;
+	if (pending)
+		pending_free(resolver, pending_slot(resolver, pending->token));
+	served_count(served, &served->counts.failed);
+	answer_code(served, client, DNS_SERVFAIL, DNS_EDE_NETWORK, "too many questions");
+	return NULL;
+}
+
 /* The same question of the same guard, by the same policy. */
-static struct pending *pending_same(const struct served *served, const struct client *client)
+static struct pending *pending_same(const struct served *served, const char *name, uint16_t type)
 {
 	const struct resolver *resolver = served->resolver;
 
 	for (unsigned i = 0; resolver->n_pending && i < RESOLVER_BUCKETS; i++)
 		for (struct pending *p = resolver->pending[i]; p; p = p->next)
-			if (p->guard == served->id && p->type == client->query.type &&
+			if (p->guard == served->id && p->type == type &&
 			    p->stage != STAGE_REVERSE && p->stage != STAGE_PARKED &&
-			    p->generation == served->generation &&
-			    !strcmp(p->name, client->query.name))
+			    p->generation == served->generation && !strcmp(p->name, name))
 				return p;
 	return NULL;
 }
@@ -150,7 +160,8 @@ static void fail_all(struct served *served, struct pending *pending, enum dns_ed
 {
 	struct dns_body body = { .rcode = DNS_SERVFAIL };
 
-	served_count(served, &served->counts.failed);
+	if (pending->waiters)
+		served_count(served, &served->counts.failed);
 	reply_all(served, pending, &body, NULL, 0, ede, text);
 }
 
@@ -171,8 +182,7 @@ static void pending_settle(struct served *served, struct pending *pending,
 		fail_all(served, pending, DNS_EDE_NONE, NULL);
 		return;
 	}
-	ttl = body.negative ? clamp(ttl, TTL_NEGATIVE_MIN, TTL_NEGATIVE_MAX)
-			    : clamp(ttl, 1, RESOLVER_TTL_MAX);
+	ttl = clamp(ttl, 1, body.negative ? TTL_NEGATIVE_MAX : RESOLVER_TTL_MAX);
 	until = now + ttl * SECOND;
 	if (pending->ends_ns && pending->ends_ns < until) {
 		until = pending->ends_ns;
@@ -204,7 +214,7 @@ static void pending_learn(struct served *served, struct pending *pending)
 	pending->stage = STAGE_CORE;
 	packet.LEARN.token = pending->token;
 	packet.LEARN.guard = served->id;
-	packet.LEARN.seconds = clamp(answer->ttl, 1, RESOLVER_TTL_MAX);
+	packet.LEARN.seconds = clamp(answer->ttl, RESOLVER_TTL_MIN, RESOLVER_TTL_MAX);
 	packet.LEARN.n = answer->n_addr;
 	memcpy(packet.LEARN.name, pending->name, sizeof(packet.LEARN.name));
 	memcpy(packet.LEARN.addr, answer->addr, answer->n_addr * sizeof(answer->addr[0]));
@@ -238,12 +248,14 @@ static int pending_take(struct served *served, struct pending *pending,
 		return 0;
 	}
 	*pending->answer = *answer;
+	if (pending->answer->ttl < RESOLVER_TTL_MIN)
+		pending->answer->ttl = RESOLVER_TTL_MIN;
 	answer_sift(pending->answer, pending->type);
 	if (pending->answer->n_addr && pending->learn) {
 		pending_learn(served, pending);
 		return 1;
 	}
-	pending_settle(served, pending, pending->answer, answer->ttl);
+	pending_settle(served, pending, pending->answer, pending->answer->ttl);
 	return 0;
 }
 
@@ -263,20 +275,24 @@ void pending_upstream(void *user, uint64_t cookie, const struct dns_answer *answ
 		pending_free(resolver, pending_slot(resolver, cookie));
 }
 
-void pending_start(struct served *served, const struct client *client, bool learn, uint64_t ends_ns)
+bool pending_join(struct served *served, const struct client *client)
+{
+	struct pending *pending = pending_same(served, client->query.name, client->query.type);
+
+	if (!pending)
+		return false;
+	if (!waiter_add(pending, client))
+		answer_code(served, client, DNS_SERVFAIL, DNS_EDE_NONE, NULL);
+	return true;
+}
+
+/* On its way, or at its end: those who wait were told. */
+static void pending_ask(struct served *served, struct pending *pending, bool learn,
+			uint64_t ends_ns)
 {
 	struct resolver *resolver = served->resolver;
-	struct pending *pending = pending_same(served, client);
 	int r;
 
-	if (pending) {
-		if (!waiter_add(pending, client))
-			answer_code(served, client, DNS_SERVFAIL, DNS_EDE_NONE, NULL);
-		return;
-	}
-	pending = pending_new(served, client, STAGE_UPSTREAM);
-	if (!pending)
-		return;
 	pending->learn = learn;
 	pending->ends_ns = ends_ns;
 	r = upstream_ask(resolver->upstream, served->id, pending->name, pending->type,
@@ -286,6 +302,39 @@ void pending_start(struct served *served, const struct client *client, bool lear
 	fail_all(served, pending, DNS_EDE_NETWORK,
 		 r == -ENETUNREACH ? "the host has no name server" : "too many questions");
 	pending_free(resolver, pending_slot(resolver, pending->token));
+}
+
+/*
+ * The other half of a pair. What is good for as long as the next answer will be is not asked
+ * for again: otherwise the two would end at different times, and each end be a question.
+ */
+static struct pending *pending_other(struct served *served, const struct client *client)
+{
+	const char *name = client->query.name;
+	uint16_t type = client->query.type == DNS_A ? DNS_AAAA : DNS_A;
+	uint64_t later = now_boot_ns() + RESOLVER_TTL_MIN * SECOND;
+
+	if (pending_same(served, name, type) ||
+	    cache_until(served->resolver->cache, served->id, name, type) > later)
+		return NULL;
+	return pending_add(served, name, type, STAGE_UPSTREAM);
+}
+
+void pending_start(struct served *served, const struct client *client, bool learn, uint64_t ends_ns)
+{
+	struct pending *pending = pending_new(served, client, STAGE_UPSTREAM), *other = NULL;
+	uint16_t type = client->query.type;
+
+	if (!pending)
+		return;
+	/* where nothing is counted nothing is to be hidden */
+	if (learn && (type == DNS_A || type == DNS_AAAA))
+		other = pending_other(served, client);
+	if (other && type == DNS_AAAA)
+		pending_ask(served, other, learn, ends_ns);
+	pending_ask(served, pending, learn, ends_ns);
+	if (other && type == DNS_A)
+		pending_ask(served, other, learn, ends_ns);
 }
 
 /* Nothing was written, and why. */
@@ -317,7 +366,7 @@ void pending_learned(struct resolver *resolver, const struct msg_learned *learne
 		unsigned n = learned->n > DNS_ADDRS ? DNS_ADDRS : learned->n;
 
 		served->counts.rebound += learned->refused;
-		if (learned->refused && !n)
+		if (learned->refused && !n && pending->waiters)
 			answer_tell(served, &pending->waiters->client, pending->name,
 				    UNNAMED_REBOUND);
 		memcpy(pending->answer->addr, learned->addr, n * sizeof(learned->addr[0]));

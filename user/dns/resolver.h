@@ -27,6 +27,7 @@
 #include "dns/wire.h"
 #include "terok/core_msg.h"
 
+#define RESOLVER_TTL_MIN    60  /* seconds: nor before, or how often it is asked would say things */
 #define RESOLVER_TTL_MAX    300 /* seconds: an upstream's answer is asked for again after */
 #define RESOLVER_TTL_SENT   60  /* at most, to a client */
 #define RESOLVER_TTL_REFUSE 1   /* of a refusal: nothing remembers it after the operator said yes */
@@ -161,7 +162,14 @@ void answer_tell(struct served *served, const struct client *client, const char 
 
 /* pending.c */
 
-/** pending_start() - ask upstream for what @client asks; the answer is learned if @learn */
+/** pending_join() - wait for the answer to the same question, if it is on its way */
+bool pending_join(struct served *served, const struct client *client);
+
+/**
+ * pending_start() - ask upstream for what @client asks; the answer is learned if @learn
+ *
+ * Of A and AAAA both are asked, always in that order.
+ */
 void pending_start(struct served *served, const struct client *client, bool learn,
 		   uint64_t ends_ns);
 
