@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "dns/resolver.h"
 
-#define BITE       64     /* datagrams a round: other guards get their turn between */
+#define BITE       16     /* datagrams a round: other guards get their turn between */
 #define OUT_MAX    131072 /* bytes that a connection has not taken: no more is read from it */
 #define CONN_NS    (10 * UINT64_C(1000000000)) /* for one whole query, and of silence */
 #define QUERY_SIZE 4096 /* of a datagram: more is cut off, and malformed then */
