@@ -76,6 +76,7 @@ tool_OBJ      := $(call obj,$(wildcard tools/clearance*.c))
 bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
 names_OBJ     := $(call obj,$(addprefix tests/names/,server.c reply.c zone.c))
+tunnel_OBJ    := $(call obj,$(addprefix tests/names/,tunnel.c tapper.c flood.c))
 rooms         := $(if $(agent_OBJ),agent) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(clearance_OBJ),clearance) base
 ARCHIVES      := $(rooms:%=$(B)/lib%.a)
 archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
@@ -93,14 +94,14 @@ TESTS      := $(foreach d,$(test_dirs),$(call tests_in,$(d)))
 SUPPORT    := $(foreach d,$(test_dirs),$(call support_in,$(d)))
 PODMAN     := $(wildcard tests/podman/test_*.sh)
 INSIDE     := $(B)/tests/podman/leave $(B)/tests/podman/limit.so
-NAMES      := $(B)/tests/names/server
+NAMES      := $(B)/tests/names/server $(tunnel_OBJ:.o=)
 SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh)
 FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+	      $(tool_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN8       := $(wildcard user/*.8)
 MAN1       := $(wildcard tools/*.1)
 UNITS      := $(wildcard user/*.service)
@@ -140,12 +141,14 @@ $(TESTS): $(B)/%: $(B)/%.o $(ARCHIVES)
 
 # The tests' name server: no library, ours included, so that it agrees with nothing by mistake.
 $(B)/tests/names/server: $(names_OBJ)
+$(tunnel_OBJ:.o=): %: %.o
+$(B)/tests/names/tapper: private LIBS = -lm
 
 # Fuzz targets: in B=build/fuzz with libFuzzer's main; elsewhere with one that replays seeds.
 $(FUZZ): $(B)/%: $(B)/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(ARCHIVES)
 $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
 
-$(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(B)/tests/names/server:
+$(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
