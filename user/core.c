@@ -379,6 +379,8 @@ static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 		return;
 	if (verdict->action == TEROK_DENY)
 		flows_end_said(core->kernel, asked->record.guard, FLOWS_REFUSED_NAMED);
+	if (*asked->name && verdict->action == TEROK_DENY)
+		names_prune(core->kernel, asked->record.guard);
 	note_verdict(core, verdict, asked);
 }
 

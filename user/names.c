@@ -89,7 +89,6 @@ struct settle {
 	uint32_t guard;
 	struct dns_policy *policy;
 	uint64_t now_ns;
-	bool prune; /* a name went, or is synthetic now: its addresses are not its own any more */
 	struct problem *why;
 };
 
@@ -105,11 +104,10 @@ static int settle_name(uint64_t id, const struct terok_name *there, void *user)
 	if (allowed == 1 && now.n == there->n && now.flags == there->flags &&
 	    !memcmp(now.grant, there->grant, sizeof(now.grant)))
 		return 0;
-	settle->prune |= allowed != 1 || now.flags & ~there->flags & TEROK_RULE_SYNTHETIC;
 	if (allowed == 1)
 		r = bpf_map_update_elem(settle->kernel->map[MAP_NAMES], &key, &now, BPF_EXIST);
 	else /* not allowed, or by more rules than fit: it is asked for again */
-		r = names_delete(settle->kernel, settle->guard, id, there);
+		r = bpf_map_delete_elem(settle->kernel->map[MAP_NAMES], &key);
 	if (!r || errno == ENOENT)
 		return 0;
 	return problem(settle->why, -errno, "write what is said of %s: %s", there->text,
@@ -129,8 +127,6 @@ static int names_settle(const struct kernel *kernel, uint32_t guard, struct prob
 		r = names_policy(kernel, guard, policy);
 	if (!r)
 		r = names_each(kernel, guard, settle_name, &settle);
-	if (!r && settle.prune)
-		r = names_prune(kernel, guard);
 	return r && !*why->text ? problem(why, r, "look through the names: %s", strerror(-r)) : r;
 }
 
@@ -238,7 +234,8 @@ int names_flush(const struct kernel *kernel, uint32_t guard, const char *name, s
 	int r = lock < 0 ? lock : names_each(kernel, guard, flush_name, &flush);
 
 	if (!r)
-		r = name ? names_prune(kernel, guard) : names_forget_addresses(kernel, guard);
+		r = name ? names_prune_locked(kernel, guard)
+			 : names_forget_addresses(kernel, guard);
 	if (!r) /* by this the agent and its resolver forget what they remember, when they look */
 		r = guard_change(kernel, guard, domains_count, NULL, why);
 	if (r && lock >= 0)

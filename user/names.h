@@ -106,6 +106,15 @@ int names_addresses(const struct kernel *kernel, uint32_t guard,
  */
 int names_flush(const struct kernel *kernel, uint32_t guard, const char *name, struct problem *why);
 
+/**
+ * names_prune() - forget addresses of names that are gone
+ *
+ * They open nothing while their name is away, and would again when it is asked for anew. For who
+ * took something back, when the flows that it opened have ended: they are known by what is
+ * forgotten here. Takes policy.lock.
+ */
+int names_prune(const struct kernel *kernel, uint32_t guard);
+
 /** names_forget() - everything of a guard that is gone; the caller holds policy.lock */
 int names_forget(const struct kernel *kernel, uint32_t guard);
 

@@ -105,8 +105,7 @@ static bool learned_is_nobodys(const struct kernel *kernel, uint32_t guard,
 
 		if (!key.name)
 			continue;
-		if (!bpf_map_lookup_elem(kernel->map[MAP_NAMES], &key, &name) &&
-		    !(name.flags & TEROK_RULE_SYNTHETIC)) {
+		if (!bpf_map_lookup_elem(kernel->map[MAP_NAMES], &key, &name)) {
 			nobodys = false;
 			continue;
 		}
@@ -116,7 +115,35 @@ static bool learned_is_nobodys(const struct kernel *kernel, uint32_t guard,
 	return nobodys;
 }
 
-int names_prune(const struct kernel *kernel, uint32_t guard)
+/* Behind synthetic addresses: the same. */
+static int synthetic_prune(const struct kernel *kernel, uint32_t guard)
+{
+	int map = kernel->map[MAP_SYNTHETIC];
+	struct terok_learned_key key, next;
+	bool more = !bpf_map_get_next_key(map, NULL, &key);
+
+	if (!more && errno != ENOENT)
+		return -errno;
+	while (more) {
+		struct terok_name_key of = { .guard = guard };
+		struct terok_synthetic value;
+		struct terok_name name;
+
+		more = !bpf_map_get_next_key(map, &key, &next);
+		if (!more && errno != ENOENT)
+			return -errno;
+		if (key.guard == guard && !bpf_map_lookup_elem(map, &key, &value)) {
+			of.name = value.name;
+			if (bpf_map_lookup_elem(kernel->map[MAP_NAMES], &of, &name) &&
+			    bpf_map_delete_elem(map, &key) && errno != ENOENT)
+				return -errno;
+		}
+		key = next;
+	}
+	return 0;
+}
+
+static int learned_prune(const struct kernel *kernel, uint32_t guard)
 {
 	int map = kernel->map[MAP_LEARNED];
 	struct terok_learned_key key, next;
@@ -141,6 +168,20 @@ int names_prune(const struct kernel *kernel, uint32_t guard)
 		key = next;
 	}
 	return 0;
+}
+
+int names_prune_locked(const struct kernel *kernel, uint32_t guard)
+{
+	int r = learned_prune(kernel, guard);
+
+	return r ? r : synthetic_prune(kernel, guard);
+}
+
+int names_prune(const struct kernel *kernel, uint32_t guard)
+{
+	_cleanup_close_ int lock = kernel_lock(NULL);
+
+	return lock < 0 ? lock : names_prune_locked(kernel, guard);
 }
 
 int names_forget_addresses(const struct kernel *kernel, uint32_t guard)

@@ -14,13 +14,8 @@
 int names_delete(const struct kernel *kernel, uint32_t guard, uint64_t id,
 		 const struct terok_name *name);
 
-/**
- * names_prune() - learned addresses that are a guard's no more: of names that are gone, or are
- * synthetic now
- *
- * They open nothing while their name is away, and would again when it is asked for anew.
- */
-int names_prune(const struct kernel *kernel, uint32_t guard);
+/** names_prune_locked() - names_prune(), of who holds policy.lock */
+int names_prune_locked(const struct kernel *kernel, uint32_t guard);
 
 /** names_forget_addresses() - all that a guard has learned */
 int names_forget_addresses(const struct kernel *kernel, uint32_t guard);

@@ -14,6 +14,7 @@
 #include "flows.h"
 #include "guard.h"
 #include "lists.h"
+#include "names.h"
 #include "control.h"
 #include "domains.h"
 #include "policy.h"
@@ -205,6 +206,8 @@ static int change_run(const char *guard_text, struct change *change)
 		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED_NAMED);
 	else if (!change->o.keep && change->action == TEROK_ALLOW && change->o.remove)
 		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED);
+	if (*change->entry.domain && !change->o.keep)
+		names_prune(kernel, guard.id);
 	change_note(&guard, change);
 	change_print(&guard, change, ended);
 	return 0;

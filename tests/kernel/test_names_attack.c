@@ -11,15 +11,10 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/event.h"
@@ -27,53 +22,15 @@
 #include "names.h"
 
 #define ANSWER_MS 2000
-#define ECHO_PORT 7778
 
 static struct test_world *world;
 static struct guard guard;
 static struct names_book book;
-static pid_t echo;
-
-/* On the far side: sends datagrams back. */
-static void echo_serve(int ready)
-{
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(ECHO_PORT) }, peer;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t size = sizeof(peer);
-	char byte;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) || write(ready, "r", 1) != 1)
-		_exit(1);
-	while (recvfrom(fd, &byte, 1, 0, (struct sockaddr *)&peer, &size) >= 0)
-		sendto(fd, &byte, 1, 0, (struct sockaddr *)&peer, size);
-	_exit(1);
-}
-
-static void echo_start(void)
-{
-	char path[64], byte;
-	int ready[2], net;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", world->far_pid);
-	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-	echo = fork();
-	if (!echo) {
-		net = open(path, O_RDONLY | O_CLOEXEC);
-		if (setns(net, CLONE_NEWNET))
-			_exit(1);
-		echo_serve(ready[1]);
-	}
-	close(ready[1]);
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-}
 
 static int setup(void **state)
 {
 	(void)state;
 	world = test_world_new();
-	echo_start();
 	test_load(world);
 	guard = test_guard(world, TEROK_STATE_UP, 0, 0);
 	book = (struct names_book){};
@@ -83,8 +40,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	kill(echo, SIGKILL);
-	waitpid(echo, NULL, 0);
 	dns_policy_free(book.policy);
 	test_world_free(world);
 	return 0;
@@ -144,7 +99,7 @@ static struct sockaddr_in to(const char *addr, uint16_t port)
 /* One datagram of an unconnected socket, and its answer, from whom it was sent to. */
 static int asks(int fd, const char *addr)
 {
-	struct sockaddr_in sin = to(addr, ECHO_PORT), from;
+	struct sockaddr_in sin = to(addr, TEST_ECHO), from;
 	struct pollfd answer = { .fd = fd, .events = POLLIN };
 	socklen_t size = sizeof(from);
 	char byte;

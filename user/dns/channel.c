@@ -388,7 +388,7 @@ struct channel_say channel_ask(struct channel *channel, const char *name, uint16
 		say.verdict = CHANNEL_FLOOD;
 		say.alarms = CHANNEL_ALARM_FLOOD;
 		channel->counts.flooded++;
-	} else {
+	} else if (type != DNS_PTR) {
 		channel_ask_budget(channel, name, type, zone, now_ns, &say);
 	}
 	if (say.verdict == CHANNEL_PASS)

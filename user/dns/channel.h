@@ -78,7 +78,8 @@ void channel_limit(struct channel *channel, uint32_t bytes);
 
 /**
  * channel_ask() - may this go upstream now?
- * @type: of A and AAAA either stands for both
+ * @type: of A and AAAA either stands for both; PTR, which the agent answers, is counted as a
+ *	  question and costs nothing
  * @zone: the wildcard's zone that allows it; NULL: an exact rule does
  *
  * To be asked once for each question that goes, and for none that joins one on its way.
