@@ -285,9 +285,9 @@ static __always_inline _Bool flow_is_probe(const struct flow *flow)
 }
 
 /* What one grant says of a port and protocol: SAID_ALLOW, SAID_DENY or nothing. */
-DECIDE_FUNCTION __u32 grant_says(const struct terok_grant *grant, const struct flow *flow)
+static __always_inline __u32 grant_speaks(const struct terok_grant *grant, const struct flow *flow)
 {
-	if (!grant || !flow || (grant->until_ns && grant->until_ns <= decide_now()))
+	if (grant->until_ns && grant->until_ns <= decide_now())
 		return 0;
 	if (flow_is_probe(flow))
 		return grant->action == TEROK_ALLOW ? SAID_ALLOW : 0;
@@ -297,12 +297,20 @@ DECIDE_FUNCTION __u32 grant_says(const struct terok_grant *grant, const struct f
 	return grant->action == TEROK_ALLOW ? SAID_ALLOW : SAID_DENY;
 }
 
-/* What all of a name say together; SAID_ALLOW alone lets it pass. */
+DECIDE_FUNCTION __u32 grant_says(const struct terok_grant *grant, const struct flow *flow)
+{
+	return grant && flow ? grant_speaks(grant, flow) : 0;
+}
+
+/*
+ * What all of a name say together; SAID_ALLOW alone lets it pass. Here and below the first is
+ * looked at in place, because it mostly is the only one and a call costs as much as a lookup.
+ */
 static __always_inline __u32 grants_say(const struct terok_name *name, const struct flow *flow)
 {
-	__u32 said = 0;
+	__u32 said = name->n ? grant_speaks(&name->grant[0], flow) : 0;
 
-	for (__u32 i = 0; i < TEROK_GRANTS; i++) {
+	for (__u32 i = 1; i < TEROK_GRANTS; i++) {
 		if (i >= name->n)
 			break;
 		said |= grant_says(&name->grant[i], flow);
@@ -318,12 +326,12 @@ static __always_inline __u32 grants_say(const struct terok_name *name, const str
  * May a flow go there by that name? NAME_ALLOWS, with NAME_CHECKS if it wants to be looked at,
  * NAME_STANDS if it is to be reached by synthetic addresses.
  */
-DECIDE_FUNCTION __u32 name_look(const struct flow *flow, __u32 guard, __u64 id)
+static __always_inline __u32 name_says(const struct flow *flow, __u32 guard, __u64 id)
 {
 	struct terok_name_key key = {};
 	struct terok_name *name;
 
-	if (!flow || !id)
+	if (!id)
 		return 0;
 	key.guard = guard;
 	key.name = id;
@@ -336,15 +344,18 @@ DECIDE_FUNCTION __u32 name_look(const struct flow *flow, __u32 guard, __u64 id)
 	       (name->flags & TEROK_RULE_SYNTHETIC ? NAME_STANDS : 0);
 }
 
+DECIDE_FUNCTION __u32 name_look(const struct flow *flow, __u32 guard, __u64 id)
+{
+	return flow ? name_says(flow, guard, id) : 0;
+}
+
 /* Beside NAMED_*, of one name or of all that have an address. */
 #define NAMED_ALLOW 0x80
 #define NAMED_FREE  0x40 /* allowed, or lapsed, by one that does not want to be looked at */
 
-/* One name that has the address until then. */
-DECIDE_FUNCTION __u32 sharer_look(const struct flow *flow, __u32 guard, __u64 id, __u64 until,
-				  __u64 now)
+/* What a name says of an address that it has until then. */
+static __always_inline __u32 sharer_says(__u32 says, __u64 until, __u64 now)
 {
-	__u32 says = name_look(flow, guard, id);
 	__u32 free = says & NAME_CHECKS ? 0 : NAMED_FREE;
 
 	if (!(says & NAME_ALLOWS))
@@ -355,25 +366,25 @@ DECIDE_FUNCTION __u32 sharer_look(const struct flow *flow, __u32 guard, __u64 id
 	return NAMED_ALLOW | free | (until - now < NAMED_SOON_NS ? NAMED_SOON : 0);
 }
 
-/*
- * The names that have this address: NAMED_* and NAMED_ALLOW. One that allows it and does not
- * want to be looked at is the end of the search.
- */
-DECIDE_FUNCTION __u32 learned_look(const struct flow *flow, __u32 guard)
+DECIDE_FUNCTION __u32 sharer_look(const struct flow *flow, __u32 guard, __u64 id, __u64 until,
+				  __u64 now)
 {
+	return flow ? sharer_says(name_says(flow, guard, id), until, now) : 0;
+}
+
+/* All but the first; @first: what that one says. */
+DECIDE_FUNCTION __u32 sharers_look(const struct flow *flow, __u32 guard, __u32 first, __u64 now)
+{
+	__u32 allow = first & NAMED_ALLOW ? first : 0, lapsed = first & NAMED_ALLOW ? 0 : first;
 	const struct terok_learned *learned;
 	struct terok_learned_key key = {};
-	__u64 now = decide_now();
-	__u32 allow = 0, lapsed = 0;
 
 	if (!flow)
 		return 0;
 	key.guard = guard;
 	__builtin_memcpy(key.addr, flow->addr, sizeof(key.addr));
 	learned = learned_find(&key);
-	if (!learned)
-		return 0;
-	for (__u32 i = 0; i < TEROK_SHARERS; i++) {
+	for (__u32 i = 1; learned && i < TEROK_SHARERS; i++) {
 		__u32 says;
 
 		if (!learned->name[i])
@@ -389,6 +400,31 @@ DECIDE_FUNCTION __u32 learned_look(const struct flow *flow, __u32 guard)
 	if (allow)
 		return allow | NAMED_CHECK;
 	return lapsed & NAMED_FREE ? NAMED_LAPSED : lapsed ? NAMED_LAPSED | NAMED_CHECK : 0;
+}
+
+/*
+ * The names that have this address: NAMED_* and NAMED_ALLOW. One that allows it and does not
+ * want to be looked at is the end of the search.
+ */
+DECIDE_FUNCTION __u32 learned_look(const struct flow *flow, __u32 guard)
+{
+	const struct terok_learned *learned;
+	struct terok_learned_key key = {};
+	__u32 first;
+	__u64 now;
+
+	if (!flow)
+		return 0;
+	key.guard = guard;
+	__builtin_memcpy(key.addr, flow->addr, sizeof(key.addr));
+	learned = learned_find(&key);
+	if (!learned)
+		return 0;
+	now = decide_now();
+	first = sharer_says(name_says(flow, guard, learned->name[0]), learned->until_ns[0], now);
+	if (first & NAMED_ALLOW && first & NAMED_FREE)
+		return first & ~NAMED_FREE;
+	return sharers_look(flow, guard, first, now);
 }
 
 /* Step 7's names, in state up. False: they say nothing that ends the search. */
@@ -414,13 +450,13 @@ static __always_inline __u32 allow_look(const struct terok_guard *guard, const s
 	return said;
 }
 
-/* Steps 7 to 9: nothing forbids it by name. @said: by the exact rules. */
+/* Steps 7 to 9: nothing forbids it by name. @said: by the exact rules; @kind: of the address. */
 static __always_inline struct decision decide_allow(const struct terok_guard *guard, __u32 state,
-						    const struct flow *flow, __u32 said)
+						    const struct flow *flow, __u32 said, __u32 kind)
 {
 	struct decision by_name;
 
-	if (state != TEROK_STATE_DOWN || flow_kind(flow) & KIND_HARD) {
+	if (state != TEROK_STATE_DOWN || kind & KIND_HARD) {
 		said = allow_look(guard, flow, said);
 		if (said & SAID_ALLOW)
 			return DECISION(TEROK_ALLOW, TEROK_REASON_RULE_ALLOW, 0);
@@ -436,7 +472,7 @@ static __always_inline struct decision decide_allow(const struct terok_guard *gu
 		return DECISION(TEROK_ALLOW, TEROK_REASON_DEFAULT, 0);
 	if (said & SAID_ENDED && state == TEROK_STATE_UP)
 		return DECISION(TEROK_DENY, TEROK_REASON_EXPIRED, 0);
-	if (flow_kind(flow) & KIND_PRIVATE)
+	if (kind & KIND_PRIVATE)
 		return DECISION(TEROK_DENY, TEROK_REASON_PRIVATE, 0);
 	if (state == TEROK_STATE_DOWN)
 		return DECISION(TEROK_ALLOW, TEROK_REASON_DEFAULT, 0);
@@ -447,7 +483,7 @@ static __always_inline struct decision decide_allow(const struct terok_guard *gu
 static __always_inline struct decision decide_policy(const struct terok_guard *guard, __u32 state,
 						     const struct flow *flow)
 {
-	__u32 said;
+	__u32 said, kind = 0;
 
 	if (state == TEROK_STATE_BLOCK)
 		return DECISION(TEROK_DENY, TEROK_REASON_BLOCKED, 0);
@@ -457,19 +493,21 @@ static __always_inline struct decision decide_policy(const struct terok_guard *g
 		return DECISION(TEROK_ALLOW, TEROK_REASON_INFRA, 0);
 	if (said & SAID_DENY)
 		return DECISION(TEROK_DENY, TEROK_REASON_RULE_DENY, 0);
-	if (!(said & (SAID_ALLOW | SAID_ALLOW_TIMED)) && flow_kind(flow) & KIND_HARD)
+	/* in every other case that matters to nobody, and each call costs */
+	if (!(said & (SAID_ALLOW | SAID_ALLOW_TIMED)) || state == TEROK_STATE_DOWN)
+		kind = flow_kind(flow);
+	if (!(said & (SAID_ALLOW | SAID_ALLOW_TIMED)) && kind & KIND_HARD)
 		return DECISION(TEROK_DENY, TEROK_REASON_HARD, 0);
 	if (guard->prefix & ((1 << TEROK_SHAPE_MAX_) - 1) &&
 	    prefix_look_all(guard, flow, TEROK_DENY) & SAID_DENY)
 		return DECISION(TEROK_DENY, TEROK_REASON_RULE_DENY, 0);
-	return decide_allow(guard, state, flow, said);
+	return decide_allow(guard, state, flow, said, kind);
 }
 
-/* All steps but what the caller's pointers may be. */
-static __always_inline struct decision decide_whole(const struct terok_guard *guard,
+/* All steps, but the guard's own addresses are like others. */
+static __always_inline struct decision decide_steps(const struct terok_guard *guard,
 						    const struct flow *flow)
 {
-	struct terok_self_key self = {};
 	struct decision decision;
 	__u32 state;
 
@@ -481,13 +519,6 @@ static __always_inline struct decision decide_whole(const struct terok_guard *gu
 	state = guard_state(guard);
 	decision = decide_policy(guard, state, flow);
 	decision.state = state;
-	if (decision.action == TEROK_ALLOW || flow->way == FLOW_WIRE)
-		return decision;
-
-	self.guard = guard->id;
-	__builtin_memcpy(self.addr, flow->addr, sizeof(self.addr));
-	if (self_find(&self))
-		return DECISION(TEROK_ALLOW, TEROK_REASON_SELF, 0);
 	return decision;
 }
 
@@ -498,9 +529,38 @@ DECIDE_FUNCTION __u64 decide_word(const struct terok_guard *guard, const struct 
 
 	if (!guard || !flow)
 		return 0; /* deny, for no guard */
-	decision = decide_whole(guard, flow);
+	decision = decide_steps(guard, flow);
 	return decision.action | (__u64)decision.reason << 8 | (__u64)decision.timed << 16 |
 	       (__u64)decision.state << 24 | (__u64)decision.named << 32;
+}
+
+/* decide(), but the guard's own addresses are like others. */
+static __always_inline struct decision decide_elsewhere(const struct terok_guard *guard,
+							const struct flow *flow)
+{
+	__u64 word = decide_word(guard, flow);
+
+	return (struct decision){ .action = word,
+				  .reason = word >> 8,
+				  .timed = word >> 16,
+				  .state = word >> 24,
+				  .named = word >> 32 };
+}
+
+/* A refusal, unless it is of one of the guard's own addresses. */
+static __always_inline struct decision
+decide_self(const struct terok_guard *guard, const struct flow *flow, struct decision decision)
+{
+	struct terok_self_key self = {};
+
+	if (decision.action == TEROK_ALLOW || decision.reason == TEROK_REASON_NO_GUARD || !guard ||
+	    flow->way == FLOW_WIRE)
+		return decision;
+	self.guard = guard->id;
+	__builtin_memcpy(self.addr, flow->addr, sizeof(self.addr));
+	if (self_find(&self))
+		return DECISION(TEROK_ALLOW, TEROK_REASON_SELF, 0);
+	return decision;
 }
 
 /**
@@ -511,13 +571,7 @@ DECIDE_FUNCTION __u64 decide_word(const struct terok_guard *guard, const struct 
 static __always_inline struct decision decide(const struct terok_guard *guard,
 					      const struct flow *flow)
 {
-	__u64 word = decide_word(guard, flow);
-
-	return (struct decision){ .action = word,
-				  .reason = word >> 8,
-				  .timed = word >> 16,
-				  .state = word >> 24,
-				  .named = word >> 32 };
+	return decide_self(guard, flow, decide_elsewhere(guard, flow));
 }
 
 /* Would the rule's end alone refuse it? Anything that forbids by name holds for old flows too. */
@@ -531,7 +585,7 @@ static __always_inline _Bool reason_spares_flows(enum terok_reason reason)
  * decide_synthetic() - may this guard reach what a synthetic address stands for?
  * @flow: to the real address, port and protocol as asked
  * @name: that the address was given for
- * @decision: decide()'s of that flow; the whole answer afterwards
+ * @decision: decide_elsewhere()'s of that flow; decide_self() completes what it is afterwards
  *
  * What is said of the real address by a rule holds; where only the state's default speaks, the
  * name does.

@@ -43,6 +43,7 @@ static __always_inline void addr_from_v4(__u32 addr[4], __u32 ip4)
 	addr[3] = ip4;
 }
 
+/* Of a socket call: for the record alone, so only what is refused pays for it. */
 static __always_inline void route_set_source(struct route *route, struct bpf_sock *sk)
 {
 	if (!sk)
@@ -65,7 +66,6 @@ static __always_inline void route_from_addr4(struct route *route, struct bpf_soc
 	route->flow.port = bpf_ntohs(ctx->user_port);
 	route->flow.proto = ctx->protocol;
 	route->family = AF_INET;
-	route_set_source(route, ctx->sk);
 }
 
 static __always_inline void route_from_addr6(struct route *route, struct bpf_sock_addr *ctx)
@@ -77,7 +77,6 @@ static __always_inline void route_from_addr6(struct route *route, struct bpf_soc
 	route->flow.port = bpf_ntohs(ctx->user_port);
 	route->flow.proto = ctx->protocol;
 	route->family = flow_is_v4(&route->flow) ? AF_INET : AF_INET6;
-	route_set_source(route, ctx->sk);
 }
 
 /*

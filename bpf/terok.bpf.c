@@ -281,11 +281,12 @@ static __always_inline struct decision address_decide(struct bpf_sock_addr *ctx,
 	struct decision decision;
 
 	steer_call(ctx, flow, steering);
-	decision = decide(guard, flow); /* of a query: loopback, which is allowed */
-	if (guard && steering->name) {
+	decision = decide_elsewhere(guard, flow); /* of a query: loopback, which is allowed */
+	if (guard && steering->name)
 		decide_synthetic(guard, flow, steering->name, &decision);
+	decision = decide_self(guard, flow, decision);
+	if (steering->name)
 		return decision;
-	}
 	if (decision.action != TEROK_ALLOW && reason_spares_flows(decision.reason) && guard &&
 	    steered_before(ctx, guard, flow)) {
 		decision.action = TEROK_ALLOW;
@@ -373,6 +374,7 @@ static __always_inline int on_address(struct bpf_sock_addr *ctx, struct route *r
 	}
 	if (is_worth_a_note(guard, &decision))
 		note_call(route, &decision);
+	route_set_source(route, ctx->sk);
 	refuse(ctx, route, hook, &decision);
 	bpf_set_retval(-error);
 	return 0;

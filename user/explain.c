@@ -182,8 +182,9 @@ struct explanation explain_synthetic(const struct kernel *kernel, const struct t
 	struct decision decision;
 
 	question_begin(kernel);
-	decision = decide(value, &flow);
+	decision = decide_elsewhere(value, &flow);
 	decide_synthetic(value, &flow, name, &decision);
+	decision = decide_self(value, &flow, decision);
 	return explanation_of(value, real, &decision);
 }
 
@@ -201,9 +202,10 @@ struct explanation explain_dest(const struct kernel *kernel, const struct terok_
 	synthetic = value->names & TEROK_NAMES_SYNTHETIC ? synthetic_find(&key) : NULL;
 	if (synthetic)
 		memcpy(flow.addr, synthetic->real, sizeof(flow.addr));
-	decision = decide(value, &flow);
+	decision = decide_elsewhere(value, &flow);
 	if (synthetic)
 		decide_synthetic(value, &flow, synthetic->name, &decision);
+	decision = decide_self(value, &flow, decision);
 	return explanation_of(value, dest, &decision);
 }
 

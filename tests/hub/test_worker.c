@@ -54,16 +54,16 @@
 	    "\"name\":\"box\",\"container_name\":\"box\","                                         \
 	    "\"process\":\"curl[4711] /usr/bin/curl\",\"parent\":\"bash[4700]\",\"uid\":\"1000\"," \
 	    "\"reason\":\"default\",\"hook\":\"connect4\"")
-#define REQUEST                                                                                    \
-	"{\"continues\":true,\"parameters\":{\"event\":{\"sequence\":1,\"type\":\"request\","      \
-	"\"boot_ns\":77,\"guard\":1,\"container\":\"" CONTAINER "\",\"name\":\"box\","             \
-	"\"request_id\":\"" ID "\",\"dest\":\"192.0.2.1\",\"port\":443,\"proto\":6,"               \
-	"\"domain\":\"\",\"reason\":\"default\",\"hook\":\"connect4\",\"said\":\"\",\"source\":\"\","            \
-	"\"source_port\":0,\"socket_cookie\":\"0\",\"netns_cookie\":\"0\",\"cgroup\":\"0\","       \
-	"\"count\":3,\"process\":{\"pid\":4711,\"thread\":4712,\"start_ns\":0,\"uid\":1000,"       \
-	"\"gid\":0,\"comm\":\"curl\",\"exe\":\"/usr/bin/curl\",\"cmdline\":\"curl -v\","           \
-	"\"exe_inode\":\"0\",\"exe_device\":\"0\",\"parent_pid\":4700,\"parent_comm\":\"bash\"},"  \
-	"\"state\":\"up\",\"action\":\"\",\"scope\":\"\",\"until_ns\":0,\"ok\":false,"             \
+#define REQUEST                                                                                       \
+	"{\"continues\":true,\"parameters\":{\"event\":{\"sequence\":1,\"type\":\"request\","         \
+	"\"boot_ns\":77,\"guard\":1,\"container\":\"" CONTAINER "\",\"name\":\"box\","                \
+	"\"request_id\":\"" ID "\",\"dest\":\"192.0.2.1\",\"port\":443,\"proto\":6,"                  \
+	"\"domain\":\"\",\"reason\":\"default\",\"hook\":\"connect4\",\"said\":\"\",\"source\":\"\"," \
+	"\"source_port\":0,\"socket_cookie\":\"0\",\"netns_cookie\":\"0\",\"cgroup\":\"0\","          \
+	"\"count\":3,\"process\":{\"pid\":4711,\"thread\":4712,\"start_ns\":0,\"uid\":1000,"          \
+	"\"gid\":0,\"comm\":\"curl\",\"exe\":\"/usr/bin/curl\",\"cmdline\":\"curl -v\","              \
+	"\"exe_inode\":\"0\",\"exe_device\":\"0\",\"parent_pid\":4700,\"parent_comm\":\"bash\"},"     \
+	"\"state\":\"up\",\"action\":\"\",\"scope\":\"\",\"until_ns\":0,\"ok\":false,"                \
 	"\"problem\":\"\",\"uid\":0},\"lost\":0}}"
 
 static char folder[64], path[96];

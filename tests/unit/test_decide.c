@@ -645,7 +645,7 @@ static void rules_and_states_stand_above_names(void **state)
 
 static enum terok_reason synthetic(const struct flow *real, uint64_t name)
 {
-	struct decision decision = decide(&the_guard, real);
+	struct decision decision = decide_elsewhere(&the_guard, real);
 
 	decide_synthetic(&the_guard, real, name, &decision);
 	assert_int_equal(decision.action, decision.reason == TEROK_REASON_NAME);
