@@ -95,13 +95,14 @@ SUPPORT    := $(foreach d,$(test_dirs),$(call support_in,$(d)))
 PODMAN     := $(wildcard tests/podman/test_*.sh)
 INSIDE     := $(B)/tests/podman/leave $(B)/tests/podman/limit.so
 NAMES      := $(B)/tests/names/server $(tunnel_OBJ:.o=)
+LATE       := $(B)/tests/names/late
 SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh)
 FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+	      $(tool_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN8       := $(wildcard user/*.8)
 MAN1       := $(wildcard tools/*.1)
 UNITS      := $(wildcard user/*.service)
@@ -144,11 +145,15 @@ $(B)/tests/names/server: $(names_OBJ)
 $(tunnel_OBJ:.o=): %: %.o
 $(B)/tests/names/tapper: private LIBS = -lm
 
+# The agent with one mistake, which a test has to find: only here, and only by the linker.
+$(LATE): $(LATE).o $(B)/user/bpfd.o $(call archives,agent dns hub clearance base)
+$(LATE): private LIBS = $(AGENT_LIBS) -Wl,--wrap=names_learn,--wrap=bpf_map_update_elem,--wrap=worker_send
+
 # Fuzz targets: in B=build/fuzz with libFuzzer's main; elsewhere with one that replays seeds.
 $(FUZZ): $(B)/%: $(B)/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(ARCHIVES)
 $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
 
-$(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES):
+$(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
@@ -203,13 +208,13 @@ help: ## this list
 run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what is missing
 	$(give_back)
 	@B=$(B) tools/demo
-test: $(PROGRAMS) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) ## all tests, as root on a real kernel; installs what is missing
+test: $(PROGRAMS) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) ## all tests, as root on a real kernel; installs what is missing
 	$(give_back)
 	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
 	$(give_back)
 	@B=$(B) tests/run $^
-kernel: $(PROGRAMS) $(NAMES) $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$(TESTS)) ## kernel and hub tests, as root
+kernel: $(PROGRAMS) $(NAMES) $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$(TESTS)) | $(LATE) ## kernel and hub tests, as root
 	$(give_back)
 	@B=$(B) tests/run $(filter $(B)/tests/%,$^) $(filter tests/kernel/% tests/hub/%,$(SCRIPTS))
 test-kernels: all $(call tests_in,kernel) $(call tests_in,kernel/escape) ## the kernel tests on other kernels, in QEMU; KERNELS="5.10 6.1 newest"
