@@ -128,7 +128,7 @@ static bool hub_listens(void)
 	return yes;
 }
 
-static void agent_exec(void)
+static void agent_exec(const char *upstream)
 {
 	char program[512], log[512];
 	int fd;
@@ -140,7 +140,7 @@ static void agent_exec(void)
 		dup2(fd, STDOUT_FILENO);
 		dup2(fd, STDERR_FILENO);
 	}
-	execl(program, "terok-bpfd", "run", NULL);
+	execl(program, "terok-bpfd", "run", upstream ? "--upstream" : NULL, upstream, NULL);
 	_exit(127);
 }
 
@@ -148,7 +148,7 @@ int agent_start(struct agent *agent, bool pinned)
 {
 	agent->pid = child_start(pinned);
 	if (!agent->pid)
-		agent_exec();
+		agent_exec(agent->upstream);
 	for (int i = 0; i < START_TRIES; i++) {
 		if (hub_listens())
 			return 0;

@@ -15,6 +15,7 @@ int bench_rate(void);       /* refusals flat out */
 int bench_ask(void);        /* refusal to event */
 int bench_robot(void);      /* refusal to a retry that passes */
 int bench_verdict(void);    /* verdict to the connect() that passes */
+int bench_names(void);      /* answers, and connects to what was answered */
 int bench_idle(void);       /* the agent with nothing to do */
 int bench_bulk(void);       /* a TCP stream */
 int bench_flows(void);      /* connections that end with a transition */

@@ -24,17 +24,12 @@ static const struct family {
 	const char *name;
 	int (*run)(void);
 } families[] = {
-	{ "connect", bench_connect },
-	{ "refuse", bench_refuse },
-	{ "rate", bench_rate },
-	{ "ask", bench_ask },
-	{ "robot", bench_robot },
-	{ "verdict", bench_verdict },
-	{ "bulk", bench_bulk },
-	{ "flows", bench_flows },
-	{ "idle", bench_idle },
-	{ "load", bench_load },
-	{ "transition", bench_transition },
+	{ "connect", bench_connect }, { "refuse", bench_refuse },
+	{ "rate", bench_rate },       { "ask", bench_ask },
+	{ "robot", bench_robot },     { "verdict", bench_verdict },
+	{ "bulk", bench_bulk },       { "flows", bench_flows },
+	{ "names", bench_names },     { "idle", bench_idle },
+	{ "load", bench_load },       { "transition", bench_transition },
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 
