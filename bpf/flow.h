@@ -82,13 +82,14 @@ static __always_inline void route_from_addr6(struct route *route, struct bpf_soc
 /*
  * A connected UDP socket that sends with control messages and no address runs sendmsg
  * with family 0 and a zero address (measured on 6.18): the peer is the socket's. False:
- * there is none, and the zero must not be taken for loopback.
+ * there is none, and the zero must not be taken for loopback. An IPv4 socket also takes an
+ * address of family 0 for what it is: that one has a port.
  */
 static __always_inline _Bool route_from_peer(struct route *route, struct bpf_sock_addr *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
 
-	if (ctx->user_family)
+	if (ctx->user_family || route->flow.port)
 		return 1;
 	if (!sk)
 		return 0;

@@ -146,7 +146,7 @@ static __always_inline _Bool steered_before(struct bpf_sock_addr *ctx,
 
 	if (!(guard->names & TEROK_NAMES_SYNTHETIC) || !sk || sk->state != TCP_ESTABLISHED)
 		return 0;
-	if (ctx->user_family && (sk->family != AF_INET6 || !flow_is_v4(flow)))
+	if ((ctx->user_family || ctx->user_port) && (sk->family != AF_INET6 || !flow_is_v4(flow)))
 		return 0;
 	mine = bpf_sk_storage_get(&terok_steered, sk, 0, 0);
 	return mine && mine->name && steered_is(mine, guard, flow) &&

@@ -163,10 +163,7 @@ static void datagrams_go_on_and_are_answered_when_the_address_has_ended(void **s
 	assert_int_equal(test_inside(world, asks_unconnected, told), EPERM);
 }
 
-/*
- * sendto() with no family: the hook is told no address and takes the peer's; the packet goes to
- * the address given.
- */
+/* sendto() with no family: the hook must not take the peer for where the packet goes. */
 static int sends_without_a_family(const void *addr)
 {
 	struct sockaddr_in near = to(TEST_NEAR, TEST_PORT), sin = to(addr, TEST_PORT);
@@ -188,7 +185,10 @@ static void an_address_that_has_ended_is_not_reached_by_a_socket_of_another_peer
 	ends(TEST_FAR, -SECOND_NS);
 	assert_int_equal(test_rule(world, guard.id, TEROK_ALLOW, TEST_NEAR, 0), 0);
 	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
-	assert_int_not_equal(test_inside(world, sends_without_a_family, TEST_FAR), 0);
+	assert_int_equal(test_records(world), 1);
+	assert_int_equal(test_inside(world, sends_without_a_family, TEST_FAR), EPERM);
+	assert_int_equal(test_records(world), 1);
+	assert_int_equal(world->last.hook, TEROK_HOOK_SENDMSG4); /* so it has a process */
 	assert_int_equal(world->far->datagrams, 0);
 }
 
