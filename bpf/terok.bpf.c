@@ -280,7 +280,8 @@ static __always_inline struct decision address_decide(struct bpf_sock_addr *ctx,
 	struct flow *flow = &route->flow;
 	struct decision decision;
 
-	steer_call(ctx, flow, steering);
+	if (guard && (guard->names & TEROK_NAMES_SYNTHETIC || flow->port == DNS_PORT))
+		steer_call(ctx, flow, steering);
 	decision = decide_elsewhere(guard, flow); /* of a query: loopback, which is allowed */
 	if (guard && steering->name)
 		decide_synthetic(guard, flow, steering->name, &decision);
