@@ -38,7 +38,7 @@
 #ifdef __bpf__
 #define DECIDE_FUNCTION __attribute__((__noinline__))
 #else
-#define DECIDE_FUNCTION static __attribute__((__noinline__))
+#define DECIDE_FUNCTION static __attribute__((__noinline__, __unused__))
 #endif
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -174,12 +174,10 @@ enum kind {
 };
 
 /* What kind of address it is by itself; needed only where no exact rule allows it. */
-DECIDE_FUNCTION __u32 flow_kind(const struct flow *flow)
+static __always_inline __u32 flow_kind(const struct flow *flow)
 {
 	__u32 first, v4;
 
-	if (!flow)
-		return 0;
 	if (flow_to_v4(flow, &v4))
 		return (v4 >> 16 == 0xa9fe ? KIND_HARD : 0) | /* 169.254/16 */
 		       (v4_is_private(v4) ? KIND_PRIVATE : 0);
@@ -425,22 +423,21 @@ DECIDE_FUNCTION __u32 sharers_look(const struct flow *flow, __u32 guard, __u32 f
  * The names that have this address: NAMED_* and NAMED_ALLOW. One that allows it and does not
  * want to be looked at is the end of the search.
  */
-DECIDE_FUNCTION __u32 learned_look(const struct flow *flow, __u32 guard)
+static __always_inline __u32 learned_look(const struct flow *flow, __u32 guard)
 {
 	const struct terok_learned *learned;
 	struct terok_learned_key key = {};
 	__u32 first;
 	__u64 now;
 
-	if (!flow)
-		return 0;
 	key.guard = guard;
 	__builtin_memcpy(key.addr, flow->addr, sizeof(key.addr));
 	learned = learned_find(&key);
 	if (!learned)
 		return 0;
 	now = decide_now();
-	first = sharer_says(name_says(flow, guard, learned->name[0]), learned->until_ns[0], now);
+	first = forget(name_says(flow, guard, learned->name[0]), flow);
+	first = sharer_says(first, learned->until_ns[0], now);
 	if (first & NAMED_ALLOW && first & NAMED_FREE)
 		return first & ~NAMED_FREE;
 	return sharers_look(flow, guard, first, now);
@@ -514,7 +511,7 @@ static __always_inline struct decision decide_policy(const struct terok_guard *g
 		return DECISION(TEROK_DENY, TEROK_REASON_RULE_DENY, 0);
 	/* in every other case that matters to nobody, and each call costs */
 	if (!(said & (SAID_ALLOW | SAID_ALLOW_TIMED)) || state == TEROK_STATE_DOWN)
-		kind = flow_kind(flow);
+		kind = forget(flow_kind(flow), flow);
 	if (!(said & (SAID_ALLOW | SAID_ALLOW_TIMED)) && kind & KIND_HARD)
 		return DECISION(TEROK_DENY, TEROK_REASON_HARD, 0);
 	if (guard->prefix & ((1 << TEROK_SHAPE_MAX_) - 1) &&
@@ -611,7 +608,7 @@ static __always_inline void decide_synthetic(const struct terok_guard *guard,
 
 	if (decision->action == TEROK_ALLOW || !reason_spares_flows(decision->reason))
 		return;
-	says = name_look(flow, guard->id, name);
+	says = forget(name_says(flow, guard->id, name), flow);
 	decision->action = says & NAME_ALLOWS ? TEROK_ALLOW : TEROK_DENY;
 	decision->reason = says & NAME_ALLOWS ? TEROK_REASON_NAME : TEROK_REASON_NAME_DENY;
 	decision->named = says & NAME_CHECKS ? NAMED_CHECK : 0;

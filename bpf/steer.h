@@ -91,14 +91,14 @@ static __always_inline void steer_synthetic(const struct terok_guard *guard, str
 	const struct terok_synthetic *synthetic;
 	struct terok_learned_key key = {};
 
-	if (steering->steered || !(guard->names & TEROK_NAMES_SYNTHETIC))
-		return;
 	key.guard = guard->id;
 	__builtin_memcpy(key.addr, flow->addr, sizeof(key.addr));
 	synthetic = bpf_map_lookup_elem(&terok_synthetic, &key);
 	if (!synthetic)
 		return;
 	steering->steered = 1;
+	steering->asked_port = flow->port;
+	__builtin_memcpy(steering->asked, flow->addr, sizeof(steering->asked));
 	steering->name = synthetic->name;
 	__builtin_memcpy(flow->addr, synthetic->real, sizeof(flow->addr));
 }
@@ -117,7 +117,8 @@ __attribute__((__noinline__)) int steer_call(struct bpf_sock_addr *ctx, struct f
 	__builtin_memcpy(steering->asked, flow->addr, sizeof(steering->asked));
 	steering->asked_port = flow->port;
 	steer_query(ctx, guard, flow, steering);
-	steer_synthetic(guard, flow, steering);
+	if (!steering->steered && guard->names & TEROK_NAMES_SYNTHETIC)
+		steer_synthetic(guard, flow, steering);
 	return 0;
 }
 
@@ -190,9 +191,9 @@ __attribute__((__noinline__)) int steering_remember_sent(struct bpf_sock_addr *c
 	return !bpf_map_update_elem(&terok_sent, &key, &sent, BPF_ANY);
 }
 
-__attribute__((__noinline__)) int steering_remember_connected(struct bpf_sock_addr *ctx,
-							      __u32 guard, const struct flow *flow,
-							      const struct steering *steering)
+static __always_inline int steering_remember_connected(struct bpf_sock_addr *ctx, __u32 guard,
+						       const struct flow *flow,
+						       const struct steering *steering)
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct terok_steered *mine;

@@ -280,8 +280,10 @@ static __always_inline struct decision address_decide(struct bpf_sock_addr *ctx,
 	struct flow *flow = &route->flow;
 	struct decision decision;
 
-	if (guard && (guard->names & TEROK_NAMES_SYNTHETIC || flow->port == DNS_PORT))
+	if (guard && flow->port == DNS_PORT)
 		steer_call(ctx, flow, steering);
+	else if (guard && guard->names & TEROK_NAMES_SYNTHETIC && ctx->user_family)
+		steer_synthetic(guard, flow, steering);
 	decision = decide_elsewhere(guard, flow); /* of a query: loopback, which is allowed */
 	if (guard && steering->name)
 		decide_synthetic(guard, flow, steering->name, &decision);
@@ -331,7 +333,7 @@ static __always_inline _Bool address_allow(struct bpf_sock_addr *ctx,
 
 	if (connects)
 		flow_begin(ctx, guard);
-	if (connects && ctx->sk) /* what it said as another connection */
+	if (connects && ctx->sk && guard->names & TEROK_NAMES_CHECK) /* said as another one */
 		bpf_sk_storage_delete(&terok_hellos, ctx->sk);
 	if (connects && decision->timed)
 		flow_remember(ctx, guard, flow);
