@@ -319,6 +319,21 @@ DECIDE_FUNCTION __u32 grant_says(const struct terok_grant *grant, const struct f
 	return grant && flow ? grant_speaks(grant, flow) : 0;
 }
 
+/* All but the first. */
+DECIDE_FUNCTION __u32 grants_look(const struct terok_name *name, const struct flow *flow)
+{
+	__u32 said = 0;
+
+	if (!name || !flow)
+		return 0;
+	for (__u32 i = 1; i < TEROK_GRANTS; i++) {
+		if (i >= name->n)
+			break;
+		said |= grant_says(&name->grant[i], flow);
+	}
+	return said;
+}
+
 /*
  * What all of a name say together; SAID_ALLOW alone lets it pass. Here and below the first is
  * looked at in place, because it mostly is the only one and a call costs as much as a lookup.
@@ -327,12 +342,7 @@ static __always_inline __u32 grants_say(const struct terok_name *name, const str
 {
 	__u32 said = name->n ? grant_speaks(&name->grant[0], flow) : 0;
 
-	for (__u32 i = 1; i < TEROK_GRANTS; i++) {
-		if (i >= name->n)
-			break;
-		said |= grant_says(&name->grant[i], flow);
-	}
-	return said;
+	return name->n > 1 ? said | grants_look(name, flow) : said;
 }
 
 #define NAME_ALLOWS 1
@@ -584,6 +594,30 @@ static __always_inline struct decision decide(const struct terok_guard *guard,
 	return decide_self(guard, flow, decide_elsewhere(guard, flow));
 }
 
+/* The same as a call, for who has more to do than to save one: half as much to load. */
+DECIDE_FUNCTION __u64 decide_word(const struct terok_guard *guard, const struct flow *flow)
+{
+	struct decision decision;
+
+	if (!guard || !flow)
+		return 0; /* deny, for no guard */
+	decision = decide(guard, flow);
+	return decision.action | (__u64)decision.reason << 8 | (__u64)decision.timed << 16 |
+	       (__u64)decision.state << 24 | (__u64)decision.named << 32;
+}
+
+static __always_inline struct decision decide_apart(const struct terok_guard *guard,
+						    const struct flow *flow)
+{
+	__u64 word = decide_word(guard, flow);
+
+	return (struct decision){ .action = word,
+				  .reason = word >> 8,
+				  .timed = word >> 16,
+				  .state = word >> 24,
+				  .named = word >> 32 };
+}
+
 /* Would the rule's end alone refuse it? Anything that forbids by name holds for old flows too. */
 static __always_inline _Bool reason_spares_flows(enum terok_reason reason)
 {
@@ -656,7 +690,7 @@ static __always_inline _Bool decide_answer(const struct terok_guard *guard, cons
 static __always_inline struct decision decide_inbound(const struct terok_guard *guard,
 						      const struct flow *peer, __u16 port)
 {
-	struct decision decision = decide(guard, peer);
+	struct decision decision = decide_apart(guard, peer);
 
 	if (decision.reason == TEROK_REASON_NO_GUARD || decision.reason == TEROK_REASON_BLOCKED ||
 	    decision.reason == TEROK_REASON_RULE_DENY)

@@ -773,7 +773,7 @@ int terok_option(struct bpf_sockopt *ctx)
 		return 1;
 	}
 	if (!route_from_membership(&route, ctx))
-		decision = decide(bpf_get_local_storage(&terok_guards, 0), &route.flow);
+		decision = decide_apart(bpf_get_local_storage(&terok_guards, 0), &route.flow);
 	if (decision.action == TEROK_ALLOW)
 		return 1;
 	return refuse_option(&route, &decision);
