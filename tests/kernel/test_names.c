@@ -225,6 +225,30 @@ static void a_verdict_on_a_name_is_in_force_while_others_ask(void **state)
 		close(flood[i]);
 }
 
+/* A policy of many domains takes a while to say: meanwhile nobody is answered by half of it. */
+static void a_long_policy_is_not_answered_by_half(void **state)
+{
+	enum { N = 3000 };
+	char name[32];
+
+	(void)state;
+	allow_all("n%u.example", N);
+	for (int round = 0; round < 20; round++) {
+		struct domain_rule rule = { .value = { .action = TEROK_ALLOW } };
+		int lock = kernel_lock(NULL);
+
+		snprintf(rule.domain, sizeof(rule.domain), "x%d.example", round);
+		assert_int_equal(names_put(world->kernel, 1, &rule, NULL), 0);
+		close(lock);
+		assert_int_equal(control_notify(1), 0);
+		for (int i = 0; i < 10; i++) {
+			snprintf(name, sizeof(name), "n%d.example", (round * 10 + i) * 15);
+			if (lookup(name, TYPE_A)->rcode)
+				fail_msg("round %d: %s is refused", round, name);
+		}
+	}
+}
+
 /* --- which names ------------------------------------------------------------------------------ */
 
 static void a_name_is_itself_and_a_wildcard_what_is_below(void **state)
@@ -494,6 +518,7 @@ int main(void)
 		T(probes_of_resolvers_ask_nobody_and_know_what_is_known),
 		T(a_verdict_on_a_name_is_in_force_when_its_reply_comes),
 		T(a_verdict_on_a_name_is_in_force_while_others_ask),
+		T(a_long_policy_is_not_answered_by_half),
 		T(a_name_is_itself_and_a_wildcard_what_is_below),
 		T(labels_are_63_bytes_at_most),
 		T(bytes_that_no_host_name_has_are_not_passed_on),
