@@ -319,21 +319,6 @@ DECIDE_FUNCTION __u32 grant_says(const struct terok_grant *grant, const struct f
 	return grant && flow ? grant_speaks(grant, flow) : 0;
 }
 
-/* All but the first. */
-DECIDE_FUNCTION __u32 grants_look(const struct terok_name *name, const struct flow *flow)
-{
-	__u32 said = 0;
-
-	if (!name || !flow)
-		return 0;
-	for (__u32 i = 1; i < TEROK_GRANTS; i++) {
-		if (i >= name->n)
-			break;
-		said |= grant_says(&name->grant[i], flow);
-	}
-	return said;
-}
-
 /*
  * What all of a name say together; SAID_ALLOW alone lets it pass. Here and below the first is
  * looked at in place, because it mostly is the only one and a call costs as much as a lookup.
@@ -342,7 +327,12 @@ static __always_inline __u32 grants_say(const struct terok_name *name, const str
 {
 	__u32 said = name->n ? grant_speaks(&name->grant[0], flow) : 0;
 
-	return name->n > 1 ? said | grants_look(name, flow) : said;
+	for (__u32 i = 1; i < TEROK_GRANTS; i++) {
+		if (i >= name->n)
+			break;
+		said |= grant_says(&name->grant[i], flow);
+	}
+	return said;
 }
 
 #define NAME_ALLOWS 1
