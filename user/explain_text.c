@@ -120,7 +120,7 @@ static void because(const struct explain_view *view, const struct dest *dest,
 	if (e->reason == TEROK_REASON_PRIVATE && view->guard.state == TEROK_STATE_DOWN)
 		text = "private ranges stay closed in state down; up with a rule, or down --all";
 	else if (e->reason == TEROK_REASON_EXPIRED && !e->by_rule)
-		text = "a name had it, and that has ended: it has to be asked for again";
+		text = "a name had it, and that has ended: it must be asked for again";
 	printf("because: %s (%s)\n", text, terok_reason_name(e->reason));
 }
 

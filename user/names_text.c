@@ -39,7 +39,7 @@ const char *name_grants(char buf[static NAME_GRANTS_LEN], const struct terok_nam
 {
 	size_t n = 0;
 
-	*buf = '\0';
+	strcpy(buf, name->n ? "" : "no rule, but noted where all is open");
 	for (unsigned i = 0; i < name->n && i < TEROK_GRANTS && n < NAME_GRANTS_LEN; i++) {
 		const struct terok_grant *grant = &name->grant[i];
 		char port[16] = "", proto[8], left[40] = "";

@@ -248,12 +248,6 @@ static void a_time_limit_of_a_domain_is_the_kernels(void **state)
 	assert_int_equal(test_tcp(world, OTHER), 0);
 }
 
-static void domains_are_for_guards_that_come_back(void **state)
-{
-	(void)state;
-	assert_mistake(VERB("exec", "--allow", "one.example", "--no-ask", "--", "true"), 2, "");
-}
-
 /* --- profiles ---------------------------------------------------------------------------- */
 
 static void profile_put(const char *name, const char *text)
@@ -379,7 +373,6 @@ int main(void)
 		T(a_rule_of_the_address_stands_above_its_domain),
 		T(a_domain_that_cannot_be_found_changes_nothing),
 		T(a_time_limit_of_a_domain_is_the_kernels),
-		T(domains_are_for_guards_that_come_back),
 		T(a_composition_replaces_the_one_before),
 		T(a_guard_that_comes_back_has_the_profiles_it_had),
 		T(a_profile_does_not_lift_what_a_person_said),
