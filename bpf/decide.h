@@ -78,6 +78,7 @@ enum named {
 	NAMED_CHECK = 1,  /* allowed by names that all want their flows' first data looked at */
 	NAMED_SOON = 2,   /* allowed by a name whose address ends within NAMED_SOON_NS */
 	NAMED_LAPSED = 4, /* a name allows it, but its address has ended: what flows may flow on */
+	NAMED_DENY = 8,   /* denied, but only because a denied domain has the address as well */
 };
 #define NAMED_SOON_NS (30 * 1000000000ULL)
 
@@ -88,6 +89,8 @@ enum said {
 	SAID_DENY = 4,
 	SAID_INFRA = 8,
 	SAID_ENDED = 16, /* a rule was there, and is over */
+	SAID_DENY_NAME =
+	    32, /* of a domain that has the address; for who comes by name it is another */
 };
 
 static const struct terok_rule *rule_find(const struct terok_rule_key *key);
@@ -210,7 +213,7 @@ static __always_inline __u32 rule_says(const struct terok_rule *rule)
 	if (rule->flags & TEROK_RULE_INFRA)
 		return SAID_INFRA;
 	if (rule->action != TEROK_ALLOW)
-		return SAID_DENY;
+		return rule->author == TEROK_AUTHOR_NAME ? SAID_DENY_NAME : SAID_DENY;
 	return rule->until_ns ? SAID_ALLOW_TIMED : SAID_ALLOW;
 }
 
@@ -517,6 +520,8 @@ static __always_inline struct decision decide_policy(const struct terok_guard *g
 	if (guard->prefix & ((1 << TEROK_SHAPE_MAX_) - 1) &&
 	    prefix_look_all(guard, flow, TEROK_DENY) & SAID_DENY)
 		return DECISION(TEROK_DENY, TEROK_REASON_RULE_DENY, 0);
+	if (said & SAID_DENY_NAME)
+		return (struct decision){ TEROK_DENY, TEROK_REASON_RULE_DENY, 0, 0, NAMED_DENY };
 	return decide_allow(guard, state, flow, said, kind);
 }
 
@@ -621,8 +626,8 @@ static __always_inline _Bool reason_spares_flows(enum terok_reason reason)
  * @name: that the address was given for
  * @decision: decide_elsewhere()'s of that flow; decide_self() completes what it is afterwards
  *
- * What is said of the real address by a rule holds; where only the state's default speaks, the
- * name does.
+ * What is said of the real address by a rule holds; where only the state's default speaks, or a
+ * denied domain that lives there as well, the name does.
  */
 static __always_inline void decide_synthetic(const struct terok_guard *guard,
 					     const struct flow *flow, __u64 name,
@@ -630,7 +635,8 @@ static __always_inline void decide_synthetic(const struct terok_guard *guard,
 {
 	__u32 says;
 
-	if (decision->action == TEROK_ALLOW || !reason_spares_flows(decision->reason))
+	if (decision->action == TEROK_ALLOW ||
+	    !(reason_spares_flows(decision->reason) || decision->named & NAMED_DENY))
 		return;
 	says = forget(name_says(flow, guard->id, name), flow);
 	decision->action = says & NAME_ALLOWS ? TEROK_ALLOW : TEROK_DENY;

@@ -600,6 +600,11 @@ static __always_inline _Bool flow_is_spared(struct __sk_buff *skb, const struct 
 	struct bpf_sock *sk = skb->sk;
 	__u32 named;
 
+	if (decision->named & NAMED_DENY) {
+		named = steered_approved(skb, guard, flow, sk ? bpf_sk_fullsock(sk) : sk);
+		decision->named = named & NAME_CHECKS ? NAMED_CHECK : 0;
+		return named & NAME_ALLOWS;
+	}
 	if (!reason_spares_flows(decision->reason))
 		return 0;
 	if (decide_answer(guard, flow, route->src_port))

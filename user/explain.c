@@ -130,7 +130,7 @@ static __u32 reason_says(enum terok_reason reason)
 {
 	switch (reason) {
 	case TEROK_REASON_INFRA: return SAID_INFRA;
-	case TEROK_REASON_RULE_DENY: return SAID_DENY;
+	case TEROK_REASON_RULE_DENY: return SAID_DENY | SAID_DENY_NAME;
 	case TEROK_REASON_RULE_ALLOW: return SAID_ALLOW | SAID_ALLOW_TIMED;
 	case TEROK_REASON_EXPIRED: return SAID_ENDED;
 	default: return 0;

@@ -200,7 +200,9 @@ static int search_denied(const struct search *search, const struct listed_name *
 	for (unsigned i = 0; i < name->n; i++) {
 		const struct name_address *address = &name->address[i];
 
-		if (name_has_ended(address, search->now_ns))
+		/* by a synthetic one it is reached, whoever else lives there */
+		if (name_has_ended(address, search->now_ns) || name_is_synthetic(address) ||
+		    name->name.flags & TEROK_RULE_SYNTHETIC)
 			continue;
 		for (size_t k = 0; !r && k < search->n; k++) {
 			struct names_shared shared = { .how = SHARED_DENIED };
@@ -284,9 +286,11 @@ static int search_wider(const struct search *search)
 		return -ENOMEM;
 	for (size_t i = 0; i < list->n; i++) {
 		const struct listed_name *name = &list->name[i];
+		/* of one that is synthetic now they are good for what flows */
+		bool stands = name->name.flags & TEROK_RULE_SYNTHETIC;
 
 		for (unsigned k = 0; k < name->n; k++)
-			if (!name_is_synthetic(&name->address[k]) &&
+			if (!name_is_synthetic(&name->address[k]) && !stands &&
 			    !name_has_ended(&name->address[k], search->now_ns))
 				live[n++] = (struct live){ name, name->address[k].addr };
 	}
@@ -321,13 +325,6 @@ int names_shared_each(const struct kernel *kernel, uint32_t guard, const struct 
 const char *names_shared_fix(char *buf, size_t size, const struct names_shared *shared,
 			     const char *guard)
 {
-	if (shared->how == SHARED_DENIED)
-		snprintf(buf, size,
-			 "terok-bpfd deny %s %s --remove and allow %s %s --synthetic (a name that "
-			 "nobody allows is refused all the same); where a wildcard allows it: "
-			 "attach --names synthetic, then resolve %s",
-			 guard, shared->other, guard, shared->name, guard);
-	else
-		snprintf(buf, size, "terok-bpfd allow %s %s --synthetic", guard, shared->name);
+	snprintf(buf, size, "terok-bpfd allow %s %s --synthetic", guard, shared->name);
 	return buf;
 }

@@ -664,6 +664,13 @@ static void a_synthetic_address_is_what_its_name_says(void **state)
 	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_DEFAULT);
 	rule(TEROK_DENY, "192.0.2.1", 0, 0);
 	assert_int_equal(synthetic(&real, 100), TEROK_REASON_RULE_DENY);
+	/* a denied domain that has the address: another name */
+	table.exact[0].rule.author = TEROK_AUTHOR_NAME;
+	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_RULE_DENY);
+	assert_int_equal(synthetic(&real, 100), TEROK_REASON_NAME);
+	assert_int_equal(synthetic(&real, 101), TEROK_REASON_NAME_DENY);
+	rule(TEROK_DENY, "192.0.2.0/24", 0, 0);
+	assert_int_equal(synthetic(&real, 100), TEROK_REASON_RULE_DENY);
 }
 
 static void a_synthetic_address_that_stands_for_nothing_is_refused_in_every_state(void **state)
