@@ -108,15 +108,13 @@ static int add_rules(struct exec_guard *own, const struct exec_options *options,
 		     struct problem *why)
 {
 	for (size_t i = 0; i < options->n_rules; i++) {
-		bool infra = options->rule[i].infra;
 		struct rule rule = {
 			.guard = own->guard.id,
 			.dest = options->rule[i].dest,
 			.value = {
 				.uid = uid,
 				.action = options->rule[i].allow ? TEROK_ALLOW : TEROK_DENY,
-				.author = infra ? TEROK_AUTHOR_INFRA : TEROK_AUTHOR_OPERATOR,
-				.flags = infra ? TEROK_RULE_INFRA : 0,
+				.author = TEROK_AUTHOR_OPERATOR,
 			},
 		};
 		int r = *options->rule[i].domain ? 0 : policy_add(own->kernel, &rule, why);

@@ -106,37 +106,15 @@ static int add_metadata(struct exec_options *options, struct problem *why)
 	return add_rules(options, &services, true, why);
 }
 
-static int add_resolvers(struct exec_options *options, const struct cli_list *list,
-			 struct problem *why)
-{
-	for (unsigned i = 0; i < list->n; i++) {
-		struct dest dest;
-		int r = dest_parse(list->item[i], &dest, why);
-
-		if (!r && (dest.bits != 128 || dest.port || dest.proto))
-			r = problem(why, -EINVAL, "resolver '%s': one address is expected",
-				    list->item[i]);
-		if (r)
-			return r;
-		dest.port = 53;
-		options->rule[options->n_rules].infra = true;
-		options->rule[options->n_rules].allow = true;
-		options->rule[options->n_rules++].dest = dest;
-	}
-	return 0;
-}
-
 int learn_options_parse(int argc, char **argv, struct exec_options *ret, struct problem *why)
 {
-	struct cli_list deny = { .n = 0 }, resolver = { .n = 0 };
+	struct cli_list deny = { .n = 0 };
 	bool private = false;
 	const struct cli_option options[] = {
 		{ "deny", "DEST", "close a destination all the same; may be repeated", CLI_LIST,
 		  &deny },
 		{ "private", NULL, "open private ranges and metadata services too", CLI_FLAG,
 		  &private },
-		{ "resolver", "ADDR", "it may ask this private DNS server; repeatable", CLI_LIST,
-		  &resolver },
 		{ "name", "NAME", "what the guard is called (exec-PID)", CLI_STRING, &ret->name },
 		{ "json", NULL, "one JSON object", CLI_FLAG, &ret->json },
 		{},
@@ -148,8 +126,6 @@ int learn_options_parse(int argc, char **argv, struct exec_options *ret, struct 
 	ret->state = private ? TEROK_STATE_DOWN_ALL : TEROK_STATE_DOWN;
 	if (!r)
 		r = add_rules(ret, &deny, false, why);
-	if (!r)
-		r = add_resolvers(ret, &resolver, why);
 	if (!r && private)
 		r = add_metadata(ret, why);
 	return r ? r : check("learn-session", ret, why);

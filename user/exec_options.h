@@ -21,7 +21,7 @@ struct exec_options {
 	struct {
 		char domain[PROFILE_DOMAIN_LEN]; /* "": an address */
 		struct dest dest;                /* of a domain: port and protocol only */
-		bool allow, infra;               /* infra: above denies and private ranges */
+		bool allow;
 	} rule[EXEC_RULES_MAX];
 	size_t n_rules;
 	const char *name;       /* NULL: none given */
