@@ -385,18 +385,15 @@ static void a_session_that_learns_is_open_but_for_private_ranges(void **state)
 	assert_int_equal(options.state, TEROK_STATE_UP);
 	assert_false(options.notes);
 	options = (struct exec_options){ 0 };
-	assert_int_equal(
-	    learn_options_parse(0,
-				(char *[]){ "learn-session", "--deny", "192.0.2.1", "--resolver",
-					    "10.0.0.1", "curl", "--private", NULL },
-				&options, &why),
-	    0);
+	assert_int_equal(learn_options_parse(0,
+					     (char *[]){ "learn-session", "--deny", "192.0.2.1",
+							 "curl", "--private", NULL },
+					     &options, &why),
+			 0);
 	assert_int_equal(options.state, TEROK_STATE_DOWN);
 	assert_true(options.notes);
-	assert_int_equal(options.n_rules, 2);
+	assert_int_equal(options.n_rules, 1);
 	assert_false(options.rule[0].allow);
-	assert_true(options.rule[1].infra);
-	assert_int_equal(options.rule[1].dest.port, 53);
 	assert_string_equal(options.argv[0], "curl");
 	options = (struct exec_options){ 0 };
 	assert_int_equal(
