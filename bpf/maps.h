@@ -123,6 +123,15 @@ struct {
 	__type(value, struct terok_steered);
 } terok_sent SEC(".maps");
 
+/* Resolvers, by the network namespace that they share with who else is in there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEROK_MAX_GUARDS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct terok_port_key);
+	__type(value, __u32);
+} terok_ports SEC(".maps");
+
 /* Flows whose first data is looked at, as far as it was. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

@@ -122,6 +122,23 @@ __attribute__((__noinline__)) int steer_call(struct bpf_sock_addr *ctx, struct f
 	return 0;
 }
 
+/*
+ * Loopback of a network namespace that guards share (a pod, the host's): each asks its own resolver.
+ * Who asks another's speaks with its budget, below its wildcards.
+ */
+static __always_inline _Bool resolver_is_anothers(struct bpf_sock_addr *ctx,
+						  const struct terok_guard *guard,
+						  const struct flow *flow)
+{
+	struct terok_port_key key = {};
+	const __u32 *whose;
+
+	key.netns = bpf_get_netns_cookie(ctx);
+	key.port = flow->port;
+	whose = bpf_map_lookup_elem(&terok_ports, &key);
+	return whose && *whose != guard->id;
+}
+
 static __always_inline _Bool steered_is(const struct terok_steered *mine,
 					const struct terok_guard *guard, const struct flow *flow)
 {

@@ -288,6 +288,9 @@ static __always_inline struct decision address_decide(struct bpf_sock_addr *ctx,
 	if (guard && steering->name)
 		decide_synthetic(guard, flow, steering->name, &decision);
 	decision = decide_self(guard, flow, decision);
+	if (guard && decision.reason == TEROK_REASON_LOOPBACK && !steering->steered &&
+	    resolver_is_anothers(ctx, guard, flow))
+		return DECISION(TEROK_DENY, TEROK_REASON_NAME_DENY, 0);
 	if (steering->name)
 		return decision;
 	if (decision.action != TEROK_ALLOW && reason_spares_flows(decision.reason) && guard &&

@@ -35,7 +35,8 @@ static const char *const map_names[] = {
 	[MAP_LEARNED] = "terok_learned", [MAP_SYNTHETIC] = "terok_synthetic",
 	[MAP_STEERED] = "terok_steered", [MAP_SENT] = "terok_sent",
 	[MAP_QUERIES] = "terok_queries", [MAP_HELLOS] = "terok_hellos",
-	[MAP_SAID] = "terok_said",       [MAP_REACHED] = "terok_reached",
+	[MAP_PORTS] = "terok_ports",     [MAP_SAID] = "terok_said",
+	[MAP_REACHED] = "terok_reached",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_MAX_, "a name for each map");
 

@@ -43,6 +43,7 @@ enum kernel_map {
 	MAP_STEERED,
 	MAP_SENT,
 	MAP_HELLOS,
+	MAP_PORTS,
 	MAP_SAID,
 	MAP_REACHED,
 	MAP_INFO,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -28,9 +29,10 @@ struct served {
 	uint32_t id;
 	bool told; /* the worker knows its domains as of .domains */
 	uint32_t domains;
-	uint64_t netns; /* inode of the namespace its sockets are in */
-	uint16_t port;  /* that they have, or had: asked for again */
-	int netns_fd;   /* to open them again; closed with them */
+	uint64_t netns;  /* inode of the namespace its sockets are in */
+	uint16_t port;   /* that they have, or had: asked for again */
+	uint64_t cookie; /* of that namespace, as hooks know it; 0: nothing is written */
+	int netns_fd;    /* to open them again; closed with them */
 	int fd[MSG_SOCKETS];
 	struct timer reopen;
 	struct names_book book;
@@ -43,7 +45,6 @@ struct nameserver {
 	void *user;
 	struct worker worker;
 	struct msg_upstreams upstreams;
-	bool follow; /* resolv.conf */
 	uint64_t telling[TELLING];
 	unsigned n_telling;
 	int conf_fd; /* inotify */
@@ -60,8 +61,43 @@ static struct served **served_slot(struct nameserver *nameserver, uint32_t id)
 	return slot;
 }
 
+/* Other guards of its namespace must not ask it. */
+static int port_write(struct served *served)
+{
+	struct terok_port_key key = { .port = served->port };
+	socklen_t size = sizeof(key.netns);
+
+	if (getsockopt(served->fd[0], SOL_SOCKET, SO_NETNS_COOKIE, &key.netns, &size))
+		return -errno;
+	served->cookie = key.netns;
+	if (bpf_map_update_elem(served->nameserver->kernel->map[MAP_PORTS], &key, &served->id,
+				BPF_ANY))
+		return -errno;
+	return 0;
+}
+
+static void port_delete(struct served *served)
+{
+	struct terok_port_key key = { .netns = served->cookie, .port = served->port };
+
+	if (served->cookie)
+		bpf_map_delete_elem(served->nameserver->kernel->map[MAP_PORTS], &key);
+	served->cookie = 0;
+}
+
+/* Those of an agent that died: its sockets went with it. */
+static void ports_forget(const struct kernel *kernel)
+{
+	struct terok_port_key key;
+
+	while (!bpf_map_get_next_key(kernel->map[MAP_PORTS], NULL, &key) &&
+	       !bpf_map_delete_elem(kernel->map[MAP_PORTS], &key))
+		;
+}
+
 static void sockets_close(struct served *served)
 {
+	port_delete(served);
 	for (unsigned i = 0; i < MSG_SOCKETS; i++)
 		closep(&served->fd[i]);
 	closep(&served->netns_fd);
@@ -257,6 +293,8 @@ static int served_open(struct served *served, int netns_fd)
 		r = netns_inode(served->netns_fd, &served->netns);
 	if (!r)
 		r = nameserver_sockets(served->netns_fd, served->port, served->fd, &served->port);
+	if (!r)
+		r = port_write(served);
 	if (r) {
 		sockets_close(served);
 		served->port = 0;
@@ -502,6 +540,7 @@ int nameserver_new(struct loop *loop, const struct kernel *kernel, const char *c
 	nameserver->events = events;
 	nameserver->user = user;
 	nameserver->conf_fd = -1;
+	ports_forget(kernel);
 	r = upstreams_begin(nameserver, upstream, why);
 	nameserver->worker = (struct worker){ .loop = loop,
 					      .name = "resolver",

@@ -71,8 +71,9 @@ enum terok_reason {
 	TEROK_REASON_MALFORMED,   /* no address, or a packet that cannot be read */
 	TEROK_REASON_PUBLISHED,   /* inbound: to a port that the operator published */
 	TEROK_REASON_NAME,        /* a name that is allowed has this address */
-	TEROK_REASON_NAME_DENY,   /* a name that nobody allowed; of a synthetic address: no more */
-	TEROK_REASON_HELLO,       /* backstop: the first data of the flow names somebody else */
+	TEROK_REASON_NAME_DENY, /* a name that nobody allowed, or what stands for none; a resolver of
+				   * another guard */
+	TEROK_REASON_HELLO,     /* backstop: the first data of the flow names somebody else */
 	TEROK_REASON_MAX_,
 };
 
@@ -314,6 +315,13 @@ struct terok_reached { /* value of terok_reached */
 	char comm[TEROK_COMM_LEN]; /* the process chose it: untrusted */
 };
 
+struct
+    terok_port_key { /* key of terok_ports (hash): where a resolver listens; value: whose, a __u32 */
+	__u64 netns; /* cookie, as SO_NETNS_COOKIE has it */
+	__u16 port;
+	__u16 pad[3];
+};
+
 struct terok_said { /* value of terok_said (LRU hash, key: socket cookie) */
 	char name[TEROK_DOMAIN_LEN];
 };
@@ -424,6 +432,7 @@ _Static_assert(sizeof(struct terok_learned_key) == 20, "ABI: learned key");
 _Static_assert(sizeof(struct terok_learned) == 256, "ABI: learned");
 _Static_assert(sizeof(struct terok_queries) == 80, "ABI: queries");
 _Static_assert(sizeof(struct terok_synthetic) == 24, "ABI: synthetic");
+_Static_assert(sizeof(struct terok_port_key) == 16, "ABI: port key");
 _Static_assert(sizeof(struct terok_steered) == 48, "ABI: steered");
 _Static_assert(sizeof(struct terok_sent_key) == 32, "ABI: sent key");
 _Static_assert(sizeof(struct terok_reached_key) == 24, "ABI: reached key");

@@ -301,6 +301,14 @@ static void two_guards_in_one_namespace_are_answered_apart(void **state)
 	assert_int_equal(lookup_by(fd, "other.example", TYPE_A, LIMIT_MS)->rcode, DNS_OK);
 	assert_int_equal(lookup_by(fd, "api.example", TYPE_A, LIMIT_MS)->rcode, DNS_NXDOMAIN);
 	close(fd);
+	/* nor does one ask the other's: it would speak with its budget, by its rules */
+	assert_int_equal(reach("127.0.0.1", dns_port(1)), 0);
+	assert_int_equal(reach("127.0.0.1", dns_port(2)), EHOSTUNREACH);
+	assert_int_equal(reach("::1", dns_port(2)), EACCES);
+	assert_int_equal(throw_to("127.0.0.1", dns_port(1)), 0);
+	assert_int_equal(throw_to("127.0.0.1", dns_port(2)), EPERM);
+	assert_int_equal(throw_to("0.0.0.0", dns_port(2)), EPERM);
+	assert_int_equal(throw_to("::1", dns_port(2)), EPERM);
 	close(other.cgroup_fd);
 	assert_works("detach", "other");
 	assert_int_equal(cgroup_remove(path, NULL, NULL), 0);
