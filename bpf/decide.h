@@ -404,19 +404,16 @@ DECIDE_FUNCTION __u32 sharers_look(const struct flow *flow, __u32 guard, __u32 f
 	key.guard = guard;
 	__builtin_memcpy(key.addr, flow->addr, sizeof(key.addr));
 	learned = learned_find(&key);
+	/* without a branch, or the verifier walks sixteen times two ways */
 	for (__u32 i = 1; learned && i < TEROK_SHARERS; i++) {
-		__u32 says;
+		__u32 says = sharer_look(flow, guard, learned->name[i], learned->until_ns[i], now);
+		__u32 allows = says / NAMED_ALLOW & 1;
 
-		if (!learned->name[i])
-			continue;
-		says = sharer_look(flow, guard, learned->name[i], learned->until_ns[i], now);
-		if (says & NAMED_ALLOW)
-			allow |= says;
-		else
-			lapsed |= says;
-		if (allow & NAMED_FREE)
-			return allow & ~NAMED_FREE;
+		allow |= says * allows;
+		lapsed |= says * (1 - allows);
 	}
+	if (allow & NAMED_FREE)
+		return allow & ~NAMED_FREE;
 	if (allow)
 		return allow | NAMED_CHECK;
 	return lapsed & NAMED_FREE ? NAMED_LAPSED : lapsed ? NAMED_LAPSED | NAMED_CHECK : 0;
@@ -680,8 +677,8 @@ static __always_inline _Bool decide_answer(const struct terok_guard *guard, cons
  * @peer: who sends, as if a packet went back there; FLOW_WIRE
  * @port: where to, here
  *
- * What a rule lets out it lets in. What the state alone lets out it does not, but for
- * datagrams, which may be the answer to one that went out.
+ * What a rule lets out it lets in. What the state alone lets out, or a name that others share the
+ * address with, it does not, but for datagrams, which may be the answer to one that went out.
  */
 static __always_inline struct decision decide_inbound(const struct terok_guard *guard,
 						      const struct flow *peer, __u16 port)
@@ -694,7 +691,8 @@ static __always_inline struct decision decide_inbound(const struct terok_guard *
 	if (decide_published(guard, peer->proto, port))
 		return DECISION(TEROK_ALLOW, TEROK_REASON_PUBLISHED, 0);
 	if (decision.action == TEROK_ALLOW &&
-	    (decision.reason != TEROK_REASON_DEFAULT || peer->proto != IPPROTO_TCP))
+	    ((decision.reason != TEROK_REASON_DEFAULT && decision.reason != TEROK_REASON_NAME) ||
+	     peer->proto != IPPROTO_TCP))
 		return decision;
 	decision.action = TEROK_DENY;
 	decision.reason = TEROK_REASON_UNSOLICITED;

@@ -629,6 +629,22 @@ static void of_two_names_with_one_address_either_opens_it(void **state)
 	assert_int_equal(decide(&the_guard, &flow).named, 0);
 }
 
+static void who_shares_the_address_of_a_name_does_not_come_in(void **state)
+{
+	struct flow peer = flow_to("192.0.2.1");
+
+	(void)state;
+	name(0, TEROK_ALLOW, 0, 0);
+	learned("192.0.2.1", 2 * NAMED_SOON_NS, 0);
+	peer.way = FLOW_WIRE;
+	assert_int_equal(decide_inbound(&the_guard, &peer, 8080).reason, TEROK_REASON_UNSOLICITED);
+	peer.proto = IPPROTO_UDP; /* the answer to what went out */
+	assert_int_equal(decide_inbound(&the_guard, &peer, 8080).action, TEROK_ALLOW);
+	rule(TEROK_ALLOW, "192.0.2.1", 0, 0);
+	peer.proto = IPPROTO_TCP;
+	assert_int_equal(decide_inbound(&the_guard, &peer, 8080).action, TEROK_ALLOW);
+}
+
 static void rules_and_states_stand_above_names(void **state)
 {
 	(void)state;
@@ -714,6 +730,7 @@ int main(void)
 		T(a_probe_of_getaddrinfo_succeeds_where_a_name_is_allowed_at_all),
 		T(a_name_that_is_taken_away_opens_nothing_and_spares_no_flow),
 		T(of_two_names_with_one_address_either_opens_it),
+		T(who_shares_the_address_of_a_name_does_not_come_in),
 		T(rules_and_states_stand_above_names),
 		T(a_synthetic_address_is_what_its_name_says),
 		T(a_synthetic_address_that_stands_for_nothing_is_refused_in_every_state),
