@@ -623,8 +623,8 @@ static __always_inline _Bool reason_spares_flows(enum terok_reason reason)
  * @name: that the address was given for
  * @decision: decide_elsewhere()'s of that flow; decide_self() completes what it is afterwards
  *
- * What is said of the real address by a rule holds; where only the state's default speaks, or a
- * denied domain that lives there as well, the name does.
+ * What is said of the real address by a rule holds, and what kind of address it is; where only
+ * the state's default speaks, or a denied domain that lives there as well, the name does.
  */
 static __always_inline void decide_synthetic(const struct terok_guard *guard,
 					     const struct flow *flow, __u64 name,
@@ -633,7 +633,8 @@ static __always_inline void decide_synthetic(const struct terok_guard *guard,
 	__u32 says;
 
 	if (decision->action == TEROK_ALLOW ||
-	    !(reason_spares_flows(decision->reason) || decision->named & NAMED_DENY))
+	    (decision->reason != TEROK_REASON_DEFAULT && decision->reason != TEROK_REASON_EXPIRED &&
+	     !(decision->named & NAMED_DENY)))
 		return;
 	says = forget(name_says(flow, guard->id, name), flow);
 	decision->action = says & NAME_ALLOWS ? TEROK_ALLOW : TEROK_DENY;

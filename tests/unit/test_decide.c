@@ -670,11 +670,14 @@ static enum terok_reason synthetic(const struct flow *real, uint64_t name)
 
 static void a_synthetic_address_is_what_its_name_says(void **state)
 {
-	struct flow real = flow_to("192.0.2.1");
+	struct flow real = flow_to("192.0.2.1"), metadata = flow_to("169.254.169.254"),
+		    private = flow_to("10.0.0.1");
 
 	(void)state;
 	the_guard.names = TEROK_NAMES_SYNTHETIC;
 	name(0, TEROK_ALLOW, 443, 0);
+	assert_int_equal(synthetic(&metadata, 100), TEROK_REASON_HARD);
+	assert_int_equal(synthetic(&private, 100), TEROK_REASON_PRIVATE);
 	assert_int_equal(synthetic(&real, 100), TEROK_REASON_NAME);
 	assert_int_equal(synthetic(&real, 101), TEROK_REASON_NAME_DENY);
 	assert_decides("192.0.2.1", TEROK_DENY, TEROK_REASON_DEFAULT);
