@@ -36,8 +36,10 @@
 #define ONCE_S       60               /* scope once: long enough for a person's retry */
 #define TRANSIENT_NS (10 * SECOND_NS) /* a transient agent without a first guard gives up */
 #define RING_RECORDS (TEROK_RING_BYTES / sizeof(struct terok_record)) /* more than it holds */
-#define FILES        (8 * TEROK_MAX_GUARDS + 512)
-#define CORE_NICE    -10 /* the ring must be read while others run flat out */
+#define FILES_GUARD  8                                                /* descriptors of one guard */
+#define FILES        (FILES_GUARD * TEROK_MAX_GUARDS + 512)
+#define FILES_FEW    (FILES_GUARD * 1024) /* fewer are worth a word */
+#define CORE_NICE    -10                  /* the ring must be read while others run flat out */
 
 struct core {
 	const struct core_options *options;
@@ -467,10 +469,10 @@ static void core_raise_files(void)
 	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= FILES)
 		return;
 	files.rlim_cur = files.rlim_max < FILES ? files.rlim_max : FILES;
-	if (setrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur < FILES)
+	if (setrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur < FILES_FEW)
 		log_warn(0, "at most %llu open files: some guards of more than %llu go unwatched",
 			 (unsigned long long)files.rlim_cur,
-			 (unsigned long long)files.rlim_cur / 8);
+			 (unsigned long long)files.rlim_cur / FILES_GUARD);
 }
 
 static int core_open(struct core *core, struct problem *why)
