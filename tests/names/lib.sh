@@ -109,6 +109,7 @@ read_zone() {
 
 # The agent in the background, ready when this returns. start_agent ARG...
 start_agent() {
+	rm -f /run/ready # of an agent before
 	mkfifo /run/ready
 	"$BPFD" run --ready-fd=9 "$@" 9>/run/ready 2>/run/agent.log &
 	AGENT=$!

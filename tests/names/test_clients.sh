@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_clients.sh - the resolvers that people's programs bring, each through what a name can do
 #
-# Two halves. In the first the clients ask the tests' server itself, unguarded: what a client
-# cannot do by itself is known, and every refusal has its control. In the second the same
+# Four rounds. In "direct" the clients ask the tests' server itself, unguarded: what a client
+# cannot do by itself is known, and every refusal has its control. In "guarded" the same
 # clients are in a guard of names: they ask 8.8.8.8, which nobody can reach, get only what is
-# allowed, and the server is asked by the agent alone. With DIRECT=1 the first half only.
+# allowed, and the server is asked by the agent alone. "synthetic" is the same with a synthetic
+# address for each, which only connect() can use. In "exec" each question is a terok-bpfd exec
+# of its own on the host side: no box, no namespace. With DIRECT=1 the first round only.
 #
-# The last lines are the table, client by case; it goes to the file NAMES_TABLE as well.
+# The last lines are the tables, client by case; they go to the file NAMES_TABLE as well.
 . "$(dirname "$0")/lib.sh"
 NAMES_TABLE=${NAMES_TABLE:+$(readlink -f "$NAMES_TABLE")}
 export NAMES_TABLE DIRECT="${DIRECT-}"
@@ -15,12 +17,18 @@ enter_lab
 
 CLIENTS="glibc getent python curl musl busybox c-ares node node-resolve go
 	dig dig-tcp dig-v6 dig-noedns dig-dnssec dig-ignore drill kdig"
-CASES="allowed denied six chain many truncated https ptr ptr-other
+CASES="allowed denied six only4 chain many truncated https ptr ptr-other
 	search ndots three server6 stub use-vc dot"
+# own: exec starts an agent. What a guard found before is not there: it is a new one each time.
+EXEC_CASES="own own-denied allowed denied six only4 chain many truncated https ptr-other
+	search ndots three server6 stub use-vc"
 LIMIT_MS=1000 # a refusal that takes longer is one that a program waits for
 failures=0    # counted by not_ok
 GIVE_UP=60    # of them: what all wait for in vain would take too long
 declare -A CELL ABSENT
+declare -A FOUND  # CLIENT: the address of its "allowed", as it was told
+declare -A NODATA # CLIENT: how it ends when a name has no such address
+ROUND=            # while clients are asked
 python=/usr/bin/python3
 [ -x $python ] || python=$(command -v python3) || python=
 
@@ -53,6 +61,36 @@ make_clients() {
 	done
 }
 
+# as_client CMD...: in the box, or as an exec of its own with RULES
+as_client() {
+	if [ "$ROUND" = exec ]; then
+		"$BPFD" exec --no-ask "${RULES[@]}" -- /run/exec "$@"
+	else
+		inside "$@"
+	fi
+}
+
+# What exec runs around the client, since its guard ends with it: is CONNECT open before and
+# after, and how long did the client take?
+make_exec() {
+	cat >/run/exec <<-'EOT'
+		#!/bin/bash
+		reach() {
+			if [ -n "$CONNECT" ] && curl -s -m 5 -o /run/page "http://$CONNECT/"; then
+				echo open
+			else
+				echo closed
+			fi
+		}
+		before=$(reach) start=$EPOCHREALTIME rc=0
+		"$@" || rc=$?
+		ms=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
+		echo "$before $(reach) $ms" >/run/tried
+		exit $rc
+	EOT
+	chmod 755 /run/exec
+}
+
 # ask CLIENT HOW NAME: any, 4, 6, ptr or https of it; what it printed is in /run/got, the rest
 # in /run/said, and RC is 0, 2: no such name, or 3; MS is how long it took
 ask() {
@@ -60,24 +98,27 @@ ask() {
 	RC=0
 	: >/run/got
 	: >/run/said
+	: >/run/tried
 	case $1 in
-	glibc | musl | c-ares | go) inside "/run/c/$1" "$2" "$3" >/run/got 2>/run/said || RC=$? ;;
-	python) inside "$python" "$HERE/client.py" "$2" "$3" >/run/got 2>/run/said || RC=$? ;;
-	node) inside node "$HERE/client.js" lookup "$2" "$3" >/run/got 2>/run/said || RC=$? ;;
-	node-resolve) inside node "$HERE/client.js" resolve "$2" "$3" >/run/got 2>/run/said || RC=$? ;;
+	glibc | musl | c-ares | go) as_client "/run/c/$1" "$2" "$3" >/run/got 2>/run/said || RC=$? ;;
+	python) as_client "$python" "$HERE/client.py" "$2" "$3" >/run/got 2>/run/said || RC=$? ;;
+	node) as_client node "$HERE/client.js" lookup "$2" "$3" >/run/got 2>/run/said || RC=$? ;;
+	node-resolve) as_client node "$HERE/client.js" resolve "$2" "$3" >/run/got 2>/run/said || RC=$? ;;
 	getent) ask_getent "$2" "$3" ;;
 	curl) ask_curl "$2" "$3" ;;
 	busybox) ask_busybox "$2" "$3" ;;
 	*) ask_dig "$1" "$2" "$3" ;;
 	esac
 	MS=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
+	[ "$ROUND" != exec ] || read -r BEFORE AFTER MS </run/tried ||
+		BEFORE="not run" AFTER="not run" MS=$LIMIT_MS
 }
 
 ask_getent() {
 	case $1 in
-	ptr) inside getent hosts "$2" >/run/said || RC=$? ;;
-	any) inside getent ahosts "$2" >/run/said || RC=$? ;;
-	*) inside getent "ahostsv$1" "$2" >/run/said || RC=$? ;;
+	ptr) as_client getent hosts "$2" >/run/said 2>/run/out || RC=$? ;;
+	any) as_client getent ahosts "$2" >/run/said 2>/run/out || RC=$? ;;
+	*) as_client getent "ahostsv$1" "$2" >/run/said 2>/run/out || RC=$? ;;
 	esac
 	awk -v how="$1" 'how == "ptr" { print $2 } how != "ptr" && $2 == "STREAM" { print $1 }' /run/said >/run/got
 }
@@ -85,7 +126,7 @@ ask_getent() {
 ask_curl() {
 	local -a family=()
 	[ "$1" = any ] || family=("-$1")
-	inside curl -sS -m 10 -o /dev/null "${family[@]}" -w '%{remote_ip}\n' "http://$2/" >/run/got 2>/run/said || RC=$?
+	as_client curl -sS -m 10 -o /dev/null "${family[@]}" -w '%{remote_ip}\n' "http://$2/" >/run/got 2>/run/said || RC=$?
 	sed -i '/^$/d' /run/got # no address
 	case $RC in
 	0) ;;
@@ -101,7 +142,7 @@ ask_busybox() {
 	6) type=(-type=aaaa) ;;
 	ptr) type=() print='s/^.*name = //p' ;;
 	esac
-	inside busybox nslookup "${type[@]}" "$2" >/run/said 2>&1 || RC=3
+	as_client busybox nslookup "${type[@]}" "$2" >/run/said 2>&1 || RC=3
 	sed -n "$print" /run/said >/run/got
 	# it names each name of the search list that there is not
 	if [ -s /run/got ]; then RC=0; elif grep -q NXDOMAIN /run/said; then RC=2; fi
@@ -124,9 +165,9 @@ ask_dig() {
 	https) what=TYPE65 ;;
 	esac
 	if [ "$2" = ptr ]; then
-		inside "$tool" "${args[@]}" -x "$3" >/run/said 2>&1 || RC=3
+		as_client "$tool" "${args[@]}" -x "$3" >/run/said 2>&1 || RC=3
 	else
-		inside "$tool" "${args[@]}" "$3" $what >/run/said 2>&1 || RC=3
+		as_client "$tool" "${args[@]}" "$3" $what >/run/said 2>&1 || RC=3
 	fi
 	awk '/^[^;]/ && ($4 == "A" || $4 == "AAAA" || $4 == "PTR" || $4 == "HTTPS" || $4 == "TYPE65") {
 		$1 = $2 = $3 = $4 = ""; sub(/^ */, ""); print }' /run/said >/run/got
@@ -159,7 +200,7 @@ takes() {
 	esac
 }
 
-# zone HALF: what the server knows; in the second half it knows as well what nobody may
+# zone ROUND: what the server knows; of the guarded it knows as well what nobody may
 zone() {
 	local n
 	echo "example SOA 30 1"
@@ -178,17 +219,20 @@ zone() {
 			$c.many.example do many 119
 			$c.truncated.example A 60 198.51.100.$((220 + n))
 			$c.truncated.example do truncate-udp
+			$c.only4.example A 60 198.51.100.8
 			$c.https.example HTTPS 60 1 . alpn=h2 ipv4hint=198.51.100.9
 			$c.ndots.example A 60 198.51.100.8
 		EOT
-		for k in search three server6 stub use-vc; do
+		for k in own search three server6 stub use-vc; do
 			echo "$c.$k.example A 60 198.51.100.8"
 		done
-		[ "$1" = direct ] || echo "$c.denied.example A 60 198.51.100.7"
+		[ "$1" != direct ] || continue
+		echo "$c.denied.example A 60 198.51.100.7"
+		echo "$c.own-denied.example A 60 198.51.100.7"
 	done
 }
 
-# resolv CASE HALF: the clients' resolv.conf
+# resolv CASE ROUND: the clients' resolv.conf
 resolv() {
 	local server=$NS
 	[ "$2" = direct ] || server=8.8.8.8
@@ -201,11 +245,12 @@ resolv() {
 	use-vc) printf 'nameserver %s\noptions use-vc\n' $server ;;
 	*) printf 'nameserver %s\n' $server ;;
 	esac >/run/resolv
+	[ "$2" != exec ] || cat /run/resolv >/etc/resolv.conf
 }
 
 # What a client cannot do by itself, and our server does not do for it: "some" of the
 # addresses, or "none"; else "all".
-expected() { # expected HALF CLIENT CASE
+expected() { # expected ROUND CLIENT CASE
 	case $1/$2/$3 in
 	*/musl/many | */busybox/many | */dig-ignore/many | */drill/many) echo some ;; # no TCP
 	*/curl/many) echo some ;; # tells of the one that it took
@@ -215,7 +260,7 @@ expected() { # expected HALF CLIENT CASE
 	esac
 }
 
-# good CLIENT CASE HALF / bad ... WHY: one cell and one line
+# good CLIENT CASE ROUND / bad ... WHY: one cell and one line
 good() { CELL[$3/$1/$2]=$4; ok "$3: $1: $2"; }
 bad() {
 	CELL[$3/$1/$2]="**$4**"
@@ -225,49 +270,98 @@ bad() {
 reach() { inside curl -s -m 5 -o /run/out "http://$1/"; }
 url() { case $1 in *:*) echo "[$1]" ;; *) echo "$1" ;; esac }
 
-# wants CLIENT CASE HALF HOW NAME ADDR: exactly this one, and where it is new it opens with it
+# is_told ROUND ADDR TOLD: may this be told for that address?
+is_told() {
+	case $1/$2 in
+	synthetic/*:*) [[ $3 =~ ^fd73:796e::[0-9a-f]{1,4}(:[0-9a-f]{1,4})*$ ]] ;;
+	synthetic/*) [[ $3 =~ ^198\.1[89]\.[0-9]+\.[0-9]+$ ]] ;;
+	*) [ "$3" = "$2" ] ;;
+	esac
+}
+
+# no_detour ROUND ADDR: the address itself is open to nobody who did not ask, nor to anybody
+# who was told another one
+no_detour() {
+	case $1 in
+	guarded | synthetic) ! reach "$(url "$2")" ;;
+	esac
+}
+
+# connects ROUND TOLD: after it was told
+connects() {
+	if [ "$1" = exec ]; then [ "$AFTER" = open ]; else reach "$(url "$2")"; fi
+}
+
+# wants CLIENT CASE ROUND HOW NAME ADDR: exactly this one, and where it is new it opens with it
 wants() {
-	local n
-	if [ "$3" = guarded ] && opens "$2" && reach "$(url "$6")"; then
+	local n told
+	if opens "$2" && ! no_detour "$3" "$6"; then
 		bad "$1" "$2" "$3" "open before it is asked for"
 		return
 	fi
-	ask "$1" "$4" "$5"
+	CONNECT=$(url "$6") ask "$1" "$4" "$5"
 	n=$(grep -c . /run/got || :)
+	told=$(cat /run/got)
+	[ "$2" != allowed ] || FOUND[$1]=$told
 	if [ "$(expected "$3" "$1" "$2")" = none ]; then
 		if [ "$n" -gt 0 ]; then bad "$1" "$2" "$3" "answered"; else good "$1" "$2" "$3" "cannot"; fi
 	elif [ $RC -ne 0 ]; then
 		bad "$1" "$2" "$3" "failed"
-	elif [ "$n" -ne 1 ] || [ "$(cat /run/got)" != "$6" ]; then
+	elif [ "$n" -ne 1 ] || ! is_told "$3" "$6" "$told"; then
 		bad "$1" "$2" "$3" "other address"
-	elif opens "$2" && ! reach "$(url "$6")"; then
+	elif [ "$3" = exec ] && [ "$BEFORE" != closed ]; then
+		bad "$1" "$2" "$3" "open before it is asked for"
+	elif opens "$2" && ! connects "$3" "$told"; then
 		bad "$1" "$2" "$3" "does not connect"
+	elif [ "$3" = synthetic ] && opens "$2" && ! no_detour "$3" "$6"; then
+		bad "$1" "$2" "$3" "opens the real one"
 	else
 		good "$1" "$2" "$3" ok
 	fi
 }
-opens() { case $1 in allowed | six | chain | truncated) ;; *) return 1 ;; esac }
+opens() { case $1 in own | allowed | six | chain | truncated) ;; *) return 1 ;; esac }
 
 wants_many() {
-	local n
-	ask "$1" 4 "$1.many.example"
-	n=$(grep -cE '^198\.51\.100\.(1[0-9][0-9]|20[0-9]|21[0-8])$' /run/got || :)
+	local n print='^198\.51\.100\.(1[0-9][0-9]|20[0-9]|21[0-8])$' all=119
+	[ "$2" != synthetic ] || print='^198\.1[89]\.[0-9]+\.[0-9]+$' all=8
+	CONNECT=198.51.100.100 ask "$1" 4 "$1.many.example"
+	n=$(grep -cE "$print" /run/got || :)
 	if [ $RC -ne 0 ] || [ "$n" -eq 0 ] || [ "$n" -ne "$(grep -c . /run/got)" ]; then
 		bad "$1" many "$2" "failed"
-	elif [ "$(expected "$2" "$1" many)" = all ] && [ "$n" -ne 119 ]; then
-		bad "$1" many "$2" "$n of 119"
-	elif ! reach "$(tail -n 1 /run/got)"; then
+	elif [ "$(expected "$2" "$1" many)" = all ] && [ "$n" -ne $all ]; then
+		bad "$1" many "$2" "$n of $all"
+	elif [ "$n" -gt $all ]; then
+		bad "$1" many "$2" "$n, more than $all"
+	elif ! connects "$2" "$(tail -n 1 /run/got)"; then
 		bad "$1" many "$2" "the last does not connect"
 	else
 		good "$1" many "$2" "$n"
 	fi
 }
 
+# It has no IPv6 address, so none is made up; getent wants the other one mapped then. How a client
+# takes that, the first round shows.
+wants_only4() {
+	ask "$1" 6 "$1.only4.example"
+	[ "$2" != direct ] || NODATA[$1]=$RC
+	if grep -qv '^::ffff:' /run/got || { [ -s /run/got ] && [ "$1" != getent ]; }; then
+		bad "$1" only4 "$2" "answered"
+	elif [ $RC != "${NODATA[$1]-}" ]; then
+		bad "$1" only4 "$2" "not as by the server itself"
+	elif [ "$MS" -ge $LIMIT_MS ]; then
+		bad "$1" only4 "$2" "after $MS ms"
+	else
+		good "$1" only4 "$2" ok
+	fi
+}
+
 # refused, as a name that there is not, and at once
-wants_unknown() { # wants_unknown CLIENT CASE HALF HOW NAME
-	ask "$1" "$4" "$5"
+wants_unknown() { # wants_unknown CLIENT CASE ROUND HOW NAME
+	CONNECT=198.51.100.7 ask "$1" "$4" "$5"
 	if [ $RC -ne 2 ] || [ -s /run/got ]; then
 		bad "$1" "$2" "$3" "not as unknown"
+	elif [ "$3" = exec ] && [ "$AFTER" != closed ]; then
+		bad "$1" "$2" "$3" "connects"
 	elif [ "$MS" -ge $LIMIT_MS ]; then
 		bad "$1" "$2" "$3" "after $MS ms"
 	else
@@ -282,8 +376,10 @@ wants_https() {
 		bad "$1" https "$2" failed
 	elif [ "$2" = direct ] && ! grep -qiE 'ipv4hint|C6336409' /run/got; then
 		bad "$1" https "$2" "no hints to take out"
-	elif [ "$2" = guarded ] && grep -qiE 'hint|C6336409' /run/got; then
+	elif [ "$2" != direct ] && grep -qiE 'hint|C6336409' /run/got; then
 		bad "$1" https "$2" "hints"
+	elif [ "$2" = synthetic ] && [ -s /run/got ]; then
+		bad "$1" https "$2" "may lead to another name"
 	elif [ -s /run/got ]; then
 		good "$1" https "$2" ok
 	else
@@ -292,7 +388,7 @@ wants_https() {
 }
 
 wants_ptr() {
-	ask "$1" ptr "198.51.100.$((10 + $(index "$1")))"
+	ask "$1" ptr "${FOUND[$1]-}"
 	if [ $RC -eq 0 ] && [ "$(sed 's/\.$//' /run/got)" = "$1.allowed.example" ]; then
 		good "$1" ptr "$2" ok
 	else
@@ -302,7 +398,7 @@ wants_ptr() {
 
 # an address that nobody was given; upstream would know its name
 wants_other_ptr() {
-	if [ "$2" = guarded ]; then
+	if [ "$2" != direct ]; then
 		wants_unknown "$1" ptr-other "$2" ptr "198.51.100.$((40 + $(index "$1")))"
 		return
 	fi
@@ -335,14 +431,15 @@ wants_no_tls() {
 	fi
 }
 
-# one CLIENT CASE HALF
+# one CLIENT CASE ROUND
 one() {
 	local n
 	n=$(index "$1")
 	case $2 in
 	allowed) wants "$@" 4 "$1.allowed.example" "198.51.100.$((10 + n))" ;;
-	denied) wants_unknown "$@" any "$1.denied.example" ;;
+	*denied) wants_unknown "$@" any "$1.$2.example" ;;
 	six) wants "$@" 6 "$1.six.example" "2001:db8::6:$((10 + n))" ;;
+	only4) wants_only4 "$1" "$3" ;;
 	chain) wants "$@" 4 "$1.chain.example" "198.51.100.$((70 + n))" ;;
 	many) wants_many "$1" "$3" ;;
 	truncated) wants "$@" 4 "$1.truncated.example" "198.51.100.$((220 + n))" ;;
@@ -355,7 +452,7 @@ one() {
 	esac
 }
 
-# sources HALF SERVER: whoever looks sees an answer of the server that it asked
+# sources ROUND SERVER: whoever looks sees an answer of the server that it asked
 sources() {
 	[ -n "$python" ] || return 0
 	inside "$python" "$HERE/client_source.py" glibc.allowed.example "$2" $NS6 $INSIDE >/run/sources ||
@@ -368,8 +465,11 @@ sources() {
 	done </run/sources
 }
 
-half() {
-	for k in $CASES; do
+# go_round ROUND CASE...
+go_round() {
+	local k
+	ROUND=$1
+	for k in "${@:2}"; do
 		resolv "$k" "$1"
 		for c in $CLIENTS; do
 			[ -z "${ABSENT[$c]-}" ] && takes "$c" "$k" || continue
@@ -377,24 +477,28 @@ half() {
 				CELL[$1/$c/$k]="not asked"
 				continue
 			}
+			RULES=(--allow "$c.$k.example")
+			[[ $k != *denied ]] || RULES=(--allow "$c.allowed.example")
 			one "$c" "$k" "$1"
 		done
 	done
+	ROUND=
 }
 
-# --- both halves
+# --- the rounds
 
-direct_half() {
+direct_round() {
 	zone direct >/run/zone
 	start_server
 	# a stub as systemd's, in the box itself
 	nsenter --net=/run/netns/box "$B/tests/names/server" 127.0.0.53 53 /run/zone >/run/stub &
 	local stub=$!
 	await "the stub" grep -q ^ready /run/stub
-	half direct
+	# shellcheck disable=SC2086 # words
+	go_round direct $CASES
 	sources direct $NS
 	kill $stub
-	# controls of what the other half finds nothing of
+	# controls of what the other rounds find nothing of
 	check_log "direct: the box asks the server" "udp $INSIDE:"
 	check_log "direct: over IPv6 as well" "udp \[$INSIDE6\]:"
 	check_log "direct: for names that there are not" "query glibc.denied.example"
@@ -411,109 +515,147 @@ check_no_log() {
 }
 
 # Upstream knows what is denied: unguarded, the box finds it.
-control_denied() {
+control_denied() { # control_denied ROUND
 	resolv denied direct
 	ask glibc 4 glibc.denied.example
 	if [ "$(cat /run/got)" = 198.51.100.7 ] && reach 198.51.100.7; then
-		ok "guarded: control: upstream knows what is denied"
+		ok "$1: control: upstream knows what is denied"
 	else
-		not_ok "guarded: control: upstream knows what is denied" "$(cat /run/got /run/said)"
+		not_ok "$1: control: upstream knows what is denied" "$(cat /run/got /run/said)"
 	fi
 	: >/run/queries
 }
 
 # what a refusal says to those who can read it
-refusal() {
+refusal() { # refusal ROUND
 	[ -z "${ABSENT[dig]-}" ] || return 0
-	resolv denied guarded
+	resolv denied "$1"
 	ask dig 4 dig.denied.example
-	if grep -q 'EDE: 15' /run/said; then ok "guarded: a refusal says so"; else
-		not_ok "guarded: a refusal says so" "$(cat /run/said)"
+	if grep -q 'EDE: 15' /run/said; then ok "$1: a refusal says so"; else
+		not_ok "$1: a refusal says so" "$(cat /run/said)"
 	fi
-	if grep -qE 'SOA.* 1$' /run/said; then ok "guarded: a refusal may be remembered for a second"; else
-		not_ok "guarded: a refusal may be remembered for a second" "$(cat /run/said)"
+	if grep -qE 'SOA.* 1$' /run/said; then ok "$1: a refusal may be remembered for a second"; else
+		not_ok "$1: a refusal may be remembered for a second" "$(cat /run/said)"
 	fi
 }
 
 # An agent that is gone opens nothing, and what was opened stays.
-agent_killed() {
+agent_killed() { # agent_killed ROUND
 	kill -KILL $AGENT
 	wait $AGENT 2>/run/out || :
-	resolv allowed guarded
+	resolv allowed "$1"
 	for _ in $(seq 40); do # what it started may need a moment to see that it is alone
 		: >/run/queries
 		ask glibc 4 glibc.use-vc.example
 		[ $RC -eq 0 ] || break
 		sleep 0.05
 	done
-	if [ $RC -ne 0 ] && [ "$MS" -lt $LIMIT_MS ]; then ok "guarded: no agent, no names, at once"; else
-		not_ok "guarded: no agent, no names, at once" "exit $RC, $MS ms: $(cat /run/got /run/said)"
+	if [ $RC -ne 0 ] && [ "$MS" -lt $LIMIT_MS ]; then ok "$1: no agent, no names, at once"; else
+		not_ok "$1: no agent, no names, at once" "exit $RC, $MS ms: $(cat /run/got /run/said)"
 	fi
-	if reach 198.51.100.10; then ok "guarded: no agent, what was found is open"; else
-		not_ok "guarded: no agent, what was found is open" "refused"
+	if reach "${FOUND[glibc]-}"; then ok "$1: no agent, what was found is open"; else
+		not_ok "$1: no agent, what was found is open" "refused"
 	fi
-	if reach 198.51.100.7; then not_ok "guarded: no agent, nothing else is" "open"; else
-		ok "guarded: no agent, nothing else is"
+	if reach 198.51.100.7; then not_ok "$1: no agent, nothing else is" "open"; else
+		ok "$1: no agent, nothing else is"
 	fi
-	check_no_log "guarded: no agent, nobody is asked" query
+	check_no_log "$1: no agent, nobody is asked" query
 }
 
-guarded_half() {
-	zone guarded >/run/zone
+guarded_round() { # guarded_round ROUND MODE
+	export TEROK_STATE=/run/terok-state-$1
+	zone "$1" >/run/zone
 	read_zone
-	control_denied
+	control_denied "$1"
 	start_agent --upstream $NS
-	"$BPFD" attach $BOX --name t --names learn >/run/out 2>&1 || fail "attach: $(cat /run/out)"
+	"$BPFD" attach $BOX --name t --names "$2" >/run/out 2>&1 || fail "attach: $(cat /run/out)"
 	for k in $CASES; do
 		case $k in denied | ptr* | dot) continue ;; esac
 		for c in $CLIENTS; do
 			"$BPFD" allow t "$c.$k.example" >/run/out 2>&1 || fail "allow: $(cat /run/out)"
 		done
 	done
-	half guarded
-	sources guarded 8.8.8.8
-	refusal
-	check_log "guarded: the agent asks for what is allowed" "query glibc.allowed.example"
-	check_no_log "guarded: nobody else asks" "$INSIDE\|$INSIDE6"
-	check_no_log "guarded: no denied name left the host" "denied"
-	check_no_log "guarded: none of the search list" "corp.test\|none.example"
-	check_no_log "guarded: nor the name of an address" PTR
-	check_no_log "guarded: an alias is followed inside the answer" "query [a-z0-9-]*\.\(next\|end\)\."
-	agent_killed
+	# shellcheck disable=SC2086 # words
+	go_round "$1" $CASES
+	sources "$1" 8.8.8.8
+	refusal "$1"
+	check_log "$1: the agent asks for what is allowed" "query glibc.allowed.example"
+	check_no_log "$1: nobody else asks" "$INSIDE\|$INSIDE6"
+	check_no_log "$1: no denied name left the host" "denied"
+	check_no_log "$1: none of the search list" "corp.test\|none.example"
+	check_no_log "$1: nor the name of an address" PTR
+	check_no_log "$1: an alias is followed inside the answer" "query [a-z0-9-]*\.\(next\|end\)\."
+	agent_killed "$1"
 	"$BPFD" unload >/run/out 2>&1 || not_ok "unload" "$(cat /run/out)"
 }
 
-table() { # table HALF TITLE
-	local line
+# no_agent: the one that an exec started ended by itself, and left nothing
+no_agent() { ! pgrep -f "terok-bpfd run --transient"; }
+
+exec_round() {
+	local own=() with=()
+	export TEROK_STATE=/run/terok-state-exec TEROK_RESOLV_CONF=/run/upstream
+	for k in $EXEC_CASES; do
+		case $k in own*) own+=("$k") ;; *) with+=("$k") ;; esac
+	done
+	zone exec >/run/zone
+	read_zone
+	make_exec
+	echo "nameserver $NS" >/run/upstream
+	go_round exec "${own[@]}"
+	await "the agent that exec started stays" no_agent
+	check_log "exec: its agent asks whom the host asks" "query glibc.own.example"
+	start_agent --upstream $NS
+	go_round exec "${with[@]}"
+	check_log "exec: the agent asks for what is allowed" "query glibc.allowed.example"
+	check_no_log "exec: no denied name left the host" "denied"
+	check_no_log "exec: none of the search list" "corp.test\|none.example"
+	check_no_log "exec: nor the name of an address" PTR
+	kill $AGENT
+	wait $AGENT 2>/run/out || :
+	: >/etc/resolv.conf
+	"$BPFD" unload >/run/out 2>&1 || not_ok "exec: unload" "$(cat /run/out)"
+}
+
+table() { # table ROUND TITLE CASE...
+	local line k
 	printf '\n### %s\n\n| client |' "$2"
-	for k in $CASES; do printf ' %s |' "$k"; done
+	printf ' %s |' "${@:3}"
 	printf '\n|---|'
-	for k in $CASES; do printf '%s' '---|'; done
+	for k in "${@:3}"; do printf '%s' '---|'; done
 	printf '\n'
 	for c in $CLIENTS; do
 		line="| $c |"
-		for k in $CASES; do
+		for k in "${@:3}"; do
 			if [ -n "${ABSENT[$c]-}" ]; then line+=" absent |"; else line+=" ${CELL[$1/$c/$k]-} |"; fi
 		done
 		echo "$line"
 	done
 }
 
+# shellcheck disable=SC2086 # words
+tables() {
+	table direct "Asked directly, unguarded" $CASES
+	[ -n "$guards" ] || return 0
+	table guarded "Guarded, names for policy" $CASES
+	table synthetic "Guarded, synthetic" $CASES
+	table exec "exec" $EXEC_CASES
+}
+
 make_net
 make_clients
-direct_half
-second=
+direct_round
+guards=
 if [ -n "$DIRECT" ]; then
-	echo "SKIP guarded_half: DIRECT=1"
+	echo "SKIP guarded_round: DIRECT=1"
 elif has_names; then
-	guarded_half
-	second=1
+	guards=1
+	guarded_round guarded learn
+	guarded_round synthetic synthetic
+	exec_round
 else
-	echo "SKIP guarded_half: this build's guards know no names"
+	echo "SKIP guarded_round: this build's guards know no names"
 fi
-{
-	table direct "Asked directly, unguarded"
-	[ -z "$second" ] || table guarded "Guarded, names for policy"
-} | tee /run/table
+tables | tee /run/table
 [ -z "$NAMES_TABLE" ] || cat /run/table >"$NAMES_TABLE"
 [ $failures -eq 0 ]
