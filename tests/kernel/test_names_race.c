@@ -43,6 +43,7 @@
 #define TCP_PORT    7778
 #define QUERY_MAX   64
 #define ANSWER_MAX  512
+#define TRIES       3              /* of a question */
 #define STRANGER    "11.255.255.1" /* no name's */
 
 /* What the clients found; shared with them. */
@@ -203,6 +204,20 @@ static void round_connect(int udp, bool tcp, const uint8_t *answer, ssize_t n, s
 	}
 }
 
+/* As every resolver does it: on a busy machine a name server may be late once. */
+static ssize_t client_ask(int ask, const uint8_t *query, size_t size, uint8_t *answer)
+{
+	for (unsigned i = 0; i < TRIES; i++) {
+		ssize_t n = -1;
+
+		if (send(ask, query, size, 0) == (ssize_t)size)
+			n = recv(ask, answer, ANSWER_MAX, 0);
+		if (n >= (ssize_t)size && !(answer[3] & 15) && answer[7] == ADDRESSES)
+			return n;
+	}
+	return -1;
+}
+
 static void client_run(struct tally *mine)
 {
 	static const uint8_t server[4] = { 8, 8, 8, 8 };
@@ -218,12 +233,10 @@ static void client_run(struct tally *mine)
 		return;
 	for (unsigned i = 0; i < NAMES; i++) {
 		size_t size = query_write(query, i);
-		ssize_t n = -1;
+		ssize_t n = client_ask(ask, query, size, answer);
 
-		if (send(ask, query, size, 0) == (ssize_t)size)
-			n = recv(ask, answer, sizeof(answer), 0);
 		mine->rounds++;
-		if (n < (ssize_t)size || answer[3] & 15 || answer[7] != ADDRESSES)
+		if (n < 0)
 			mine->unanswered++;
 		else
 			round_connect(udp, !(i % TCP_EACH), answer, n, mine);
