@@ -7,28 +7,18 @@
 
 #include "base/event.h"
 
-#define BUCKETS 256
-
-struct known { /* a guard */
-	struct known *next;
-	struct label label;
-};
-
 struct answer {
 	struct answer *next;
 	uint64_t token;
 	struct request *request; /* ANSWERING, so it stays */
-	enum terok_action action;
-	enum scope scope;
-	uint32_t uid;
+	struct hub_answer given;
 	answer_fn done; /* NULL: nobody waits */
 	void *user;
 };
 
 struct hub {
-	hub_send_fn send;
+	const struct hub_back *back;
 	void *user;
-	struct known *bucket[BUCKETS];
 	struct requests *requests;
 	struct subscriber *subscribers;
 	struct answer *answers;
@@ -36,14 +26,14 @@ struct hub {
 	uint64_t sequence, token;
 };
 
-int hub_new(hub_send_fn send, void *user, struct hub **ret)
+int hub_new(const struct hub_back *back, void *user, struct hub **ret)
 {
 	struct hub *hub = calloc(1, sizeof(*hub));
 	int r;
 
 	if (!hub)
 		return -ENOMEM;
-	hub->send = send;
+	hub->back = back;
 	hub->user = user;
 	r = requests_new(&hub->requests);
 	if (r) {
@@ -60,14 +50,6 @@ void hub_free(struct hub *hub)
 
 	if (!hub)
 		return;
-	for (int i = 0; i < BUCKETS; i++) {
-		struct known *known;
-
-		while ((known = hub->bucket[i])) {
-			hub->bucket[i] = known->next;
-			free(known);
-		}
-	}
 	while ((answer = hub->answers)) {
 		hub->answers = answer->next;
 		free(answer);
@@ -78,35 +60,42 @@ void hub_free(struct hub *hub)
 	free(hub);
 }
 
-static struct known **known_slot(struct hub *hub, uint32_t id)
-{
-	struct known **slot = &hub->bucket[id % BUCKETS];
-
-	while (*slot && (*slot)->label.id != id)
-		slot = &(*slot)->next;
-	return slot;
-}
-
 static bool may_see(uint32_t uid, uint32_t owner)
 {
 	return !uid || uid == owner;
 }
 
-/* Everyone who may hear it hears it. Returns the event, with a reference. */
-static struct event *publish(struct hub *hub, struct news *news)
+/* --- news --------------------------------------------------------------------------------- */
+
+/* Is there anybody of that interface? What nobody hears is not made into text. */
+static bool is_heard(const struct hub *hub, enum face face)
+{
+	const struct subscriber *s = hub->subscribers;
+
+	while (s && s->face != face)
+		s = s->next;
+	return s;
+}
+
+/*
+ * Everyone who may hear it hears it. @keep: make the text of Firewall1 in any case, for those
+ * who ask later. Returns the event, with a reference; NULL: no memory.
+ */
+static struct event *publish(struct hub *hub, struct news *news, bool keep)
 {
 	uint32_t guard = news_guard(news);
-	uint32_t owner = news->label ? news->label->info.uid : EVENT_ROOT_ONLY;
+	uint32_t owner = news->label ? news->label->info.uid : news->owner;
 	_cleanup_json_ struct json clearance = {}, firewall = {};
 	struct event *event;
 
 	news->sequence = ++hub->sequence;
 	news->boot_ns = now_boot_ns();
-	if (news->clearance)
+	if (news->clearance && is_heard(hub, FACE_CLEARANCE))
 		wire_clearance(&clearance, news);
-	wire_firewall(&firewall, news);
-	event = event_new(guard, owner, news->clearance ? json_done(&clearance) : NULL,
-			  json_done(&firewall));
+	if (keep || is_heard(hub, FACE_FIREWALL))
+		wire_firewall(&firewall, news);
+	event = event_new(guard, owner, clearance.n ? json_done(&clearance) : NULL,
+			  firewall.n ? json_done(&firewall) : NULL);
 	for (struct subscriber *s = hub->subscribers, *next; event && s; s = next) {
 		next = s->next;
 		if (event->text[s->face] && may_see(s->uid, owner) &&
@@ -116,199 +105,76 @@ static struct event *publish(struct hub *hub, struct news *news)
 	return event;
 }
 
+void hub_publish(struct hub *hub, struct news *news)
+{
+	event_unref(publish(hub, news, false));
+}
+
+/* Whose news it is: the guard's as it is known now, or what the request remembers of it. */
+static void news_of_request(struct hub *hub, struct news *news, const struct request *request)
+{
+	if (request->guard && hub->back->label)
+		news->label = hub->back->label(request->guard, hub->user);
+	news->guard = request->guard;
+	news->owner = request->uid;
+	news->container = request->container;
+	news->request_id = request->id;
+}
+
+/* --- requests ----------------------------------------------------------------------------- */
+
 static void on_expired(const struct request *request, void *user)
 {
-	struct hub *hub = user;
-	struct known *known = *known_slot(hub, request->guard);
-	struct news news = { .type = "expired",
-			     .label = known ? &known->label : NULL,
-			     .request_id = request->id,
-			     .dest = request->dest };
+	struct news news = { .type = "expired", .dest = request->dest };
 
-	event_unref(publish(hub, &news));
+	news_of_request(user, &news, request);
+	hub_publish(user, &news);
 }
 
-static void on_question(struct hub *hub, const struct label *label,
-			const struct msg_refused *refused)
+int hub_request_open(struct hub *hub, const struct question *question, struct news *news)
 {
-	struct news news = { .type = "request",
-			     .clearance = "connection_blocked",
-			     .label = label,
-			     .refused = refused };
-	struct request *request = request_open(hub->requests, refused->ask, on_expired, hub);
+	struct request *request;
+	int r = request_open(hub->requests, question, on_expired, hub, &request);
 
-	if (!request)
-		return;
-	request->guard = label->id;
-	request->uid = label->info.uid;
-	wire_request_id(request->id, label, refused->ask);
-	wire_container(request->container, label);
-	wire_target(request->dest, refused);
+	if (r)
+		return r;
+	news->type = "request";
+	news->request_id = request->id;
+	news->guard = request->guard;
+	news->owner = request->uid;
+	news->container = request->container;
 	event_unref(request->event);
-	news.request_id = request->id;
-	request->event = publish(hub, &news);
+	request->event = publish(hub, news, true);
+	return 0;
 }
 
-static void on_refused(struct hub *hub, const struct msg_refused *refused)
+static bool is_of_container(const struct request *request, const void *user)
 {
-	struct known *known = *known_slot(hub, refused->record.guard);
-	struct news news = { .type = "refused",
-			     .label = known ? &known->label : NULL,
-			     .refused = refused };
-
-	if (refused->ask && known)
-		on_question(hub, &known->label, refused);
-	else
-		event_unref(publish(hub, &news));
+	return !strcmp(request->container, user);
 }
 
-static void guard_news(struct hub *hub, const struct label *label, const char *type,
-		       const char *clearance)
+void hub_request_purge(struct hub *hub, const char *container)
 {
-	struct news news = { .type = type, .clearance = clearance, .label = label };
-
-	event_unref(publish(hub, &news));
+	requests_purge(hub->requests, is_of_container, container);
 }
 
-static void on_state(struct hub *hub, const struct label *label)
+static bool is_of_guard(const struct request *request, const void *user)
 {
-	static const char *const told[TEROK_STATE_MAX_] = {
-		[TEROK_STATE_UP] = "shield_up",
-		[TEROK_STATE_DOWN] = "shield_down",
-		[TEROK_STATE_DOWN_ALL] = "shield_disengaged",
-	};
-
-	if (label->state != TEROK_STATE_UP) /* its questions are answered by the transition */
-		requests_end_guard(hub->requests, label->id);
-	guard_news(hub, label, "guard_state",
-		   label->state < TEROK_STATE_MAX_ ? told[label->state] : NULL);
+	return request->guard == *(const uint32_t *)user;
 }
 
-static void listing_hear(struct hub *hub, const struct msg_guard *msg, const struct label *label)
+void hub_request_purge_guard(struct hub *hub, uint32_t guard)
 {
-	for (struct listing *listing = hub->listings; listing; listing = listing->next)
-		if (listing->token == msg->token && may_see(listing->uid, label->info.uid))
-			listing->guard(listing, label, &msg->counts);
+	requests_purge(hub->requests, is_of_guard, &guard);
 }
 
-static void on_guard(struct hub *hub, const struct msg_guard *msg)
+struct request *hub_find(struct hub *hub, const char *id, uint32_t uid)
 {
-	struct known **slot = known_slot(hub, msg->id);
-	bool fresh = !*slot;
+	struct request *request = request_find(hub->requests, id);
 
-	if (fresh) {
-		*slot = calloc(1, sizeof(**slot));
-		if (!*slot)
-			return;
-	}
-	(*slot)->label = (struct label){ .id = msg->id, .state = msg->state, .info = msg->info };
-	if (msg->news == GUARD_ATTACHED)
-		guard_news(hub, &(*slot)->label, "guard_attached", "container_started");
-	else if (msg->news == GUARD_STATE)
-		on_state(hub, &(*slot)->label);
-	if (msg->token)
-		listing_hear(hub, msg, &(*slot)->label);
-}
-
-static void on_gone(struct hub *hub, const struct msg_gone *msg)
-{
-	struct known **slot = known_slot(hub, msg->id), *known = *slot;
-	char reason[sizeof(msg->reason) + 1] = "";
-	struct news news = { .type = "guard_detached",
-			     .clearance = "container_exited",
-			     .reason = reason };
-
-	requests_end_guard(hub->requests, msg->id);
-	if (!known)
-		return;
-	memcpy(reason, msg->reason, strnlen(msg->reason, sizeof(msg->reason)));
-	news.label = &known->label;
-	event_unref(publish(hub, &news));
-	*slot = known->next;
-	free(known);
-}
-
-static void answer_tell(struct hub *hub, const struct answer *answer,
-			const struct msg_result *result)
-{
-	static const char *const scopes[] = { "session", "once", "time", "forever" };
-	/* the guard may have gone meanwhile: its owner still hears the end of the story */
-	struct label label = { .id = answer->request->guard,
-			       .info = { .uid = answer->request->uid } };
-	struct known *known = *known_slot(hub, answer->request->guard);
-	char problem[sizeof(result->problem) + 1] = "";
-	struct news news = { .type = "verdict",
-			     .clearance = "verdict_applied",
-			     .label = known ? &known->label : &label,
-			     .request_id = answer->request->id,
-			     .action = answer->action == TEROK_ALLOW ? "allow" : "deny",
-			     .scope = scopes[answer->scope],
-			     .until_ns = result->until_ns,
-			     .ok = !result->result,
-			     .problem = problem,
-			     .uid = answer->uid };
-
-	_Static_assert(sizeof(label.info.container) >= sizeof(answer->request->container), "fits");
-	memcpy(label.info.container, answer->request->container,
-	       sizeof(answer->request->container));
-	memcpy(problem, result->problem, strnlen(result->problem, sizeof(result->problem)));
-	event_unref(publish(hub, &news));
-}
-
-/* It can be tried again by the time that its author hears of it. */
-static void answer_failed(struct hub *hub, struct answer *answer, const struct msg_result *result)
-{
-	answer_tell(hub, answer, result);
-	/* a question that the core has forgotten can never be answered */
-	if (result->result == -ENOENT)
-		request_remove(hub->requests, answer->request);
-	else
-		request_reopen(hub->requests, answer->request);
-	if (answer->done)
-		answer->done(result, answer->user);
-}
-
-static void on_result(struct hub *hub, const struct msg_result *result)
-{
-	struct answer **slot = &hub->answers, *answer;
-
-	while (*slot && (*slot)->token != result->token)
-		slot = &(*slot)->next;
-	answer = *slot;
-	if (!answer || answer->request->ask != result->ask)
-		return; /* nobody's: the hub was started anew meanwhile */
-	*slot = answer->next;
-	if (result->result) {
-		answer_failed(hub, answer, result);
-	} else {
-		/* who answered waits: the news is for the others */
-		if (answer->done)
-			answer->done(result, answer->user);
-		answer_tell(hub, answer, result);
-		request_remove(hub->requests, answer->request);
-	}
-	free(answer);
-}
-
-static void on_listed(struct hub *hub, uint64_t token)
-{
-	for (struct listing *listing = hub->listings; listing; listing = listing->next) {
-		if (listing->token == token) {
-			listing->done(listing);
-			return;
-		}
-	}
-}
-
-void hub_hear(struct hub *hub, const struct msg_packet *packet)
-{
-	switch (packet->type) {
-	case MSG_GUARD: on_guard(hub, &packet->GUARD); break;
-	case MSG_GONE: on_gone(hub, &packet->GONE); break;
-	case MSG_REFUSED: on_refused(hub, &packet->REFUSED); break;
-	case MSG_RESULT: on_result(hub, &packet->RESULT); break;
-	case MSG_LISTED: on_listed(hub, packet->LISTED.token); break;
-	}
+	if (!request || request->state != REQUEST_OPEN || !may_see(uid, request->uid))
+		return NULL;
+	return request;
 }
 
 struct replay {
@@ -334,11 +200,14 @@ void hub_requests(struct hub *hub, uint32_t uid, uint32_t guard,
 	requests_each(hub->requests, replay_one, &replay);
 }
 
+/* --- subscribers -------------------------------------------------------------------------- */
+
 static void replay_push(const struct event *event, void *user)
 {
 	struct subscriber *subscriber = user;
 
-	subscriber->push(subscriber, (struct event *)event);
+	if (event->text[subscriber->face])
+		subscriber->push(subscriber, (struct event *)event);
 }
 
 void hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay)
@@ -359,44 +228,36 @@ void hub_unsubscribe(struct subscriber *subscriber)
 		subscriber->next->slot = subscriber->slot;
 }
 
-struct request *hub_find(struct hub *hub, const char *id, uint32_t uid)
-{
-	struct request *request = request_find_id(hub->requests, id);
+/* --- answers ------------------------------------------------------------------------------ */
 
-	if (!request || request->state != REQUEST_OPEN || !may_see(uid, request->uid))
-		return NULL;
-	return request;
+static struct answer **answer_slot(struct hub *hub, uint64_t token)
+{
+	struct answer **slot = &hub->answers;
+
+	while (*slot && (*slot)->token != token)
+		slot = &(*slot)->next;
+	return slot;
 }
 
-int hub_answer_send(struct hub *hub, struct request *request, uint32_t uid,
-		    enum terok_action action, enum scope scope, uint64_t seconds, answer_fn done,
-		    void *user, uint64_t *ret)
+int hub_answer_send(struct hub *hub, struct request *request, const struct hub_answer *given,
+		    answer_fn done, void *user, uint64_t *ret)
 {
 	struct answer *answer = calloc(1, sizeof(*answer));
-	struct msg_packet packet = { .type = MSG_VERDICT };
 	int r;
 
 	if (!answer)
 		return -ENOMEM;
 	*answer = (struct answer){ .token = ++hub->token,
 				   .request = request,
-				   .action = action,
-				   .scope = scope,
-				   .uid = uid,
+				   .given = *given,
 				   .done = done,
 				   .user = user };
-	packet.VERDICT = (struct msg_verdict){ .ask = request->ask,
-					       .token = answer->token,
-					       .action = action,
-					       .scope = scope,
-					       .seconds = seconds,
-					       .uid = uid };
-	r = hub->send(&packet, hub->user);
+	r = hub->back->answer(request, given, answer->token, hub->user);
 	if (r) {
 		free(answer);
 		return r;
 	}
-	request_answering(request);
+	request_answering(hub->requests, request);
 	answer->next = hub->answers;
 	hub->answers = answer;
 	*ret = answer->token;
@@ -405,18 +266,81 @@ int hub_answer_send(struct hub *hub, struct request *request, uint32_t uid,
 
 void hub_answer_forget(struct hub *hub, uint64_t token)
 {
-	for (struct answer *answer = hub->answers; answer; answer = answer->next)
-		if (answer->token == token)
-			answer->done = NULL;
+	struct answer *answer = *answer_slot(hub, token);
+
+	if (answer)
+		answer->done = NULL;
 }
+
+const struct request *hub_answering(struct hub *hub, uint64_t token)
+{
+	const struct answer *answer = *answer_slot(hub, token);
+
+	return answer ? answer->request : NULL;
+}
+
+static void answer_tell(struct hub *hub, const struct answer *answer,
+			const struct hub_outcome *outcome)
+{
+	static const char *const scopes[] = { "session", "once", "time", "forever" };
+	struct news news = { .type = "verdict",
+			     .clearance = "verdict_applied",
+			     .action = answer->given.action == TEROK_ALLOW ? "allow" : "deny",
+			     .scope = scopes[answer->given.scope],
+			     .until_ns = outcome->until_ns,
+			     .ok = !outcome->result,
+			     .problem = outcome->problem,
+			     .uid = answer->given.uid };
+
+	/* the guard may have gone meanwhile: its owner still hears the end of the story */
+	news_of_request(hub, &news, answer->request);
+	hub_publish(hub, &news);
+}
+
+/* It can be tried again by the time that its author hears of it. */
+static void answer_failed(struct hub *hub, struct answer *answer, const struct hub_outcome *outcome)
+{
+	answer_tell(hub, answer, outcome);
+	/* a question that the back end has forgotten can never be answered */
+	if (outcome->result == -ENOENT)
+		request_remove(hub->requests, answer->request);
+	else
+		request_reopen(hub->requests, answer->request);
+	if (answer->done)
+		answer->done(outcome, answer->user);
+}
+
+void hub_answered(struct hub *hub, uint64_t token, const struct hub_outcome *outcome)
+{
+	struct answer **slot = answer_slot(hub, token), *answer = *slot;
+
+	if (!answer)
+		return;
+	*slot = answer->next;
+	if (outcome->result) {
+		answer_failed(hub, answer, outcome);
+	} else {
+		/* who answered waits: the news is for the others */
+		if (answer->done)
+			answer->done(outcome, answer->user);
+		answer_tell(hub, answer, outcome);
+		request_remove(hub->requests, answer->request);
+	}
+	free(answer);
+}
+
+/* --- listings ----------------------------------------------------------------------------- */
 
 int hub_list(struct hub *hub, struct listing *listing)
 {
-	struct msg_packet packet = { .type = MSG_LIST };
 	int r;
 
-	listing->token = packet.LIST.token = ++hub->token;
-	r = hub->send(&packet, hub->user);
+	if (!hub->back->list) {
+		listing->done(listing);
+		return 0;
+	}
+	listing->token = ++hub->token;
+	r = hub->back->list(listing->token, hub->user);
 	if (r)
 		return r;
 	listing->next = hub->listings;
@@ -432,4 +356,22 @@ void hub_list_end(struct hub *hub, struct listing *listing)
 		slot = &(*slot)->next;
 	if (*slot)
 		*slot = listing->next;
+}
+
+void hub_list_guard(struct hub *hub, uint64_t token, const struct label *label,
+		    const struct terok_counts *counts)
+{
+	for (struct listing *listing = hub->listings; listing; listing = listing->next)
+		if (listing->token == token && may_see(listing->uid, label->info.uid))
+			listing->guard(listing, label, counts);
+}
+
+void hub_list_done(struct hub *hub, uint64_t token)
+{
+	for (struct listing *listing = hub->listings; listing; listing = listing->next) {
+		if (listing->token == token) {
+			listing->done(listing);
+			return;
+		}
+	}
 }

@@ -2,14 +2,22 @@
 /*
  * hub.h - who hears what, who may answer what; knows no transport and no kernel
  *
- * Down: the core's messages become events for the subscribers who may see them. Up: an
- * answer must name an open request of a guard that its sender may answer for; it goes to
- * the core by the question's number, and the subscribers hear what became of it before
- * its sender does.
+ * Between a back end, which knows what was refused and can change it, and people. The back end
+ * tells (hub_publish), asks (hub_request_open) and takes back what it asked
+ * (hub_request_purge); the hub hands it each answer once (struct hub_back) and is told what
+ * became of it (hub_answered). An answer must name an open request that its sender may answer
+ * for; while it is on its way nobody else can answer, and what is purged meanwhile never opens
+ * again. There are two: hub_core.c speaks to the core of the agent, hub_reader.c to readers and a
+ * verdict helper. One hub has one of them.
  *
- * Who may see and answer: root everything, a user the guards that are theirs. A request
- * that is not theirs does not exist for them.
- * Owns: guards' labels, requests, answers on their way. Threads: none.
+ * For a back end without guards: .guard is 0 everywhere, requests belong to a container, and
+ * .owner of what it tells is the uid whose session it is. Texts that answers cite (id,
+ * container, dest of a question) are the sanitised ones, as people saw them; all else is
+ * sanitised here, when it is told.
+ *
+ * Who may see and answer: root everything, a user what is theirs. A request that is not theirs
+ * does not exist for them.
+ * Owns: requests, answers on their way. Threads: none.
  */
 #ifndef HUB_HUB_H
 #define HUB_HUB_H
@@ -25,15 +33,71 @@
 
 struct hub;
 
-/** hub_send_fn - one message to the core; 0 or negative errno */
-typedef int (*hub_send_fn)(struct msg_packet *packet, void *user);
+/* --- the back end's side ------------------------------------------------------------------ */
 
-int hub_new(hub_send_fn send, void *user, struct hub **ret);
+/* What somebody answered. */
+struct hub_answer {
+	uint32_t uid; /* who, by peer credentials */
+	enum terok_action action;
+	enum scope scope;
+	uint64_t seconds; /* SCOPE_TIME */
+};
+
+/* What became of an answer. Texts live until the call returns; NULL: none. */
+struct hub_outcome {
+	int result; /* 0: in force; -ENOENT: it can never be answered; else it may be tried again */
+	uint64_t until_ns; /* when it ends, CLOCK_BOOTTIME; 0: no end of its own */
+	const char *problem;
+};
+
+struct hub_back {
+	/*
+	 * Carry out an answer, later: hub_answered() with that token says what became of it, but
+	 * not before this has returned. Negative errno: nothing was begun.
+	 */
+	int (*answer)(const struct request *request, const struct hub_answer *answer,
+		      uint64_t token, void *user);
+	/* Tell every guard by hub_list_guard(), then hub_list_done(). NULL: there are none. */
+	int (*list)(uint64_t token, void *user);
+	/* What is known of a guard, borrowed; NULL: nothing (any more). May be NULL itself. */
+	const struct label *(*label)(uint32_t guard, void *user);
+};
+
+/** hub_new() - @back stays the caller's; its functions get @user */
+int hub_new(const struct hub_back *back, void *user, struct hub **ret);
 void hub_free(struct hub *hub);
 DEFINE_CLEANUP(struct hub, hub_free)
 
-/** hub_hear() - one checked message from the core */
-void hub_hear(struct hub *hub, const struct msg_packet *packet);
+/** hub_publish() - tell everybody who may see it; sets the sequence number and the times */
+void hub_publish(struct hub *hub, struct news *news);
+
+/**
+ * hub_request_open() - publish a question, new or told again, that may be answered from now on
+ * @news: what is told; type, request_id and, where there is no label, guard, owner and
+ *	  container are of @question. .clearance stays as it is.
+ *
+ * Return: as request_open(); then nothing was told.
+ */
+int hub_request_open(struct hub *hub, const struct question *question, struct news *news);
+
+/** hub_request_purge() - what a container asked can no longer be answered */
+void hub_request_purge(struct hub *hub, const char *container);
+
+/** hub_request_purge_guard() - what a guard asked can no longer be answered */
+void hub_request_purge_guard(struct hub *hub, uint32_t guard);
+
+/** hub_answering() - the request that the answer of that token is for; NULL: no such answer */
+const struct request *hub_answering(struct hub *hub, uint64_t token);
+
+/** hub_answered() - what became of an answer; one that nobody gave is passed over */
+void hub_answered(struct hub *hub, uint64_t token, const struct hub_outcome *outcome);
+
+/** hub_list_guard() - one guard for the listing of that token; hub_list_done() - no more of them */
+void hub_list_guard(struct hub *hub, uint64_t token, const struct label *label,
+		    const struct terok_counts *counts);
+void hub_list_done(struct hub *hub, uint64_t token);
+
+/* --- people's side ------------------------------------------------------------------------ */
 
 /* One who listens; embedded in a subscription. push() must not call back into the hub. */
 struct subscriber {
@@ -54,18 +118,17 @@ void hub_requests(struct hub *hub, uint32_t uid, uint32_t guard,
 /** hub_find() - the open request of that id that @uid may answer; NULL */
 struct request *hub_find(struct hub *hub, const char *id, uint32_t uid);
 
-/* What becomes of an answer; done() is called once, unless the asker was forgotten. */
-typedef void (*answer_fn)(const struct msg_result *result, void *user);
+/* What becomes of an answer; called once, unless the asker was forgotten. */
+typedef void (*answer_fn)(const struct hub_outcome *outcome, void *user);
 
 /**
- * hub_answer_send() - send an answer to the core
+ * hub_answer_send() - hand an answer to the back end
  * @ret: a token for hub_answer_forget()
  *
- * Return: 0; -ENOMEM, or what sending said; then the request is open as before.
+ * Return: 0; -ENOMEM, or what the back end said; then the request is open as before.
  */
-int hub_answer_send(struct hub *hub, struct request *request, uint32_t uid,
-		    enum terok_action action, enum scope scope, uint64_t seconds, answer_fn done,
-		    void *user, uint64_t *ret);
+int hub_answer_send(struct hub *hub, struct request *request, const struct hub_answer *answer,
+		    answer_fn done, void *user, uint64_t *ret);
 
 /** hub_answer_forget() - the asker has gone; the answer goes on */
 void hub_answer_forget(struct hub *hub, uint64_t token);
@@ -80,8 +143,9 @@ struct listing {
 	void (*done)(struct listing *listing);
 };
 
-/** hub_list() - begin one; hub_list_end() - forget it, also before it is done */
+/** hub_list() - begin one, which may be done when this returns; negative errno: it did not begin */
 int hub_list(struct hub *hub, struct listing *listing);
+/** hub_list_end() - forget it, also before it is done */
 void hub_list_end(struct hub *hub, struct listing *listing);
 
 #endif

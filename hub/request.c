@@ -5,13 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "terok/core_msg.h"
+
 #define BUCKETS 1024
 
 struct requests {
-	unsigned n;
+	unsigned n, greedy;               /* greedy: shares above SHARE_MAX */
+	uint16_t open[MSG_SHARE_BUCKETS]; /* of each share */
 	struct request *oldest, *newest;
 	struct request *bucket[BUCKETS];
 };
+
+#define SHARE_MAX (REQUEST_MAX / 4)
 
 int requests_new(struct requests **ret)
 {
@@ -32,29 +37,38 @@ void requests_free(struct requests *requests)
 	free(requests);
 }
 
-struct request *request_find(struct requests *requests, uint64_t ask)
+/* FNV-1a */
+static uint32_t text_hash(const char *text)
 {
-	struct request *request = requests->bucket[ask % BUCKETS];
+	uint32_t hash = 2166136261U;
 
-	while (request && request->ask != ask)
-		request = request->next;
-	return request && !request->dead ? request : NULL;
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * 16777619U;
+	return hash;
 }
 
-struct request *request_find_id(struct requests *requests, const char *id)
+struct request *request_find(struct requests *requests, const char *id)
 {
-	const char *colon = strrchr(id, ':');
-	struct request *request;
+	struct request *request = requests->bucket[text_hash(id) % BUCKETS];
 
-	if (!colon)
-		return NULL;
-	request = request_find(requests, strtoull(colon + 1, NULL, 10));
-	return request && !strcmp(request->id, id) ? request : NULL;
+	while (request && (request->dead || strcmp(request->id, id)))
+		request = request->next;
+	return request;
+}
+
+/* Every change of what is open passes here: the shares are counted, not looked through. */
+static void share_add(struct requests *requests, const struct request *request, int n)
+{
+	uint16_t *open = &requests->open[request->share];
+
+	requests->greedy -= *open > SHARE_MAX;
+	*open += n;
+	requests->greedy += *open > SHARE_MAX;
 }
 
 void request_remove(struct requests *requests, struct request *request)
 {
-	struct request **slot = &requests->bucket[request->ask % BUCKETS];
+	struct request **slot = &requests->bucket[text_hash(request->id) % BUCKETS];
 
 	while (*slot != request)
 		slot = &(*slot)->next;
@@ -68,49 +82,90 @@ void request_remove(struct requests *requests, struct request *request)
 	else
 		requests->newest = request->older;
 	requests->n--;
+	if (request->state == REQUEST_OPEN)
+		share_add(requests, request, -1);
 	event_unref(request->event);
+	free(request->text);
 	free(request);
 }
 
 /* Which gives way: the core chooses by the same rule (asked.c), or it could not be answered. */
 static struct request *give_way(const struct requests *requests)
 {
-	uint16_t open[MSG_SHARE_BUCKETS] = {};
-	struct request *oldest = NULL;
+	struct request *request = requests->oldest;
 
-	for (struct request *r = requests->oldest; r; r = r->newer)
-		open[r->guard % MSG_SHARE_BUCKETS] += r->state == REQUEST_OPEN;
-	for (struct request *r = requests->oldest; r; r = r->newer) {
-		if (r->state != REQUEST_OPEN)
-			continue;
-		if (open[r->guard % MSG_SHARE_BUCKETS] > REQUEST_MAX / 4)
-			return r;
-		oldest = oldest ?: r;
-	}
-	return oldest;
+	while (request && (request->state != REQUEST_OPEN ||
+			   (requests->greedy && requests->open[request->share] <= SHARE_MAX)))
+		request = request->newer;
+	return request;
 }
 
-struct request *request_open(struct requests *requests, uint64_t ask,
-			     void (*expired)(const struct request *request, void *user), void *user)
+static int make_room(struct requests *requests,
+		     void (*expired)(const struct request *request, void *user), void *user)
 {
-	struct request *request = request_find(requests, ask);
+	struct request *request;
 
-	if (request)
-		return request;
-	if (requests->n == REQUEST_MAX) {
-		request = give_way(requests);
-		if (!request)
-			return NULL;
-		expired(request, user);
-		request_remove(requests, request);
-	}
-	request = calloc(1, sizeof(*request));
+	if (requests->n < REQUEST_MAX)
+		return 0;
+	request = give_way(requests);
+	if (!request)
+		return -ENOSPC;
+	expired(request, user);
+	request_remove(requests, request);
+	return 0;
+}
+
+static bool text_fits(const char *text)
+{
+	return strnlen(text, REQUEST_TEXT_MAX + 1) <= REQUEST_TEXT_MAX;
+}
+
+/* In one piece: a table full of the longest is a megabyte, of the usual a tenth of it. */
+static int texts_set(struct request *request, const struct question *question)
+{
+	size_t id = strlen(question->id) + 1, container = strlen(question->container) + 1,
+	       dest = strlen(question->dest) + 1;
+	char *text = malloc(id + container + dest);
+
+	if (!text)
+		return -ENOMEM;
+	memcpy(text, question->id, id);
+	memcpy(text + id, question->container, container);
+	memcpy(text + id + container, question->dest, dest);
+	free(request->text);
+	request->text = text;
+	request->id = text;
+	request->container = text + id;
+	request->dest = text + id + container;
+	return 0;
+}
+
+static struct request *request_new(const struct question *question)
+{
+	struct request *request = malloc(sizeof(*request));
+
 	if (!request)
 		return NULL;
-	request->ask = ask;
-	request->state = REQUEST_OPEN;
-	request->next = requests->bucket[ask % BUCKETS];
-	requests->bucket[ask % BUCKETS] = request;
+	*request = (struct request){
+		.state = REQUEST_OPEN,
+		.share = (question->guard ?: text_hash(question->container)) % MSG_SHARE_BUCKETS,
+		.guard = question->guard,
+		.uid = question->uid,
+		.ask = question->ask,
+	};
+	if (texts_set(request, question)) {
+		free(request);
+		return NULL;
+	}
+	return request;
+}
+
+static void request_add(struct requests *requests, struct request *request)
+{
+	struct request **bucket = &requests->bucket[text_hash(request->id) % BUCKETS];
+
+	request->next = *bucket;
+	*bucket = request;
 	request->older = requests->newest;
 	if (request->older)
 		request->older->newer = request;
@@ -118,34 +173,93 @@ struct request *request_open(struct requests *requests, uint64_t ask,
 		requests->oldest = request;
 	requests->newest = request;
 	requests->n++;
-	return request;
+	share_add(requests, request, 1);
 }
 
-void request_answering(struct request *request)
+/* Nobody may answer it any more; an answer that is on its way comes to its own end. */
+static void request_end(struct requests *requests, struct request *request)
 {
+	if (request->state == REQUEST_OPEN)
+		request_remove(requests, request);
+	else
+		request->dead = true;
+}
+
+static bool is_about_the_same(const struct request *request, const struct question *question)
+{
+	return !strcmp(request->container, question->container) &&
+	       !strcmp(request->dest, question->dest);
+}
+
+/* A number is one question for ever, whatever it is called meanwhile; else the texts are it. */
+static bool is_same(const struct request *request, const struct question *question)
+{
+	return request->ask == question->ask && request->guard == question->guard &&
+	       request->uid == question->uid &&
+	       (question->ask || is_about_the_same(request, question));
+}
+
+static int tell_again(struct request *request, const struct question *question)
+{
+	return is_about_the_same(request, question) ? 0 : texts_set(request, question);
+}
+
+int request_open(struct requests *requests, const struct question *question,
+		 void (*expired)(const struct request *request, void *user), void *user,
+		 struct request **ret)
+{
+	struct request *request;
+	int r;
+
+	if (!text_fits(question->id) || !text_fits(question->container) ||
+	    !text_fits(question->dest))
+		return -E2BIG;
+	request = request_find(requests, question->id);
+	if (request && is_same(request, question)) {
+		r = tell_again(request, question);
+		if (!r)
+			*ret = request;
+		return r;
+	}
+	if (request)
+		request_end(requests, request);
+	r = make_room(requests, expired, user);
+	if (r)
+		return r;
+	request = request_new(question);
+	if (!request)
+		return -ENOMEM;
+	request_add(requests, request);
+	*ret = request;
+	return 0;
+}
+
+void request_answering(struct requests *requests, struct request *request)
+{
+	share_add(requests, request, -1);
 	request->state = REQUEST_ANSWERING;
 }
 
 void request_reopen(struct requests *requests, struct request *request)
 {
-	if (request->dead)
+	if (request->dead) {
 		request_remove(requests, request);
-	else
-		request->state = REQUEST_OPEN;
+		return;
+	}
+	request->state = REQUEST_OPEN;
+	share_add(requests, request, 1);
 }
 
-void requests_end_guard(struct requests *requests, uint32_t guard)
+void requests_purge(struct requests *requests,
+		    bool (*ended)(const struct request *request, const void *user),
+		    const void *user)
 {
 	struct request *newer;
 
 	for (struct request *request = requests->oldest; request; request = newer) {
 		newer = request->newer;
-		if (request->guard != guard)
-			continue;
-		if (request->state == REQUEST_OPEN)
-			request_remove(requests, request);
-		else
-			request->dead = true;
+		if (ended(request, user))
+			request_end(requests, request);
 	}
 }
 
@@ -156,7 +270,7 @@ void requests_each(struct requests *requests, void (*fn)(const struct request *r
 
 	for (struct request *request = requests->oldest; request; request = newer) {
 		newer = request->newer;
-		if (request->state == REQUEST_OPEN && !request->dead)
+		if (request->state == REQUEST_OPEN)
 			fn(request, user);
 	}
 }

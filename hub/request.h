@@ -2,13 +2,14 @@
 /*
  * request.h - open questions as people see them: the authorisation of every answer
  *
- * A request exists from the core's MSG_REFUSED with a question number until it is answered
- * or can no longer be:
+ * A request is known by its text id. It exists from the moment a back end tells it until it
+ * is answered or can no longer be:
  *
- *   OPEN      shown to subscribers                    -> ANSWERING, or gone (guard, room)
- *   ANSWERING an answer is with the core; nobody else can answer -> gone, or OPEN again
+ *   OPEN      shown to subscribers                    -> ANSWERING, or gone (purged, room)
+ *   ANSWERING an answer is on its way; nobody else can answer -> gone, or OPEN again
  *
- * A request whose guard ends while it is ANSWERING is marked dead and never opens again.
+ * A request that is purged while it is ANSWERING (its guard or container ended, or another
+ * took its id) is marked dead: nobody finds it, and it never opens again.
  * Owns: the table, bounded. Only request.c writes .state. Threads: none.
  */
 #ifndef HUB_REQUEST_H
@@ -17,25 +18,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/addr.h"
 #include "event.h"
-#include "terok/core_msg.h"
 
-#define REQUEST_MAX 1024 /* as many as the core remembers: an older one could not be answered */
+#define REQUEST_MAX      1024 /* as many as the core remembers: an older one could not be answered */
+#define REQUEST_TEXT_MAX 256  /* characters of an id, container or target: what people are shown */
 
 enum request_state { REQUEST_OPEN, REQUEST_ANSWERING };
+
+/* What a back end asks; .id is one that it never gives to another question that is open. */
+struct question {
+	const char *id;        /* what an answer must name */
+	const char *container; /* ... and cite, in org.terok.Clearance1: as shown */
+	const char *dest;      /* ... and this: the name if there is one, else the address */
+	uint64_t ask;          /* the back end's own number; 0: it has none */
+	uint32_t guard;        /* 0: none */
+	uint32_t uid;          /* who may answer, besides root */
+};
 
 struct request {
 	struct request *next;          /* in its bucket */
 	struct request *newer, *older; /* in order of first asking */
-	uint64_t ask;
-	uint32_t guard, uid;
 	enum request_state state;
 	bool dead;
-	char id[32];                    /* "<first 12 of container>:<ask>" */
-	char container[TEROK_NAME_LEN]; /* as shown */
-	char dest[TEROK_DOMAIN_LEN];    /* what an answer must cite: the name if there is one */
-	struct event *event;            /* its latest telling, for replay */
+	uint16_t share; /* of the table: its guard's, or its container's */
+	uint32_t guard, uid;
+	uint64_t ask;
+	const char *id, *container, *dest; /* of the question, in .text */
+	char *text;
+	struct event *event; /* its latest telling, for replay */
 };
 
 struct requests;
@@ -43,28 +53,33 @@ struct requests;
 int requests_new(struct requests **ret);
 void requests_free(struct requests *requests);
 
-/** request_find() - by number; request_find_id() - by text; NULL: none, or dead */
-struct request *request_find(struct requests *requests, uint64_t ask);
-struct request *request_find_id(struct requests *requests, const char *id);
+/** request_find() - by its id; NULL: none, or dead */
+struct request *request_find(struct requests *requests, const char *id);
 
 /**
- * request_open() - the question @ask, new or told again; NULL: no memory
- * @expired: called for the one that gives way when the table is full: the oldest of a guard
+ * request_open() - a question, new or told again
+ * @expired: called for the one that gives way when the table is full: the oldest of a share
  *	     that holds more than a quarter of it, else the oldest
+ *
+ * The same id of another number, or without a number for another container or target, is another
+ * question: it takes the place of the one that was there. Return: 0; -E2BIG a text is longer than
+ * REQUEST_TEXT_MAX, -ENOSPC every one is being answered, -ENOMEM.
  */
-struct request *request_open(struct requests *requests, uint64_t ask,
-			     void (*expired)(const struct request *request, void *user),
-			     void *user);
+int request_open(struct requests *requests, const struct question *question,
+		 void (*expired)(const struct request *request, void *user), void *user,
+		 struct request **ret);
 
 /** request_answering() - an answer is on its way; request_reopen() - it failed */
-void request_answering(struct request *request);
+void request_answering(struct requests *requests, struct request *request);
 void request_reopen(struct requests *requests, struct request *request);
 
 /** request_remove() - answered for good */
 void request_remove(struct requests *requests, struct request *request);
 
-/** requests_end_guard() - its open requests go; those being answered die when they are */
-void requests_end_guard(struct requests *requests, uint32_t guard);
+/** requests_purge() - the open ones go that @ended says; those being answered die when they are */
+void requests_purge(struct requests *requests,
+		    bool (*ended)(const struct request *request, const void *user),
+		    const void *user);
 
 /** requests_each() - every open one, oldest first */
 void requests_each(struct requests *requests, void (*fn)(const struct request *request, void *user),

@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,8 +159,8 @@ struct waiting {
 	struct hub *hub;
 	uint64_t token;
 	enum face face;
-	char id[32];
 	bool allow;
+	char id[REQUEST_TEXT_MAX + 1];
 };
 
 static void waiting_gone(void *owner)
@@ -170,57 +171,53 @@ static void waiting_gone(void *owner)
 	free(waiting);
 }
 
-static void reply_clearance(struct waiting *waiting, const struct msg_result *result,
-			    const char *problem)
+static void reply_clearance(struct waiting *waiting, const struct hub_outcome *outcome)
 {
 	_cleanup_json_ struct json out = {};
 
-	if (!result->result) {
+	if (!outcome->result) {
 		varlink_reply(waiting->call, "{\"ok\":true}");
 		return;
 	}
 	json_open_object(&out, NULL);
 	json_add_string(&out, "action", waiting->allow ? "allow" : "deny");
-	json_add_string(&out, "stderr", problem);
+	json_add_string(&out, "stderr", outcome->problem ?: "");
 	json_close_object(&out);
 	varlink_error(waiting->call, CLEARANCE ".ShieldCliFailed", json_done(&out));
 }
 
-static void reply_firewall(struct waiting *waiting, const struct msg_result *result,
-			   const char *problem)
+static void reply_firewall(struct waiting *waiting, const struct hub_outcome *outcome)
 {
 	_cleanup_json_ struct json out = {};
 
 	json_open_object(&out, NULL);
-	if (!result->result) {
-		json_add_uint(&out, "until_ns", result->until_ns);
+	if (!outcome->result) {
+		json_add_uint(&out, "until_ns", outcome->until_ns);
 		json_close_object(&out);
 		varlink_reply(waiting->call, json_done(&out));
 		return;
 	}
 	json_add_string(&out, "request_id", waiting->id);
-	json_add_string(&out, "reason", problem);
+	json_add_string(&out, "reason", outcome->problem ?: "");
 	json_close_object(&out);
 	varlink_error(waiting->call, FIREWALL ".NotApplied", json_done(&out));
 }
 
-static void answered(const struct msg_result *result, void *user)
+static void answered(const struct hub_outcome *outcome, void *user)
 {
 	struct waiting *waiting = user;
-	char problem[sizeof(result->problem) + 1] = "";
 
-	memcpy(problem, result->problem, strnlen(result->problem, sizeof(result->problem)));
 	if (waiting->face == FACE_CLEARANCE)
-		reply_clearance(waiting, result, problem);
+		reply_clearance(waiting, outcome);
 	else
-		reply_firewall(waiting, result, problem);
+		reply_firewall(waiting, outcome);
 	free(waiting);
 }
 
-static void answer(struct varlink_call *call, enum face face, struct request *request, bool allow,
-		   enum scope scope, uint64_t seconds)
+static void answer(struct varlink_call *call, enum face face, struct request *request,
+		   const struct hub_answer *given)
 {
-	struct msg_result failed = { .result = -EIO, .problem = "the agent cannot be reached" };
+	struct hub_outcome failed = { .result = -EIO, .problem = "the agent cannot be reached" };
 	struct waiting *waiting = calloc(1, sizeof(*waiting));
 	struct hub *hub = varlink_call_user(call);
 
@@ -228,17 +225,19 @@ static void answer(struct varlink_call *call, enum face face, struct request *re
 		varlink_error(call, NO_MEMORY, NULL);
 		return;
 	}
-	*waiting = (struct waiting){ .call = call, .hub = hub, .face = face, .allow = allow };
-	memcpy(waiting->id, request->id, sizeof(waiting->id));
+	*waiting = (struct waiting){
+		.call = call, .hub = hub, .face = face, .allow = given->action == TEROK_ALLOW
+	};
+	snprintf(waiting->id, sizeof(waiting->id), "%s", request->id);
 	varlink_keep(call, waiting, NULL, waiting_gone);
-	if (hub_answer_send(hub, request, varlink_call_uid(call), allow ? TEROK_ALLOW : TEROK_DENY,
-			    scope, seconds, answered, waiting, &waiting->token))
+	if (hub_answer_send(hub, request, given, answered, waiting, &waiting->token))
 		answered(&failed, waiting);
 }
 
-static int action_parse(const char *text)
+static bool action_parse(const char *text, enum terok_action *ret)
 {
-	return !strcmp(text, "allow") ? 1 : !strcmp(text, "deny") ? 0 : -1;
+	*ret = !strcmp(text, "allow") ? TEROK_ALLOW : TEROK_DENY;
+	return *ret == TEROK_ALLOW || !strcmp(text, "deny");
 }
 
 static void tuple_mismatch(struct varlink_call *call, const struct request *request,
@@ -265,19 +264,20 @@ static void run_verdict(struct varlink_call *call, struct json_object *parameter
 		   *id = param_text(parameters, "request_id"),
 		   *dest = param_text(parameters, "dest"),
 		   *action = param_text(parameters, "action");
+	struct hub_answer given = { .uid = varlink_call_uid(call), .scope = SCOPE_FOREVER };
 	struct request *request;
 
-	if (action_parse(action) < 0) {
+	if (!action_parse(action, &given.action)) {
 		varlink_error_text(call, CLEARANCE ".InvalidAction", "action", action);
 		return;
 	}
-	request = hub_find(varlink_call_user(call), id, varlink_call_uid(call));
+	request = hub_find(varlink_call_user(call), id, given.uid);
 	if (!request)
 		varlink_error_text(call, CLEARANCE ".UnknownRequest", "request_id", id);
 	else if (strcmp(request->container, container) || strcmp(request->dest, dest))
 		tuple_mismatch(call, request, container, dest);
 	else
-		answer(call, FACE_CLEARANCE, request, action_parse(action), SCOPE_FOREVER, 0);
+		answer(call, FACE_CLEARANCE, request, &given);
 }
 
 static void invalid_scope(struct varlink_call *call, const char *scope, const char *reason)
@@ -293,26 +293,27 @@ static void invalid_scope(struct varlink_call *call, const char *scope, const ch
 
 /* The scope and its seconds; false: the error was sent. */
 static bool scope_parse(struct varlink_call *call, struct json_object *parameters,
-			enum scope *scope, int64_t *seconds)
+			struct hub_answer *given)
 {
 	struct json_object *number = json_object_object_get(parameters, "seconds");
 	const char *text = param_text(parameters, "scope");
+	int64_t seconds = number ? json_object_get_int64(number) : 0;
 
-	*seconds = number ? json_object_get_int64(number) : 0;
 	if (!text || !strcmp(text, "session"))
-		*scope = SCOPE_SESSION;
+		given->scope = SCOPE_SESSION;
 	else if (!strcmp(text, "once"))
-		*scope = SCOPE_ONCE;
+		given->scope = SCOPE_ONCE;
 	else if (!strcmp(text, "time"))
-		*scope = SCOPE_TIME;
+		given->scope = SCOPE_TIME;
 	else if (!strcmp(text, "forever"))
-		*scope = SCOPE_FOREVER;
+		given->scope = SCOPE_FOREVER;
 	else
 		return invalid_scope(call, text, "it is once, time, session or forever"), false;
-	if (*scope == SCOPE_TIME && (*seconds < 1 || *seconds > FOR_MAX_S))
+	if (given->scope == SCOPE_TIME && (seconds < 1 || seconds > FOR_MAX_S))
 		return invalid_scope(call, "time", "it needs seconds, 1 to 31622400"), false;
-	if (*scope != SCOPE_TIME && number)
+	if (given->scope != SCOPE_TIME && number)
 		return invalid_scope(call, text ?: "session", "seconds belong to time"), false;
+	given->seconds = seconds;
 	return true;
 }
 
@@ -320,21 +321,20 @@ static void run_answer(struct varlink_call *call, struct json_object *parameters
 {
 	const char *id = param_text(parameters, "request_id"),
 		   *action = param_text(parameters, "action");
+	struct hub_answer given = { .uid = varlink_call_uid(call) };
 	struct request *request;
-	enum scope scope;
-	int64_t seconds;
 
-	if (action_parse(action) < 0) {
+	if (!action_parse(action, &given.action)) {
 		varlink_error_text(call, FIREWALL ".InvalidAction", "action", action);
 		return;
 	}
-	if (!scope_parse(call, parameters, &scope, &seconds))
+	if (!scope_parse(call, parameters, &given))
 		return;
-	request = hub_find(varlink_call_user(call), id, varlink_call_uid(call));
+	request = hub_find(varlink_call_user(call), id, given.uid);
 	if (!request)
 		varlink_error_text(call, FIREWALL ".UnknownRequest", "request_id", id);
 	else
-		answer(call, FACE_FIREWALL, request, action_parse(action), scope, seconds);
+		answer(call, FACE_FIREWALL, request, &given);
 }
 
 /* --- listings ------------------------------------------------------------------------ */

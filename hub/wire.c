@@ -9,6 +9,9 @@
 #include "base/sanitise.h"
 #include "terok/names.h"
 
+#define SANITISE_BYTES (4 * SANITISE_MAX + 4) /* of UTF-8: more than is shown */
+#define DOSSIER_MAX    32                     /* members; ours have eight */
+
 static const struct terok_record no_record;
 
 /* Text that a container may have chosen, in a field of fixed size. */
@@ -44,12 +47,17 @@ void wire_request_id(char ret[static 32], const struct label *label, uint64_t as
 	snprintf(ret, 32, "%.12s:%" PRIu64, container, ask % UINT64_C(1000000000000000000));
 }
 
-static void add_container(struct json *json, const struct label *label)
+static void add_text(struct json *json, const char *key, const char *text)
 {
-	if (label)
-		add_field(json, "container", label->info.container);
+	add_safe(json, key, text ?: "", SANITISE_BYTES);
+}
+
+static void add_container(struct json *json, const struct news *news)
+{
+	if (news->label)
+		add_field(json, "container", news->label->info.container);
 	else
-		json_add_string(json, "container", "");
+		add_text(json, "container", news->container);
 }
 
 void wire_target(char ret[static TEROK_DOMAIN_LEN], const struct msg_refused *refused)
@@ -57,7 +65,8 @@ void wire_target(char ret[static TEROK_DOMAIN_LEN], const struct msg_refused *re
 	char addr[ADDR_TEXT];
 
 	if (*refused->domain)
-		snprintf(ret, TEROK_DOMAIN_LEN, "%.*s", TEROK_DOMAIN_LEN - 1, refused->domain);
+		sanitise(ret, TEROK_DOMAIN_LEN - 1, refused->domain,
+			 strnlen(refused->domain, TEROK_DOMAIN_LEN));
 	else
 		snprintf(ret, TEROK_DOMAIN_LEN, "%s", addr_format(addr, refused->record.dst));
 }
@@ -65,17 +74,21 @@ void wire_target(char ret[static TEROK_DOMAIN_LEN], const struct msg_refused *re
 /* A name that was refused has no address: it stands in its place as well. */
 static void add_dest(struct json *json, const struct news *news)
 {
-	const struct terok_record *record = news->refused ? &news->refused->record : &no_record;
+	const struct msg_refused *refused = news->refused;
 	char buf[ADDR_TEXT] = "";
 
-	if (news->dest || (news->refused && !news->refused->by_name))
-		json_add_string(json, "dest", news->dest ?: addr_format(buf, record->dst));
+	if (refused && !refused->by_name)
+		json_add_string(json, "dest", addr_format(buf, refused->record.dst));
+	else if (refused)
+		add_field(json, "dest", refused->domain);
 	else
-		add_safe(json, "dest", news->refused ? news->refused->domain : "",
-			 TEROK_DOMAIN_LEN);
-	json_add_uint(json, "port", record->dst_port);
-	json_add_uint(json, "proto", record->proto);
-	add_safe(json, "domain", news->refused ? news->refused->domain : "", TEROK_DOMAIN_LEN);
+		add_text(json, "dest", news->dest);
+	json_add_uint(json, "port", refused ? refused->record.dst_port : news->port);
+	json_add_uint(json, "proto", refused ? refused->record.proto : news->proto);
+	if (refused)
+		add_field(json, "domain", refused->domain);
+	else
+		add_text(json, "domain", news->domain);
 }
 
 /* "curl[4711] /usr/bin/curl": in dossier values, where today's clients show free text. */
@@ -94,6 +107,22 @@ static void add_process_short(struct json *json, const struct msg_refused *refus
 	add_number_text(json, "uid", record->uid);
 }
 
+/* What a reader said: its keys are as much its own as their values. */
+static void add_said(struct json *json, struct json_object *dossier)
+{
+	unsigned n = 0;
+
+	json_object_object_foreach(dossier, key, value)
+	{
+		char safe[SANITISE_MAX + 1];
+
+		if (n++ == DOSSIER_MAX)
+			break;
+		sanitise(safe, SANITISE_MAX, key, strlen(key));
+		add_text(json, safe, value ? json_object_get_string(value) : "");
+	}
+}
+
 static void add_dossier(struct json *json, const struct news *news)
 {
 	json_open_object(json, "dossier");
@@ -102,6 +131,8 @@ static void add_dossier(struct json *json, const struct news *news)
 		add_field(json, "name", news->label->info.name);
 		add_field(json, "container_name", news->label->info.name);
 	}
+	if (news->dossier)
+		add_said(json, news->dossier);
 	if (news->refused) {
 		add_process_short(json, news->refused);
 		json_add_string(json, "reason", terok_reason_name(news->refused->record.reason));
@@ -116,12 +147,12 @@ void wire_clearance(struct json *json, const struct news *news)
 {
 	json_open_object(json, NULL);
 	json_add_string(json, "type", news->clearance);
-	add_container(json, news->label);
+	add_container(json, news);
 	json_add_string(json, "request_id", news->request_id ?: "");
 	add_dest(json, news);
 	json_add_string(json, "action", news->action ?: "");
 	json_add_bool(json, "ok", news->ok);
-	json_add_string(json, "reason", news->reason ?: "");
+	add_text(json, "reason", news->reason);
 	add_dossier(json, news);
 	json_close_object(json);
 }
@@ -154,8 +185,7 @@ static void add_refusal(struct json *json, const struct news *news)
 
 	if (memcmp(record->src, unbound, sizeof(unbound)))
 		addr_format(buf, record->src);
-	json_add_string(json, "reason",
-			news->refused ? terok_reason_name(record->reason) : news->reason ?: "");
+	add_text(json, "reason", news->refused ? terok_reason_name(record->reason) : news->reason);
 	json_add_string(json, "hook", record->hook ? terok_hook_name(record->hook) : "");
 	add_safe(json, "said", news->refused ? news->refused->said : "", TEROK_DOMAIN_LEN);
 	json_add_string(json, "source", buf);
@@ -177,7 +207,7 @@ void wire_firewall(struct json *json, const struct news *news)
 	json_add_uint(json, "boot_ns",
 		      news->refused ? news->refused->record.boot_ns : news->boot_ns);
 	json_add_uint(json, "guard", news_guard(news));
-	add_container(json, label);
+	add_container(json, news);
 	add_safe(json, "name", label ? label->info.name : "", TEROK_NAME_LEN);
 	json_add_string(json, "request_id", news->request_id ?: "");
 	add_dest(json, news);
@@ -187,7 +217,7 @@ void wire_firewall(struct json *json, const struct news *news)
 	json_add_string(json, "scope", news->scope ?: "");
 	json_add_uint(json, "until_ns", news->until_ns);
 	json_add_bool(json, "ok", news->ok);
-	json_add_string(json, "problem", news->problem ?: "");
+	add_text(json, "problem", news->problem);
 	json_add_uint(json, "uid", news->uid);
 	json_close_object(json);
 }

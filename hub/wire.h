@@ -21,14 +21,21 @@ struct label {
 	struct terok_info info;
 };
 
-/* One thing that happened; what does not belong to it stays zero. */
+/* One thing that happened; what does not belong to it stays zero. Texts are sanitised here. */
 struct news {
 	uint64_t sequence, boot_ns;
 	const char *type;          /* of Firewall1 */
 	const char *clearance;     /* of Clearance1; NULL: not told there */
-	const struct label *label; /* NULL: no guard that we know */
-	const struct msg_refused *refused;
-	const char *request_id, *dest;
+	const struct label *label; /* NULL: no guard that we know; then of these what there is */
+	uint32_t guard;            /* its number */
+	uint32_t owner;            /* who may see it besides root */
+	const char *container;
+	const struct msg_refused *refused; /* a call that the kernel refused; else: */
+	const char *dest, *domain;
+	uint16_t port;
+	uint8_t proto;
+	struct json_object *dossier; /* what a reader said of it, an object; NULL: nothing */
+	const char *request_id;
 	const char *action, *scope, *reason, *problem;
 	uint64_t until_ns;
 	uint32_t uid; /* who answered */
@@ -38,7 +45,7 @@ struct news {
 /** news_guard() - the guard's number, also where we know nothing else of it; 0: none */
 static inline uint32_t news_guard(const struct news *news)
 {
-	return news->label ? news->label->id : news->refused ? news->refused->record.guard : 0;
+	return news->label ? news->label->id : news->guard;
 }
 
 /** wire_clearance() - a ClearanceEvent; wire_firewall() - a Firewall1 Event */

@@ -9,6 +9,7 @@
 #include "base/confine.h"
 #include "base/event.h"
 #include "base/log.h"
+#include "hub_core.h"
 #include "serve.h"
 
 #define CORE_FD   3
@@ -18,7 +19,7 @@
 struct hub_worker {
 	struct source core;
 	struct loop *loop;
-	struct hub *hub;
+	struct hub_core *hub;
 };
 
 /* What the worker may still do, and who needs it. */
@@ -90,7 +91,7 @@ static int on_core(struct source *source, uint32_t events)
 		}
 		if (n > (ssize_t)sizeof(packet) || !core_msg_check(&packet, n, FROM_CORE))
 			return log_error(-EPROTO, "the core said something that is no message");
-		hub_hear(worker->hub, &packet);
+		hub_core_hear(worker->hub, &packet);
 	}
 	return 0;
 }
@@ -125,9 +126,9 @@ int hub_worker_main(void)
 	}
 	r = loop_new(&worker.loop);
 	if (!r)
-		r = hub_new(worker_send, &worker, &worker.hub);
+		r = hub_core_new(worker_send, &worker, &worker.hub);
 	if (!r)
-		r = serve_new(worker.loop, LISTEN_FD, worker.hub, &server);
+		r = serve_new(worker.loop, LISTEN_FD, hub_core_hub(worker.hub), &server);
 	if (!r)
 		r = source_add(worker.loop, &worker.core, CORE_FD, EPOLLIN, on_core);
 	if (!r) /* everything is open: from here on only what serving needs */
@@ -137,7 +138,7 @@ int hub_worker_main(void)
 	if (r)
 		log_error(r, "hub");
 	varlink_server_free(server);
-	hub_free(worker.hub);
+	hub_core_free(worker.hub);
 	loop_free(worker.loop);
 	return r ? 1 : 0;
 }

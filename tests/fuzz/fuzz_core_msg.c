@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/hub.h"
+#include "hub/hub_core.h"
 
 static void check(struct subscriber *subscriber, struct event *event)
 {
@@ -30,13 +30,14 @@ static int fake_send(struct msg_packet *packet, void *user)
 	return core_msg_check(packet, core_msg_size(packet->type), FROM_HUB) ? 0 : -1;
 }
 
-static void done(const struct msg_result *result, void *user)
+static void done(const struct hub_outcome *outcome, void *user)
 {
-	(void)result, (void)user;
+	(void)outcome, (void)user;
 }
 
 static void answer(const struct event *event, void *user)
 {
+	static const struct hub_answer given = { .action = TEROK_ALLOW, .scope = SCOPE_ONCE };
 	_cleanup_(json_putp) struct json_object *object = NULL;
 	struct request *request;
 	uint64_t token;
@@ -46,7 +47,7 @@ static void answer(const struct event *event, void *user)
 	request =
 	    hub_find(user, json_object_get_string(json_object_object_get(object, "request_id")), 0);
 	if (request)
-		hub_answer_send(user, request, 0, TEROK_ALLOW, SCOPE_ONCE, 0, done, NULL, &token);
+		hub_answer_send(user, request, &given, done, NULL, &token);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -54,10 +55,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct subscriber root = { .face = FACE_FIREWALL, .push = check };
 	struct subscriber user = { .face = FACE_CLEARANCE, .uid = 1000, .push = check };
 	uint64_t token = 0;
+	struct hub_core *core;
 	struct hub *hub;
 
-	if (hub_new(fake_send, &token, &hub))
+	if (hub_core_new(fake_send, &token, &core))
 		abort();
+	hub = hub_core_hub(core);
 	hub_subscribe(hub, &root, true);
 	hub_subscribe(hub, &user, true);
 	for (size_t n; size >= 3; data += 3 + n, size -= 3 + n) {
@@ -72,8 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (packet.type == MSG_RESULT) /* of an answer that was given */
 			packet.RESULT.token = packet.RESULT.token ? packet.RESULT.token : token;
 		if (core_msg_check(&packet, core_msg_size(packet.type), FROM_CORE))
-			hub_hear(hub, &packet);
+			hub_core_hear(core, &packet);
 	}
-	hub_free(hub);
+	hub_core_free(core);
 	return 0;
 }

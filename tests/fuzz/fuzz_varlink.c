@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "hub/hub_core.h"
 #include "hub/serve.h"
 
 #define SIZE_MAX_ 2048 /* of an input: answers fit into the socket, so nothing waits */
@@ -44,19 +45,20 @@ static void start(void)
 	static struct msg_packet guard = { .type = MSG_GUARD }, refused = { .type = MSG_REFUSED };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	static struct varlink_server *server; /* both for ever: an input begins with a new peer */
-	static struct hub *hub;
+	static struct hub_core *core;
 
 	/* a name that the kernel chooses, in no folder */
 	if (bind(fd, (struct sockaddr *)&where, sizeof(sa_family_t)) || listen(fd, 8) ||
 	    getsockname(fd, (struct sockaddr *)&where, &where_size) || loop_new(&loop) ||
-	    hub_new(fake_send, NULL, &hub) || serve_new(loop, fd, hub, &server))
+	    hub_core_new(fake_send, NULL, &core) ||
+	    serve_new(loop, fd, hub_core_hub(core), &server))
 		abort();
 	guard.GUARD.id = refused.REFUSED.record.guard = 1;
 	guard.GUARD.info.container[0] = 'c';
 	refused.REFUSED.ask = 1;
 	memcpy(refused.REFUSED.record.dst, "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\x02\x01", 16);
-	hub_hear(hub, &guard);
-	hub_hear(hub, &refused);
+	hub_core_hear(core, &guard);
+	hub_core_hear(core, &refused);
 }
 
 /* All that comes back for @data, sent in bites. */

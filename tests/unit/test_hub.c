@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_hub.c - hub/hub.c and hub/wire.c: who hears what, who may answer what, and the text */
+/* test_hub.c - hub/hub.c, hub/hub_core.c and hub/wire.c: who hears what, who may answer what, and the text */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include "base/event.h"
 #include "base/json.h"
-#include "hub/hub.h"
+#include "hub/hub_core.h"
 
 #define HEARD_MAX 64
 #define CONTAINER "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -24,13 +24,14 @@ struct listener {
 	unsigned n;
 };
 
+static struct hub_core *core;
 static struct hub *hub;
 static struct listener root, alice, bob, contract; /* uids 0, 1000, 1001; Clearance1's face */
 static struct msg_packet sent;
 static int send_error;
 static unsigned n_sent, n_done;
 static unsigned heard_before_done; /* by contract, when done() was called */
-static struct msg_result last_result;
+static int last_result;
 
 static int fake_send(struct msg_packet *packet, void *user)
 {
@@ -42,11 +43,11 @@ static int fake_send(struct msg_packet *packet, void *user)
 	return 0;
 }
 
-static void on_done(const struct msg_result *result, void *user)
+static void on_done(const struct hub_outcome *outcome, void *user)
 {
 	assert_ptr_equal(user, &n_done);
 	n_done++;
-	last_result = *result;
+	last_result = outcome->result;
 	heard_before_done = contract.n;
 }
 
@@ -83,8 +84,9 @@ static int setup(void **state)
 	(void)state;
 	n_sent = n_done = heard_before_done = 0;
 	send_error = 0;
-	if (hub_new(fake_send, &sent, &hub))
+	if (hub_core_new(fake_send, &sent, &core))
 		return -1;
+	hub = hub_core_hub(core);
 	listen_as(&root, 0, FACE_FIREWALL);
 	listen_as(&alice, 1000, FACE_FIREWALL);
 	listen_as(&bob, 1001, FACE_FIREWALL);
@@ -96,7 +98,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	forget_all();
-	hub_free(hub);
+	hub_core_free(core);
 	return 0;
 }
 
@@ -110,7 +112,7 @@ static void core_guard(uint32_t id, uint32_t uid, enum guard_news news, enum ter
 	packet.GUARD.info.uid = uid;
 	strcpy(packet.GUARD.info.container, CONTAINER);
 	snprintf(packet.GUARD.info.name, TEROK_NAME_LEN, "box%u", id);
-	hub_hear(hub, &packet);
+	hub_core_hear(core, &packet);
 }
 
 static struct msg_packet refusal(uint32_t guard, uint64_t ask)
@@ -141,14 +143,14 @@ static void core_refuses(uint32_t guard, uint64_t ask)
 {
 	struct msg_packet packet = refusal(guard, ask);
 
-	hub_hear(hub, &packet);
+	hub_core_hear(core, &packet);
 }
 
 static void core_gone(uint32_t id)
 {
 	struct msg_packet packet = { .type = MSG_GONE, .GONE = { id, "cgroup removed" } };
 
-	hub_hear(hub, &packet);
+	hub_core_hear(core, &packet);
 }
 
 static void core_result(uint64_t ask, uint64_t token, int result)
@@ -158,7 +160,7 @@ static void core_result(uint64_t ask, uint64_t token, int result)
 	packet.RESULT = (struct msg_result){ .ask = ask, .token = token, .result = result };
 	if (result)
 		strcpy(packet.RESULT.problem, "the table is full");
-	hub_hear(hub, &packet);
+	hub_core_hear(core, &packet);
 }
 
 /* Guard 1 of alice, guard 2 of bob, a question for each. */
@@ -173,13 +175,14 @@ static void two_guards(void)
 /* An answer to @ask by @uid is on its way; its token. */
 static uint64_t answering(const char *id, uint32_t uid)
 {
+	struct hub_answer given = {
+		.uid = uid, .action = TEROK_ALLOW, .scope = SCOPE_TIME, .seconds = 90
+	};
 	struct request *request = hub_find(hub, id, uid);
 	uint64_t token;
 
 	assert_non_null(request);
-	assert_int_equal(hub_answer_send(hub, request, uid, TEROK_ALLOW, SCOPE_TIME, 90, on_done,
-					 &n_done, &token),
-			 0);
+	assert_int_equal(hub_answer_send(hub, request, &given, on_done, &n_done, &token), 0);
 	return token;
 }
 
@@ -357,7 +360,7 @@ static void an_answer_that_failed_can_be_given_again(void **state)
 	forget_all();
 	core_result(5, token, -ENOSPC);
 	assert_int_equal(n_done, 1);
-	assert_int_equal(last_result.result, -ENOSPC);
+	assert_int_equal(last_result, -ENOSPC);
 	assert_int_equal(heard_before_done, 1);
 	assert_non_null(strstr(text(&contract, 0), "\"ok\":false"));
 	assert_non_null(strstr(text(&root, 0), "\"problem\":\"the table is full\""));
@@ -369,12 +372,13 @@ static void an_answer_that_failed_can_be_given_again(void **state)
 	/* a question that the core has forgotten is not opened again */
 	token = answering(ID("6"), 1001);
 	core_result(6, token, -ENOENT);
-	assert_int_equal(last_result.result, -ENOENT);
+	assert_int_equal(last_result, -ENOENT);
 	assert_null(hub_find(hub, ID("6"), 0));
 }
 
 static void an_answer_that_could_not_be_sent_changes_nothing(void **state)
 {
+	struct hub_answer given = { .uid = 1000, .action = TEROK_DENY, .scope = SCOPE_ONCE };
 	struct request *request;
 	uint64_t token = 0;
 
@@ -383,9 +387,7 @@ static void an_answer_that_could_not_be_sent_changes_nothing(void **state)
 	forget_all();
 	send_error = -EAGAIN;
 	request = hub_find(hub, ID("5"), 1000);
-	assert_int_equal(hub_answer_send(hub, request, 1000, TEROK_DENY, SCOPE_ONCE, 0, on_done,
-					 &n_done, &token),
-			 -EAGAIN);
+	assert_int_equal(hub_answer_send(hub, request, &given, on_done, &n_done, &token), -EAGAIN);
 	assert_int_equal(token, 0);
 	assert_int_equal(n_done + root.n, 0);
 	assert_ptr_equal(hub_find(hub, ID("5"), 1000), request);
@@ -493,9 +495,9 @@ static void core_lists(uint64_t token)
 		packet.GUARD.token = token;
 		packet.GUARD.info.uid = 999 + id;
 		packet.GUARD.counts.refused = id;
-		hub_hear(hub, &packet);
+		hub_core_hear(core, &packet);
 	}
-	hub_hear(hub, &(struct msg_packet){ .type = MSG_LISTED, .LISTED = { token } });
+	hub_core_hear(core, &(struct msg_packet){ .type = MSG_LISTED, .LISTED = { token } });
 }
 
 static void a_listing_shows_what_its_asker_may_see(void **state)
@@ -597,8 +599,8 @@ static void what_a_container_chose_is_told_harmless(void **state)
 	memset(refused.REFUSED.cmdline, '\x80', MSG_TEXT);
 	refused.REFUSED.record.reason = 250;
 	refused.REFUSED.record.hook = 250;
-	hub_hear(hub, &guard);
-	hub_hear(hub, &refused);
+	hub_core_hear(core, &guard);
+	hub_core_hear(core, &refused);
 	assert_int_equal(alice.n, 2);
 	assert_int_equal(contract.n, 2);
 	for (unsigned i = 0; i < 2; i++) {

@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "hub/request.h"
@@ -35,15 +37,46 @@ static void on_expired(const struct request *request, void *user)
 	n_expired++;
 }
 
+/* What a core asks: a number, and a name with it; NULL: there is no room. */
 static struct request *opened(uint64_t ask, uint32_t guard)
 {
-	struct request *request = request_open(requests, ask, on_expired, &expired);
+	struct request *request = NULL;
+	char id[32];
+	struct question question = { .id = id,
+				     .container = "0123456789abcdef",
+				     .dest = "192.0.2.1",
+				     .ask = ask,
+				     .guard = guard };
 
-	if (!request)
-		return NULL;
-	request->guard = guard;
-	snprintf(request->id, sizeof(request->id), "0123456789ab:%" PRIu64, ask);
-	return request;
+	snprintf(id, sizeof(id), "0123456789ab:%" PRIu64, ask);
+	return request_open(requests, &question, on_expired, &expired, &request) ? NULL : request;
+}
+
+/* The one that was opened so. */
+static struct request *found(uint64_t ask)
+{
+	char id[32];
+
+	snprintf(id, sizeof(id), "0123456789ab:%" PRIu64, ask);
+	return request_find(requests, id);
+}
+
+/* What a reader asks: no number, no guard, texts of its choice. */
+static int read_as(const char *id, const char *container, const char *dest, struct request **ret)
+{
+	struct question question = { .id = id, .container = container, .dest = dest, .uid = 1000 };
+
+	return request_open(requests, &question, on_expired, &expired, ret);
+}
+
+static bool is_of(const struct request *request, const void *user)
+{
+	return request->guard == *(const uint32_t *)user;
+}
+
+static void end_guard(uint32_t guard)
+{
+	requests_purge(requests, is_of, &guard);
 }
 
 static void note(const struct request *request, void *user)
@@ -70,13 +103,13 @@ static void a_request_told_again_is_the_same(void **state)
 	(void)state;
 	assert_int_equal(request->state, REQUEST_OPEN);
 	assert_ptr_equal(opened(5, 1), request);
-	assert_ptr_equal(request_find(requests, 5), request);
+	assert_ptr_equal(found(5), request);
 	opened(5 + 1024, 1); /* of the same bucket */
-	assert_ptr_equal(request_find(requests, 5), request);
-	assert_null(request_find(requests, 5 + 2 * 1024));
+	assert_ptr_equal(found(5), request);
+	assert_null(found(5 + 2 * 1024));
 	request_remove(requests, request);
-	assert_null(request_find(requests, 5));
-	assert_non_null(request_find(requests, 5 + 1024));
+	assert_null(found(5));
+	assert_non_null(found(5 + 1024));
 	assert_int_equal(n_expired, 0);
 }
 
@@ -85,18 +118,79 @@ static void only_the_whole_id_finds_a_request(void **state)
 	struct request *request = opened(7, 1);
 
 	(void)state;
-	assert_ptr_equal(request_find_id(requests, "0123456789ab:7"), request);
-	assert_null(request_find_id(requests, "0123456789ac:7"));
-	assert_null(request_find_id(requests, "0123456789ab:8"));
-	assert_null(request_find_id(requests, "0123456789ab:07"));
-	assert_null(request_find_id(requests, "0123456789ab: 7"));
-	assert_null(request_find_id(requests, "0123456789ab:7x"));
-	assert_null(request_find_id(requests, "0123456789ab:-7"));
-	assert_null(request_find_id(requests, ":7"));
-	assert_null(request_find_id(requests, "7"));
-	assert_null(request_find_id(requests, ":"));
-	assert_null(request_find_id(requests, ""));
-	assert_null(request_find_id(requests, "0123456789ab:18446744073709551623")); /* 2^64 + 7 */
+	assert_ptr_equal(request_find(requests, "0123456789ab:7"), request);
+	assert_null(request_find(requests, "0123456789ac:7"));
+	assert_null(request_find(requests, "0123456789ab:8"));
+	assert_null(request_find(requests, "0123456789ab:07"));
+	assert_null(request_find(requests, "0123456789ab: 7"));
+	assert_null(request_find(requests, "0123456789ab:7x"));
+	assert_null(request_find(requests, "0123456789ab:-7"));
+	assert_null(request_find(requests, ":7"));
+	assert_null(request_find(requests, "7"));
+	assert_null(request_find(requests, ":"));
+	assert_null(request_find(requests, ""));
+	assert_null(request_find(requests, "0123456789ab:18446744073709551623")); /* 2^64 + 7 */
+}
+
+static void an_id_is_any_text_that_fits(void **state)
+{
+	static char longest[REQUEST_TEXT_MAX + 1], longer[REQUEST_TEXT_MAX + 2];
+	struct request *request, *other = NULL;
+
+	(void)state;
+	memset(longest, 'x', REQUEST_TEXT_MAX);
+	memset(longer, 'x', REQUEST_TEXT_MAX + 1);
+	assert_int_equal(read_as("", "", "", &request), 0);
+	assert_ptr_equal(request_find(requests, ""), request);
+	assert_int_equal(read_as(longest, longest, longest, &request), 0);
+	assert_ptr_equal(request_find(requests, longest), request);
+	assert_string_equal(request->container, longest);
+	assert_string_equal(request->dest, longest);
+	assert_int_equal(read_as(longer, "c", "d", &other), -E2BIG);
+	assert_int_equal(read_as("i", longer, "d", &other), -E2BIG);
+	assert_int_equal(read_as("i", "c", longer, &other), -E2BIG);
+	assert_null(other);
+	assert_null(request_find(requests, longer));
+}
+
+/* A reader may use an id again: what was open under it can no longer be answered. */
+static void an_id_that_asks_something_else_is_another_request(void **state)
+{
+	struct request *first, *second;
+
+	(void)state;
+	assert_int_equal(read_as("a", "box", "192.0.2.1", &first), 0);
+	assert_int_equal(read_as("a", "box", "192.0.2.1", &second), 0);
+	assert_ptr_equal(first, second);
+	assert_int_equal(read_as("a", "other", "192.0.2.1", &second), 0);
+	assert_string_equal(request_find(requests, "a")->container, "other");
+	request_answering(requests, second);
+	assert_int_equal(read_as("a", "other", "192.0.2.2", &first), 0);
+	assert_ptr_not_equal(first, second);
+	assert_true(second->dead);
+	assert_ptr_equal(request_find(requests, "a"), first);
+	request_reopen(requests, second); /* its answer failed: it never opens again */
+	assert_ptr_equal(request_find(requests, "a"), first);
+	assert_int_equal(first->state, REQUEST_OPEN);
+}
+
+/* A core's number is one question, also when its name becomes known between two tellings. */
+static void a_number_is_one_question_whatever_it_is_called(void **state)
+{
+	struct question question = {
+		.id = "c:7", .container = "c", .dest = "192.0.2.1", .ask = 7, .guard = 1
+	};
+	struct request *request, *again;
+
+	(void)state;
+	assert_int_equal(request_open(requests, &question, on_expired, &expired, &request), 0);
+	request_answering(requests, request);
+	question.dest = "one.example";
+	assert_int_equal(request_open(requests, &question, on_expired, &expired, &again), 0);
+	assert_ptr_equal(again, request);
+	assert_string_equal(request->dest, "one.example");
+	assert_string_equal(request->id, "c:7");
+	assert_int_equal(request->state, REQUEST_ANSWERING);
 }
 
 static void an_answer_that_failed_opens_the_request_again(void **state)
@@ -106,7 +200,7 @@ static void an_answer_that_failed_opens_the_request_again(void **state)
 	(void)state;
 	opened(2, 1);
 	assert_int_equal(all_open(), 12);
-	request_answering(request);
+	request_answering(requests, request);
 	assert_int_equal(all_open(), 2);
 	assert_int_equal(request->state, REQUEST_ANSWERING);
 	request_reopen(requests, request);
@@ -121,20 +215,20 @@ static void a_request_whose_guard_ended_while_answering_never_opens_again(void *
 	opened(2, 1);
 	opened(3, 2);
 	opened(4, 1);
-	request_answering(request);
-	requests_end_guard(requests, 1);
+	request_answering(requests, request);
+	end_guard(1);
 	assert_int_equal(all_open(), 3);
-	assert_null(request_find(requests, 2));
-	assert_null(request_find(requests, 4));
+	assert_null(found(2));
+	assert_null(found(4));
 	assert_true(request->dead);
-	assert_null(request_find(requests, 1));
-	assert_null(request_find_id(requests, "0123456789ab:1"));
+	assert_null(found(1));
+	assert_null(request_find(requests, "0123456789ab:1"));
 	request_reopen(requests, request); /* frees it */
 	assert_int_equal(all_open(), 3);
 
 	/* control: while its guard lives, it does */
-	request = request_find(requests, 3);
-	request_answering(request);
+	request = found(3);
+	request_answering(requests, request);
 	request_reopen(requests, request);
 	assert_int_equal(all_open(), 3);
 }
@@ -150,28 +244,28 @@ static void the_oldest_open_one_gives_way_when_the_table_is_full(void **state)
 	assert_non_null(opened(REQUEST_MAX + 1, 1));
 	assert_int_equal(n_expired, 1);
 	assert_int_equal(expired, 1);
-	assert_null(request_find(requests, 1));
+	assert_null(found(1));
 
 	/* what is being answered keeps its place */
-	request_answering(request_find(requests, 2));
+	request_answering(requests, found(2));
 	assert_non_null(opened(REQUEST_MAX + 2, 1));
 	assert_int_equal(expired, 3);
-	assert_non_null(request_find(requests, 2));
+	assert_non_null(found(2));
 	for (uint64_t ask = 4; ask <= REQUEST_MAX + 2; ask++)
-		assert_non_null(request_find(requests, ask));
+		assert_non_null(found(ask));
 }
 
 static void a_table_of_answers_on_their_way_has_no_room(void **state)
 {
 	(void)state;
 	for (uint64_t ask = 1; ask <= REQUEST_MAX; ask++)
-		request_answering(opened(ask, 1));
+		request_answering(requests, opened(ask, 1));
 	assert_null(opened(REQUEST_MAX + 1, 1));
 	assert_int_equal(n_expired, 0);
-	request_reopen(requests, request_find(requests, 77));
+	request_reopen(requests, found(77));
 	assert_non_null(opened(REQUEST_MAX + 1, 1));
 	assert_int_equal(expired, 77);
-	requests_end_guard(requests, 1); /* the dead ones still count, and are freed at the end */
+	end_guard(1); /* the dead ones still count, and are freed at the end */
 	assert_int_equal(all_open(), 0);
 }
 
@@ -184,9 +278,9 @@ static void a_request_holds_its_last_telling(void **state)
 	opened(2, 2)->event = event_ref(event);
 	opened(3, 3)->event = event_ref(event);
 	assert_int_equal(event->refs, 4);
-	request_remove(requests, request_find(requests, 1));
+	request_remove(requests, found(1));
 	assert_int_equal(event->refs, 3);
-	requests_end_guard(requests, 2);
+	end_guard(2);
 	assert_int_equal(event->refs, 2);
 	requests_free(requests);
 	requests = NULL;
@@ -200,9 +294,27 @@ static void a_guard_that_asks_for_everything_loses_its_own(void **state)
 	opened(1, 7);
 	for (uint64_t ask = 2; ask <= 2 * REQUEST_MAX; ask++)
 		opened(ask, 8);
-	assert_non_null(request_find(requests, 1));
+	assert_non_null(found(1));
 	assert_int_equal(n_expired, REQUEST_MAX);
 	assert_int_equal(expired, REQUEST_MAX + 1);
+}
+
+/* Without guards it is the containers that share the table. */
+static void a_container_that_asks_for_everything_loses_its_own(void **state)
+{
+	struct request *request;
+	char id[32];
+
+	(void)state;
+	assert_int_equal(read_as("quiet", "quiet", "d", &request), 0);
+	for (unsigned i = 0; i < 2 * REQUEST_MAX; i++) {
+		snprintf(id, sizeof(id), "loud:%u", i);
+		assert_int_equal(read_as(id, "loud", "d", &request), 0);
+	}
+	assert_non_null(request_find(requests, "quiet"));
+	assert_int_equal(n_expired, REQUEST_MAX + 1);
+	assert_null(request_find(requests, "loud:0"));
+	assert_non_null(request_find(requests, "loud:2047"));
 }
 
 int main(void)
@@ -212,6 +324,10 @@ int main(void)
 		T(a_request_told_again_is_the_same),
 		T(a_guard_that_asks_for_everything_loses_its_own),
 		T(only_the_whole_id_finds_a_request),
+		T(an_id_is_any_text_that_fits),
+		T(an_id_that_asks_something_else_is_another_request),
+		T(a_number_is_one_question_whatever_it_is_called),
+		T(a_container_that_asks_for_everything_loses_its_own),
 		T(an_answer_that_failed_opens_the_request_again),
 		T(a_request_whose_guard_ended_while_answering_never_opens_again),
 		T(the_oldest_open_one_gives_way_when_the_table_is_full),

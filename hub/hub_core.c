@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hub_core.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 256
+
+struct known { /* a guard */
+	struct known *next;
+	struct label label;
+};
+
+struct hub_core {
+	hub_send_fn send;
+	void *user;
+	struct hub *hub;
+	struct known *bucket[BUCKETS];
+};
+
+/* --- what the hub wants of the core ------------------------------------------------------- */
+
+static int core_answer(const struct request *request, const struct hub_answer *answer,
+		       uint64_t token, void *user)
+{
+	struct hub_core *core = user;
+	struct msg_packet packet = { .type = MSG_VERDICT };
+
+	packet.VERDICT = (struct msg_verdict){ .ask = request->ask,
+					       .token = token,
+					       .action = answer->action,
+					       .scope = answer->scope,
+					       .seconds = answer->seconds,
+					       .uid = answer->uid };
+	return core->send(&packet, core->user);
+}
+
+static int core_list(uint64_t token, void *user)
+{
+	struct hub_core *core = user;
+	struct msg_packet packet = { .type = MSG_LIST, .LIST = { token } };
+
+	return core->send(&packet, core->user);
+}
+
+static struct known **known_slot(struct hub_core *core, uint32_t id)
+{
+	struct known **slot = &core->bucket[id % BUCKETS];
+
+	while (*slot && (*slot)->label.id != id)
+		slot = &(*slot)->next;
+	return slot;
+}
+
+static const struct label *core_label(uint32_t guard, void *user)
+{
+	struct known *known = *known_slot(user, guard);
+
+	return known ? &known->label : NULL;
+}
+
+static const struct hub_back back = { .answer = core_answer,
+				      .list = core_list,
+				      .label = core_label };
+
+int hub_core_new(hub_send_fn send, void *user, struct hub_core **ret)
+{
+	struct hub_core *core = calloc(1, sizeof(*core));
+	int r;
+
+	if (!core)
+		return -ENOMEM;
+	core->send = send;
+	core->user = user;
+	r = hub_new(&back, core, &core->hub);
+	if (r) {
+		free(core);
+		return r;
+	}
+	*ret = core;
+	return 0;
+}
+
+void hub_core_free(struct hub_core *core)
+{
+	if (!core)
+		return;
+	hub_free(core->hub);
+	for (int i = 0; i < BUCKETS; i++) {
+		struct known *known;
+
+		while ((known = core->bucket[i])) {
+			core->bucket[i] = known->next;
+			free(known);
+		}
+	}
+	free(core);
+}
+
+struct hub *hub_core_hub(struct hub_core *core)
+{
+	return core->hub;
+}
+
+/* --- what the core says ------------------------------------------------------------------- */
+
+static void on_question(struct hub_core *core, const struct label *label,
+			const struct msg_refused *refused)
+{
+	struct news news = { .clearance = "connection_blocked",
+			     .label = label,
+			     .refused = refused };
+	char id[32], container[TEROK_NAME_LEN], dest[TEROK_DOMAIN_LEN];
+	struct question question = { .id = id,
+				     .container = container,
+				     .dest = dest,
+				     .ask = refused->ask,
+				     .guard = label->id,
+				     .uid = label->info.uid };
+
+	wire_request_id(id, label, refused->ask);
+	wire_container(container, label);
+	wire_target(dest, refused);
+	hub_request_open(core->hub, &question, &news);
+}
+
+static void on_refused(struct hub_core *core, const struct msg_refused *refused)
+{
+	const struct label *label = core_label(refused->record.guard, core);
+	struct news news = { .type = "refused",
+			     .label = label,
+			     .guard = refused->record.guard,
+			     .owner = EVENT_ROOT_ONLY,
+			     .refused = refused };
+
+	if (refused->ask && label)
+		on_question(core, label, refused);
+	else
+		hub_publish(core->hub, &news);
+}
+
+static void guard_news(struct hub_core *core, const struct label *label, const char *type,
+		       const char *clearance)
+{
+	struct news news = { .type = type, .clearance = clearance, .label = label };
+
+	hub_publish(core->hub, &news);
+}
+
+static void on_state(struct hub_core *core, const struct label *label)
+{
+	static const char *const told[TEROK_STATE_MAX_] = {
+		[TEROK_STATE_UP] = "shield_up",
+		[TEROK_STATE_DOWN] = "shield_down",
+		[TEROK_STATE_DOWN_ALL] = "shield_disengaged",
+	};
+
+	if (label->state != TEROK_STATE_UP) /* its questions are answered by the transition */
+		hub_request_purge_guard(core->hub, label->id);
+	guard_news(core, label, "guard_state",
+		   label->state < TEROK_STATE_MAX_ ? told[label->state] : NULL);
+}
+
+static void on_guard(struct hub_core *core, const struct msg_guard *msg)
+{
+	struct known **slot = known_slot(core, msg->id);
+
+	if (!*slot) {
+		*slot = calloc(1, sizeof(**slot));
+		if (!*slot)
+			return;
+	}
+	(*slot)->label = (struct label){ .id = msg->id, .state = msg->state, .info = msg->info };
+	if (msg->news == GUARD_ATTACHED)
+		guard_news(core, &(*slot)->label, "guard_attached", "container_started");
+	else if (msg->news == GUARD_STATE)
+		on_state(core, &(*slot)->label);
+	if (msg->token)
+		hub_list_guard(core->hub, msg->token, &(*slot)->label, &msg->counts);
+}
+
+static void on_gone(struct hub_core *core, const struct msg_gone *msg)
+{
+	struct known **slot = known_slot(core, msg->id), *known = *slot;
+	char reason[sizeof(msg->reason) + 1] = "";
+	struct news news = { .type = "guard_detached",
+			     .clearance = "container_exited",
+			     .reason = reason };
+
+	hub_request_purge_guard(core->hub, msg->id);
+	if (!known)
+		return;
+	memcpy(reason, msg->reason, strnlen(msg->reason, sizeof(msg->reason)));
+	news.label = &known->label;
+	hub_publish(core->hub, &news);
+	*slot = known->next;
+	free(known);
+}
+
+static void on_result(struct hub_core *core, const struct msg_result *result)
+{
+	const struct request *request = hub_answering(core->hub, result->token);
+	char problem[sizeof(result->problem) + 1] = "";
+	struct hub_outcome outcome = { .result = result->result,
+				       .until_ns = result->until_ns,
+				       .problem = problem };
+
+	if (!request || request->ask != result->ask)
+		return; /* nobody's: the hub was started anew meanwhile */
+	memcpy(problem, result->problem, strnlen(result->problem, sizeof(result->problem)));
+	hub_answered(core->hub, result->token, &outcome);
+}
+
+void hub_core_hear(struct hub_core *core, const struct msg_packet *packet)
+{
+	switch (packet->type) {
+	case MSG_GUARD: on_guard(core, &packet->GUARD); break;
+	case MSG_GONE: on_gone(core, &packet->GONE); break;
+	case MSG_REFUSED: on_refused(core, &packet->REFUSED); break;
+	case MSG_RESULT: on_result(core, &packet->RESULT); break;
+	case MSG_LISTED: hub_list_done(core->hub, packet->LISTED.token); break;
+	}
+}
