@@ -9,6 +9,7 @@
 #include "terok/clearance.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -320,11 +321,54 @@ static const char *problem_of(struct json_object *parameters, const char *error)
 	return error;
 }
 
-static int on_answer(struct terok_client *client, struct json_object *frame,
-		     struct json_object *parameters)
+static void outcome_hand_over(struct terok_client *client, struct json_object *from, bool already,
+			      uint64_t cookie)
+{
+	struct terok_outcome outcome = {
+		.already = already,
+		.until_ns = int_of(from, "until_ns"),
+		.uid = int_of(from, "uid"),
+		.action = text_of(from, "action"),
+		.scope = text_of(from, "scope"),
+		.client = text_of(from, "client"),
+	};
+
+	if (client->events.outcome)
+		client->events.outcome(&outcome, cookie, client->user);
+}
+
+/* Somebody was faster: what was answered, in one sentence. */
+static const char *already_text(struct json_object *parameters, char *buf, size_t size)
+{
+	const char *by = text_of(parameters, "client"), *scope = text_of(parameters, "scope");
+
+	snprintf(buf, size, "user %" PRId64 " has answered it already%s%.32s: %s%s%s",
+		 int_of(parameters, "uid"), *by ? " by " : "", by, text_of(parameters, "action"),
+		 *scope ? ", " : "", scope);
+	return buf;
+}
+
+static void on_answered(struct terok_client *client, const char *error,
+			struct json_object *parameters, uint64_t cookie)
+{
+	bool already = !strcmp(error, FIREWALL ".AlreadyAnswered");
+	const char *problem = "";
+	char buf[256];
+
+	if (!*error || already)
+		outcome_hand_over(client, parameters, already, cookie);
+	if (already)
+		problem = already_text(parameters, buf, sizeof(buf));
+	else if (*error)
+		problem = problem_of(parameters, error);
+	if (!client->closed && client->events.answered)
+		client->events.answered(*error ? error : NULL, problem, cookie, client->user);
+}
+
+static int on_reply(struct terok_client *client, struct json_object *frame,
+		    struct json_object *parameters)
 {
 	struct call call;
-	const char *error = text_of(frame, "error");
 
 	if (!client->n_calls)
 		return -EPROTO; /* an answer to nothing */
@@ -333,10 +377,7 @@ static int on_answer(struct terok_client *client, struct json_object *frame,
 	client->n_calls--;
 	if (call.kind == CALL_GUARDS)
 		return on_guards(client, parameters);
-	if (client->events.answered)
-		client->events.answered(*error ? error : NULL,
-					*error ? problem_of(parameters, error) : "", call.cookie,
-					client->user);
+	on_answered(client, text_of(frame, "error"), parameters, call.cookie);
 	return 0;
 }
 
@@ -351,7 +392,7 @@ static int on_frame(struct terok_client *client, enum conn_kind kind, const char
 	if (json_object_get_type(parameters) != json_type_object)
 		parameters = NULL;
 	return kind == CONN_STREAM ? on_stream(client, parameters)
-				   : on_answer(client, frame, parameters);
+				   : on_reply(client, frame, parameters);
 }
 
 static int conn_serve(struct terok_client *client, enum conn_kind kind)

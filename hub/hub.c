@@ -2,6 +2,7 @@
 #include "hub.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,12 +15,14 @@ struct answer {
 	struct hub_answer given;
 	answer_fn done; /* NULL: nobody waits */
 	void *user;
+	struct waiter *waiters; /* for their turn, or to hear that there is none */
 };
 
 struct hub {
 	const struct hub_back *back;
 	void *user;
 	struct requests *requests;
+	struct answered_table *answered;
 	struct subscriber *subscribers;
 	struct answer *answers;
 	struct listing *listings;
@@ -36,8 +39,10 @@ int hub_new(const struct hub_back *back, void *user, struct hub **ret)
 	hub->back = back;
 	hub->user = user;
 	r = requests_new(&hub->requests);
+	if (!r)
+		r = answered_new(&hub->answered);
 	if (r) {
-		free(hub);
+		hub_free(hub);
 		return r;
 	}
 	*ret = hub;
@@ -52,11 +57,14 @@ void hub_free(struct hub *hub)
 		return;
 	while ((answer = hub->answers)) {
 		hub->answers = answer->next;
+		while (answer->waiters)
+			hub_wait_end(answer->waiters);
 		free(answer);
 	}
 	while (hub->subscribers)
 		hub_unsubscribe(hub->subscribers);
 	requests_free(hub->requests);
+	answered_free(hub->answered);
 	free(hub);
 }
 
@@ -282,11 +290,10 @@ const struct request *hub_answering(struct hub *hub, uint64_t token)
 static void answer_tell(struct hub *hub, const struct answer *answer,
 			const struct hub_outcome *outcome)
 {
-	static const char *const scopes[] = { "session", "once", "time", "forever" };
 	struct news news = { .type = "verdict",
 			     .clearance = "verdict_applied",
-			     .action = answer->given.action == TEROK_ALLOW ? "allow" : "deny",
-			     .scope = scopes[answer->given.scope],
+			     .action = wire_action(answer->given.action),
+			     .scope = wire_scope(answer->given.scope),
 			     .until_ns = outcome->until_ns,
 			     .ok = !outcome->result,
 			     .problem = outcome->problem,
@@ -310,6 +317,46 @@ static void answer_failed(struct hub *hub, struct answer *answer, const struct h
 		answer->done(outcome, answer->user);
 }
 
+/* Who answered waits: the news is for the others. Meanwhile nobody finds the request any more. */
+static void answer_succeeded(struct hub *hub, struct answer *answer,
+			     const struct hub_outcome *outcome)
+{
+	struct answered answered = { .id = (char *)answer->request->id,
+				     .owner = answer->request->uid,
+				     .uid = answer->given.uid,
+				     .action = answer->given.action,
+				     .scope = answer->given.scope,
+				     .until_ns = outcome->until_ns };
+
+	snprintf(answered.client, sizeof(answered.client), "%s", outcome->client ?: "");
+	answered_note(hub->answered, &answered);
+	request_end(hub->requests, answer->request);
+	if (answer->done)
+		answer->done(outcome, answer->user);
+	answer_tell(hub, answer, outcome);
+	request_remove(hub->requests, answer->request);
+}
+
+static void waiter_add(struct waiter **list, struct waiter *waiter)
+{
+	while (*list) /* in the order of their coming */
+		list = &(*list)->next;
+	waiter->next = NULL;
+	waiter->slot = list;
+	*list = waiter;
+}
+
+/* One after the other; what one of them does may end another's waiting. */
+static void waiters_wake(struct waiter **list)
+{
+	while (*list) {
+		struct waiter *waiter = *list;
+
+		hub_wait_end(waiter);
+		waiter->again(waiter);
+	}
+}
+
 void hub_answered(struct hub *hub, uint64_t token, const struct hub_outcome *outcome)
 {
 	struct answer **slot = answer_slot(hub, token), *answer = *slot;
@@ -317,16 +364,44 @@ void hub_answered(struct hub *hub, uint64_t token, const struct hub_outcome *out
 	if (!answer)
 		return;
 	*slot = answer->next;
-	if (outcome->result) {
+	if (outcome->result)
 		answer_failed(hub, answer, outcome);
-	} else {
-		/* who answered waits: the news is for the others */
-		if (answer->done)
-			answer->done(outcome, answer->user);
-		answer_tell(hub, answer, outcome);
-		request_remove(hub->requests, answer->request);
-	}
+	else
+		answer_succeeded(hub, answer, outcome);
+	waiters_wake(&answer->waiters);
 	free(answer);
+}
+
+bool hub_wait(struct hub *hub, const char *id, uint32_t uid, struct waiter *waiter)
+{
+	struct request *request = request_find(hub->requests, id);
+	struct answer *answer = hub->answers;
+
+	if (!request || request->state != REQUEST_ANSWERING || !may_see(uid, request->uid))
+		return false;
+	while (answer && answer->request != request)
+		answer = answer->next;
+	if (!answer)
+		return false;
+	waiter_add(&answer->waiters, waiter);
+	return true;
+}
+
+void hub_wait_end(struct waiter *waiter)
+{
+	if (!waiter->slot)
+		return;
+	*waiter->slot = waiter->next;
+	if (waiter->next)
+		waiter->next->slot = waiter->slot;
+	waiter->slot = NULL;
+}
+
+const struct answered *hub_find_answered(struct hub *hub, const char *id, uint32_t uid)
+{
+	const struct answered *answered = answered_find(hub->answered, id);
+
+	return answered && may_see(uid, answered->owner) ? answered : NULL;
 }
 
 /* --- listings ----------------------------------------------------------------------------- */

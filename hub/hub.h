@@ -17,7 +17,7 @@
  *
  * Who may see and answer: root everything, a user what is theirs. A request that is not theirs
  * does not exist for them.
- * Owns: requests, answers on their way. Threads: none.
+ * Owns: requests, answers on their way, the last that are in force. Threads: none.
  */
 #ifndef HUB_HUB_H
 #define HUB_HUB_H
@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "answered.h"
 #include "base/cleanup.h"
 #include "event.h"
 #include "request.h"
@@ -48,6 +49,7 @@ struct hub_outcome {
 	int result; /* 0: in force; -ENOENT: it can never be answered; else it may be tried again */
 	uint64_t until_ns; /* when it ends, CLOCK_BOOTTIME; 0: no end of its own */
 	const char *problem;
+	const char *client; /* the program that answered */
 };
 
 struct hub_back {
@@ -132,6 +134,24 @@ int hub_answer_send(struct hub *hub, struct request *request, const struct hub_a
 
 /** hub_answer_forget() - the asker has gone; the answer goes on */
 void hub_answer_forget(struct hub *hub, uint64_t token);
+
+/** hub_find_answered() - the outcome of that request, if @uid might have answered it; NULL */
+const struct answered *hub_find_answered(struct hub *hub, const char *id, uint32_t uid);
+
+/* Somebody who waits for the end of another's answer; zero at first, embedded like a subscriber. */
+struct waiter {
+	struct waiter *next, **slot;
+	void (*again)(struct waiter *waiter); /* it came, in whatever way: look again */
+};
+
+/**
+ * hub_wait() - while an answer to that request is on its way: call again() when it has ended
+ *
+ * Return: false: none is, or not for @uid to know; then nothing was begun.
+ */
+bool hub_wait(struct hub *hub, const char *id, uint32_t uid, struct waiter *waiter);
+/** hub_wait_end() - no more; also where none was begun, or it has ended */
+void hub_wait_end(struct waiter *waiter);
 
 /* A listing of guards: guard() for each that @uid may see, then done(). */
 struct listing {

@@ -38,18 +38,18 @@ void requests_free(struct requests *requests)
 }
 
 /* FNV-1a */
-static uint32_t text_hash(const char *text)
+uint32_t request_hash(const char *id)
 {
 	uint32_t hash = 2166136261U;
 
-	for (; *text; text++)
-		hash = (hash ^ (uint8_t)*text) * 16777619U;
+	for (; *id; id++)
+		hash = (hash ^ (uint8_t)*id) * 16777619U;
 	return hash;
 }
 
 struct request *request_find(struct requests *requests, const char *id)
 {
-	struct request *request = requests->bucket[text_hash(id) % BUCKETS];
+	struct request *request = requests->bucket[request_hash(id) % BUCKETS];
 
 	while (request && (request->dead || strcmp(request->id, id)))
 		request = request->next;
@@ -68,7 +68,7 @@ static void share_add(struct requests *requests, const struct request *request, 
 
 void request_remove(struct requests *requests, struct request *request)
 {
-	struct request **slot = &requests->bucket[text_hash(request->id) % BUCKETS];
+	struct request **slot = &requests->bucket[request_hash(request->id) % BUCKETS];
 
 	while (*slot != request)
 		slot = &(*slot)->next;
@@ -148,7 +148,7 @@ static struct request *request_new(const struct question *question)
 		return NULL;
 	*request = (struct request){
 		.state = REQUEST_OPEN,
-		.share = (question->guard ?: text_hash(question->container)) % MSG_SHARE_BUCKETS,
+		.share = (question->guard ?: request_hash(question->container)) % MSG_SHARE_BUCKETS,
 		.guard = question->guard,
 		.uid = question->uid,
 		.ask = question->ask,
@@ -162,7 +162,7 @@ static struct request *request_new(const struct question *question)
 
 static void request_add(struct requests *requests, struct request *request)
 {
-	struct request **bucket = &requests->bucket[text_hash(request->id) % BUCKETS];
+	struct request **bucket = &requests->bucket[request_hash(request->id) % BUCKETS];
 
 	request->next = *bucket;
 	*bucket = request;
@@ -176,8 +176,7 @@ static void request_add(struct requests *requests, struct request *request)
 	share_add(requests, request, 1);
 }
 
-/* Nobody may answer it any more; an answer that is on its way comes to its own end. */
-static void request_end(struct requests *requests, struct request *request)
+void request_end(struct requests *requests, struct request *request)
 {
 	if (request->state == REQUEST_OPEN)
 		request_remove(requests, request);

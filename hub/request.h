@@ -53,6 +53,9 @@ struct requests;
 int requests_new(struct requests **ret);
 void requests_free(struct requests *requests);
 
+/** request_hash() - of an id, for tables of them */
+uint32_t request_hash(const char *id);
+
 /** request_find() - by its id; NULL: none, or dead */
 struct request *request_find(struct requests *requests, const char *id);
 
@@ -73,8 +76,11 @@ int request_open(struct requests *requests, const struct question *question,
 void request_answering(struct requests *requests, struct request *request);
 void request_reopen(struct requests *requests, struct request *request);
 
-/** request_remove() - answered for good */
+/** request_remove() - answered for good, and told */
 void request_remove(struct requests *requests, struct request *request);
+
+/** request_end() - nobody may answer it any more: it is dead, or gone if it was open */
+void request_end(struct requests *requests, struct request *request);
 
 /** requests_purge() - the open ones go that @ended says; those being answered die when they are */
 void requests_purge(struct requests *requests,

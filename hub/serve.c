@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "org.terok.Clearance1.varlink.h"
 #include "org.terok.Firewall1.varlink.h"
 #include "queue.h"
-
-#define CLEARANCE "org.terok.Clearance1"
-#define FIREWALL  "org.terok.Firewall1"
-#define NO_MEMORY "invalid.asyncvarlink.InternalServerError" /* or no core: what today's hub says */
-#define FOR_MAX_S (366 * 86400LL)
-
-static const char *param_text(struct json_object *parameters, const char *key)
-{
-	return json_object_get_string(json_object_object_get(parameters, key));
-}
+#include "serve_answer.h"
 
 /* --- subscriptions ------------------------------------------------------------------- */
 
@@ -152,191 +141,6 @@ static void run_monitor(struct varlink_call *call, struct json_object *parameter
 		varlink_stream(call, out.text, out.n);
 }
 
-/* --- answers ------------------------------------------------------------------------- */
-
-struct waiting {
-	struct varlink_call *call;
-	struct hub *hub;
-	uint64_t token;
-	enum face face;
-	bool allow;
-	char id[REQUEST_TEXT_MAX + 1];
-};
-
-static void waiting_gone(void *owner)
-{
-	struct waiting *waiting = owner;
-
-	hub_answer_forget(waiting->hub, waiting->token);
-	free(waiting);
-}
-
-static void reply_clearance(struct waiting *waiting, const struct hub_outcome *outcome)
-{
-	_cleanup_json_ struct json out = {};
-
-	if (!outcome->result) {
-		varlink_reply(waiting->call, "{\"ok\":true}");
-		return;
-	}
-	json_open_object(&out, NULL);
-	json_add_string(&out, "action", waiting->allow ? "allow" : "deny");
-	json_add_string(&out, "stderr", outcome->problem ?: "");
-	json_close_object(&out);
-	varlink_error(waiting->call, CLEARANCE ".ShieldCliFailed", json_done(&out));
-}
-
-static void reply_firewall(struct waiting *waiting, const struct hub_outcome *outcome)
-{
-	_cleanup_json_ struct json out = {};
-
-	json_open_object(&out, NULL);
-	if (!outcome->result) {
-		json_add_uint(&out, "until_ns", outcome->until_ns);
-		json_close_object(&out);
-		varlink_reply(waiting->call, json_done(&out));
-		return;
-	}
-	json_add_string(&out, "request_id", waiting->id);
-	json_add_string(&out, "reason", outcome->problem ?: "");
-	json_close_object(&out);
-	varlink_error(waiting->call, FIREWALL ".NotApplied", json_done(&out));
-}
-
-static void answered(const struct hub_outcome *outcome, void *user)
-{
-	struct waiting *waiting = user;
-
-	if (waiting->face == FACE_CLEARANCE)
-		reply_clearance(waiting, outcome);
-	else
-		reply_firewall(waiting, outcome);
-	free(waiting);
-}
-
-static void answer(struct varlink_call *call, enum face face, struct request *request,
-		   const struct hub_answer *given)
-{
-	struct hub_outcome failed = { .result = -EIO, .problem = "the agent cannot be reached" };
-	struct waiting *waiting = calloc(1, sizeof(*waiting));
-	struct hub *hub = varlink_call_user(call);
-
-	if (!waiting) {
-		varlink_error(call, NO_MEMORY, NULL);
-		return;
-	}
-	*waiting = (struct waiting){
-		.call = call, .hub = hub, .face = face, .allow = given->action == TEROK_ALLOW
-	};
-	snprintf(waiting->id, sizeof(waiting->id), "%s", request->id);
-	varlink_keep(call, waiting, NULL, waiting_gone);
-	if (hub_answer_send(hub, request, given, answered, waiting, &waiting->token))
-		answered(&failed, waiting);
-}
-
-static bool action_parse(const char *text, enum terok_action *ret)
-{
-	*ret = !strcmp(text, "allow") ? TEROK_ALLOW : TEROK_DENY;
-	return *ret == TEROK_ALLOW || !strcmp(text, "deny");
-}
-
-static void tuple_mismatch(struct varlink_call *call, const struct request *request,
-			   const char *container, const char *dest)
-{
-	_cleanup_json_ struct json out = {};
-
-	json_open_object(&out, NULL);
-	json_add_string(&out, "expected_container", request->container);
-	json_add_string(&out, "expected_dest", request->dest);
-	json_add_string(&out, "got_container", container);
-	json_add_string(&out, "got_dest", dest);
-	json_close_object(&out);
-	varlink_error(call, CLEARANCE ".VerdictTupleMismatch", json_done(&out));
-}
-
-/*
- * The contract's order of checks: action, then the request, then what was asked. What today's
- * clients answer outlives the container, as it always did.
- */
-static void run_verdict(struct varlink_call *call, struct json_object *parameters)
-{
-	const char *container = param_text(parameters, "container"),
-		   *id = param_text(parameters, "request_id"),
-		   *dest = param_text(parameters, "dest"),
-		   *action = param_text(parameters, "action");
-	struct hub_answer given = { .uid = varlink_call_uid(call), .scope = SCOPE_FOREVER };
-	struct request *request;
-
-	if (!action_parse(action, &given.action)) {
-		varlink_error_text(call, CLEARANCE ".InvalidAction", "action", action);
-		return;
-	}
-	request = hub_find(varlink_call_user(call), id, given.uid);
-	if (!request)
-		varlink_error_text(call, CLEARANCE ".UnknownRequest", "request_id", id);
-	else if (strcmp(request->container, container) || strcmp(request->dest, dest))
-		tuple_mismatch(call, request, container, dest);
-	else
-		answer(call, FACE_CLEARANCE, request, &given);
-}
-
-static void invalid_scope(struct varlink_call *call, const char *scope, const char *reason)
-{
-	_cleanup_json_ struct json out = {};
-
-	json_open_object(&out, NULL);
-	json_add_string(&out, "scope", scope);
-	json_add_string(&out, "reason", reason);
-	json_close_object(&out);
-	varlink_error(call, FIREWALL ".InvalidScope", json_done(&out));
-}
-
-/* The scope and its seconds; false: the error was sent. */
-static bool scope_parse(struct varlink_call *call, struct json_object *parameters,
-			struct hub_answer *given)
-{
-	struct json_object *number = json_object_object_get(parameters, "seconds");
-	const char *text = param_text(parameters, "scope");
-	int64_t seconds = number ? json_object_get_int64(number) : 0;
-
-	if (!text || !strcmp(text, "session"))
-		given->scope = SCOPE_SESSION;
-	else if (!strcmp(text, "once"))
-		given->scope = SCOPE_ONCE;
-	else if (!strcmp(text, "time"))
-		given->scope = SCOPE_TIME;
-	else if (!strcmp(text, "forever"))
-		given->scope = SCOPE_FOREVER;
-	else
-		return invalid_scope(call, text, "it is once, time, session or forever"), false;
-	if (given->scope == SCOPE_TIME && (seconds < 1 || seconds > FOR_MAX_S))
-		return invalid_scope(call, "time", "it needs seconds, 1 to 31622400"), false;
-	if (given->scope != SCOPE_TIME && number)
-		return invalid_scope(call, text ?: "session", "seconds belong to time"), false;
-	given->seconds = seconds;
-	return true;
-}
-
-static void run_answer(struct varlink_call *call, struct json_object *parameters)
-{
-	const char *id = param_text(parameters, "request_id"),
-		   *action = param_text(parameters, "action");
-	struct hub_answer given = { .uid = varlink_call_uid(call) };
-	struct request *request;
-
-	if (!action_parse(action, &given.action)) {
-		varlink_error_text(call, FIREWALL ".InvalidAction", "action", action);
-		return;
-	}
-	if (!scope_parse(call, parameters, &given))
-		return;
-	request = hub_find(varlink_call_user(call), id, given.uid);
-	if (!request)
-		varlink_error_text(call, FIREWALL ".UnknownRequest", "request_id", id);
-	else
-		answer(call, FACE_FIREWALL, request, &given);
-}
-
 /* --- listings ------------------------------------------------------------------------ */
 
 static void add_request(const struct event *event, void *user)
@@ -440,11 +244,11 @@ static const struct varlink_param answer_params[] = {
 };
 static const struct varlink_method clearance_methods[] = {
 	{ "Subscribe", NULL, 0, true, run_subscribe },
-	{ "Verdict", verdict_params, 4, false, run_verdict },
+	{ "Verdict", verdict_params, 4, false, serve_verdict },
 };
 static const struct varlink_method firewall_methods[] = {
 	{ "Monitor", monitor_params, 2, true, run_monitor },
-	{ "Answer", answer_params, 4, false, run_answer },
+	{ "Answer", answer_params, 4, false, serve_answer },
 	{ "ListRequests", monitor_params, 1, false, run_list_requests },
 	{ "ListGuards", NULL, 0, false, run_list_guards },
 };

@@ -47,9 +47,24 @@ void wire_request_id(char ret[static 32], const struct label *label, uint64_t as
 	snprintf(ret, 32, "%.12s:%" PRIu64, container, ask % UINT64_C(1000000000000000000));
 }
 
-static void add_text(struct json *json, const char *key, const char *text)
+void wire_text(struct json *json, const char *key, const char *text)
 {
 	add_safe(json, key, text ?: "", SANITISE_BYTES);
+}
+
+const char *wire_action(enum terok_action action)
+{
+	return action == TEROK_ALLOW ? "allow" : "deny";
+}
+
+const char *wire_scope(enum scope scope)
+{
+	static const char *const names[] = { [SCOPE_ONCE] = "once",
+					     [SCOPE_TIME] = "time",
+					     [SCOPE_SESSION] = "session",
+					     [SCOPE_FOREVER] = "forever" };
+
+	return scope < SCOPE_MAX_ ? names[scope] : "";
 }
 
 static void add_container(struct json *json, const struct news *news)
@@ -57,7 +72,7 @@ static void add_container(struct json *json, const struct news *news)
 	if (news->label)
 		add_field(json, "container", news->label->info.container);
 	else
-		add_text(json, "container", news->container);
+		wire_text(json, "container", news->container);
 }
 
 void wire_target(char ret[static TEROK_DOMAIN_LEN], const struct msg_refused *refused)
@@ -82,13 +97,13 @@ static void add_dest(struct json *json, const struct news *news)
 	else if (refused)
 		add_field(json, "dest", refused->domain);
 	else
-		add_text(json, "dest", news->dest);
+		wire_text(json, "dest", news->dest);
 	json_add_uint(json, "port", refused ? refused->record.dst_port : news->port);
 	json_add_uint(json, "proto", refused ? refused->record.proto : news->proto);
 	if (refused)
 		add_field(json, "domain", refused->domain);
 	else
-		add_text(json, "domain", news->domain);
+		wire_text(json, "domain", news->domain);
 }
 
 /* "curl[4711] /usr/bin/curl": in dossier values, where today's clients show free text. */
@@ -119,7 +134,7 @@ static void add_said(struct json *json, struct json_object *dossier)
 		if (n++ == DOSSIER_MAX)
 			break;
 		sanitise(safe, SANITISE_MAX, key, strlen(key));
-		add_text(json, safe, value ? json_object_get_string(value) : "");
+		wire_text(json, safe, value ? json_object_get_string(value) : "");
 	}
 }
 
@@ -152,7 +167,7 @@ void wire_clearance(struct json *json, const struct news *news)
 	add_dest(json, news);
 	json_add_string(json, "action", news->action ?: "");
 	json_add_bool(json, "ok", news->ok);
-	add_text(json, "reason", news->reason);
+	wire_text(json, "reason", news->reason);
 	add_dossier(json, news);
 	json_close_object(json);
 }
@@ -185,7 +200,7 @@ static void add_refusal(struct json *json, const struct news *news)
 
 	if (memcmp(record->src, unbound, sizeof(unbound)))
 		addr_format(buf, record->src);
-	add_text(json, "reason", news->refused ? terok_reason_name(record->reason) : news->reason);
+	wire_text(json, "reason", news->refused ? terok_reason_name(record->reason) : news->reason);
 	json_add_string(json, "hook", record->hook ? terok_hook_name(record->hook) : "");
 	add_safe(json, "said", news->refused ? news->refused->said : "", TEROK_DOMAIN_LEN);
 	json_add_string(json, "source", buf);
@@ -217,7 +232,7 @@ void wire_firewall(struct json *json, const struct news *news)
 	json_add_string(json, "scope", news->scope ?: "");
 	json_add_uint(json, "until_ns", news->until_ns);
 	json_add_bool(json, "ok", news->ok);
-	add_text(json, "problem", news->problem);
+	wire_text(json, "problem", news->problem);
 	json_add_uint(json, "uid", news->uid);
 	json_close_object(json);
 }

@@ -52,6 +52,13 @@ static inline uint32_t news_guard(const struct news *news)
 void wire_clearance(struct json *json, const struct news *news);
 void wire_firewall(struct json *json, const struct news *news);
 
+/** wire_text() - @text (NULL: "") as people are shown it, sanitised */
+void wire_text(struct json *json, const char *key, const char *text);
+
+/** wire_action(), wire_scope() - the words of both interfaces */
+const char *wire_action(enum terok_action action);
+const char *wire_scope(enum scope scope);
+
 /** wire_guard() - a Firewall1 Guard */
 void wire_guard(struct json *json, const struct label *label, const struct terok_counts *counts);
 

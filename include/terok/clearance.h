@@ -40,10 +40,19 @@ struct terok_guard_status {
 	const char *json;
 };
 
+/* An answer that is in force: this client's, or of @already whoever was first. */
+struct terok_outcome {
+	bool already;     /* somebody else's: what follows is of that one, else only until_ns */
+	int64_t until_ns; /* when it ends, CLOCK_BOOTTIME; 0: no end of its own */
+	int64_t uid;      /* who answered */
+	const char *action, *scope, *client; /* "" if not said */
+};
+
 /**
  * struct terok_client_events - what a client is told, each may be NULL
  * @subscribed: the subscription stands; events from now on arrive
  * @event:	one event; @lost: how many this client missed so far for being slow
+ * @outcome:	before @answered: what is in force, if something is
  * @answered:	what became of terok_client_answer(): @error NULL on success, else the
  *		varlink error's name; @problem: for people; @cookie: the caller's
  * @guard:	one guard of terok_client_list_guards(); NULL after the last
@@ -53,6 +62,7 @@ struct terok_guard_status {
 struct terok_client_events {
 	void (*subscribed)(void *user);
 	void (*event)(const struct terok_event *event, int64_t lost, void *user);
+	void (*outcome)(const struct terok_outcome *outcome, uint64_t cookie, void *user);
 	void (*answered)(const char *error, const char *problem, uint64_t cookie, void *user);
 	void (*guard)(const struct terok_guard_status *guard, void *user);
 	void (*closed)(int error, void *user);

@@ -1,40 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * test_worker.c - the hub as a process: the test is its core and its clients
- *
- * hub_worker_main() runs in a child, confined as in service; every wait is for a
- * descriptor and has an end.
+ * test_worker.c - the hub as a process: what people hear, how an answer goes, what it gave up
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "served.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <cmocka.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/confine.h"
 #include "base/json.h"
-#include "base/sock.h"
 #include "hub/queue.h"
 #include "hub/request.h"
-#include "hub/worker.h"
-#include "terok/core_msg.h"
 
-#define WAIT_S    10 /* for what comes in a millisecond */
-#define CONTAINER "0123456789abcdef"
 #define ID        "0123456789ab:5"
-#define CLEARANCE "org.terok.Clearance1"
-#define FIREWALL  "org.terok.Firewall1"
 #define SUBSCRIBE "{\"method\":\"" CLEARANCE ".Subscribe\",\"more\":true}"
 #define MONITOR   "{\"method\":\"" FIREWALL ".Monitor\",\"more\":true}"
 #define STANDS    "{\"continues\":true,\"parameters\":{\"lost\":0}}"
@@ -65,202 +48,6 @@
 	"\"exe_inode\":\"0\",\"exe_device\":\"0\",\"parent_pid\":4700,\"parent_comm\":\"bash\"},"     \
 	"\"state\":\"up\",\"action\":\"\",\"scope\":\"\",\"until_ns\":0,\"ok\":false,"                \
 	"\"problem\":\"\",\"uid\":0},\"lost\":0}}"
-
-static char folder[64], path[96];
-static int core_fd, clients[8];
-static unsigned n_clients;
-static pid_t worker;
-
-/* --- the process --------------------------------------------------------------------- */
-
-static void run_worker(int fd, int listen_fd)
-{
-	/* out of the way first: one may sit where the other belongs */
-	fd = dup2(fd, 100);
-	listen_fd = dup2(listen_fd, 101);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (fd < 0 || listen_fd < 0 || dup2(fd, 3) != 3 || dup2(listen_fd, 4) != 4)
-		_exit(99);
-	_exit(hub_worker_main());
-}
-
-static int setup(void **state)
-{
-	_cleanup_close_ int listen_fd = -1;
-	struct problem why = {};
-	int pair[2];
-
-	(void)state;
-	n_clients = 0;
-	strcpy(folder, "/tmp/test_worker.XXXXXX");
-	if (!mkdtemp(folder) || chmod(folder, 0755))
-		return -1;
-	snprintf(path, sizeof(path), "%s/sock", folder);
-	if (sock_listen(path, 0666, &listen_fd, &why) ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return -1;
-	fflush(NULL);
-	worker = fork();
-	if (!worker)
-		run_worker(pair[1], listen_fd);
-	core_fd = pair[0];
-	close(pair[1]);
-	return worker < 0 ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	closep(&core_fd);
-	while (n_clients)
-		closep(&clients[--n_clients]);
-	if (worker > 0) {
-		kill(worker, SIGKILL);
-		waitpid(worker, NULL, 0);
-	}
-	unlink(path);
-	return rmdir(folder);
-}
-
-/* Nobody waits for ever for the other. */
-static void set_patience(int fd)
-{
-	const struct timeval patience = { .tv_sec = WAIT_S };
-
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)), 0);
-}
-
-/* The worker's exit code; it must end by itself. */
-static int end_of_worker(void)
-{
-	int status;
-
-	/* its sockets end with it: wait for that, not for the clock */
-	for (char byte; n_clients; closep(&clients[--n_clients]))
-		while (recv(clients[n_clients - 1], &byte, 1, 0) > 0)
-			;
-	assert_int_equal(waitpid(worker, &status, 0), worker);
-	worker = -1;
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-/* --- the core ------------------------------------------------------------------------ */
-
-static void core_says(struct msg_packet *packet)
-{
-	assert_int_equal(send(core_fd, packet, core_msg_size(packet->type), MSG_NOSIGNAL),
-			 core_msg_size(packet->type));
-}
-
-static struct msg_packet core_hears(uint32_t type)
-{
-	struct msg_packet packet = {};
-	ssize_t n;
-
-	set_patience(core_fd);
-	n = recv(core_fd, &packet, sizeof(packet), MSG_TRUNC);
-	assert_true(n > 0);
-	assert_true(core_msg_check(&packet, n, FROM_HUB));
-	assert_int_equal(packet.type, type);
-	return packet;
-}
-
-static void core_guard(uint64_t token)
-{
-	struct msg_packet packet = { .type = MSG_GUARD };
-
-	packet.GUARD = (struct msg_guard){
-		.news = GUARD_LISTED, .id = 1, .state = TEROK_STATE_UP, .token = token
-	};
-	packet.GUARD.counts = (struct terok_counts){ 10, 5, 3, 1, 1, 2 };
-	strcpy(packet.GUARD.info.container, CONTAINER);
-	strcpy(packet.GUARD.info.name, "box");
-	strcpy(packet.GUARD.info.path, "/box");
-	packet.GUARD.info.uid = 1000;
-	packet.GUARD.info.kind = TEROK_KIND_CONTAINER;
-	core_says(&packet);
-}
-
-static void core_refuses(uint64_t ask)
-{
-	struct msg_packet packet = { .type = MSG_REFUSED };
-	struct terok_record *record = &packet.REFUSED.record;
-
-	packet.REFUSED.ask = ask;
-	packet.REFUSED.count = 3;
-	*record = (struct terok_record){ .guard = 1,
-					 .reason = TEROK_REASON_DEFAULT,
-					 .hook = TEROK_HOOK_CONNECT4,
-					 .proto = 6,
-					 .boot_ns = 77,
-					 .dst_port = 443,
-					 .pid = 4712,
-					 .tgid = 4711,
-					 .ppid = 4700,
-					 .uid = 1000,
-					 .comm = "curl",
-					 .pcomm = "bash" };
-	memcpy(record->dst, "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\x02\x01", 16);
-	strcpy(packet.REFUSED.exe, "/usr/bin/curl");
-	strcpy(packet.REFUSED.cmdline, "curl -v");
-	core_says(&packet);
-}
-
-static void core_results(const struct msg_packet *verdict, int result, const char *problem)
-{
-	struct msg_packet packet = { .type = MSG_RESULT };
-
-	packet.RESULT = (struct msg_result){ .ask = verdict->VERDICT.ask,
-					     .token = verdict->VERDICT.token,
-					     .result = result,
-					     .until_ns = result ? 0 : 99 };
-	strcpy(packet.RESULT.problem, problem);
-	core_says(&packet);
-}
-
-/* --- clients ------------------------------------------------------------------------- */
-
-static int dial(void)
-{
-	int fd = sock_connect(path);
-
-	assert_true(fd >= 0);
-	assert_int_equal(fcntl(fd, F_SETFL, 0), 0); /* waits, up to its patience */
-	set_patience(fd);
-	clients[n_clients++] = fd;
-	return fd;
-}
-
-static void say(int fd, const char *frame)
-{
-	assert_int_equal(send(fd, frame, strlen(frame) + 1, MSG_NOSIGNAL), strlen(frame) + 1);
-}
-
-/* The next frame; waits for it. */
-static const char *heard(int fd)
-{
-	static char buf[64 << 10];
-	size_t size = 0;
-
-	for (char *nul = NULL; !nul;) {
-		ssize_t n = recv(fd, buf + size, sizeof(buf) - size, MSG_PEEK);
-
-		assert_true(n > 0);
-		nul = memchr(buf + size, '\0', n);
-		n = nul ? nul + 1 - (buf + size) : n;
-		assert_int_equal(recv(fd, buf + size, n, 0), n);
-		size += n;
-		assert_true(size < sizeof(buf));
-	}
-	return buf;
-}
-
-static void hear(int fd, const char *frame)
-{
-	assert_string_equal(heard(fd), frame);
-}
 
 /* A client of Clearance1 and one of Firewall1, and a question that both have heard. */
 static void one_question(int *subscriber, int *monitor)
@@ -315,6 +102,74 @@ static void an_answer_makes_its_way_and_everybody_hears_of_it(void **state)
 	assert_non_null(strstr(heard(monitor), "\"type\":\"verdict\""));
 	say(caller, VERDICT(CONTAINER, ID, "192.0.2.1", "allow"));
 	hear(caller, "{\"error\":\"" CLEARANCE
+		     ".UnknownRequest\",\"parameters\":{\"request_id\":\"" ID "\"}}");
+}
+
+/* By Firewall1 a second answer learns of the first; by Clearance1 it is as if nobody had asked. */
+static void a_second_answer_is_told_of_the_first(void **state)
+{
+	int subscriber, monitor, caller = dial();
+	struct msg_packet verdict;
+	char already[256];
+
+	(void)state;
+	one_question(&subscriber, &monitor);
+	snprintf(already, sizeof(already),
+		 "{\"error\":\"" FIREWALL ".AlreadyAnswered\",\"parameters\":{\"request_id\":\"" ID
+		 "\",\"action\":\"allow\",\"scope\":\"session\",\"until_ns\":99,\"uid\":%u,"
+		 "\"client\":\"\",\"ok\":true}}",
+		 getuid());
+	say(caller, ANSWER("\"action\":\"allow\""));
+	verdict = core_hears(MSG_VERDICT);
+	core_results(&verdict, 0, "");
+	hear(caller, "{\"parameters\":{\"until_ns\":99}}");
+	say(caller, ANSWER("\"action\":\"deny\""));
+	hear(caller, already);
+	say(caller, VERDICT(CONTAINER, ID, "192.0.2.1", "deny"));
+	hear(caller, "{\"error\":\"" CLEARANCE
+		     ".UnknownRequest\",\"parameters\":{\"request_id\":\"" ID "\"}}");
+}
+
+static void an_answer_waits_for_the_end_of_the_one_before(void **state)
+{
+	int subscriber, monitor, first = dial(), second = dial(), third = dial();
+	struct msg_packet verdict;
+
+	(void)state;
+	one_question(&subscriber, &monitor);
+	say(first, ANSWER("\"action\":\"allow\""));
+	verdict = core_hears(MSG_VERDICT);
+	say(second, ANSWER("\"action\":\"deny\""));
+	all_is_told(); /* it stands in line before the third */
+	say(third, ANSWER("\"action\":\"allow\""));
+	all_is_told();
+	/* the first fails: the next in line is given */
+	core_results(&verdict, -ENOSPC, "the rule table is full");
+	assert_non_null(strstr(heard(first), ".NotApplied"));
+	verdict = core_hears(MSG_VERDICT);
+	assert_int_equal(verdict.VERDICT.action, TEROK_DENY);
+	core_results(&verdict, 0, "");
+	hear(second, "{\"parameters\":{\"until_ns\":99}}");
+	assert_non_null(strstr(heard(third),
+			       ".AlreadyAnswered\",\"parameters\":{\"request_id\":\"" ID
+			       "\",\"action\":\"deny\""));
+}
+
+static void who_waits_for_a_request_that_is_gone_is_told_so(void **state)
+{
+	struct msg_packet verdict, gone = { .type = MSG_GONE, .GONE = { .id = 1 } };
+	int subscriber, monitor, first = dial(), second = dial();
+
+	(void)state;
+	one_question(&subscriber, &monitor);
+	say(first, ANSWER("\"action\":\"allow\""));
+	verdict = core_hears(MSG_VERDICT);
+	say(second, ANSWER("\"action\":\"deny\""));
+	all_is_told();
+	core_says(&gone);
+	core_results(&verdict, -ENOENT, "nobody asks any more");
+	assert_non_null(strstr(heard(first), ".NotApplied"));
+	hear(second, "{\"error\":\"" FIREWALL
 		     ".UnknownRequest\",\"parameters\":{\"request_id\":\"" ID "\"}}");
 }
 
@@ -630,8 +485,11 @@ static void it_ends_when_the_core_says_what_is_no_message(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, served_setup, served_teardown)
 		T(an_answer_makes_its_way_and_everybody_hears_of_it),
+		T(a_second_answer_is_told_of_the_first),
+		T(an_answer_waits_for_the_end_of_the_one_before),
+		T(who_waits_for_a_request_that_is_gone_is_told_so),
 		T(an_answer_to_something_else_is_refused),
 		T(an_answer_that_failed_can_be_tried_again),
 		T(an_answer_may_have_a_scope),

@@ -30,11 +30,12 @@ static char folder[64], path[96];
 static int listen_fd, stream_fd, calls_fd; /* the hub's ends */
 static struct terok_client *client;
 static struct {
-	unsigned subscribed, events, answered, guards, lists, closed;
+	unsigned subscribed, events, outcomes, answered, guards, lists, closed;
+	int64_t until_ns, uid;
 	int error;
 	int64_t lost, sequence, pid;
 	char name[64], comm[64], json[1024], problem[128], failed[64], order[64];
-	bool ok;
+	bool ok, already;
 	uint64_t cookie;
 } told;
 
@@ -107,6 +108,18 @@ static void on_answered(const char *error, const char *problem, uint64_t cookie,
 		told.order[n] = 'a' + cookie % 26;
 }
 
+static void on_outcome(const struct terok_outcome *outcome, uint64_t cookie, void *user)
+{
+	assert_ptr_equal(user, &told);
+	told.outcomes++;
+	told.already = outcome->already;
+	told.cookie = cookie;
+	told.until_ns = outcome->until_ns;
+	told.uid = outcome->uid;
+	snprintf(told.name, sizeof(told.name), "%s %s %s", outcome->action, outcome->scope,
+		 outcome->client);
+}
+
 static void on_guard(const struct terok_guard_status *guard, void *user)
 {
 	size_t n = strlen(told.order);
@@ -134,6 +147,7 @@ static void on_closed(int error, void *user)
 static const struct terok_client_events events = {
 	.subscribed = on_subscribed,
 	.event = on_event,
+	.outcome = on_outcome,
 	.answered = on_answered,
 	.guard = on_guard,
 	.closed = on_closed,
@@ -330,6 +344,34 @@ static void answers_come_back_in_order_with_their_cookies(void **state)
 	assert_int_equal(told.closed, 0);
 }
 
+static void an_outcome_is_told_before_its_answer(void **state)
+{
+	(void)state;
+	assert_int_equal(terok_client_answer(client, "c:1", "allow", "session", 0, 1), 0);
+	assert_int_equal(terok_client_answer(client, "c:2", "allow", "session", 0, 2), 0);
+	assert_int_equal(terok_client_answer(client, "c:3", "allow", "session", 0, 3), 0);
+	assert_int_equal(hub_says(calls_fd, "{\"parameters\":{\"until_ns\":77}}"), 0);
+	assert_int_equal(told.outcomes, 1);
+	assert_false(told.already);
+	assert_int_equal(told.until_ns, 77);
+	assert_string_equal(told.failed, "");
+	assert_int_equal(
+	    hub_says(calls_fd, "{\"error\":\"org.terok.Firewall1.AlreadyAnswered\",\"parameters\":"
+			       "{\"request_id\":\"c:2\",\"action\":\"deny\",\"scope\":\"once\","
+			       "\"until_ns\":78,\"uid\":1000,\"client\":\"web\",\"ok\":true}}"),
+	    0);
+	assert_int_equal(told.outcomes, 2);
+	assert_true(told.already);
+	assert_int_equal(told.until_ns, 78);
+	assert_int_equal(told.uid, 1000);
+	assert_string_equal(told.name, "deny once web");
+	assert_string_equal(told.failed, "org.terok.Firewall1.AlreadyAnswered");
+	assert_string_equal(told.problem, "user 1000 has answered it already by web: deny, once");
+	/* what failed has none */
+	assert_int_equal(hub_says(calls_fd, "{\"error\":\"org.terok.Firewall1.NotApplied\"}"), 0);
+	assert_int_equal(told.outcomes, 2);
+}
+
 static void an_error_without_a_reason_is_told_by_its_name(void **state)
 {
 	(void)state;
@@ -455,6 +497,7 @@ int main(void)
 		T(text_of_the_hub_is_made_printable),
 		T(the_event_as_it_came_is_printable_too),
 		T(answers_come_back_in_order_with_their_cookies),
+		T(an_outcome_is_told_before_its_answer),
 		T(an_error_without_a_reason_is_told_by_its_name),
 		T(there_is_an_end_to_answers_on_their_way),
 		T(a_hub_that_breaks_the_protocol_is_closed),

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
@@ -350,6 +351,39 @@ static void an_answer_goes_out_by_its_number_and_its_author_hears_first(void **s
 	assert_int_equal(n_done, 1); /* once */
 }
 
+static void an_outcome_is_kept_for_those_who_might_have_answered(void **state)
+{
+	const struct answered *answered;
+	char id[32];
+
+	(void)state;
+	two_guards();
+	assert_null(hub_find_answered(hub, ID("5"), 1000));
+	core_result(5, answering(ID("5"), 1000), -ENOSPC);
+	assert_null(hub_find_answered(hub, ID("5"), 1000)); /* it is open, not answered */
+	core_result(5, answering(ID("5"), 1000), 0);
+	answered = hub_find_answered(hub, ID("5"), 1000);
+	assert_non_null(answered);
+	assert_int_equal(answered->action, TEROK_ALLOW);
+	assert_int_equal(answered->scope, SCOPE_TIME);
+	assert_int_equal(answered->uid, 1000);
+	assert_ptr_equal(hub_find_answered(hub, ID("5"), 0), answered);
+	assert_null(hub_find_answered(hub, ID("5"), 1001));
+
+	/* of so many; then the oldest is forgotten */
+	for (uint64_t ask = 100; ask < 100 + ANSWERED_MAX - 1; ask++) {
+		core_refuses(1, ask);
+		snprintf(id, sizeof(id), ID("%" PRIu64), ask);
+		core_result(ask, answering(id, 1000), 0);
+		forget_all();
+	}
+	assert_non_null(hub_find_answered(hub, ID("5"), 1000));
+	core_refuses(1, 99);
+	core_result(99, answering(ID("99"), 1000), 0);
+	assert_null(hub_find_answered(hub, ID("5"), 1000));
+	assert_non_null(hub_find_answered(hub, ID("100"), 1000));
+}
+
 static void an_answer_that_failed_can_be_given_again(void **state)
 {
 	uint64_t token;
@@ -625,6 +659,7 @@ int main(void)
 		T(a_foreign_request_does_not_exist),
 		T(replay_tells_what_is_open_and_may_be_seen_oldest_first),
 		T(an_answer_goes_out_by_its_number_and_its_author_hears_first),
+		T(an_outcome_is_kept_for_those_who_might_have_answered),
 		T(an_answer_that_failed_can_be_given_again),
 		T(an_answer_that_could_not_be_sent_changes_nothing),
 		T(an_answer_outlives_its_asker),
