@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_scan.h"
+#include "base/utf8.h"
+
 /* Room for @n more bytes and a NUL; false after an error. */
 static bool json_room(struct json *json, size_t n)
 {
@@ -46,29 +49,6 @@ static void json_put_unit(struct json *json, unsigned unit)
 	char buf[8];
 
 	json_put(json, buf, snprintf(buf, sizeof(buf), "\\u%04x", unit));
-}
-
-/* One code point from UTF-8; anything that is none counts as one byte of U+FFFD. */
-static size_t utf8_take(const uint8_t *s, size_t n, uint32_t *ret)
-{
-	size_t more = s[0] >= 0xf0 ? 3 : s[0] >= 0xe0 ? 2 : s[0] >= 0xc2 ? 1 : 0;
-	uint32_t point = s[0] & (0x3f >> more);
-
-	*ret = 0xfffd;
-	if (s[0] < 0xc2 || s[0] > 0xf4 || more >= n)
-		return 1;
-	for (size_t i = 1; i <= more; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 1;
-		point = point << 6 | (s[i] & 0x3f);
-	}
-	if (point > 0x10ffff || (point >= 0xd800 && point < 0xe000) ||
-	    point < (more == 2   ? 0x800U
-		     : more == 3 ? 0x10000U
-				 : 0x80U))
-		return 1;
-	*ret = point;
-	return more + 1;
 }
 
 static void json_quote(struct json *json, const uint8_t *s, size_t n)
@@ -210,88 +190,13 @@ void json_free(struct json *json)
 	*json = (struct json){};
 }
 
-static size_t digits(const uint8_t *s, size_t n)
-{
-	size_t at = 0;
-
-	while (at < n && s[at] >= '0' && s[at] <= '9')
-		at++;
-	return at;
-}
-
-/* Bytes of the number at @s; 0: it is none. */
-static size_t number_take(const uint8_t *s, size_t n)
-{
-	size_t at = *s == '-', whole = digits(s + at, n - at), more;
-
-	if (!whole || (whole > 1 && s[at] == '0'))
-		return 0;
-	at += whole;
-	if (at < n && s[at] == '.') {
-		more = digits(s + at + 1, n - at - 1);
-		if (!more)
-			return 0;
-		at += 1 + more;
-	}
-	if (at < n && (s[at] == 'e' || s[at] == 'E')) {
-		at += 1 + (at + 1 < n && (s[at + 1] == '+' || s[at + 1] == '-'));
-		more = digits(s + at, n - at);
-		if (!more)
-			return 0;
-		at += more;
-	}
-	return at;
-}
-
-/* Bytes of the string at @s, quotes included; 0: there is none. @nul: a \u0000 is in it. */
-static size_t string_take(const uint8_t *s, size_t n, bool *nul)
-{
-	uint32_t point;
-
-	*nul = false;
-	for (size_t at = 1, bytes; at < n; at += bytes) {
-		bytes = s[at] < 0x80 ? 1 : utf8_take(s + at, n - at, &point);
-		if (s[at] < 0x20 || (s[at] >= 0x80 && bytes == 1))
-			return 0;
-		if (s[at] == '"')
-			return at + 1;
-		if (s[at] == '\\' && at + 1 < n) {
-			*nul = *nul || (n - at >= 6 && !memcmp(s + at, "\\u0000", 6));
-			bytes = 2;
-		}
-	}
-	return 0;
-}
-
-/*
- * What json-c lets pass although it is none: lax UTF-8, control bytes, 'keys', NaN, Infinity,
- * 1. and -01; and a key that would end at its NUL and be taken for another.
- */
-static bool text_strict(const uint8_t *s, size_t n)
-{
-	bool nul = false;
-	size_t bytes;
-
-	for (; n; s += bytes, n -= bytes) {
-		if (*s == '"')
-			bytes = string_take(s, n, &nul);
-		else if (*s == '-' || (*s >= '0' && *s <= '9'))
-			bytes = number_take(s, n);
-		else
-			bytes = *s && *s < 0x80 && !strchr("NI'", *s) && !(nul && *s == ':');
-		if (!bytes)
-			return false;
-	}
-	return true;
-}
-
 int json_parse(const char *text, size_t size, struct json_object **ret)
 {
 	struct json_tokener *tokener;
 	struct json_object *object;
 	int r = -EINVAL;
 
-	if (size > JSON_LIMIT || !text_strict((const uint8_t *)text, size))
+	if (size > JSON_LIMIT || !json_check(text, size))
 		return -EINVAL;
 	tokener = json_tokener_new_ex(JSON_DEPTH);
 	if (!tokener)
