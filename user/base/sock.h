@@ -3,14 +3,19 @@
  * sock.h - the one way to open a unix socket that others connect to
  *
  * The folder must be ours and writable by nobody else; a live socket is never stolen, a
- * dead one is replaced, anything else at the path is refused; the mode is right from the
- * first moment. Threads: umask is the process's, so only while there is one thread.
+ * dead one is replaced; the mode is right from the first moment. The folder is looked at
+ * through a descriptor, and what bind() made is looked for through the same one before
+ * anybody can connect: a folder that was exchanged meanwhile is noticed.
+ *
+ * sock_listen() is for a folder that others may enter, sock_place_take() for a user's own.
+ * Threads: umask is the process's, so only while there is one thread.
  */
 #ifndef BASE_SOCK_H
 #define BASE_SOCK_H
 
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #include "base/problem.h"
 
@@ -18,11 +23,35 @@
  * sock_listen() - a listening SOCK_STREAM socket at @path, non-blocking, close-on-exec
  * @mode: permissions of the socket file
  *
- * Return: 0; -EADDRINUSE somebody listens there, -EEXIST a file that is no socket,
- * -EPERM the folder is not safe, -ENAMETOOLONG, -ENOENT (also: no path), other negative
- * errno; each with @why.
+ * What is no socket stays where it is. Return: 0; -EADDRINUSE somebody listens there,
+ * -EEXIST a file that is no socket, -EPERM the folder is not safe, -ENAMETOOLONG, -ENOENT
+ * (also: no path), other negative errno; each with @why.
  */
 int sock_listen(const char *path, mode_t mode, int *ret, struct problem *why);
+
+/* A socket of ours alone, and what it takes to leave its folder as it was. */
+struct sock_place {
+	int fd;           /* listening; -1: none */
+	int folder, lock; /* descriptors; the lock is a file beside the socket, held */
+	dev_t dev;
+	ino_t ino; /* of the socket file */
+	char name[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
+#define SOCK_PLACE_NONE ((struct sock_place){ .fd = -1, .folder = -1, .lock = -1 })
+
+/**
+ * sock_place_take() - the same, 0600, for us alone
+ *
+ * The folder is made if it is missing (and those above it), 0700, and nobody else may do
+ * anything in it. It is held against a second process of ours by a lock beside the socket,
+ * against one without that lock by asking whether somebody listens. Anything else at the
+ * path but a folder gives way. Return: as sock_listen(); -EISDIR.
+ */
+int sock_place_take(const char *path, struct sock_place *ret, struct problem *why);
+
+/** sock_place_leave() - close it; the file goes if it is still the one that was made */
+void sock_place_leave(struct sock_place *place);
 
 /** sock_connect() - a connected stream, non-blocking, close-on-exec; negative errno */
 int sock_connect(const char *path);
