@@ -312,13 +312,15 @@ size_t json_span_text(const struct json_span *span, char *buf, size_t size)
 
 bool json_span_is(const struct json_span *span, const char *text)
 {
-	size_t n = strlen(text);
 	char buf[KEY_MAX];
+	size_t n;
 
 	if (span->type != json_type_string)
 		return false;
-	if (!span->escaped)
-		return span->n == n && !memcmp(span->text, text, n);
+	if (!span->escaped) /* most that are compared differ at their first byte */
+		return span->n && *span->text == *text && !strncmp(span->text, text, span->n) &&
+		       !text[span->n];
+	n = strlen(text);
 	return n < sizeof(buf) && json_span_text(span, buf, sizeof(buf)) == n &&
 	       !memcmp(buf, text, n);
 }
