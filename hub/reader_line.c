@@ -150,7 +150,7 @@ static void dossier_add(const struct json_span *key, const struct json_span *val
 	char name[DOSSIER_KEY_MAX + 1], text[READER_TEXT];
 	size_t n = json_span_text(key, name, sizeof(name));
 	unsigned at = 0, used = dossier->used;
-	struct dossier_entry entry;
+	struct said entry;
 
 	/* a key that is cut is another key; it has no NUL, or the scan fails */
 	if (n > DOSSIER_KEY_MAX)

@@ -16,6 +16,7 @@
 
 #include "base/problem.h"
 #include "base/sanitise.h"
+#include "wire.h"
 
 enum reader_type {
 	READER_BLOCKED, /* "pending", or as the hub tells it */
@@ -32,13 +33,9 @@ enum reader_type {
 #define DOSSIER_KEY_MAX 64   /* bytes of a key */
 #define DOSSIER_TEXT    4096 /* bytes of all keys and values, their NULs included */
 
-struct dossier_entry {
-	const char *key, *value; /* in .text */
-};
-
 struct dossier {
 	unsigned n, used;
-	struct dossier_entry entry[DOSSIER_MAX];
+	struct said entry[DOSSIER_MAX]; /* in .text */
 	char text[DOSSIER_TEXT];
 };
 

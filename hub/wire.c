@@ -10,7 +10,6 @@
 #include "terok/names.h"
 
 #define SANITISE_BYTES (4 * SANITISE_MAX + 4) /* of UTF-8: more than is shown */
-#define DOSSIER_MAX    32                     /* members; ours have eight */
 
 static const struct terok_record no_record;
 
@@ -122,22 +121,6 @@ static void add_process_short(struct json *json, const struct msg_refused *refus
 	add_number_text(json, "uid", record->uid);
 }
 
-/* What a reader said: its keys are as much its own as their values. */
-static void add_said(struct json *json, struct json_object *dossier)
-{
-	unsigned n = 0;
-
-	json_object_object_foreach(dossier, key, value)
-	{
-		char safe[SANITISE_MAX + 1];
-
-		if (n++ == DOSSIER_MAX)
-			break;
-		sanitise(safe, SANITISE_MAX, key, strlen(key));
-		wire_text(json, safe, value ? json_object_get_string(value) : "");
-	}
-}
-
 static void add_dossier(struct json *json, const struct news *news)
 {
 	json_open_object(json, "dossier");
@@ -146,8 +129,8 @@ static void add_dossier(struct json *json, const struct news *news)
 		add_field(json, "name", news->label->info.name);
 		add_field(json, "container_name", news->label->info.name);
 	}
-	if (news->dossier)
-		add_said(json, news->dossier);
+	for (unsigned i = 0; i < news->n_dossier; i++)
+		wire_text(json, news->dossier[i].key, news->dossier[i].value);
 	if (news->refused) {
 		add_process_short(json, news->refused);
 		json_add_string(json, "reason", terok_reason_name(news->refused->record.reason));
@@ -223,11 +206,11 @@ void wire_firewall(struct json *json, const struct news *news)
 		      news->refused ? news->refused->record.boot_ns : news->boot_ns);
 	json_add_uint(json, "guard", news_guard(news));
 	add_container(json, news);
-	add_safe(json, "name", label ? label->info.name : "", TEROK_NAME_LEN);
+	add_safe(json, "name", label ? label->info.name : news->name ?: "", TEROK_NAME_LEN);
 	json_add_string(json, "request_id", news->request_id ?: "");
 	add_dest(json, news);
 	add_refusal(json, news);
-	json_add_string(json, "state", label ? terok_state_name(label->state) : "");
+	json_add_string(json, "state", label ? terok_state_name(label->state) : news->state ?: "");
 	json_add_string(json, "action", news->action ?: "");
 	json_add_string(json, "scope", news->scope ?: "");
 	json_add_uint(json, "until_ns", news->until_ns);

@@ -21,6 +21,11 @@ struct label {
 	struct terok_info info;
 };
 
+/* A reader's word for it, which is told untouched, and what it says. */
+struct said {
+	const char *key, *value;
+};
+
 /* One thing that happened; what does not belong to it stays zero. Texts are sanitised here. */
 struct news {
 	uint64_t sequence, boot_ns;
@@ -34,7 +39,9 @@ struct news {
 	const char *dest, *domain;
 	uint16_t port;
 	uint8_t proto;
-	struct json_object *dossier; /* what a reader said of it, an object; NULL: nothing */
+	const struct said *dossier; /* what a reader said of it */
+	unsigned n_dossier;
+	const char *name, *state; /* of the container, where there is no label */
 	const char *request_id;
 	const char *action, *scope, *reason, *problem;
 	uint64_t until_ns;

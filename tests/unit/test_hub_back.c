@@ -69,7 +69,7 @@ static int teardown(void **state)
 }
 
 static int ask_with(const char *id, const char *container, const char *dest,
-		    struct json_object *dossier)
+		    const struct said *dossier, unsigned n)
 {
 	const struct question question = {
 		.id = id, .container = container, .dest = dest, .uid = OWNER
@@ -79,14 +79,15 @@ static int ask_with(const char *id, const char *container, const char *dest,
 			     .domain = dest,
 			     .port = 443,
 			     .proto = 6,
-			     .dossier = dossier };
+			     .dossier = dossier,
+			     .n_dossier = n };
 
 	return hub_request_open(hub, &question, &news);
 }
 
 static int ask(const char *id, const char *container, const char *dest)
 {
-	return ask_with(id, container, dest, NULL);
+	return ask_with(id, container, dest, NULL, 0);
 }
 
 static void on_done(const struct hub_outcome *outcome, void *user)
@@ -117,17 +118,15 @@ static void result(uint64_t token, int error)
 
 static void what_a_reader_asks_is_told_as_it_said(void **state)
 {
-	_cleanup_(json_putp) struct json_object *dossier = json_object_new_object();
+	const struct said dossier[] = { { "task", "t\x1b[1m" }, { "n\"\n", "7" } };
 
 	(void)state;
-	json_object_object_add(dossier, "task", json_object_new_string("t\x1b[1m"));
-	json_object_object_add(dossier, "n\"\n", json_object_new_int(7));
-	assert_int_equal(ask_with("a:1", "box", "one.example", dossier), 0);
+	assert_int_equal(ask_with("a:1", "box", "one.example", dossier, 2), 0);
 	assert_string_equal(heard[FACE_CLEARANCE],
 			    "{\"type\":\"connection_blocked\",\"container\":\"box\","
 			    "\"request_id\":\"a:1\",\"dest\":\"192.0.2.1\",\"port\":443,"
 			    "\"proto\":6,\"domain\":\"one.example\",\"action\":\"\",\"ok\":false,"
-			    "\"reason\":\"\",\"dossier\":{\"task\":\"t [1m\",\"n\\\" \":\"7\"}}");
+			    "\"reason\":\"\",\"dossier\":{\"task\":\"t [1m\",\"n\\\"\\n\":\"7\"}}");
 	assert_non_null(strstr(heard[FACE_FIREWALL], "\"type\":\"request\""));
 	assert_non_null(strstr(heard[FACE_FIREWALL], "\"guard\":0,\"container\":\"box\""));
 	assert_non_null(hub_find(hub, "a:1", OWNER));
