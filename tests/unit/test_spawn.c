@@ -8,6 +8,7 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -108,6 +109,155 @@ static void what_cannot_be_run_is_named(void **state)
 	assert_non_null(strstr(why.text, "terok-no-such-program"));
 }
 
+/* --- in a loop ------------------------------------------------------------------------ */
+
+static struct loop *loop;
+static struct spawn_result told;
+static int told_error;
+static unsigned n_told, n_wanted;
+
+static void on_done(const struct spawn_result *result, int error, void *user)
+{
+	assert_ptr_equal(user, &told);
+	told = *result;
+	told_error = error;
+	if (++n_told == n_wanted)
+		loop_stop(loop);
+}
+
+static struct spawn_child *begin(const char *script, uint64_t limit_ns)
+{
+	static const char *const env[] = { "PATH=/usr/bin:/bin", NULL };
+	const char *const argv[] = { "sh", "-c", script, NULL };
+	struct spawn spawn = { argv, env, limit_ns, 0 };
+	struct spawn_child *child = NULL;
+
+	assert_int_equal(spawn_begin(loop, &spawn, on_done, &told, &child, NULL), 0);
+	return child;
+}
+
+static void wait_for(unsigned n)
+{
+	n_told = 0;
+	n_wanted = n;
+	assert_int_equal(loop_run(loop), 0);
+	loop_free(loop);
+	loop = NULL;
+}
+
+static void without_waiting_errors_and_status_come_back(void **state)
+{
+	char want[SPAWN_ERR_MAX];
+
+	(void)state;
+	assert_int_equal(loop_new(&loop), 0);
+	begin("echo out; echo oh >&2; exit 7", 10 * SECOND);
+	wait_for(1);
+	assert_int_equal(told_error, 0);
+	assert_string_equal(told.error, "oh\n");
+	assert_null(told.output);
+	assert_int_equal(told.status, 7);
+
+	/* more on standard error than a pipe holds: the first of it is kept, and it does not block */
+	assert_int_equal(loop_new(&loop), 0);
+	begin("head -c 1000000 /dev/zero | tr '\\0' x >&2", 10 * SECOND);
+	wait_for(1);
+	assert_int_equal(told_error, 0);
+	assert_int_equal(told.status, 0);
+	memset(want, 'x', sizeof(want) - 1);
+	want[sizeof(want) - 1] = '\0';
+	assert_string_equal(told.error, want);
+}
+
+static void programs_run_beside_each_other(void **state)
+{
+	int both[2];
+	char script[96];
+
+	(void)state;
+	assert_int_equal(pipe(both), 0);
+	assert_int_equal(loop_new(&loop), 0);
+	/* the first ends only when the second has begun */
+	snprintf(script, sizeof(script), "read x <&%d", both[0]);
+	begin(script, 10 * SECOND);
+	snprintf(script, sizeof(script), "echo x >&%d", both[1]);
+	begin(script, 10 * SECOND);
+	wait_for(2);
+	assert_int_equal(told_error, 0);
+	close(both[0]);
+	close(both[1]);
+}
+
+/* A grandchild that holds the pipes is no reason to wait, in time or too late. */
+static void whoever_holds_its_pipes_is_killed_with_it(void **state)
+{
+	static const struct {
+		const char *script;
+		uint64_t limit_ns;
+		int error;
+	} ways[] = {
+		{ "sleep 30 &", 10 * SECOND, 0 },
+		{ "sleep 30 & wait", SECOND / 20, -ETIMEDOUT },
+		{ "trap '' TERM; sleep 30 & exec sleep 30", SECOND / 20, -ETIMEDOUT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		struct pollfd gone = { .events = POLLIN };
+		int alive[2];
+
+		assert_int_equal(pipe(alive), 0);
+		assert_int_equal(loop_new(&loop), 0);
+		begin(ways[i].script, ways[i].limit_ns);
+		wait_for(1);
+		assert_int_equal(told_error, ways[i].error);
+		close(alive[1]);
+		gone.fd = alive[0];
+		assert_int_equal(poll(&gone, 1, 5000), 1);
+		assert_int_equal(gone.revents, POLLHUP);
+		close(alive[0]);
+	}
+}
+
+static void one_that_is_ended_is_not_told(void **state)
+{
+	struct spawn_child *child;
+	struct pollfd gone = { .events = POLLIN };
+	int alive[2];
+
+	(void)state;
+	n_told = 0;
+	assert_int_equal(pipe(alive), 0);
+	assert_int_equal(loop_new(&loop), 0);
+	child = begin("sleep 30 & wait", 10 * SECOND);
+	spawn_end(child);
+	spawn_end(NULL);
+	close(alive[1]);
+	gone.fd = alive[0];
+	assert_int_equal(poll(&gone, 1, 5000), 1);
+	close(alive[0]);
+	assert_int_equal(n_told, 0);
+	loop_free(loop);
+	loop = NULL;
+}
+
+static void what_cannot_be_begun_is_named(void **state)
+{
+	const char *const argv[] = { "terok-no-such-program", NULL };
+	struct spawn spawn = { argv, NULL, SECOND, 0 };
+	struct spawn_child *child = NULL;
+	struct problem why;
+
+	(void)state;
+	assert_int_equal(loop_new(&loop), 0);
+	for (int i = 0; i < 2000; i++) /* and nothing of it stays open */
+		assert_int_equal(spawn_begin(loop, &spawn, on_done, &told, &child, &why), -ENOENT);
+	assert_non_null(strstr(why.text, "terok-no-such-program"));
+	assert_null(child);
+	loop_free(loop);
+	loop = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +267,11 @@ int main(void)
 		cmocka_unit_test(more_output_than_wanted_is_an_error),
 		cmocka_unit_test(a_late_program_is_killed_with_its_children),
 		cmocka_unit_test(what_cannot_be_run_is_named),
+		cmocka_unit_test(without_waiting_errors_and_status_come_back),
+		cmocka_unit_test(programs_run_beside_each_other),
+		cmocka_unit_test(whoever_holds_its_pipes_is_killed_with_it),
+		cmocka_unit_test(one_that_is_ended_is_not_told),
+		cmocka_unit_test(what_cannot_be_begun_is_named),
 	};
 
 	return cmocka_run_group_tests_name("spawn", tests, NULL, NULL);

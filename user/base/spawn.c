@@ -18,15 +18,18 @@
 
 #define SAFE_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define BITE      4096
+#define BITES     16 /* in a pipe */
 
 /* One run: the child and the reading ends of its pipes. */
 struct run {
 	pid_t pid;
-	int pidfd, out, err, failed; /* failed: errno of an exec() that did not happen */
+	int pidfd, out, err;
 	uint64_t until_ns;
 	struct spawn_result result;
 	size_t err_size, out_max;
 };
+
+#define RUN_NONE ((struct run){ .pid = -1, .pidfd = -1, .out = -1, .err = -1 })
 
 void spawn_reset_signals(void)
 {
@@ -39,6 +42,7 @@ void spawn_reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* @out: -1: its standard output is nobody's. */
 static _Noreturn void become(const struct spawn *spawn, int out, int err, int failed)
 {
 	static const char *const safe[] = { SAFE_PATH, NULL };
@@ -47,7 +51,7 @@ static _Noreturn void become(const struct spawn *spawn, int out, int err, int fa
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	spawn_reset_signals();
-	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
+	if (null < 0 || dup2(null, 0) < 0 || dup2(out < 0 ? null : out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(127);
 	environ = (char **)(spawn->env ? spawn->env : safe);
 	execvp(spawn->argv[0], (char **)spawn->argv);
@@ -57,32 +61,49 @@ static _Noreturn void become(const struct spawn *spawn, int out, int err, int fa
 	_exit(127);
 }
 
-static int start(struct run *run, const struct spawn *spawn, struct problem *why)
-{
-	int out[2], err[2], failed[2], e = 0;
+enum { OUT, ERR, FAILED, PIPES };
 
-	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || pipe2(failed, O_CLOEXEC))
-		return -errno; /* descriptors ran out: the program is about to end anyway */
+static int start_with(struct run *run, const struct spawn *spawn, bool quiet, int ends[PIPES][2],
+		      struct problem *why)
+{
+	int e = 0;
+
+	for (int i = quiet ? ERR : OUT; i < PIPES; i++)
+		if (pipe2(ends[i], O_CLOEXEC))
+			return -errno;
 	run->pid = fork();
 	if (run->pid == 0)
-		become(spawn, out[1], err[1], failed[1]);
-	close(out[1]);
-	close(err[1]);
-	close(failed[1]);
-	run->out = out[0];
-	run->err = err[0];
-	run->failed = failed[0];
+		become(spawn, ends[OUT][1], ends[ERR][1], ends[FAILED][1]);
+	for (int i = 0; i < PIPES; i++)
+		closep(&ends[i][1]);
+	run->out = TAKE_FD(ends[OUT][0]);
+	run->err = TAKE_FD(ends[ERR][0]);
 	if (run->pid < 0)
 		return -errno;
 	run->pidfd = pidfd_open(run->pid, 0);
 	if (run->pidfd < 0)
 		return -errno;
 	/* ends at once in either case: exec() closes the pipe, a failure writes to it */
-	if (read(run->failed, &e, sizeof(e)) == sizeof(e))
+	if (read(ends[FAILED][0], &e, sizeof(e)) == sizeof(e))
 		return problem(why, -e, "cannot run %s: %s", spawn->argv[0], strerror(e));
-	if (fcntl(run->out, F_SETFL, O_NONBLOCK) || fcntl(run->err, F_SETFL, O_NONBLOCK))
+	if ((!quiet && fcntl(run->out, F_SETFL, O_NONBLOCK)) ||
+	    fcntl(run->err, F_SETFL, O_NONBLOCK))
 		return -errno;
 	return 0;
+}
+
+static int start(struct run *run, const struct spawn *spawn, bool quiet, struct problem *why)
+{
+	int ends[PIPES][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, r;
+
+	run->until_ns = now_boot_ns() + spawn->limit_ns;
+	run->out_max = spawn->output_max;
+	r = start_with(run, spawn, quiet, ends, why);
+	for (int i = 0; i < PIPES; i++) {
+		closep(&ends[i][0]);
+		closep(&ends[i][1]);
+	}
+	return r;
 }
 
 static void close_end(int *fd)
@@ -114,21 +135,31 @@ static int drain_out(struct run *run)
 	}
 }
 
-static int drain_err(struct run *run)
+/* One bite; bytes taken, 0 at the end, negative when there is nothing now. */
+static ssize_t err_take(struct run *run)
 {
+	size_t room = SPAWN_ERR_MAX - 1 - run->err_size;
 	char bite[BITE];
-	ssize_t n;
+	ssize_t n = read(run->err, bite, sizeof(bite));
 
-	while ((n = read(run->err, bite, sizeof(bite))) > 0) {
-		size_t room = SPAWN_ERR_MAX - 1 - run->err_size;
+	if (n > 0) {
 		size_t take = (size_t)n < room ? (size_t)n : room;
 
 		memcpy(run->result.error + run->err_size, bite, take);
 		run->err_size += take;
 	}
+	return n;
+}
+
+/* What a pipe holds, and no more: who goes on writing must not keep us. */
+static void drain_err(struct run *run)
+{
+	ssize_t n = 1;
+
+	for (int i = 0; i < BITES && n > 0; i++)
+		n = err_take(run);
 	if (n == 0)
 		close_end(&run->err);
-	return 0;
 }
 
 /* Until the program has ended; what it wrote before is all in the pipes by then. */
@@ -171,17 +202,13 @@ static void finish(struct run *run)
 	close_end(&run->pidfd);
 	close_end(&run->out);
 	close_end(&run->err);
-	close_end(&run->failed);
 }
 
 int spawn_run(const struct spawn *spawn, struct spawn_result *ret, struct problem *why)
 {
-	struct run run = { .pid = -1, .pidfd = -1, .out = -1, .err = -1, .failed = -1 };
-	int r;
+	struct run run = RUN_NONE;
+	int r = start(&run, spawn, false, why);
 
-	run.until_ns = now_boot_ns() + spawn->limit_ns;
-	run.out_max = spawn->output_max;
-	r = start(&run, spawn, why);
 	if (!r) {
 		r = follow(&run);
 		if (r)
@@ -204,4 +231,92 @@ void spawn_result_done(struct spawn_result *result)
 {
 	free(result->output);
 	*result = (struct spawn_result){ 0 };
+}
+
+/* --- in a loop ------------------------------------------------------------------------ */
+
+struct spawn_child {
+	struct run run;
+	struct source ended, err;
+	struct timer late;
+	spawn_fn done;
+	void *user;
+};
+
+void spawn_end(struct spawn_child *child)
+{
+	if (!child)
+		return;
+	source_del(&child->ended);
+	source_del(&child->err);
+	timer_disarm(&child->late);
+	finish(&child->run);
+	free(child);
+}
+
+/* It has ended, or has to: what is left of its group goes, then it is told. */
+static int child_over(struct spawn_child *child, int error)
+{
+	struct spawn_result result;
+	spawn_fn done = child->done;
+	void *user = child->user;
+
+	source_del(&child->err);
+	if (child->run.err >= 0)
+		drain_err(&child->run);
+	source_del(&child->ended);
+	finish(&child->run);
+	result = child->run.result;
+	child->run = RUN_NONE;
+	spawn_end(child);
+	done(&result, error, user);
+	return 0;
+}
+
+static int on_ended(struct source *source, uint32_t events)
+{
+	(void)events;
+	return child_over(container_of(source, struct spawn_child, ended), 0);
+}
+
+static int on_late(struct timer *timer)
+{
+	return child_over(container_of(timer, struct spawn_child, late), -ETIMEDOUT);
+}
+
+static int on_err(struct source *source, uint32_t events)
+{
+	struct spawn_child *child = container_of(source, struct spawn_child, err);
+
+	(void)events;
+	if (err_take(&child->run) == 0) {
+		source_del(&child->err);
+		close_end(&child->run.err);
+	}
+	return 0;
+}
+
+int spawn_begin(struct loop *loop, const struct spawn *spawn, spawn_fn done, void *user,
+		struct spawn_child **ret, struct problem *why)
+{
+	struct spawn_child *child = calloc(1, sizeof(*child));
+	int r;
+
+	if (!child)
+		return -ENOMEM;
+	child->run = RUN_NONE;
+	child->done = done;
+	child->user = user;
+	r = start(&child->run, spawn, true, why);
+	if (!r)
+		r = source_add(loop, &child->ended, child->run.pidfd, EPOLLIN, on_ended);
+	if (!r)
+		r = source_add(loop, &child->err, child->run.err, EPOLLIN, on_err);
+	if (r) {
+		spawn_end(child);
+		return r;
+	}
+	timer_arm(loop, &child->late, child->run.until_ns, on_late);
+	*ret = child;
+	return 0;
 }

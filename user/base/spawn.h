@@ -2,9 +2,10 @@
 /*
  * spawn.h - run another program to its end and take what it wrote
  *
- * For verbs and workers, never for the core: it waits. The program gets an environment of
- * its own, no standard input, its own process group, and a deadline; what is left of the
- * group when it ends or is late is killed. No shell. Threads: none (it forks).
+ * The program gets an environment of its own, no standard input, its own process group, and
+ * a deadline; what is left of the group when it ends or is late is killed. No shell.
+ * spawn_run() is for verbs and workers, never for the core: it waits. spawn_begin() goes on in
+ * a loop. Threads: none (it forks).
  */
 #ifndef BASE_SPAWN_H
 #define BASE_SPAWN_H
@@ -12,9 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/event.h"
 #include "base/problem.h"
 
-#define SPAWN_ERR_MAX 512 /* of its standard error we keep this much, to show to people */
+#define SPAWN_ERR_MAX 513 /* of its standard error we keep so much and a NUL, to show to people */
 
 struct spawn {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up in the PATH of env */
@@ -37,6 +39,27 @@ struct spawn_result {
  * started, -ETIMEDOUT, -EFBIG. @ret is the caller's to spawn_result_done() on 0 only.
  */
 int spawn_run(const struct spawn *spawn, struct spawn_result *ret, struct problem *why);
+
+struct spawn_child;
+
+/**
+ * spawn_fn - what became of it, told once from the loop: @error as spawn_run() returns it
+ *
+ * @result is valid where @error is 0, until this returns; the child is no more when it is called.
+ */
+typedef void (*spawn_fn)(const struct spawn_result *result, int error, void *user);
+
+/**
+ * spawn_begin() - run and do not wait; its standard output is nobody's
+ * @spawn: read before this returns, and not after
+ *
+ * Return: 0, then @done comes; -ENOENT, -EACCES or another errno when it could not be started.
+ */
+int spawn_begin(struct loop *loop, const struct spawn *spawn, spawn_fn done, void *user,
+		struct spawn_child **ret, struct problem *why);
+
+/** spawn_end() - end it and its group now; done() is not called. NULL: nothing */
+void spawn_end(struct spawn_child *child);
 
 void spawn_result_done(struct spawn_result *result);
 
