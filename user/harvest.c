@@ -9,8 +9,8 @@
 
 #include "audit_read.h"
 #include "base/sanitise.h"
+#include "base/suffix.h"
 #include "explain.h"
-#include "suffix.h"
 
 void harvest_done(struct harvest *harvest)
 {

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/suffix.h"
 #include "harvest.h"
-#include "suffix.h"
 
 static struct harvest harvest;
 static char *text;

@@ -6,11 +6,11 @@
  * suffix (co.uk, github.io) to strangers. The list is the one that the system has in a file, if
  * it is newer than the one that libpsl was built with.
  *
- * Owns: the list, read once. Called by: verbs, never the core: it reads a file with somebody
- * else's parser. Threads: none.
+ * Owns: the list, read once. Called by: verbs and programs for people, never the core: it reads a
+ * file with somebody else's parser. Threads: none.
  */
-#ifndef TEROK_SUFFIX_H
-#define TEROK_SUFFIX_H
+#ifndef BASE_SUFFIX_H
+#define BASE_SUFFIX_H
 
 /**
  * suffix_registrable() - "example.co.uk" of "a.b.example.co.uk"

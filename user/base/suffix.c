@@ -2,10 +2,10 @@
 /*
  * suffix.c - libpsl, opened when it is asked for
  *
- * Two verbs need it. Linked, it and the libraries it brings would be in the memory of the agent
+ * Few verbs need it. Linked, it and the libraries it brings would be in the memory of the agent
  * and of each of its workers: a third of what a worker has.
  */
-#include "suffix.h"
+#include "base/suffix.h"
 
 #include <dlfcn.h>
 #include <libpsl.h>
