@@ -6,11 +6,15 @@ B          ?= build
 CLANG      ?= clang
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
+OBJCOPY    ?= objcopy
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DOCDIR     ?= $(PREFIX)/share/doc
 DATADIR    ?= $(PREFIX)/share/terok
 HOOKDIR    ?= $(PREFIX)/share/containers/oci/hooks.d
 COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
@@ -25,6 +29,7 @@ endif
 # Libraries, by the program that links them; the packages they come in are in tools/deps.
 AGENT_PKGS     := libbpf libelf zlib json-c libseccomp libnl-3.0 sqlite3
 OPENED_PKGS    := libpsl # by dlopen() where it is needed: its header is enough
+LIBRARY_PKGS   := json-c # libclearance, for everybody: it needs nothing more
 CLEARANCE_PKGS := json-c ncursesw
 TEST_PKGS      := cmocka
 
@@ -55,6 +60,7 @@ $(error missing: $(LACKING); try: sudo apt-get install $(or $(shell tools/deps -
 endif
 override CFLAGS += $(shell $(PKG_CONFIG) --cflags $(PKGS))
 AGENT_LIBS     := $(shell $(PKG_CONFIG) --libs $(AGENT_PKGS))
+LIBRARY_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARY_PKGS))
 CLEARANCE_LIBS := $(shell $(PKG_CONFIG) --libs $(CLEARANCE_PKGS))
 TEST_LIBS       = $(shell $(PKG_CONFIG) --libs $(TEST_PKGS))
 endif
@@ -82,6 +88,9 @@ ARCHIVES      := $(rooms:%=$(B)/lib%.a)
 archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
 
 PROGRAMS   := $(B)/terok-bpfd $(if $(tool_OBJ),$(B)/terok-clearance)
+# libclearance as others link it: its client side, alone, shared and static.
+client_OBJ := $(filter $(B)/hub/client%,$(clearance_OBJ))
+LIBRARIES  := $(if $(client_OBJ),$(B)/lib/libclearance.so.0 $(B)/lib/libclearance.a)
 BENCH      := $(if $(bench_OBJ),$(B)/terok-bench)
 DEMO       := $(if $(demo_OBJ),$(B)/terok-demo)
 
@@ -104,14 +113,16 @@ SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kern
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(hub_OBJ) $(clearance_OBJ) \
 	      $(tool_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN8       := $(wildcard user/*.8)
+MAN3       := $(wildcard hub/*.3)
 MAN1       := $(wildcard tools/*.1)
 UNITS      := $(wildcard user/*.service)
 HOOKS      := $(wildcard user/oci-hook*.json)
 hook_to     = $(DESTDIR)$(HOOKDIR)/$(patsubst user/oci-hook%,terok-bpfd%,$(1))
 COMPLETION := $(wildcard user/completion/*)
+EXAMPLES   := $(wildcard hub/example/*.c)
 PROFILES   := $(wildcard user/profiles/*.txt)
 
-all: $(PROGRAMS) ## build the programs (the default)
+all: $(PROGRAMS) $(LIBRARIES) ## build the programs and libclearance (the default)
 	$(give_back)
 
 $(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent dns hub clearance base)
@@ -130,6 +141,7 @@ $(BENCH): private LIBS = $(AGENT_LIBS) -lm
 $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_tui: private LIBS += $(CLEARANCE_LIBS)
 $(B)/tests/kernel/test_clock: private LIBS += -Wl,--wrap=time
+$(base_OBJ) $(clearance_OBJ): private CFLAGS += -fPIC -fno-semantic-interposition
 $(TESTS:=.o): private CFLAGS += -Werror=unused-function
 $(TESTS:=.o) $(SUPPORT) $(FUZZ:=.o) $(names_OBJ): private CFLAGS += -Ibpf -Itests -I$(B)/tests/kernel
 $(FUZZ:=.o): private CFLAGS += -Wno-missing-prototypes
@@ -156,6 +168,20 @@ $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
 $(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
+
+$(LIBRARIES): $(client_OBJ) $(call archives,clearance base) hub/libclearance.map
+$(B)/lib/libclearance.so.0:
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) -shared $(filter-out -pie,$(LDFLAGS)) $(if $(SAN),,-Wl,-z,defs) \
+		-Wl,-soname,$(@F) -Wl,--version-script=hub/libclearance.map \
+		$(filter %.o,$^) $(filter %.a,$^) $(LIBRARY_LIBS) -o $@
+
+# One object, in which only the names that the shared one exports can be seen.
+$(B)/lib/libclearance.a:
+	$(call say,AR)
+	$(Q)mkdir -p $(@D) && $(CC) -r -nostdlib $(filter %.o,$^) $(filter %.a,$^) -o $(@:.a=.o)
+	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='terok_client_*' $(@:.a=.o)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(@:.a=.o)
 
 # What runs in an image without libraries, and what a runtime preloads: no flavour of ours.
 $(B)/tests/podman/leave: $(B)/%: %.c
@@ -242,11 +268,24 @@ fuzz-targets: $(FUZZ)
 fuzz: ## each fuzz target for FUZZ_SECONDS (60), in its own build folder
 	@$(MAKE) --no-print-directory B=$(B)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined FUZZING=1 fuzz-targets
 	@tests/fuzz/run $(B)/fuzz
+define install_library
+	$(INSTALL) -m 0644 include/terok/clearance.h $(DESTDIR)$(INCLUDEDIR)/terok
+	$(INSTALL) -m 0644 $(LIBRARIES) $(DESTDIR)$(LIBDIR)
+	ln -sf libclearance.so.0 $(DESTDIR)$(LIBDIR)/libclearance.so
+	sed 's,@PREFIX@,$(PREFIX),; s,@INCLUDEDIR@,$(INCLUDEDIR),; s,@LIBDIR@,$(LIBDIR),; s,@VERSION@,$(VERSION),' \
+		hub/libclearance.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libclearance.pc
+	chmod 0644 $(DESTDIR)$(LIBDIR)/pkgconfig/libclearance.pc
+	$(INSTALL) -m 0644 $(EXAMPLES) $(DESTDIR)$(DOCDIR)/libclearance
+	$(INSTALL) -m 0644 $(MAN3) $(DESTDIR)$(MANDIR)/man3
+	[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
+endef
 install: all ## to DESTDIR, under PREFIX
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(COMPDIR) $(HOOKDIR) $(DATADIR)/profiles)
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(COMPDIR) $(HOOKDIR) $(DATADIR)/profiles \
+		$(MANDIR)/man3 $(INCLUDEDIR)/terok $(LIBDIR)/pkgconfig $(DOCDIR)/libclearance)
 	$(INSTALL) -m 0644 $(PROFILES) $(DESTDIR)$(DATADIR)/profiles
 	$(INSTALL) -m 0755 $(B)/terok-bpfd $(DESTDIR)$(SBINDIR)
 	$(if $(tool_OBJ),$(INSTALL) -m 0755 $(B)/terok-clearance $(DESTDIR)$(BINDIR))
+	$(if $(LIBRARIES),$(install_library))
 	$(if $(MAN8),$(INSTALL) -m 0644 $(MAN8) $(DESTDIR)$(MANDIR)/man8)
 	$(if $(MAN1),$(INSTALL) -m 0644 $(MAN1) $(DESTDIR)$(MANDIR)/man1)
 	$(if $(COMPLETION),$(INSTALL) -m 0644 $(COMPLETION) $(DESTDIR)$(COMPDIR))
@@ -256,6 +295,9 @@ uninstall: ## undo install
 	rm -f $(foreach h,$(HOOKS),$(call hook_to,$(h))) $(addprefix $(DESTDIR)$(DATADIR)/profiles/,$(notdir $(PROFILES)))
 	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(DESTDIR)$(BINDIR)/terok-clearance
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1)))
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libclearance.so libclearance.so.0 libclearance.a pkgconfig/libclearance.pc)
+	rm -f $(DESTDIR)$(INCLUDEDIR)/terok/clearance.h $(addprefix $(DESTDIR)$(DOCDIR)/libclearance/,$(notdir $(EXAMPLES)))
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MAN3)))
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS))) $(addprefix $(DESTDIR)$(COMPDIR)/,$(notdir $(COMPLETION)))
 format: ## clang-format in place
 	find bpf include user hub tools tests -name '*.[ch]' | xargs clang-format -i

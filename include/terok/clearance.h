@@ -12,6 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define TEROK_CLEARANCE_SOCKET "/run/terok/clearance.sock"
 
 struct terok_client;
@@ -102,5 +106,9 @@ int terok_client_answer(struct terok_client *client, const char *request_id, con
 
 /** terok_client_list_guards() - ask for all guards, each through events->guard */
 int terok_client_list_guards(struct terok_client *client);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
