@@ -30,7 +30,7 @@ endif
 AGENT_PKGS     := libbpf libelf zlib json-c libseccomp libnl-3.0 sqlite3
 OPENED_PKGS    := libpsl # by dlopen() where it is needed: its header is enough
 LIBRARY_PKGS   := json-c # libclearance, for everybody: it needs nothing more
-CLEARANCE_PKGS := json-c ncursesw
+CLEARANCE_PKGS := json-c ncursesw libsystemd
 TEST_PKGS      := cmocka
 
 CFLAGS     ?= -O2 -g
@@ -78,7 +78,7 @@ dns_OBJ       := $(call obj,$(wildcard user/dns/*.c))
 agent_OBJ     := $(call obj,$(filter-out user/bpfd.c,$(wildcard user/*.c)))
 hub_OBJ       := $(call obj,$(filter-out hub/client%.c,$(wildcard hub/*.c)))
 clearance_OBJ := $(call obj,$(wildcard hub/client*.c hub/wire.c))
-tool_OBJ      := $(call obj,$(wildcard tools/clearance*.c))
+tool_OBJ      := $(call obj,$(wildcard tools/clearance*.c) tools/bus.c)
 bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
 names_OBJ     := $(call obj,$(addprefix tests/names/,server.c reply.c zone.c))
