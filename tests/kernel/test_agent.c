@@ -118,7 +118,7 @@ static void refused_told_answered_passed(void **state)
 	/* in force before the answer's answer: no waiting here */
 	assert_int_equal(test_tcp(world, TEST_FAR), 0);
 	hub_answer("deny");
-	assert_string_equal(hub.error, "org.terok.Firewall1.UnknownRequest");
+	assert_string_equal(hub.error, "org.terok.Firewall1.AlreadyAnswered");
 	assert_int_equal(test_tcp(world, TEST_FAR), 0);
 	terok_client_close(hub.client);
 }
