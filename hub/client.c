@@ -331,6 +331,7 @@ static void outcome_hand_over(struct terok_client *client, struct json_object *f
 		.action = text_of(from, "action"),
 		.scope = text_of(from, "scope"),
 		.client = text_of(from, "client"),
+		.rule = text_of(from, "rule"),
 	};
 
 	if (client->events.outcome)
@@ -486,8 +487,14 @@ static int call_send(struct terok_client *client, struct json *frame, struct cal
 	return 0;
 }
 
-int terok_client_answer(struct terok_client *client, const char *request_id, const char *action,
-			const char *scope, int64_t seconds, uint64_t cookie)
+static void add_if(struct json *frame, const char *key, const char *text)
+{
+	if (text)
+		json_add_string(frame, key, text);
+}
+
+int terok_client_answer_with(struct terok_client *client, const char *request_id,
+			     const struct terok_answer *answer, uint64_t cookie)
 {
 	_cleanup_json_ struct json frame = {};
 
@@ -495,13 +502,23 @@ int terok_client_answer(struct terok_client *client, const char *request_id, con
 	json_add_string(&frame, "method", FIREWALL ".Answer");
 	json_open_object(&frame, "parameters");
 	json_add_string(&frame, "request_id", request_id);
-	json_add_string(&frame, "action", action);
-	json_add_string(&frame, "scope", scope);
-	if (!strcmp(scope, "time"))
-		json_add_int(&frame, "seconds", seconds);
+	json_add_string(&frame, "action", answer->action);
+	add_if(&frame, "scope", answer->scope);
+	if (answer->scope && !strcmp(answer->scope, "time"))
+		json_add_int(&frame, "seconds", answer->seconds);
+	add_if(&frame, "reach", answer->reach);
+	add_if(&frame, "ports", answer->ports);
 	json_close_object(&frame);
 	json_close_object(&frame);
 	return call_send(client, &frame, (struct call){ CALL_ANSWER, cookie });
+}
+
+int terok_client_answer(struct terok_client *client, const char *request_id, const char *action,
+			const char *scope, int64_t seconds, uint64_t cookie)
+{
+	const struct terok_answer answer = { .action = action, .scope = scope, .seconds = seconds };
+
+	return terok_client_answer_with(client, request_id, &answer, cookie);
 }
 
 int terok_client_list_guards(struct terok_client *client)

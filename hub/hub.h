@@ -42,6 +42,8 @@ struct hub_answer {
 	enum terok_action action;
 	enum scope scope;
 	uint64_t seconds; /* SCOPE_TIME */
+	enum reach reach;
+	enum ports ports;
 };
 
 /* What became of an answer. Texts live until the call returns; NULL: none. */
@@ -49,6 +51,7 @@ struct hub_outcome {
 	int result; /* 0: in force; -ENOENT: it can never be answered; else it may be tried again */
 	uint64_t until_ns; /* when it ends, CLOCK_BOOTTIME; 0: no end of its own */
 	const char *problem;
+	const char *rule;   /* that was made, as `rules` prints it */
 	const char *client; /* the program that answered */
 };
 

@@ -32,6 +32,8 @@ static int core_answer(const struct request *request, const struct hub_answer *a
 					       .action = answer->action,
 					       .scope = answer->scope,
 					       .seconds = answer->seconds,
+					       .reach = answer->reach,
+					       .ports = answer->ports,
 					       .uid = answer->uid };
 	return core->send(&packet, core->user);
 }
@@ -101,6 +103,18 @@ void hub_core_free(struct hub_core *core)
 struct hub *hub_core_hub(struct hub_core *core)
 {
 	return core->hub;
+}
+
+/* A field of a message, which may fill it to its end. */
+#define text_of(buf, field) text_end(buf, field, sizeof(field))
+
+static const char *text_end(char *buf, const char *field, size_t size)
+{
+	size_t n = strnlen(field, size);
+
+	memcpy(buf, field, n);
+	buf[n] = '\0';
+	return buf;
 }
 
 /* --- what the core says ------------------------------------------------------------------- */
@@ -183,15 +197,14 @@ static void on_guard(struct hub_core *core, const struct msg_guard *msg)
 static void on_gone(struct hub_core *core, const struct msg_gone *msg)
 {
 	struct known **slot = known_slot(core, msg->id), *known = *slot;
-	char reason[sizeof(msg->reason) + 1] = "";
+	char reason[sizeof(msg->reason) + 1];
 	struct news news = { .type = "guard_detached",
 			     .clearance = "container_exited",
-			     .reason = reason };
+			     .reason = text_of(reason, msg->reason) };
 
 	hub_request_purge_guard(core->hub, msg->id);
 	if (!known)
 		return;
-	memcpy(reason, msg->reason, strnlen(msg->reason, sizeof(msg->reason)));
 	news.label = &known->label;
 	hub_publish(core->hub, &news);
 	*slot = known->next;
@@ -201,14 +214,14 @@ static void on_gone(struct hub_core *core, const struct msg_gone *msg)
 static void on_result(struct hub_core *core, const struct msg_result *result)
 {
 	const struct request *request = hub_answering(core->hub, result->token);
-	char problem[sizeof(result->problem) + 1] = "";
+	char problem[sizeof(result->problem) + 1], rule[sizeof(result->rule) + 1];
 	struct hub_outcome outcome = { .result = result->result,
 				       .until_ns = result->until_ns,
-				       .problem = problem };
+				       .problem = text_of(problem, result->problem),
+				       .rule = text_of(rule, result->rule) };
 
 	if (!request || request->ask != result->ask)
 		return; /* nobody's: the hub was started anew meanwhile */
-	memcpy(problem, result->problem, strnlen(result->problem, sizeof(result->problem)));
 	hub_answered(core->hub, result->token, &outcome);
 }
 

@@ -237,10 +237,9 @@ static const struct varlink_param monitor_params[] = {
 	{ "replay", json_type_boolean, true },
 };
 static const struct varlink_param answer_params[] = {
-	{ "request_id", json_type_string, false },
-	{ "action", json_type_string, false },
-	{ "scope", json_type_string, true },
-	{ "seconds", json_type_int, true },
+	{ "request_id", json_type_string, false }, { "action", json_type_string, false },
+	{ "scope", json_type_string, true },       { "seconds", json_type_int, true },
+	{ "reach", json_type_string, true },       { "ports", json_type_string, true },
 };
 static const struct varlink_method clearance_methods[] = {
 	{ "Subscribe", NULL, 0, true, run_subscribe },
@@ -248,7 +247,7 @@ static const struct varlink_method clearance_methods[] = {
 };
 static const struct varlink_method firewall_methods[] = {
 	{ "Monitor", monitor_params, 2, true, run_monitor },
-	{ "Answer", answer_params, 4, false, serve_answer },
+	{ "Answer", answer_params, 6, false, serve_answer },
 	{ "ListRequests", monitor_params, 1, false, run_list_requests },
 	{ "ListGuards", NULL, 0, false, run_list_guards },
 };

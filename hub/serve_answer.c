@@ -140,6 +140,7 @@ static void answer_answered(const struct hub_outcome *outcome, void *user)
 	json_open_object(&out, NULL);
 	if (!outcome->result) {
 		json_add_uint(&out, "until_ns", outcome->until_ns);
+		wire_text(&out, "rule", outcome->rule);
 		json_close_object(&out);
 		varlink_reply(waiting->call, json_done(&out));
 	} else {
@@ -213,7 +214,7 @@ static bool scope_parse(struct varlink_call *call, struct json_object *parameter
 	const char *text = param_text(parameters, "scope");
 	int64_t seconds = number ? json_object_get_int64(number) : 0;
 
-	if (!text || !strcmp(text, "session"))
+	if (!text || !strcmp(text, "session") || !strcmp(text, "task"))
 		given->scope = SCOPE_SESSION;
 	else if (!strcmp(text, "once"))
 		given->scope = SCOPE_ONCE;
@@ -222,12 +223,46 @@ static bool scope_parse(struct varlink_call *call, struct json_object *parameter
 	else if (!strcmp(text, "forever"))
 		given->scope = SCOPE_FOREVER;
 	else
-		return invalid_scope(call, text, "it is once, time, session or forever"), false;
+		return invalid_scope(call, text, "it is once, time, session (or task) or forever"),
+		       false;
 	if (given->scope == SCOPE_TIME && (seconds < 1 || seconds > FOR_MAX_S))
 		return invalid_scope(call, "time", "it needs seconds, 1 to 31622400"), false;
 	if (given->scope != SCOPE_TIME && number)
 		return invalid_scope(call, text ?: "session", "seconds belong to time"), false;
 	given->seconds = seconds;
+	return true;
+}
+
+/* Where @text is among @words, NULL at the end; -1: nowhere. No text is the first. */
+static int word_find(const char *const *words, const char *text)
+{
+	int i = 0;
+
+	while (text && words[i] && strcmp(words[i], text))
+		i++;
+	return words[i] ? i : -1;
+}
+
+/* How much of what was asked; false: the error was sent. */
+static bool reach_parse(struct varlink_call *call, struct json_object *parameters,
+			struct hub_answer *given)
+{
+	static const char *const reaches[] = { [REACH_ASKED] = "",
+					       [REACH_ADDRESS] = "address",
+					       [REACH_NAME] = "name",
+					       [REACH_CHILDREN] = "children",
+					       NULL };
+	static const char *const ports[] = { [PORTS_SAME] = "same", [PORTS_ANY] = "any", NULL };
+	int reach = word_find(reaches, param_text(parameters, "reach"));
+	int port = word_find(ports, param_text(parameters, "ports"));
+
+	if (reach < 0 || port < 0) {
+		varlink_error_text(call, "org.varlink.service.InvalidParameter", "parameter",
+				   reach < 0 ? "reach" : "ports");
+		return false;
+	}
+	given->reach = reach;
+	given->ports = port;
 	return true;
 }
 
@@ -242,7 +277,7 @@ void serve_answer(struct varlink_call *call, struct json_object *parameters)
 		varlink_error_text(call, FIREWALL ".InvalidAction", "action", action);
 		return;
 	}
-	if (!scope_parse(call, parameters, &given))
+	if (!scope_parse(call, parameters, &given) || !reach_parse(call, parameters, &given))
 		return;
 	if (strlen(id) > REQUEST_TEXT_MAX) { /* nothing is called so */
 		varlink_error_text(call, FIREWALL ".UnknownRequest", "request_id", id);

@@ -321,18 +321,47 @@ static void answer_print(const struct single *single, const char *what)
 	puts(json_done(&json) ?: "{}");
 }
 
+/* The words that an answer takes besides allow and deny; false: one of them is none. */
+static bool answer_check(const struct terok_answer *answer)
+{
+	const struct {
+		const char *option, *text, *words;
+	} takes[] = {
+		{ "scope", answer->scope, " once session task forever " },
+		{ "reach", answer->reach, " address name children " },
+		{ "ports", answer->ports, " same any " },
+	};
+
+	for (size_t i = 0; i < sizeof(takes) / sizeof(takes[0]); i++) {
+		char word[32];
+
+		snprintf(word, sizeof(word), " %.29s ", takes[i].text ? takes[i].text : "");
+		if (takes[i].text &&
+		    (strchr(takes[i].text, ' ') || !strstr(takes[i].words, word))) {
+			log_error(0, "%s '%s' is none of%s", takes[i].option, takes[i].text,
+				  takes[i].words);
+			return false;
+		}
+	}
+	return true;
+}
+
 static int verb_answer(int argc, char **argv)
 {
 	const struct terok_client_events events = { .answered = answer_done,
 						    .closed = single_closed };
-	const char *path = NULL, *scope = NULL, *duration = NULL;
+	const char *path = NULL, *duration = NULL;
 	struct terok_client *client = NULL;
+	struct terok_answer answer = {};
 	struct single single = {};
 	const struct cli_option options[] = {
 		{ "json", NULL, "one JSON object", CLI_FLAG, &single.json },
 		{ "scope", "SCOPE", "once (a minute), session (default) or forever", CLI_STRING,
-		  &scope },
+		  &answer.scope },
 		{ "for", "TIME", "for so long: 90s, 10m, 2h, 1d", CLI_STRING, &duration },
+		{ "reach", "REACH", "address, name, or children: the name and all below it",
+		  CLI_STRING, &answer.reach },
+		{ "ports", "PORTS", "same (default) or any", CLI_STRING, &answer.ports },
 		{ "socket", "PATH", "the hub (/run/terok/clearance.sock)", CLI_STRING, &path },
 		{},
 	};
@@ -344,20 +373,20 @@ static int verb_answer(int argc, char **argv)
 		return r;
 	if (strcmp(argv[2], "allow") && strcmp(argv[2], "deny"))
 		return log_error(0, "'%s' is no answer: allow or deny", argv[2]), -EINVAL;
-	if (scope && duration)
+	if (answer.scope && duration)
 		return log_error(0, "--scope and --for exclude each other"), -EINVAL;
-	if (scope && strcmp(scope, "once") && strcmp(scope, "session") && strcmp(scope, "forever"))
-		return log_error(0, "scope '%s' is none of once, session, forever", scope), -EINVAL;
+	if (!answer_check(&answer))
+		return -EINVAL;
 	if (duration && duration_parse(duration, &seconds, &why))
 		return log_error(0, "%s", why.text), -EINVAL;
 	single.id = argv[1];
+	answer.action = argv[2];
+	answer.seconds = seconds;
+	if (duration)
+		answer.scope = "time";
 	r = single_open(path, &events, &single, &client);
 	if (!r)
-		r = terok_client_answer(client, argv[1], argv[2],
-					duration ? "time"
-					: scope  ? scope
-						 : "session",
-					seconds, 0);
+		r = terok_client_answer_with(client, argv[1], &answer, 0);
 	if (!r)
 		r = single_wait(client, &single);
 	if (!r)

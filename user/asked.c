@@ -193,6 +193,14 @@ const struct asked *asked_note(struct asked_table *table, const struct terok_rec
 	return slot;
 }
 
+void asked_told(struct asked_table *table, uint64_t id, const char *name)
+{
+	struct asked *slot = (struct asked *)asked_find(table, id);
+
+	if (slot)
+		snprintf(slot->told, sizeof(slot->told), "%s", name);
+}
+
 const struct asked *asked_find(struct asked_table *table, uint64_t id)
 {
 	for (unsigned i = 0; id && i < ASKED_MAX; i++) {

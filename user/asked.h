@@ -31,6 +31,7 @@ struct asked {
 	struct terok_record record; /* the latest that people were told of */
 	char
 	    name[TEROK_DOMAIN_LEN]; /* it was refused by name, and is answered so; "": by address */
+	char told[TEROK_DOMAIN_LEN]; /* by address: people were told that it is of this name */
 };
 
 struct asked_table;
@@ -49,6 +50,13 @@ DEFINE_CLEANUP(struct asked_table, asked_free)
  */
 const struct asked *asked_note(struct asked_table *table, const struct terok_record *record,
 			       const char *name, bool question);
+
+/**
+ * asked_told() - people are told that the address of that question has this name
+ *
+ * So an answer by name is of the name that was shown, whatever has the address by then.
+ */
+void asked_told(struct asked_table *table, uint64_t id, const char *name);
 
 /** asked_find() - the open question of that number, NULL: none (any more) */
 const struct asked *asked_find(struct asked_table *table, uint64_t id);

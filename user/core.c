@@ -18,22 +18,18 @@
 #include "base/log.h"
 #include "base/sock.h"
 #include "control.h"
-#include "domains.h"
-#include "explain.h"
 #include "flows.h"
 #include "guard.h"
 #include "kernel.h"
-#include "lists.h"
 #include "names.h"
 #include "nameserver.h"
-#include "policy.h"
 #include "process.h"
 #include "record.h"
+#include "verdict.h"
 #include "watched.h"
 #include "worker.h"
 #include "terok/names.h"
 
-#define ONCE_S       60               /* scope once: long enough for a person's retry */
 #define TRANSIENT_NS (10 * SECOND_NS) /* a transient agent without a first guard gives up */
 #define RING_RECORDS (TEROK_RING_BYTES / sizeof(struct terok_record)) /* more than it holds */
 #define FILES_GUARD  8                                                /* descriptors of one guard */
@@ -91,9 +87,9 @@ static void tell_refused(const struct asked *asked, void *user)
 	packet.REFUSED.by_name = *asked->name;
 	if (*asked->name)
 		memcpy(packet.REFUSED.domain, asked->name, sizeof(packet.REFUSED.domain));
-	else
-		names_reverse(core->kernel, asked->record.guard, asked->record.dst,
-			      packet.REFUSED.domain);
+	else if (names_reverse(core->kernel, asked->record.guard, asked->record.dst,
+			       packet.REFUSED.domain))
+		asked_told(core->asked, asked->id, packet.REFUSED.domain);
 	if (asked->record.reason == TEROK_REASON_HELLO)
 		names_said(core->kernel, asked->record.sock_cookie, packet.REFUSED.said);
 	memcpy(packet.REFUSED.exe, text->exe, sizeof(text->exe));
@@ -241,149 +237,48 @@ static void on_hub_ready(void *user)
 	asked_each(core->asked, tell_refused, core);
 }
 
-static uint64_t scope_end(const struct msg_verdict *verdict)
+static int apply_verdict(struct core *core, const struct msg_verdict *verdict,
+			 const struct asked *asked, struct verdict_rule *rule, struct problem *why)
 {
-	if (verdict->scope == SCOPE_SESSION || verdict->scope == SCOPE_FOREVER)
-		return 0;
-	return now_boot_ns() +
-	       (verdict->scope == SCOPE_ONCE ? ONCE_S : verdict->seconds) * SECOND_NS;
-}
-
-/*
- * A verdict is in force or it failed: something that stands above rules (a transition to
- * block, a deny of the whole range) may have come since it was asked.
- */
-static int verdict_prove(struct core *core, const struct rule *rule, struct problem *why)
-{
-	struct terok_guard value;
-	struct explanation now;
-	struct terok_info info;
-	int r = guard_value(core->kernel, rule->guard, &info, &value, why);
-
-	if (r) { /* not known to be in force: what failed must not be */
-		policy_remove(core->kernel, rule, NULL);
-		return r;
-	}
-	now = explain_dest(core->kernel, &value, &rule->dest);
-	if (now.action == rule->value.action)
-		return 0;
-	policy_remove(core->kernel, rule, NULL);
-	return problem(why, -EPERM, "the guard is %s and this stays %s (%s): no rule was made",
-		       terok_state_name(explain_state(&value)),
-		       now.action == TEROK_ALLOW ? "allowed" : "refused",
-		       terok_reason_name(now.reason));
-}
-
-/* A name: every port of it. What the resolver remembers of it is forgotten before we answer. */
-static int apply_by_name(struct core *core, const struct msg_verdict *verdict,
-			 const struct asked *asked, __u64 *until_ns, struct problem *why)
-{
-	static const struct resolved nothing = { .error = -ENODATA };
-	struct domain_rule rule = { .value = { .until_ns = scope_end(verdict),
-					       .uid = verdict->uid,
-					       .action = verdict->action,
-					       .author = TEROK_AUTHOR_VERDICT } };
-	uint32_t guard = asked->record.guard;
-	int r;
-
-	memcpy(rule.domain, asked->name, sizeof(rule.domain));
-	r = verdict->scope == SCOPE_FOREVER
-		? domains_put(core->kernel, guard, &rule, &nothing, NULL, why)
-		: domains_put_session(core->kernel, guard, &rule, why);
-	if (r)
-		return r;
-	*until_ns = rule.value.until_ns;
-	asked_answered(core->asked, verdict->ask);
-	watched_look(core->watched, guard);
-	return 0;
-}
-
-static int apply_verdict(struct core *core, const struct msg_verdict *verdict, __u64 *until_ns,
-			 struct problem *why)
-{
-	const struct asked *asked = asked_find(core->asked, verdict->ask);
-	struct rule rule;
+	uint32_t guard;
 	int r;
 
 	if (!asked)
 		return problem(why, -ENOENT, "nothing was asked by that number, or it is answered");
-	if (verdict->action > TEROK_ALLOW || verdict->scope >= SCOPE_MAX_ ||
-	    (verdict->scope == SCOPE_TIME && (!verdict->seconds || verdict->seconds > 366 * 86400)))
-		return problem(why, -EINVAL, "an answer allows or denies, for 366 days at most");
-
-	if (*asked->name)
-		return apply_by_name(core, verdict, asked, until_ns, why);
-	/* the destination is what we asked about: the answer has none */
-	rule = (struct rule){
-		.guard = asked->record.guard,
-		.keep = verdict->scope == SCOPE_FOREVER,
-		.dest = { .bits = 128,
-			  .proto = asked->record.proto,
-			  .port = asked->record.dst_port },
-		.value = { .until_ns = scope_end(verdict),
-			   .uid = verdict->uid,
-			   .action = verdict->action,
-			   .author = TEROK_AUTHOR_VERDICT },
-	};
-	memcpy(rule.dest.addr, asked->record.dst, sizeof(rule.dest.addr));
-	r = policy_add(core->kernel, &rule, why);
-	if (!r)
-		r = verdict_prove(core, &rule, why);
+	guard = asked->record.guard;
+	r = verdict_apply(core->kernel, asked, verdict, rule, why);
 	if (r)
 		return r;
-	*until_ns = rule.value.until_ns;
 	asked_answered(core->asked, verdict->ask);
+	if (rule->by_name) /* its resolver answers by it from now on */
+		watched_look(core->watched, guard);
 	return 0;
-}
-
-static void note_verdict(struct core *core, const struct msg_verdict *verdict,
-			 const struct asked *asked)
-{
-	const struct terok_record *record = &asked->record;
-
-	static const char *const scopes[] = { [SCOPE_ONCE] = "once",
-					      [SCOPE_TIME] = "time",
-					      [SCOPE_SESSION] = "session",
-					      [SCOPE_FOREVER] = "forever" };
-	struct dest dest = { .bits = 128, .port = record->dst_port, .proto = record->proto };
-	struct audit_deed deed = { .action = verdict->action == TEROK_ALLOW ? "allowed" : "denied",
-				   .dest = &dest,
-				   .uid = verdict->uid };
-	struct terok_info info;
-	char detail[40];
-
-	if (guard_info(core->kernel, record->guard, &info))
-		return;
-	if (*asked->name) {
-		deed.domain = asked->name;
-		dest.bits = 0;
-	}
-	memcpy(dest.addr, record->dst, sizeof(dest.addr));
-	snprintf(detail, sizeof(detail), "verdict scope=%s", scopes[verdict->scope]);
-	deed.detail = detail;
-	audit_deed(&info, &deed);
-	if (verdict->scope == SCOPE_FOREVER)
-		lists_write(&info);
 }
 
 static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 {
 	struct msg_packet packet = { .type = MSG_RESULT };
 	const struct asked *asked = asked_find(core->asked, verdict->ask);
+	uint32_t guard = asked ? asked->record.guard : 0; /* it may be forgotten on the way */
+	struct verdict_rule rule;
 	struct problem why = {};
 
 	packet.RESULT.ask = verdict->ask;
 	packet.RESULT.token = verdict->token;
-	packet.RESULT.result = apply_verdict(core, verdict, &packet.RESULT.until_ns, &why);
+	packet.RESULT.result = apply_verdict(core, verdict, asked, &rule, &why);
 	snprintf(packet.RESULT.problem, sizeof(packet.RESULT.problem), "%.127s", why.text);
+	if (!packet.RESULT.result) {
+		packet.RESULT.until_ns = rule.until_ns;
+		verdict_text(packet.RESULT.rule, verdict->action, &rule);
+	}
 	worker_send(&core->hub, &packet);
 	if (packet.RESULT.result)
 		return;
 	if (verdict->action == TEROK_DENY)
-		flows_end_said(core->kernel, asked->record.guard, FLOWS_REFUSED_NAMED);
-	if (*asked->name && verdict->action == TEROK_DENY)
-		names_prune(core->kernel, asked->record.guard);
-	note_verdict(core, verdict, asked);
+		flows_end_said(core->kernel, guard, FLOWS_REFUSED_NAMED);
+	if (rule.by_name && verdict->action == TEROK_DENY)
+		names_prune(core->kernel, guard);
+	verdict_note(core->kernel, guard, verdict, &rule);
 }
 
 static void on_hub_message(const struct msg_packet *packet, void *user)

@@ -43,6 +43,33 @@ int names_domains(const struct kernel *kernel, uint32_t guard,
 	return kernel_walk_end(r);
 }
 
+bool names_domain(const struct kernel *kernel, uint32_t guard, struct domain_rule *rule)
+{
+	struct terok_domain_key key;
+
+	return !domain_key(guard, rule, &key) &&
+	       !bpf_map_lookup_elem(kernel->map[MAP_DOMAINS], &key, &rule->value);
+}
+
+bool names_has(const struct kernel *kernel, uint32_t guard, const uint8_t addr[static 16],
+	       const char *name)
+{
+	struct terok_learned_key key = { .guard = guard };
+	uint64_t id = dns_name_hash(name), now = now_boot_ns();
+	struct terok_synthetic synthetic;
+	struct terok_learned learned;
+
+	memcpy(key.addr, addr, sizeof(key.addr));
+	if (!bpf_map_lookup_elem(kernel->map[MAP_SYNTHETIC], &key, &synthetic))
+		return synthetic.name == id;
+	if (bpf_map_lookup_elem(kernel->map[MAP_LEARNED], &key, &learned))
+		return false;
+	for (unsigned i = 0; i < TEROK_SHARERS; i++)
+		if (learned.name[i] == id && learned.until_ns[i] > now)
+			return true;
+	return false;
+}
+
 static int policy_take(const struct domain_rule *rule, void *user)
 {
 	struct dns_rule of = { .until_ns = rule->value.until_ns,

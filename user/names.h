@@ -51,6 +51,9 @@ int names_drop(const struct kernel *kernel, uint32_t guard, const struct domain_
 int names_domains(const struct kernel *kernel, uint32_t guard,
 		  int (*fn)(const struct domain_rule *rule, void *user), void *user);
 
+/** names_domain() - the rule of that domain, port and protocol, its value filled in; false: none */
+bool names_domain(const struct kernel *kernel, uint32_t guard, struct domain_rule *rule);
+
 /** names_policy() - the same as something that names can be looked up in; -ENOMEM */
 int names_policy(const struct kernel *kernel, uint32_t guard, struct dns_policy *ret);
 
@@ -75,6 +78,10 @@ void names_learn(const struct kernel *kernel, struct names_book *book,
 /** names_reverse() - the name that has this address, as it was answered; false: none */
 bool names_reverse(const struct kernel *kernel, uint32_t guard, const uint8_t addr[static 16],
 		   char ret[static TEROK_DOMAIN_LEN]);
+
+/** names_has() - has that name this address, and does that hold now? */
+bool names_has(const struct kernel *kernel, uint32_t guard, const uint8_t addr[static 16],
+	       const char *name);
 
 /** names_had() - has this address been learned, whatever is said of its names now? */
 bool names_had(const struct kernel *kernel, uint32_t guard, const uint8_t addr[static 16]);

@@ -25,6 +25,17 @@ static const char *action_name(unsigned action)
 	return action == TEROK_ALLOW ? "allow" : "deny";
 }
 
+void rule_line(char *buf, size_t size, enum terok_action action, const char *host,
+	       const struct dest *dest)
+{
+	char proto[8], port[8] = "any";
+
+	if (dest->port)
+		snprintf(port, sizeof(port), "%u", dest->port);
+	snprintf(buf, size, "%s %s port %s %s", action_name(action), host, port,
+		 proto_name(dest->proto, proto));
+}
+
 /* Seconds from now, 0 for no end, -1 for one that has come. */
 static int64_t seconds_left(const struct terok_rule *value, uint64_t now)
 {

@@ -2,7 +2,7 @@
 /*
  * rule_text.h - rules between people and policy: options in, lines and JSON out
  *
- * Called by: verbs. Threads: none.
+ * Called by: verbs, verdict.c. Threads: none.
  */
 #ifndef TEROK_RULE_TEXT_H
 #define TEROK_RULE_TEXT_H
@@ -26,6 +26,10 @@ int rule_entry_parse(const struct rule_options *options, const char *text,
 
 /** publish_port_parse() - "8080", which is TCP, "8080/tcp" or "53/udp" */
 int publish_port_parse(const char *text, struct publish *ret, struct problem *why);
+
+/** rule_line() - "allow 192.0.2.1 port 443 tcp": the columns of `rules` with one space between */
+void rule_line(char *buf, size_t size, enum terok_action action, const char *host,
+	       const struct dest *dest);
 
 /** rule_json() - one object; @key NULL: in an array. @now: CLOCK_BOOTTIME, nanoseconds */
 void rule_json(struct json *json, const char *key, const struct rule *rule, uint64_t now);

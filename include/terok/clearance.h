@@ -49,7 +49,8 @@ struct terok_outcome {
 	bool already;     /* somebody else's: what follows is of that one, else only until_ns */
 	int64_t until_ns; /* when it ends, CLOCK_BOOTTIME; 0: no end of its own */
 	int64_t uid;      /* who answered */
-	const char *action, *scope, *client; /* "" if not said */
+	const char *action, *scope, *client; /* of another's; else "" */
+	const char *rule;                    /* of this client's: what was made; else "" */
 };
 
 /**
@@ -103,6 +104,19 @@ int terok_client_monitor(struct terok_client *client, int64_t guard, bool replay
  */
 int terok_client_answer(struct terok_client *client, const char *request_id, const char *action,
 			const char *scope, int64_t seconds, uint64_t cookie);
+
+/* What is answered; a text that is NULL means what the hub takes without it. */
+struct terok_answer {
+	const char *action; /* "allow" or "deny" */
+	const char *scope;  /* "once", "time", "session" (the default) or "forever" */
+	int64_t seconds;    /* of "time" */
+	const char *reach;  /* "address", "name" or "children" */
+	const char *ports;  /* "same" (the default) or "any" */
+};
+
+/** terok_client_answer_with() - the same, and how much of what was asked is meant */
+int terok_client_answer_with(struct terok_client *client, const char *request_id,
+			     const struct terok_answer *answer, uint64_t cookie);
 
 /** terok_client_list_guards() - ask for all guards, each through events->guard */
 int terok_client_list_guards(struct terok_client *client);

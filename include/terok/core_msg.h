@@ -20,6 +20,7 @@
 #include "terok/abi.h"
 
 #define MSG_TEXT 256
+#define MSG_RULE 320 /* a rule as one line: a domain, and some words */
 
 /* Guards' shares of a full table of questions are counted in so many buckets, on both sides. */
 #define MSG_SHARE_BUCKETS 4096
@@ -96,8 +97,9 @@ struct msg_result {
 	__u64 token;  /* of the MSG_VERDICT */
 	__s32 result; /* -ENOENT: no such question (any more); -ENOSPC: rule table full */
 	__u32 pad;
-	__u64 until_ns;    /* when the rule ends; 0: with its guard */
-	char problem[128]; /* for people; empty on success */
+	__u64 until_ns;      /* when the rule ends; 0: with its guard */
+	char problem[128];   /* for people; empty on success */
+	char rule[MSG_RULE]; /* that was made; empty on failure */
 };
 
 struct msg_listed { /* all guards of a MSG_LIST have been sent */
@@ -107,12 +109,20 @@ struct msg_listed { /* all guards of a MSG_LIST have been sent */
 /* session: until its guard ends; forever: the journal has it as well */
 enum scope { SCOPE_SESSION, SCOPE_ONCE, SCOPE_TIME, SCOPE_FOREVER, SCOPE_MAX_ };
 
+/* How much of what was asked: asked: its name where it has one that holds, else the address. */
+enum reach { REACH_ASKED, REACH_ADDRESS, REACH_NAME, REACH_CHILDREN, REACH_MAX_ };
+
+/* same: the port and protocol that were asked for; any: all of them */
+enum ports { PORTS_SAME, PORTS_ANY, PORTS_MAX_ };
+
 struct msg_verdict {
 	__u64 ask;
 	__u64 token;   /* comes back in MSG_RESULT */
 	__u32 action;  /* enum terok_action */
 	__u32 scope;   /* enum scope */
 	__u64 seconds; /* SCOPE_TIME */
+	__u32 reach;   /* enum reach */
+	__u32 ports;   /* enum ports */
 	__u32 uid;     /* of the client, by peer credentials: for the rule's "who said so" */
 	__u32 pad;
 };

@@ -122,7 +122,7 @@ static void a_second_answer_is_told_of_the_first(void **state)
 	say(caller, ANSWER("\"action\":\"allow\""));
 	verdict = core_hears(MSG_VERDICT);
 	core_results(&verdict, 0, "");
-	hear(caller, "{\"parameters\":{\"until_ns\":99}}");
+	hear(caller, "{\"parameters\":{\"until_ns\":99,\"rule\":\"\"}}");
 	say(caller, ANSWER("\"action\":\"deny\""));
 	hear(caller, already);
 	say(caller, VERDICT(CONTAINER, ID, "192.0.2.1", "deny"));
@@ -149,7 +149,7 @@ static void an_answer_waits_for_the_end_of_the_one_before(void **state)
 	verdict = core_hears(MSG_VERDICT);
 	assert_int_equal(verdict.VERDICT.action, TEROK_DENY);
 	core_results(&verdict, 0, "");
-	hear(second, "{\"parameters\":{\"until_ns\":99}}");
+	hear(second, "{\"parameters\":{\"until_ns\":99,\"rule\":\"\"}}");
 	assert_non_null(strstr(heard(third),
 			       ".AlreadyAnswered\",\"parameters\":{\"request_id\":\"" ID
 			       "\",\"action\":\"deny\""));
@@ -233,7 +233,7 @@ static void an_answer_may_have_a_scope(void **state)
 	"{\"error\":\"" FIREWALL ".InvalidScope\",\"parameters\":{\"scope\":\"" scope              \
 	"\",\"reason\":\"" reason "\"}}"
 	say(caller, ANSWER("\"action\":\"allow\",\"scope\":\"ever\""));
-	hear(caller, INVALID_SCOPE("ever", "it is once, time, session or forever"));
+	hear(caller, INVALID_SCOPE("ever", "it is once, time, session (or task) or forever"));
 	say(caller, ANSWER("\"action\":\"allow\",\"scope\":\"time\""));
 	hear(caller, INVALID_SCOPE("time", "it needs seconds, 1 to 31622400"));
 	say(caller, ANSWER("\"action\":\"allow\",\"scope\":\"time\",\"seconds\":31622401"));
@@ -244,21 +244,38 @@ static void an_answer_may_have_a_scope(void **state)
 	hear(caller,
 	     "{\"error\":\"" FIREWALL ".InvalidAction\",\"parameters\":{\"action\":\"maybe\"}}");
 
-	say(caller, ANSWER("\"action\":\"deny\",\"scope\":\"time\",\"seconds\":31622400"));
+	say(caller, ANSWER("\"action\":\"allow\",\"reach\":\"everything\""));
+	assert_non_null(
+	    strstr(heard(caller), "InvalidParameter\",\"parameters\":{\"parameter\":\"reach\""));
+	say(caller, ANSWER("\"action\":\"allow\",\"ports\":\"443\""));
+	assert_non_null(
+	    strstr(heard(caller), "InvalidParameter\",\"parameters\":{\"parameter\":\"ports\""));
+
+	say(caller, ANSWER("\"action\":\"deny\",\"scope\":\"time\",\"seconds\":31622400,"
+			   "\"reach\":\"children\",\"ports\":\"any\""));
 	verdict = core_hears(MSG_VERDICT);
 	assert_int_equal(verdict.VERDICT.action, TEROK_DENY);
 	assert_int_equal(verdict.VERDICT.scope, SCOPE_TIME);
 	assert_int_equal(verdict.VERDICT.seconds, 31622400);
+	assert_int_equal(verdict.VERDICT.reach, REACH_CHILDREN);
+	assert_int_equal(verdict.VERDICT.ports, PORTS_ANY);
 	core_results(&verdict, -ENOENT, "nobody asks any more");
 	hear(caller, "{\"error\":\"" FIREWALL ".NotApplied\",\"parameters\":{\"request_id\":\"" ID
 		     "\",\"reason\":\"nobody asks any more\"}}");
 	core_refuses(5);
 	all_is_told();
+	say(caller, ANSWER("\"action\":\"allow\",\"scope\":\"task\""));
+	verdict = core_hears(MSG_VERDICT);
+	assert_int_equal(verdict.VERDICT.scope, SCOPE_SESSION);
+	assert_int_equal(verdict.VERDICT.reach, REACH_ASKED);
+	assert_int_equal(verdict.VERDICT.ports, PORTS_SAME);
+	core_results(&verdict, -ENOSPC, "full");
+	assert_non_null(strstr(heard(caller), ".NotApplied"));
 	say(caller, ANSWER("\"action\":\"allow\",\"scope\":\"once\",\"seconds\":null"));
 	verdict = core_hears(MSG_VERDICT);
 	assert_int_equal(verdict.VERDICT.scope, SCOPE_ONCE);
 	core_results(&verdict, 0, "");
-	hear(caller, "{\"parameters\":{\"until_ns\":99}}");
+	hear(caller, "{\"parameters\":{\"until_ns\":99,\"rule\":\"\"}}");
 }
 
 static void another_user_neither_sees_nor_answers(void **state)

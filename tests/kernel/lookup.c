@@ -516,7 +516,7 @@ int stream_moves(int fd, int ms)
 static struct {
 	struct terok_client *client;
 	bool subscribed, answered;
-	char error[96];
+	char error[256], rule[320];
 	unsigned n;
 	struct heard {
 		char type[16], what[256], reason[24], id[40];
@@ -553,8 +553,16 @@ static void on_answered(const char *error, const char *problem, uint64_t cookie,
 	snprintf(people.error, sizeof(people.error), "%s: %s", error ? error : "", problem);
 }
 
+static void on_outcome(const struct terok_outcome *outcome, uint64_t cookie, void *user)
+{
+	(void)cookie;
+	(void)user;
+	snprintf(people.rule, sizeof(people.rule), "%s", outcome->rule);
+}
+
 static const struct terok_client_events events = { .subscribed = on_subscribed,
 						   .event = on_event,
+						   .outcome = on_outcome,
 						   .answered = on_answered };
 
 static void people_hear(uint64_t until)
@@ -604,7 +612,7 @@ void people_await(const char *type, const char *what)
 		people_hear(until);
 }
 
-void people_answer(const char *what, const char *action, const char *scope)
+const char *people_say(const char *what, const struct terok_answer *answer)
 {
 	uint64_t until = now_boot_ns() + LIMIT_MS * UINT64_C(1000000);
 	const char *id = NULL;
@@ -614,8 +622,17 @@ void people_answer(const char *what, const char *action, const char *scope)
 			id = people.heard[i].id;
 	assert_non_null(id);
 	people.answered = false;
-	assert_int_equal(terok_client_answer(people.client, id, action, scope, 0, 1), 0);
+	*people.rule = '\0';
+	assert_int_equal(terok_client_answer_with(people.client, id, answer, 1), 0);
 	while (!people.answered)
 		people_hear(until);
+	return strcmp(people.error, ": ") ? people.error : people.rule;
+}
+
+void people_answer(const char *what, const char *action, const char *scope)
+{
+	const struct terok_answer answer = { .action = action, .scope = scope };
+
+	people_say(what, &answer);
 	assert_string_equal(people.error, ": ");
 }

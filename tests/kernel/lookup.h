@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #include "programs.h"
+#include "terok/clearance.h"
 
 #define TYPE_A        1
 #define TYPE_PTR      12
@@ -131,5 +132,8 @@ unsigned people_heard(const char *type, const char *what, const char *reason);
 
 /** people_answer() - the last request about it; returns when the answer was answered */
 void people_answer(const char *what, const char *action, const char *scope);
+
+/** people_say() - the same in more words; the rule that was made, or "ERROR: PROBLEM" */
+const char *people_say(const char *what, const struct terok_answer *answer);
 
 #endif

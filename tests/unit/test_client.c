@@ -344,6 +344,20 @@ static void answers_come_back_in_order_with_their_cookies(void **state)
 	assert_int_equal(told.closed, 0);
 }
 
+static void an_answer_says_how_much_is_meant(void **state)
+{
+	struct terok_answer answer = { .action = "allow", .reach = "children", .ports = "any" };
+
+	(void)state;
+	assert_int_equal(terok_client_answer_with(client, "c:1", &answer, 1), 0);
+	hub_hears(calls_fd, ANSWER("\"request_id\":\"c:1\",\"action\":\"allow\","
+				   "\"reach\":\"children\",\"ports\":\"any\""));
+	answer = (struct terok_answer){ .action = "deny", .scope = "time", .seconds = 5 };
+	assert_int_equal(terok_client_answer_with(client, "c:1", &answer, 2), 0);
+	hub_hears(calls_fd, ANSWER("\"request_id\":\"c:1\",\"action\":\"deny\","
+				   "\"scope\":\"time\",\"seconds\":5"));
+}
+
 static void an_outcome_is_told_before_its_answer(void **state)
 {
 	(void)state;
@@ -497,6 +511,7 @@ int main(void)
 		T(text_of_the_hub_is_made_printable),
 		T(the_event_as_it_came_is_printable_too),
 		T(answers_come_back_in_order_with_their_cookies),
+		T(an_answer_says_how_much_is_meant),
 		T(an_outcome_is_told_before_its_answer),
 		T(an_error_without_a_reason_is_told_by_its_name),
 		T(there_is_an_end_to_answers_on_their_way),
