@@ -83,6 +83,12 @@ static int layout_get(sqlite3 *db, int *ret, struct problem *why)
 	return r < 0 ? r : 0;
 }
 
+static int layout_newer(sqlite3 *db, int have, int known, struct problem *why)
+{
+	return problem(why, -EPROTO, "%s has layout %d, this program knows %d: a newer one made it",
+		       sqlite3_db_filename(db, "main"), have, known);
+}
+
 /* All steps in one transaction: it is the old layout or the new one. */
 static int layout_raise(sqlite3 *db, const char *const layouts[], struct problem *why)
 {
@@ -95,9 +101,7 @@ static int layout_raise(sqlite3 *db, const char *const layouts[], struct problem
 	if (!r)
 		r = layout_get(db, &have, why);
 	if (!r && have > known)
-		r = problem(why, -EPROTO,
-			    "%s has layout %d, this program knows %d: a newer one made it",
-			    sqlite3_db_filename(db, "main"), have, known);
+		r = layout_newer(db, have, known, why);
 	for (int i = have; !r && i < known; i++)
 		r = db_exec(db, layouts[i], why);
 	snprintf(version, sizeof(version), "PRAGMA user_version = %d", known);
@@ -131,6 +135,9 @@ int db_open(const char *dir, const char *name, const char *const layouts[], sqli
 	else if (sqlite3_db_readonly(db, "main")) /* it was tried for writing first */
 		r = problem(why, -EROFS, "%s: cannot be opened for writing", path);
 	sqlite3_busy_timeout(db, BUSY_MS);
+	/* first: a file is given back what is deleted from it (PRAGMA incremental_vacuum), or never */
+	if (!r)
+		r = db_exec(db, "PRAGMA auto_vacuum = INCREMENTAL", why);
 	/* NORMAL: a killed process loses nothing, a machine without power the last moments */
 	if (!r)
 		r = db_exec(db,
@@ -140,6 +147,33 @@ int db_open(const char *dir, const char *name, const char *const layouts[], sqli
 	if (!r)
 		r = layout_raise(db, layouts, why);
 	umask(mask);
+	if (r)
+		sqlite3_close(db);
+	else
+		*ret = db;
+	return r;
+}
+
+int db_open_reader(const char *dir, const char *name, int known, sqlite3 **ret, struct problem *why)
+{
+	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX;
+	int have = 0, r = 0, code;
+	char path[PATH_MAX];
+	sqlite3 *db = NULL;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (access(path, R_OK))
+		return problem(why, -errno, "%s: %s", path, strerror(errno));
+	code = sqlite3_open_v2(path, &db, flags, NULL);
+	if (code != SQLITE_OK)
+		r = db_problem(db, path, code, why);
+	sqlite3_busy_timeout(db, BUSY_MS);
+	if (!r)
+		r = layout_get(db, &have, why);
+	if (!r && !have)
+		r = problem(why, -ENOENT, "%s: nothing is in it yet", path);
+	if (!r && have > known)
+		r = layout_newer(db, have, known, why);
 	if (r)
 		sqlite3_close(db);
 	else

@@ -27,6 +27,16 @@
 int db_open(const char *dir, const char *name, const char *const layouts[], sqlite3 **ret,
 	    struct problem *why);
 
+/**
+ * db_open_reader() - open @dir/@name only to read it, beside its one writer
+ * @known: the newest layout that the caller understands
+ *
+ * Read in bites: a statement that stays open keeps the writer from ever shortening its log.
+ * Return: 0; -ENOENT there is none (yet), -EACCES not for this user, -EPROTO, or as above.
+ */
+int db_open_reader(const char *dir, const char *name, int known, sqlite3 **ret,
+		   struct problem *why);
+
 /** db_prepare() - one statement; bind it, then db_step() it, then sqlite3_finalize() */
 int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct problem *why);
 
