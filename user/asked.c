@@ -17,6 +17,8 @@ struct asked_table {
 	uint64_t last_id;
 	unsigned next; /* slot to use next */
 	struct asked slot[ASKED_MAX];
+	void (*expired)(const struct asked *asked, void *user);
+	void *user;
 	struct asked unkept;      /* the last that found no slot */
 	uint16_t bucket[BUCKETS]; /* slot number or NOBODY */
 };
@@ -91,10 +93,17 @@ static void bucket_clear(struct asked_table *table, unsigned b)
 	table->bucket[gap] = NOBODY;
 }
 
+static bool slot_is_open(const struct asked *slot)
+{
+	return slot->id && slot->question && !slot->answered_ns;
+}
+
 static void slot_clear(struct asked_table *table, struct asked *slot)
 {
 	if (!slot->id)
 		return;
+	if (slot_is_open(slot) && table->expired)
+		table->expired(slot, table->user);
 	bucket_clear(table, bucket_find(table, &slot->record, slot->name));
 	*slot = (struct asked){};
 }
@@ -105,11 +114,6 @@ static uint64_t id_take(struct asked_table *table)
 
 	table->last_id = now_us > table->last_id ? now_us : table->last_id + 1;
 	return table->last_id;
-}
-
-static bool slot_is_open(const struct asked *slot)
-{
-	return slot->id && slot->question && !slot->answered_ns;
 }
 
 /*
@@ -237,4 +241,11 @@ void asked_each(struct asked_table *table, void (*fn)(const struct asked *asked,
 		if (slot_is_open(slot))
 			fn(slot, user);
 	}
+}
+
+void asked_on_expired(struct asked_table *table, void (*fn)(const struct asked *asked, void *user),
+		      void *user)
+{
+	table->expired = fn;
+	table->user = user;
 }

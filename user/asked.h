@@ -72,6 +72,10 @@ void asked_answered(struct asked_table *table, uint64_t id);
 /** asked_forget_guard() - all of a guard: nobody can answer them any more */
 void asked_forget_guard(struct asked_table *table, uint32_t guard);
 
+/** asked_on_expired() - @fn is told of each open question that nobody can answer any more */
+void asked_on_expired(struct asked_table *table, void (*fn)(const struct asked *asked, void *user),
+		      void *user);
+
 /** asked_each() - every open question, oldest first */
 void asked_each(struct asked_table *table, void (*fn)(const struct asked *asked, void *user),
 		void *user);

@@ -20,6 +20,7 @@
 #include "control.h"
 #include "flows.h"
 #include "guard.h"
+#include "history.h"
 #include "kernel.h"
 #include "names.h"
 #include "nameserver.h"
@@ -46,6 +47,7 @@ struct core {
 	struct asked_table *asked;
 	struct watched *watched; /* the guards as people were last told of them */
 	struct control *control;
+	struct history *history; /* NULL: none is kept */
 	struct worker hub;
 	struct nameserver *nameserver;
 	struct source signals;
@@ -75,6 +77,13 @@ static bool is_question(const struct terok_record *record)
 	return record->reason == TEROK_REASON_DEFAULT || record->reason == TEROK_REASON_EXPIRED;
 }
 
+static void on_expired(const struct asked *asked, void *user)
+{
+	struct core *core = user;
+
+	history_expired(core->history, asked);
+}
+
 static void tell_refused(const struct asked *asked, void *user)
 {
 	struct core *core = user;
@@ -97,11 +106,13 @@ static void tell_refused(const struct asked *asked, void *user)
 	worker_send(&core->hub, &packet);
 }
 
-/* People first, then the file. */
+/* People first, then the files. A question is told again and again, and noted once. */
 static void note_refused(struct core *core, const struct asked *asked)
 {
 	struct terok_info info;
 
+	if (asked->question && asked->count == 1)
+		history_request(core->history, asked, process_name(&asked->record));
 	if (!guard_info(core->kernel, asked->record.guard, &info))
 		audit_refused(core->kernel, &info, &asked->record,
 			      *asked->name ? asked->name : NULL, process_name(&asked->record));
@@ -193,6 +204,7 @@ static void on_guard(const struct guard *guard, enum guard_news news, uint64_t t
 	if (news == GUARD_STATE && guard->state != TEROK_STATE_UP)
 		asked_forget_guard(core->asked, guard->id);
 	timer_disarm(&core->give_up);
+	history_guard(core->history, guard->id, &guard->info, news == GUARD_ATTACHED);
 	worker_send(&core->hub, &packet);
 }
 
@@ -202,6 +214,7 @@ static void on_gone(uint32_t id, const char *reason, void *user)
 	struct msg_packet packet = { .type = MSG_GONE };
 
 	asked_forget_guard(core->asked, id);
+	history_gone(core->history, id);
 	nameserver_leave(core->nameserver, id);
 	packet.GONE.id = id;
 	snprintf(packet.GONE.reason, sizeof(packet.GONE.reason), "%s", reason);
@@ -259,7 +272,9 @@ static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 {
 	struct msg_packet packet = { .type = MSG_RESULT };
 	const struct asked *asked = asked_find(core->asked, verdict->ask);
-	uint32_t guard = asked ? asked->record.guard : 0; /* it may be forgotten on the way */
+	/* it may be forgotten on the way */
+	struct asked question = asked ? *asked : (struct asked){};
+	uint32_t guard = question.record.guard;
 	struct verdict_rule rule;
 	struct problem why = {};
 
@@ -272,6 +287,8 @@ static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 		verdict_text(packet.RESULT.rule, verdict->action, &rule);
 	}
 	worker_send(&core->hub, &packet);
+	history_verdict(core->history, &question, verdict, packet.RESULT.until_ns,
+			!packet.RESULT.result);
 	if (packet.RESULT.result)
 		return;
 	if (verdict->action == TEROK_DENY)
@@ -279,6 +296,41 @@ static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 	if (rule.by_name && verdict->action == TEROK_DENY)
 		names_prune(core->kernel, guard);
 	verdict_note(core->kernel, guard, verdict, &rule);
+}
+
+struct recall {
+	struct core *core;
+	uint64_t token;
+};
+
+static void send_entry(const struct msg_entry *entry, void *user)
+{
+	const struct recall *recall = user;
+	struct msg_packet packet = { .type = MSG_ENTRY };
+
+	packet.ENTRY = *entry;
+	packet.ENTRY.token = recall->token;
+	worker_send(&recall->core->hub, &packet);
+}
+
+static void on_history(struct core *core, const struct msg_history *asked)
+{
+	struct history_query query = { .after = asked->after,
+				       .uid = asked->uid,
+				       .guard = asked->guard,
+				       .limit = asked->limit };
+	struct recall recall = { core, asked->token };
+	struct msg_packet done = { .type = MSG_LISTED };
+	int r = 0;
+
+	if (query.limit > MSG_HISTORY_MAX)
+		query.limit = MSG_HISTORY_MAX;
+	if (query.limit)
+		r = history_read(core->history, &query, send_entry, &recall);
+	done.LISTED.token = asked->token;
+	done.LISTED.result = r < 0 ? r : 0;
+	done.LISTED.more = r > 0;
+	worker_send(&core->hub, &done);
 }
 
 static void on_hub_message(const struct msg_packet *packet, void *user)
@@ -289,6 +341,8 @@ static void on_hub_message(const struct msg_packet *packet, void *user)
 		on_verdict(core, &packet->VERDICT);
 	else if (packet->type == MSG_LIST)
 		nameserver_tell(core->nameserver, packet->LIST.token);
+	else if (packet->type == MSG_HISTORY)
+		on_history(core, &packet->HISTORY);
 }
 
 static const struct worker_events hub_events = { .ready = on_hub_ready, .message = on_hub_message };
@@ -387,7 +441,11 @@ static int core_open(struct core *core, struct problem *why)
 		r = core_signals(core);
 	}
 	if (!r)
+		r = history_new(core->loop, &core->options->history, &core->history);
+	if (!r)
 		r = asked_new(&core->asked);
+	if (!r)
+		asked_on_expired(core->asked, on_expired, core);
 	if (!r)
 		r = watched_new(core->loop, core->kernel, &watched_events, core, &core->watched);
 	if (!r)
@@ -411,6 +469,9 @@ static void core_close(struct core *core)
 	records_close(core->records);
 	watched_free(core->watched);
 	nameserver_free(core->nameserver);
+	if (core->asked) /* no later agent has these questions */
+		asked_each(core->asked, on_expired, core);
+	history_free(core->history);
 	asked_free(core->asked);
 	source_del(&core->signals);
 	timer_disarm(&core->give_up);

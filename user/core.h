@@ -13,11 +13,13 @@
 #include <stdbool.h>
 
 #include "base/problem.h"
+#include "history_db.h"
 
 struct core_options {
 	const char *socket;          /* where the hub listens; NULL: RUN/clearance.sock */
 	int ready_fd;                /* told with one byte when all stands, then closed; -1: none */
 	const char *const *upstream; /* name servers, NULL at the end; NULL: resolv.conf's */
+	struct history_limits history;
 	bool transient; /* end when the last guard has gone, and unload what we loaded */
 };
 

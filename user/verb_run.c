@@ -8,16 +8,37 @@
 #include "core.h"
 #include "verbs.h"
 
+/* A whole number from @min to @max; NULL: what @ret has stays. */
+static int number_parse(const char *option, const char *text, unsigned min, unsigned max,
+			unsigned *ret, struct problem *why)
+{
+	unsigned long n;
+	char *end;
+
+	if (!text)
+		return 0;
+	n = strtoul(text, &end, 10);
+	if (*end || end == text || *text == '-' || n < min || n > max)
+		return problem(why, -EINVAL, "--%s '%.20s' is no number from %u to %u", option,
+			       text, min, max);
+	*ret = n;
+	return 0;
+}
+
 int verb_run(int argc, char **argv)
 {
-	struct core_options core = { .ready_fd = -1 };
-	const char *servers[CLI_LIST_MAX + 1] = {}, *ready = NULL;
+	struct core_options core = { .ready_fd = -1, .history = { HISTORY_DAYS, HISTORY_MIB } };
+	const char *servers[CLI_LIST_MAX + 1] = {}, *ready = NULL, *days = NULL, *mib = NULL;
+	unsigned ready_fd = 0;
 	struct cli_list upstream = {};
 	const struct cli_option options[] = {
 		{ "socket", "PATH", "where the hub listens (RUN/clearance.sock)", CLI_STRING,
 		  &core.socket },
 		{ "upstream", "ADDR[:PORT]", "ask this name server; may be repeated", CLI_LIST,
 		  &upstream },
+		{ "history-days", "N", "keep history so long (30); 0: keep none", CLI_STRING,
+		  &days },
+		{ "history-size", "MIB", "and no more of it than that (64)", CLI_STRING, &mib },
 		{ "transient", NULL, "end with the last guard (exec starts it so)", CLI_FLAG,
 		  &core.transient },
 		{ "ready-fd", "N", "write a byte there when all stands", CLI_STRING, &ready },
@@ -28,16 +49,17 @@ int verb_run(int argc, char **argv)
 
 	if (r < 0)
 		return r;
-	if (ready) {
-		char *end;
-		long fd = strtol(ready, &end, 10);
-
-		if (*end || end == ready || fd < 0 || fd > 1023) {
-			problem(&why, -EINVAL, "--ready-fd '%s' is not a descriptor", ready);
-			return verb_fail(-EINVAL, &why);
-		}
-		core.ready_fd = fd;
-	}
+	r = number_parse("ready-fd", ready, 0, 1023, &ready_fd, &why);
+	if (!r)
+		r = number_parse("history-days", days, 0, HISTORY_DAYS_MAX, &core.history.days,
+				 &why);
+	if (!r)
+		r = number_parse("history-size", mib, HISTORY_MIB_MIN, HISTORY_MIB_MAX,
+				 &core.history.mib, &why);
+	if (r)
+		return verb_fail(-EINVAL, &why);
+	if (ready)
+		core.ready_fd = ready_fd;
 	memcpy(servers, upstream.item, upstream.n * sizeof(servers[0]));
 	if (upstream.n)
 		core.upstream = servers;

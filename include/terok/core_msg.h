@@ -49,7 +49,9 @@ enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER };
 	X(REVERSE, struct msg_reverse, FROM_RESOLVER)                                              \
 	X(UNNAMED, struct msg_unnamed, FROM_RESOLVER)                                              \
 	X(DEAF, struct msg_unserve, FROM_RESOLVER)                                                 \
-	X(QUERIES, struct msg_queries, FROM_RESOLVER)
+	X(QUERIES, struct msg_queries, FROM_RESOLVER)                                              \
+	X(HISTORY, struct msg_history, FROM_HUB)                                                   \
+	X(ENTRY, struct msg_entry, FROM_CORE)
 
 enum msg_type {
 	MSG_NONE,
@@ -102,8 +104,11 @@ struct msg_result {
 	char rule[MSG_RULE]; /* that was made; empty on failure */
 };
 
-struct msg_listed { /* all guards of a MSG_LIST have been sent */
+/* All guards of a MSG_LIST have been sent, or all entries of a MSG_HISTORY. */
+struct msg_listed {
 	__u64 token;
+	__s32 result; /* of MSG_HISTORY: it cannot be read; what was sent is true all the same */
+	__u32 more;   /* of MSG_HISTORY: there are older ones */
 };
 
 /* session: until its guard ends; forever: the journal has it as well */
@@ -129,6 +134,59 @@ struct msg_verdict {
 
 struct msg_list { /* send every guard with its counters */
 	__u64 token;
+};
+
+/* What happened, in the order of the journal (user/history.h); stored: never renumbered. */
+enum entry_type {
+	ENTRY_NONE,
+	ENTRY_REQUEST,
+	ENTRY_VERDICT,
+	ENTRY_EXPIRED,
+	ENTRY_REVOKED,
+	ENTRY_ATTACHED,
+	ENTRY_DETACHED,
+	ENTRY_MISSED, /* so many of the guard's entries are not there: too many, or no room */
+	ENTRY_TYPE_MAX_
+};
+
+#define MSG_CLIENT  64  /* which program somebody answered with */
+#define MSG_PROCESS 160 /* "curl[4711] /usr/bin/curl" */
+
+/* One entry of the journal; what does not belong to its type is zero. Texts end in a NUL. */
+struct msg_entry {
+	__u64 token;  /* of the MSG_HISTORY it answers */
+	__u64 number; /* rises for ever */
+	__u64 wall_ns;
+	__u64 until_ns; /* CLOCK_REALTIME, which outlives a boot as the entry does; 0: no end */
+	__u64 ask;      /* the question; 0: it is of none */
+	__u64 count;
+	__u32 type;  /* enum entry_type */
+	__u32 guard; /* its number then */
+	__u32 owner; /* its owner then: who may read this */
+	__u32 uid;   /* who did it */
+	__u16 port;
+	__u8 proto;
+	__u8 action; /* enum terok_action */
+	__u8 scope;  /* enum scope */
+	__u8 ok;
+	__u16 pad;
+	char container[TEROK_NAME_LEN];
+	char name[TEROK_NAME_LEN];
+	char dest[TEROK_DOMAIN_LEN]; /* as people were shown it: an address, or the name itself */
+	char domain[TEROK_DOMAIN_LEN];
+	char client[MSG_CLIENT];
+	char process[MSG_PROCESS];
+};
+
+#define MSG_HISTORY_MAX 128 /* entries of one MSG_HISTORY: the core has other things to do */
+
+struct msg_history { /* send entries, newest first, then MSG_LISTED */
+	__u64 token;
+	__u64 after; /* only those before that number; 0: from the newest */
+	__u32 uid;   /* who asks: 0 all, else entries of guards that were theirs */
+	__u32 guard; /* 0: all */
+	__u32 limit; /* at most MSG_HISTORY_MAX */
+	__u32 pad;
 };
 
 /* --- core and resolver --------------------------------------------------------------------- */
