@@ -24,7 +24,7 @@
 #define CALLS_MAX 256 /* on their way; a client that needs more asks too fast */
 
 enum conn_kind { CONN_STREAM, CONN_CALLS, CONN_MAX_ };
-enum call_kind { CALL_ANSWER, CALL_GUARDS };
+enum call_kind { CALL_ANSWER, CALL_GUARDS, CALL_HISTORY };
 
 struct conn {
 	int fd;
@@ -309,6 +309,57 @@ static int on_guards(struct terok_client *client, struct json_object *parameters
 	return 0;
 }
 
+static void entry_hand_over(struct terok_client *client, struct json_object *from)
+{
+	struct terok_entry entry = {
+		.number = int_of(from, "number"),
+		.wall_ns = int_of(from, "wall_ns"),
+		.guard = int_of(from, "guard"),
+		.port = int_of(from, "port"),
+		.proto = int_of(from, "proto"),
+		.until_ns = int_of(from, "until_ns"),
+		.uid = int_of(from, "uid"),
+		.count = int_of(from, "count"),
+		.type = text_of(from, "type"),
+		.container = text_of(from, "container"),
+		.name = text_of(from, "name"),
+		.request_id = text_of(from, "request_id"),
+		.dest = text_of(from, "dest"),
+		.domain = text_of(from, "domain"),
+		.action = text_of(from, "action"),
+		.scope = text_of(from, "scope"),
+		.client = text_of(from, "client"),
+		.process = text_of(from, "process"),
+		.ok = json_object_get_boolean(json_object_object_get(from, "ok")),
+	};
+
+	entry.json = json_of(from);
+	client->events.entry(&entry, false, NULL, client->user);
+}
+
+/* @problem: NULL, or why there is nothing in @parameters. */
+static int on_history(struct terok_client *client, struct json_object *parameters,
+		      const char *problem)
+{
+	struct json_object *list = parameters ? json_object_object_get(parameters, "entries")
+					      : NULL;
+	bool more;
+
+	if (!problem && json_object_get_type(list) != json_type_array)
+		return -EPROTO;
+	if (!client->events.entry)
+		return 0;
+	for (size_t i = 0; !problem && !client->closed && i < json_object_array_length(list); i++) {
+		struct json_object *entry = json_object_array_get_idx(list, i);
+
+		if (json_object_get_type(entry) == json_type_object)
+			entry_hand_over(client, entry);
+	}
+	more = !problem && json_object_get_boolean(json_object_object_get(parameters, "more"));
+	client->events.entry(NULL, more, problem, client->user);
+	return 0;
+}
+
 /* What a varlink error says to a person: its one telling parameter, or its name. */
 static const char *problem_of(struct json_object *parameters, const char *error)
 {
@@ -369,6 +420,7 @@ static void on_answered(struct terok_client *client, const char *error,
 static int on_reply(struct terok_client *client, struct json_object *frame,
 		    struct json_object *parameters)
 {
+	const char *error = text_of(frame, "error");
 	struct call call;
 
 	if (!client->n_calls)
@@ -378,7 +430,10 @@ static int on_reply(struct terok_client *client, struct json_object *frame,
 	client->n_calls--;
 	if (call.kind == CALL_GUARDS)
 		return on_guards(client, parameters);
-	on_answered(client, text_of(frame, "error"), parameters, call.cookie);
+	if (call.kind == CALL_HISTORY)
+		return on_history(client, parameters,
+				  *error ? problem_of(parameters, error) : NULL);
+	on_answered(client, error, parameters, call.cookie);
 	return 0;
 }
 
@@ -529,4 +584,21 @@ int terok_client_list_guards(struct terok_client *client)
 	json_add_string(&frame, "method", FIREWALL ".ListGuards");
 	json_close_object(&frame);
 	return call_send(client, &frame, (struct call){ CALL_GUARDS, 0 });
+}
+
+int terok_client_history(struct terok_client *client, int64_t guard, int64_t after, int64_t limit)
+{
+	_cleanup_json_ struct json frame = {};
+
+	json_open_object(&frame, NULL);
+	json_add_string(&frame, "method", FIREWALL ".History");
+	json_open_object(&frame, "parameters");
+	if (guard)
+		json_add_int(&frame, "guard", guard);
+	if (after)
+		json_add_int(&frame, "after", after);
+	json_add_int(&frame, "limit", limit);
+	json_close_object(&frame);
+	json_close_object(&frame);
+	return call_send(client, &frame, (struct call){ CALL_HISTORY, 0 });
 }

@@ -26,6 +26,7 @@ struct hub {
 	struct subscriber *subscribers;
 	struct answer *answers;
 	struct listing *listings;
+	struct recalls recalls;
 	uint64_t sequence, token;
 };
 
@@ -38,6 +39,7 @@ int hub_new(const struct hub_back *back, void *user, struct hub **ret)
 		return -ENOMEM;
 	hub->back = back;
 	hub->user = user;
+	hub->recalls = (struct recalls){ .ask = back->history, .user = user };
 	r = requests_new(&hub->requests);
 	if (!r)
 		r = answered_new(&hub->answered);
@@ -449,4 +451,24 @@ void hub_list_done(struct hub *hub, uint64_t token)
 			return;
 		}
 	}
+}
+
+void hub_recall(struct hub *hub, struct recall *recall)
+{
+	recall_begin(&hub->recalls, recall);
+}
+
+void hub_recall_end(struct hub *hub, struct recall *recall)
+{
+	recall_end(&hub->recalls, recall);
+}
+
+void hub_recall_entry(struct hub *hub, const struct msg_entry *entry)
+{
+	recall_entry(&hub->recalls, entry);
+}
+
+void hub_recall_done(struct hub *hub, const struct msg_listed *listed)
+{
+	recall_done(&hub->recalls, listed);
 }

@@ -28,6 +28,7 @@
 #include "answered.h"
 #include "base/cleanup.h"
 #include "event.h"
+#include "recall.h"
 #include "request.h"
 #include "terok/core_msg.h"
 #include "wire.h"
@@ -64,6 +65,8 @@ struct hub_back {
 		      uint64_t token, void *user);
 	/* Tell every guard by hub_list_guard(), then hub_list_done(). NULL: there are none. */
 	int (*list)(uint64_t token, void *user);
+	/* Send entries by hub_recall_entry(), then hub_recall_done(). NULL: there is no journal. */
+	int (*history)(const struct msg_history *wanted, void *user);
 	/* What is known of a guard, borrowed; NULL: nothing (any more). May be NULL itself. */
 	const struct label *(*label)(uint32_t guard, void *user);
 };
@@ -101,6 +104,10 @@ void hub_answered(struct hub *hub, uint64_t token, const struct hub_outcome *out
 void hub_list_guard(struct hub *hub, uint64_t token, const struct label *label,
 		    const struct terok_counts *counts);
 void hub_list_done(struct hub *hub, uint64_t token);
+
+/** hub_recall_entry() - one entry of the journal; hub_recall_done() - no more of that token */
+void hub_recall_entry(struct hub *hub, const struct msg_entry *entry);
+void hub_recall_done(struct hub *hub, const struct msg_listed *listed);
 
 /* --- people's side ------------------------------------------------------------------------ */
 
@@ -170,5 +177,9 @@ struct listing {
 int hub_list(struct hub *hub, struct listing *listing);
 /** hub_list_end() - forget it, also before it is done */
 void hub_list_end(struct hub *hub, struct listing *listing);
+
+/** hub_recall() - ask what happened; hub_recall_end() - forget that, also before it is answered */
+void hub_recall(struct hub *hub, struct recall *recall);
+void hub_recall_end(struct hub *hub, struct recall *recall);
 
 #endif

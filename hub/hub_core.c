@@ -46,6 +46,15 @@ static int core_list(uint64_t token, void *user)
 	return core->send(&packet, core->user);
 }
 
+static int core_history(const struct msg_history *wanted, void *user)
+{
+	struct hub_core *core = user;
+	struct msg_packet packet = { .type = MSG_HISTORY };
+
+	packet.HISTORY = *wanted;
+	return core->send(&packet, core->user);
+}
+
 static struct known **known_slot(struct hub_core *core, uint32_t id)
 {
 	struct known **slot = &core->bucket[id % BUCKETS];
@@ -62,9 +71,9 @@ static const struct label *core_label(uint32_t guard, void *user)
 	return known ? &known->label : NULL;
 }
 
-static const struct hub_back back = { .answer = core_answer,
-				      .list = core_list,
-				      .label = core_label };
+static const struct hub_back back = {
+	.answer = core_answer, .list = core_list, .history = core_history, .label = core_label
+};
 
 int hub_core_new(hub_send_fn send, void *user, struct hub_core **ret)
 {
@@ -232,6 +241,10 @@ void hub_core_hear(struct hub_core *core, const struct msg_packet *packet)
 	case MSG_GONE: on_gone(core, &packet->GONE); break;
 	case MSG_REFUSED: on_refused(core, &packet->REFUSED); break;
 	case MSG_RESULT: on_result(core, &packet->RESULT); break;
-	case MSG_LISTED: hub_list_done(core->hub, packet->LISTED.token); break;
+	case MSG_LISTED:
+		hub_list_done(core->hub, packet->LISTED.token);
+		hub_recall_done(core->hub, &packet->LISTED);
+		break;
+	case MSG_ENTRY: hub_recall_entry(core->hub, &packet->ENTRY); break;
 	}
 }

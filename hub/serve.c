@@ -8,6 +8,7 @@
 #include "org.terok.Firewall1.varlink.h"
 #include "queue.h"
 #include "serve_answer.h"
+#include "serve_history.h"
 
 /* --- subscriptions ------------------------------------------------------------------- */
 
@@ -250,10 +251,11 @@ static const struct varlink_method firewall_methods[] = {
 	{ "Answer", answer_params, 6, false, serve_answer },
 	{ "ListRequests", monitor_params, 1, false, run_list_requests },
 	{ "ListGuards", NULL, 0, false, run_list_guards },
+	{ "History", serve_history_params, SERVE_HISTORY_PARAMS, false, serve_history },
 };
 static const struct varlink_interface interfaces[] = {
 	{ CLEARANCE, org_terok_Clearance1_varlink, clearance_methods, 2 },
-	{ FIREWALL, org_terok_Firewall1_varlink, firewall_methods, 4 },
+	{ FIREWALL, org_terok_Firewall1_varlink, firewall_methods, 5 },
 };
 static const struct varlink_info info = { "terok", "terok-clearance", TEROK_VERSION,
 					  "https://github.com/terok-ai/terok-clearance" };

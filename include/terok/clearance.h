@@ -53,6 +53,15 @@ struct terok_outcome {
 	const char *rule;                    /* of this client's: what was made; else "" */
 };
 
+/* One entry of the journal; strings as those of an event. Times are CLOCK_REALTIME. */
+struct terok_entry {
+	int64_t number, wall_ns, guard, port, proto, until_ns, uid, count;
+	const char *type, *container, *name, *request_id, *dest, *domain, *action, *scope;
+	const char *client, *process;
+	bool ok;
+	const char *json;
+};
+
 /**
  * struct terok_client_events - what a client is told, each may be NULL
  * @subscribed: the subscription stands; events from now on arrive
@@ -61,6 +70,8 @@ struct terok_outcome {
  * @answered:	what became of terok_client_answer(): @error NULL on success, else the
  *		varlink error's name; @problem: for people; @cookie: the caller's
  * @guard:	one guard of terok_client_list_guards(); NULL after the last
+ * @entry:	one entry of terok_client_history(), newest first; NULL after the last, with
+ *		@more: there are older ones, and @problem: NULL, or why they cannot be read
  * @closed:	the hub went away (0) or broke the protocol (negative errno); the client
  *		may only be closed after this
  */
@@ -70,6 +81,7 @@ struct terok_client_events {
 	void (*outcome)(const struct terok_outcome *outcome, uint64_t cookie, void *user);
 	void (*answered)(const char *error, const char *problem, uint64_t cookie, void *user);
 	void (*guard)(const struct terok_guard_status *guard, void *user);
+	void (*entry)(const struct terok_entry *entry, bool more, const char *problem, void *user);
 	void (*closed)(int error, void *user);
 };
 
@@ -120,6 +132,13 @@ int terok_client_answer_with(struct terok_client *client, const char *request_id
 
 /** terok_client_list_guards() - ask for all guards, each through events->guard */
 int terok_client_list_guards(struct terok_client *client);
+
+/**
+ * terok_client_history() - ask for what happened, each through events->entry
+ * @guard: 0: all; @after: only entries before that number, 0: from the newest
+ * @limit: 1 to 1000; fewer may come although there are more
+ */
+int terok_client_history(struct terok_client *client, int64_t guard, int64_t after, int64_t limit);
 
 #ifdef __cplusplus
 }

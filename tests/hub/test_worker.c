@@ -304,6 +304,105 @@ static void another_user_neither_sees_nor_answers(void **state)
 	assert_int_equal(core_hears(MSG_VERDICT).VERDICT.uid, 1000);
 }
 
+static void core_entries(const struct msg_history *wanted, unsigned n)
+{
+	struct msg_packet packet = { .type = MSG_ENTRY };
+
+	for (unsigned i = 0; i < n; i++) {
+		packet.ENTRY = (struct msg_entry){ .token = wanted->token,
+						   .number = 1000 - i,
+						   .type = ENTRY_EXPIRED };
+		memset(packet.ENTRY.dest, '"', sizeof(packet.ENTRY.dest) - 1);
+		memset(packet.ENTRY.domain, '"', sizeof(packet.ENTRY.domain) - 1);
+		core_says(&packet);
+	}
+	packet = (struct msg_packet){ .type = MSG_LISTED };
+	packet.LISTED.token = wanted->token;
+	packet.LISTED.more = 1;
+	core_says(&packet);
+}
+
+#define HISTORY(p) "{\"method\":\"" FIREWALL ".History\",\"parameters\":{" p "}}"
+
+static void the_journal_is_asked_for_who_calls(void **state)
+{
+	static const char *const wrong[] = {
+		HISTORY("\"limit\":1001"),       HISTORY("\"limit\":-1"),
+		HISTORY("\"after\":-1"),         HISTORY("\"guard\":-1"),
+		HISTORY("\"guard\":4294967296"), HISTORY("\"guard\":\"1\""),
+	};
+	struct msg_packet asked;
+	int caller = dial();
+	const char *reply;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		say(caller, wrong[i]);
+		assert_non_null(strstr(heard(caller), "org.varlink.service.InvalidParameter"));
+	}
+	say(caller, HISTORY("\"guard\":7,\"after\":99,\"limit\":2"));
+	asked = core_hears(MSG_HISTORY);
+	assert_int_equal(asked.HISTORY.uid, getuid());
+	assert_int_equal(asked.HISTORY.guard, 7);
+	assert_int_equal(asked.HISTORY.after, 99);
+	assert_int_equal(asked.HISTORY.limit, 2);
+	core_entries(&asked.HISTORY, 1);
+	asked = core_hears(MSG_HISTORY); /* there are more, and one is wanted still */
+	assert_int_equal(asked.HISTORY.after, 1000);
+	assert_int_equal(asked.HISTORY.limit, 1);
+	core_entries(&asked.HISTORY, 1);
+	reply = heard(caller);
+	assert_non_null(strstr(reply, "{\"parameters\":{\"entries\":[{\"number\":1000,"));
+	assert_non_null(strstr(reply, "}],\"more\":true}}"));
+}
+
+/* A frame as long as there may be. */
+static const char *heard_long(int fd)
+{
+	static char buf[512 << 10];
+	size_t n = 0;
+
+	set_patience(fd);
+	do {
+		ssize_t got = recv(fd, buf + n, sizeof(buf) - n, 0);
+
+		assert_true(got > 0);
+		n += got;
+	} while (buf[n - 1]);
+	return buf;
+}
+
+/* A reply has an end, also one of the longest entries there are. */
+static void a_page_of_the_journal_is_no_longer_than_a_client_takes(void **state)
+{
+	int caller = dial(), other = dial();
+	struct msg_packet asked;
+	const char *reply;
+	unsigned pages = 0;
+
+	(void)state;
+	say(caller, HISTORY(""));
+	asked = core_hears(MSG_HISTORY);
+	for (; pages < 2; pages++) {
+		core_entries(&asked.HISTORY, MSG_HISTORY_MAX);
+		if (!pages)
+			asked = core_hears(MSG_HISTORY);
+	}
+	reply = heard_long(caller);
+	assert_in_range(strlen(reply), 150 << 10, 256 << 10);
+	assert_non_null(strstr(reply, "}],\"more\":true}}"));
+	/* who hangs up while the core answers holds up nobody */
+	say(caller, HISTORY(""));
+	asked = core_hears(MSG_HISTORY);
+	shutdown(caller, SHUT_RDWR);
+	say(other, HISTORY("\"limit\":1"));
+	core_entries(&asked.HISTORY, 3);
+	asked = core_hears(MSG_HISTORY);
+	assert_int_equal(asked.HISTORY.limit, 1);
+	core_entries(&asked.HISTORY, 1);
+	assert_non_null(strstr(heard(other), "\"number\":1000"));
+}
+
 /* Of an event: sequence, and the lost count of its frame. */
 static uint64_t sequence_of(const char *frame, uint64_t *lost)
 {
@@ -511,6 +610,8 @@ int main(void)
 		T(an_answer_that_failed_can_be_tried_again),
 		T(an_answer_may_have_a_scope),
 		T(another_user_neither_sees_nor_answers),
+		T(the_journal_is_asked_for_who_calls),
+		T(a_page_of_the_journal_is_no_longer_than_a_client_takes),
 		T(a_client_that_reads_misses_nothing),
 		T(a_client_that_does_not_read_gets_the_newest_and_the_number_lost),
 		T(an_answer_with_a_nul_in_it_is_refused),

@@ -30,12 +30,12 @@ static char folder[64], path[96];
 static int listen_fd, stream_fd, calls_fd; /* the hub's ends */
 static struct terok_client *client;
 static struct {
-	unsigned subscribed, events, outcomes, answered, guards, lists, closed;
+	unsigned subscribed, events, outcomes, answered, guards, lists, entries, pages, closed;
 	int64_t until_ns, uid;
 	int error;
 	int64_t lost, sequence, pid;
 	char name[64], comm[64], json[1024], problem[128], failed[64], order[64];
-	bool ok, already;
+	bool ok, already, more;
 	uint64_t cookie;
 } told;
 
@@ -137,6 +137,25 @@ static void on_guard(const struct terok_guard_status *guard, void *user)
 	snprintf(told.name, sizeof(told.name), "%s", guard->name);
 }
 
+static void on_entry(const struct terok_entry *entry, bool more, const char *problem, void *user)
+{
+	assert_ptr_equal(user, &told);
+	if (!entry) {
+		told.pages++;
+		told.more = more;
+		snprintf(told.problem, sizeof(told.problem), "%s", problem ?: "");
+		return;
+	}
+	is_printable(entry->container);
+	is_printable(entry->process);
+	is_printable(entry->json);
+	told.entries++;
+	told.sequence = entry->number;
+	told.ok = entry->ok;
+	told.uid = entry->uid;
+	snprintf(told.name, sizeof(told.name), "%s %s %s", entry->type, entry->dest, entry->client);
+}
+
 static void on_closed(int error, void *user)
 {
 	assert_ptr_equal(user, &told);
@@ -150,6 +169,7 @@ static const struct terok_client_events events = {
 	.outcome = on_outcome,
 	.answered = on_answered,
 	.guard = on_guard,
+	.entry = on_entry,
 	.closed = on_closed,
 };
 
@@ -386,6 +406,37 @@ static void an_outcome_is_told_before_its_answer(void **state)
 	assert_int_equal(told.outcomes, 2);
 }
 
+static void entries_of_the_journal_come_with_the_news_whether_there_are_more(void **state)
+{
+	(void)state;
+	assert_int_equal(terok_client_history(client, 0, 0, 2), 0);
+	assert_int_equal(terok_client_history(client, 7, 12, 1000), 0);
+	hub_hears(calls_fd,
+		  "{\"method\":\"org.terok.Firewall1.History\",\"parameters\":{\"limit\":2}}");
+	hub_hears(calls_fd, "{\"method\":\"org.terok.Firewall1.History\",\"parameters\":{"
+			    "\"guard\":7,\"after\":12,\"limit\":1000}}");
+	assert_int_equal(hub_says(calls_fd,
+				  "{\"parameters\":{\"entries\":[{\"number\":13},7,{\"number\":12,"
+				  "\"type\":\"verdict\",\"dest\":\"a.example\",\"client\":\"web\","
+				  "\"uid\":4001,\"ok\":true,\"process\":\"\\u001b\"}],"
+				  "\"more\":true}}"),
+			 0);
+	assert_int_equal(told.entries, 2);
+	assert_int_equal(told.sequence, 12);
+	assert_string_equal(told.name, "verdict a.example web");
+	assert_int_equal(told.uid, 4001);
+	assert_true(told.ok);
+	assert_int_equal(told.pages, 1);
+	assert_true(told.more);
+	assert_int_equal(hub_says(calls_fd, "{\"error\":\"org.terok.Firewall1.NoHistory\","
+					    "\"parameters\":{\"reason\":\"disk\"}}"),
+			 0);
+	assert_int_equal(told.pages, 2);
+	assert_false(told.more);
+	assert_string_equal(told.problem, "disk");
+	assert_int_equal(told.closed, 0);
+}
+
 static void an_error_without_a_reason_is_told_by_its_name(void **state)
 {
 	(void)state;
@@ -513,6 +564,7 @@ int main(void)
 		T(answers_come_back_in_order_with_their_cookies),
 		T(an_answer_says_how_much_is_meant),
 		T(an_outcome_is_told_before_its_answer),
+		T(entries_of_the_journal_come_with_the_news_whether_there_are_more),
 		T(an_error_without_a_reason_is_told_by_its_name),
 		T(there_is_an_end_to_answers_on_their_way),
 		T(a_hub_that_breaks_the_protocol_is_closed),
