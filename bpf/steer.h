@@ -63,14 +63,26 @@ __attribute__((__noinline__)) int own_server(struct bpf_sock_addr *ctx, const st
 	return 1;
 }
 
-/* Port 53 of any address: to the resolver. */
+/* To the address that says why something was refused: nothing else is ever there. */
+static __always_inline _Bool flow_asks_why(const struct flow *flow)
+{
+	return flow->port == TEROK_WHY_PORT && flow->addr[3] == bpf_htonl(TEROK_WHY_V4) &&
+	       flow_is_v4(flow) && flow->proto == IPPROTO_TCP;
+}
+
+/* Port 53 of any address: to the resolver. So is a question why, also where no name resolves. */
 static __always_inline void steer_query(struct bpf_sock_addr *ctx, const struct terok_guard *guard,
 					struct flow *flow, struct steering *steering)
 {
-	if (flow->port != DNS_PORT || !guard_resolves(guard) ||
-	    (flow->proto != IPPROTO_UDP && flow->proto != IPPROTO_TCP))
+	_Bool why = flow_asks_why(flow);
+
+	if (why && (!guard->dns_port || guard->state == TEROK_STATE_NONE))
 		return;
-	if (guard->names & TEROK_NAMES_OWN_NET && flow_is_loopback(flow) && own_server(ctx, flow))
+	if (!why && (flow->port != DNS_PORT || !guard_resolves(guard) ||
+		     (flow->proto != IPPROTO_UDP && flow->proto != IPPROTO_TCP)))
+		return;
+	if (!why && guard->names & TEROK_NAMES_OWN_NET && flow_is_loopback(flow) &&
+	    own_server(ctx, flow))
 		return;
 	steering->steered = 1;
 	if (flow_is_v4(flow)) {

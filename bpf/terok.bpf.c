@@ -280,7 +280,7 @@ static __always_inline struct decision address_decide(struct bpf_sock_addr *ctx,
 	struct flow *flow = &route->flow;
 	struct decision decision;
 
-	if (guard && flow->port == DNS_PORT)
+	if (guard && (flow->port == DNS_PORT || flow_asks_why(flow)))
 		steer_call(ctx, flow, steering);
 	else if (guard && guard->names & TEROK_NAMES_SYNTHETIC && ctx->user_family)
 		steer_synthetic(guard, flow, steering);

@@ -27,6 +27,7 @@ struct hub {
 	struct answer *answers;
 	struct listing *listings;
 	struct recalls recalls;
+	struct msg_audience audience; /* as the back end knows it */
 	uint64_t sequence, token;
 };
 
@@ -220,6 +221,33 @@ static void replay_push(const struct event *event, void *user)
 		subscriber->push(subscriber, (struct event *)event);
 }
 
+/* Each who listens once. */
+static void audience_note(struct msg_audience *audience, const struct subscriber *subscriber)
+{
+	unsigned i = 0;
+
+	while (i < audience->n && (audience->who[i].uid != subscriber->uid ||
+				   audience->who[i].guard != subscriber->guard))
+		i++;
+	if (i < audience->n || i == MSG_AUDIENCE_MAX)
+		return;
+	audience->who[i].uid = subscriber->uid;
+	audience->who[i].guard = subscriber->guard;
+	audience->n++;
+}
+
+static void audience_tell(struct hub *hub)
+{
+	struct msg_audience now = {};
+
+	if (!hub->back->audience)
+		return;
+	for (struct subscriber *s = hub->subscribers; s; s = s->next)
+		audience_note(&now, s);
+	if (memcmp(&now, &hub->audience, sizeof(now)) && !hub->back->audience(&now, hub->user))
+		hub->audience = now;
+}
+
 void hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay)
 {
 	subscriber->next = hub->subscribers;
@@ -227,6 +255,8 @@ void hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay)
 	if (subscriber->next)
 		subscriber->next->slot = &subscriber->next;
 	hub->subscribers = subscriber;
+	subscriber->hub = hub;
+	audience_tell(hub);
 	if (replay)
 		hub_requests(hub, subscriber->uid, subscriber->guard, replay_push, subscriber);
 }
@@ -236,6 +266,7 @@ void hub_unsubscribe(struct subscriber *subscriber)
 	*subscriber->slot = subscriber->next;
 	if (subscriber->next)
 		subscriber->next->slot = subscriber->slot;
+	audience_tell(subscriber->hub);
 }
 
 /* --- answers ------------------------------------------------------------------------------ */

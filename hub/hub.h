@@ -67,6 +67,8 @@ struct hub_back {
 	int (*list)(uint64_t token, void *user);
 	/* Send entries by hub_recall_entry(), then hub_recall_done(). NULL: there is no journal. */
 	int (*history)(const struct msg_history *wanted, void *user);
+	/* Who listens has changed; not 0: say it again at the next change. NULL: it does not matter. */
+	int (*audience)(const struct msg_audience *audience, void *user);
 	/* What is known of a guard, borrowed; NULL: nothing (any more). May be NULL itself. */
 	const struct label *(*label)(uint32_t guard, void *user);
 };
@@ -114,6 +116,7 @@ void hub_recall_done(struct hub *hub, const struct msg_listed *listed);
 /* One who listens; embedded in a subscription. push() must not call back into the hub. */
 struct subscriber {
 	struct subscriber *next, **slot;
+	struct hub *hub;
 	enum face face;
 	uint32_t uid, guard; /* guard 0: all it may see */
 	void (*push)(struct subscriber *subscriber, struct event *event);

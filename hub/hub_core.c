@@ -55,6 +55,15 @@ static int core_history(const struct msg_history *wanted, void *user)
 	return core->send(&packet, core->user);
 }
 
+static int core_audience(const struct msg_audience *audience, void *user)
+{
+	struct hub_core *core = user;
+	struct msg_packet packet = { .type = MSG_AUDIENCE };
+
+	packet.AUDIENCE = *audience;
+	return core->send(&packet, core->user);
+}
+
 static struct known **known_slot(struct hub_core *core, uint32_t id)
 {
 	struct known **slot = &core->bucket[id % BUCKETS];
@@ -71,9 +80,11 @@ static const struct label *core_label(uint32_t guard, void *user)
 	return known ? &known->label : NULL;
 }
 
-static const struct hub_back back = {
-	.answer = core_answer, .list = core_list, .history = core_history, .label = core_label
-};
+static const struct hub_back back = { .answer = core_answer,
+				      .list = core_list,
+				      .history = core_history,
+				      .audience = core_audience,
+				      .label = core_label };
 
 int hub_core_new(hub_send_fn send, void *user, struct hub_core **ret)
 {
@@ -89,6 +100,8 @@ int hub_core_new(hub_send_fn send, void *user, struct hub_core **ret)
 		free(core);
 		return r;
 	}
+	/* the hub before may have ended with people in it */
+	core_audience(&(struct msg_audience){}, core);
 	*ret = core;
 	return 0;
 }

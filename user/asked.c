@@ -182,6 +182,7 @@ const struct asked *asked_note(struct asked_table *table, const struct terok_rec
 		return NULL;
 	if (slot && slot->question == question && !slot->answered_ns) {
 		slot->count++;
+		slot->last_ns = record->boot_ns;
 		if (record->boot_ns - slot->told_ns < ASKED_QUIET_NS)
 			return NULL;
 	} else {
@@ -192,7 +193,7 @@ const struct asked *asked_note(struct asked_table *table, const struct terok_rec
 		slot->question = question;
 		slot->count = 1;
 	}
-	slot->told_ns = record->boot_ns;
+	slot->told_ns = slot->last_ns = record->boot_ns;
 	slot->record = *record;
 	return slot;
 }
@@ -248,4 +249,26 @@ void asked_on_expired(struct asked_table *table, void (*fn)(const struct asked *
 {
 	table->expired = fn;
 	table->user = user;
+}
+
+unsigned asked_last(const struct asked_table *table, uint32_t guard, const struct asked **ret,
+		    unsigned max)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ASKED_MAX; i++) {
+		const struct asked *slot = &table->slot[i];
+		unsigned at = n;
+
+		if (!slot->id || slot->record.guard != guard)
+			continue;
+		while (at && ret[at - 1]->last_ns < slot->last_ns)
+			at--;
+		if (at == max)
+			continue;
+		n += n < max;
+		memmove(&ret[at + 1], &ret[at], (n - 1 - at) * sizeof(*ret));
+		ret[at] = slot;
+	}
+	return n;
 }

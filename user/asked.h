@@ -25,6 +25,7 @@
 struct asked {
 	uint64_t id;                /* what an answer must name; 0: free slot */
 	uint64_t told_ns;           /* when people were told last */
+	uint64_t last_ns;           /* of the latest refusal */
 	uint64_t count;             /* refusals since the first */
 	uint64_t answered_ns;       /* when a rule was made of it; older refusals ask nothing */
 	bool question;              /* may be answered: the refusal is not one that a rule wanted */
@@ -71,6 +72,10 @@ void asked_answered(struct asked_table *table, uint64_t id);
 
 /** asked_forget_guard() - all of a guard: nobody can answer them any more */
 void asked_forget_guard(struct asked_table *table, uint32_t guard);
+
+/** asked_last() - the @max last refused of a guard that are remembered, newest first; how many */
+unsigned asked_last(const struct asked_table *table, uint32_t guard, const struct asked **ret,
+		    unsigned max);
 
 /** asked_on_expired() - @fn is told of each open question that nobody can answer any more */
 void asked_on_expired(struct asked_table *table, void (*fn)(const struct asked *asked, void *user),

@@ -28,6 +28,7 @@
 #include "record.h"
 #include "verdict.h"
 #include "watched.h"
+#include "why.h"
 #include "worker.h"
 #include "terok/names.h"
 
@@ -48,6 +49,7 @@ struct core {
 	struct watched *watched; /* the guards as people were last told of them */
 	struct control *control;
 	struct history *history; /* NULL: none is kept */
+	struct why_audience audience;
 	struct worker hub;
 	struct nameserver *nameserver;
 	struct source signals;
@@ -186,8 +188,23 @@ static void on_told(uint64_t token, void *user)
 	worker_send(&core->hub, &done);
 }
 
+static void send_because(struct msg_packet *packet, void *user)
+{
+	struct core *core = user;
+
+	nameserver_because(core->nameserver, packet);
+}
+
+static void on_why(const struct msg_why *why, int result, void *user)
+{
+	struct core *core = user;
+
+	why_tell(core->kernel, core->asked, &core->audience, why, result, send_because, core);
+}
+
 static const struct nameserver_events nameserver_events = { .unnamed = on_unnamed,
-							    .told = on_told };
+							    .told = on_told,
+							    .why = on_why };
 
 static void on_guard(const struct guard *guard, enum guard_news news, uint64_t token, void *user)
 {
@@ -343,6 +360,8 @@ static void on_hub_message(const struct msg_packet *packet, void *user)
 		nameserver_tell(core->nameserver, packet->LIST.token);
 	else if (packet->type == MSG_HISTORY)
 		on_history(core, &packet->HISTORY);
+	else if (packet->type == MSG_AUDIENCE)
+		core->audience.now = packet->AUDIENCE;
 }
 
 static const struct worker_events hub_events = { .ready = on_hub_ready, .message = on_hub_message };

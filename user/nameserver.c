@@ -16,6 +16,7 @@
 #include "nameserver_sockets.h"
 #include "netns.h"
 #include "upstreams.h"
+#include "why.h"
 #include "worker.h"
 
 #define BUCKETS   256
@@ -406,6 +407,23 @@ static void on_reverse(struct nameserver *nameserver, const struct msg_reverse *
 	worker_send(&nameserver->worker, &packet);
 }
 
+/* On a loopback that it shares, the host's for one, anybody may have connected to its port. */
+static void on_why(struct nameserver *nameserver, const struct msg_why *why)
+{
+	struct served *served = *served_slot(nameserver, why->guard);
+	struct terok_info info;
+	int r = -EPERM;
+
+	if (served && served->netns_fd >= 0 && !guard_info(nameserver->kernel, why->guard, &info))
+		r = why_peer_check(served->netns_fd, info.cgroup, why, served->port);
+	nameserver->events->why(why, r, nameserver->user);
+}
+
+void nameserver_because(struct nameserver *nameserver, struct msg_packet *packet)
+{
+	worker_send(&nameserver->worker, packet);
+}
+
 /*
  * The worker reads strangers' bytes and may be theirs: what it says becomes a question, whose
  * answer becomes a rule and a line of a file. "*.x" is no name, nor is one with a line's end.
@@ -424,6 +442,7 @@ static void on_message(const struct msg_packet *packet, void *user)
 	case MSG_REVERSE: on_reverse(nameserver, &packet->REVERSE); break;
 	case MSG_TOLD: told_until(nameserver, packet->TOLD.token); break;
 	case MSG_DEAF: on_deaf(nameserver, &packet->DEAF); break;
+	case MSG_WHY: on_why(nameserver, &packet->WHY); break;
 	case MSG_UNNAMED:
 		if (is_name(packet->UNNAMED.name) &&
 		    *served_slot(nameserver, packet->UNNAMED.guard))

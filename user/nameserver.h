@@ -25,6 +25,11 @@ struct nameserver;
 struct nameserver_events {
 	/* a name that was refused; its strings are checked to end */
 	void (*unnamed)(const struct msg_unnamed *unnamed, void *user);
+	/*
+	 * somebody asks why it was refused; @result not 0: it is none of that guard. It is owed
+	 * an answer by nameserver_because().
+	 */
+	void (*why)(const struct msg_why *why, int result, void *user);
 	/* everything that nameserver_tell() asked for has been said */
 	void (*told)(uint64_t token, void *user);
 };
@@ -54,6 +59,9 @@ void nameserver_leave(struct nameserver *nameserver, uint32_t guard);
  * events.told is called with @token when that is done, from within if nobody is there to ask.
  */
 void nameserver_tell(struct nameserver *nameserver, uint64_t token);
+
+/** nameserver_because() - MSG_BECAUSE or MSG_BECAUSES, for who asked why */
+void nameserver_because(struct nameserver *nameserver, struct msg_packet *packet);
 
 /** nameserver_flush() - the worker forgets what it answered; @name "": all */
 void nameserver_flush(struct nameserver *nameserver, uint32_t guard, const char *name);

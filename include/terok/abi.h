@@ -37,6 +37,8 @@
 #define TEROK_MAX_SAID      1024  /* names that refused flows said; the oldest is forgotten */
 #define TEROK_MAX_REACHED   65536 /* destinations of all guards that note theirs */
 #define TEROK_DOMAIN_LEN    256   /* a domain, "*." before it, NUL included */
+#define TEROK_WHY_V4        0xa9fe544b /* 169.254.84.75: where a guard is told why it was refused */
+#define TEROK_WHY_PORT      80
 #define TEROK_RING_BYTES    (2U << 20) /* 8 ms of records at 1.5 million a second */
 
 /* What a guard lets out; the zero value must be the safest (fresh storage is zero). */

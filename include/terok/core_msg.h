@@ -51,7 +51,11 @@ enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER };
 	X(DEAF, struct msg_unserve, FROM_RESOLVER)                                                 \
 	X(QUERIES, struct msg_queries, FROM_RESOLVER)                                              \
 	X(HISTORY, struct msg_history, FROM_HUB)                                                   \
-	X(ENTRY, struct msg_entry, FROM_CORE)
+	X(ENTRY, struct msg_entry, FROM_CORE)                                                      \
+	X(AUDIENCE, struct msg_audience, FROM_HUB)                                                 \
+	X(WHY, struct msg_why, FROM_RESOLVER)                                                      \
+	X(BECAUSE, struct msg_because, FROM_CORE)                                                  \
+	X(BECAUSES, struct msg_becauses, FROM_CORE)
 
 enum msg_type {
 	MSG_NONE,
@@ -189,6 +193,18 @@ struct msg_history { /* send entries, newest first, then MSG_LISTED */
 	__u32 pad;
 };
 
+#define MSG_AUDIENCE_MAX 256 /* as many as can be connected */
+
+/* Who listens now, each once: whoever may answer for a guard is asked about it. */
+struct msg_audience {
+	__u32 n;
+	__u32 pad;
+	struct {
+		__u32 uid;   /* 0: may answer for every guard */
+		__u32 guard; /* only of that one; 0: of all that it may see */
+	} who[MSG_AUDIENCE_MAX];
+};
+
 /* --- core and resolver --------------------------------------------------------------------- */
 
 #define MSG_ADDRS   128 /* of one answer */
@@ -302,6 +318,48 @@ struct msg_queries {
 	__u32 guard;
 	__u32 pad;
 	struct terok_queries counts;
+};
+
+/* Somebody in a guard asks what it was refused, by a connection to its resolver. */
+struct msg_why {
+	__u64 token;
+	__u32 guard;
+	__u16 port; /* of that connection, on loopback: the core looks whose socket it is */
+	__u8 v6;
+	__u8 pad;
+};
+
+#define MSG_BECAUSE_MAX 32 /* refusals of one answer: the last */
+
+/* One refusal, and what is decided about the same thing now. */
+struct msg_because {
+	__u64 token;
+	__u32 guard;
+	__u16 port;
+	__u8 proto;
+	__u8 reason; /* enum terok_reason: of the refusal */
+	__u64 count;
+	__u64 last_ns;  /* the last time, CLOCK_BOOTTIME */
+	__u64 until_ns; /* when the rule ends that decides now; 0: it does not, or there is none */
+	__u8 addr[16];
+	__u8 by_name; /* .domain was refused: what is said of it now the resolver knows */
+	__u8 question;
+	__u8 answered; /* people have answered; that may be over */
+	__u8 now_action;
+	__u8 now_reason;
+	__u8 pad[3];
+	char request[32];              /* its id, as people know it; "": nobody can be asked */
+	char domain[TEROK_DOMAIN_LEN]; /* "": none is known */
+	char rule[MSG_RULE];           /* that decides now; "": none does */
+};
+
+struct msg_becauses { /* the last of them */
+	__u64 token;
+	__u32 guard;
+	__s32 result; /* -EPERM: whoever asks is not of that guard */
+	__u32 state;  /* enum terok_state */
+	__u32 heard;  /* somebody who may answer for it is there */
+	char name[TEROK_NAME_LEN];
 };
 
 #define MSG_HEAD 8 /* bytes before the payload */

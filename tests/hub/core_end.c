@@ -176,6 +176,8 @@ struct msg_packet core_end_hears(uint32_t type)
 			core_lists(packet.LIST.token);
 			continue;
 		}
+		if (packet.type == MSG_AUDIENCE && type != MSG_AUDIENCE)
+			continue;
 		assert_int_equal(packet.type, type);
 		return packet;
 	}

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "dns/resolver.h"
+#include "dns/why.h"
 
 #define BITE       16     /* datagrams a round: other guards get their turn between */
 #define OUT_MAX    131072 /* bytes that a connection has not taken: no more is read from it */
@@ -25,6 +26,11 @@ struct conn {
 	struct timer idle;
 	size_t n_in, n_out;
 	bool full; /* it takes nothing: nothing is read */
+	bool http; /* it says no DNS messages; of its one request .in has the bytes */
+	bool
+	    last; /* the reply was written: what it says still is nothing to us, till it hangs up */
+	uint16_t port;   /* of its other end */
+	struct why *why; /* the request waits for the core; NULL: not */
 	uint8_t in[2 + RESOLVER_MESSAGE];
 	uint8_t *out; /* n_out bytes that wait */
 };
@@ -40,6 +46,7 @@ static void conn_close(struct conn *conn)
 	source_del(&conn->source);
 	timer_disarm(&conn->idle);
 	close(conn->fd);
+	why_free(conn->why);
 	free(conn->out);
 	free(conn);
 }
@@ -59,7 +66,7 @@ static void conn_again(struct conn *conn)
 
 static void conn_interest(struct conn *conn)
 {
-	conn->full = conn->n_out > OUT_MAX / 2;
+	conn->full = conn->n_out > OUT_MAX / 2 || conn->why;
 	source_set(&conn->source, (conn->full ? 0 : EPOLLIN) | (conn->n_out ? EPOLLOUT : 0));
 }
 
@@ -83,6 +90,27 @@ static bool conn_write(struct conn *conn, const uint8_t *bytes, size_t size)
 	conn->out = out;
 	conn->n_out += size - n;
 	conn_interest(conn);
+	return true;
+}
+
+/* The other end reads to the end of it, and hangs up; who does not is hung up on. */
+static void conn_end(struct conn *conn)
+{
+	if (conn->last && !conn->n_out)
+		shutdown(conn->fd, SHUT_WR);
+}
+
+/* The one reply of HTTP. False: there is nobody to read it. */
+static bool conn_reply(struct conn *conn, struct json *reply)
+{
+	why_free(conn->why);
+	conn->why = NULL;
+	conn->last = true;
+	conn->n_in = 0;
+	conn_interest(conn);
+	if (!json_done(reply) || !conn_write(conn, (const uint8_t *)reply->text, reply->n))
+		return false;
+	conn_end(conn);
 	return true;
 }
 
@@ -112,12 +140,52 @@ void listen_reply(struct served *served, const struct client *client, const uint
 		shutdown(conn->fd, SHUT_RDWR); /* closed by its own event, never under a caller */
 }
 
+void listen_because(struct resolver *resolver, const struct msg_packet *packet)
+{
+	bool ends = packet->type == MSG_BECAUSES;
+	struct served *served =
+	    served_find(resolver, ends ? packet->BECAUSES.guard : packet->BECAUSE.guard);
+	struct conn *conn =
+	    served ? conn_find(served, ends ? packet->BECAUSES.token : packet->BECAUSE.token)
+		   : NULL;
+	_cleanup_json_ struct json reply = {};
+
+	if (!conn || !conn->why)
+		return;
+	if (!ends) {
+		why_add(conn->why, &packet->BECAUSE);
+		return;
+	}
+	why_end(conn->why, &packet->BECAUSES, &reply);
+	if (!conn_reply(conn, &reply))
+		conn_close(conn);
+}
+
+static bool conn_take_http(struct conn *conn)
+{
+	_cleanup_json_ struct json reply = {};
+	int r;
+
+	conn->http = true;
+	if (conn->last) {
+		conn->n_in = 0;
+		return true;
+	}
+	r = why_ask(conn->served, conn->number, conn->port, conn->listener->v6, conn->in,
+		    conn->n_in, &conn->why, &reply);
+	if (r == 1)
+		conn_interest(conn);
+	return r == 2 ? conn_reply(conn, &reply) : true;
+}
+
 /* Every whole message in the buffer. False: it says what nobody says. */
 static bool conn_take(struct conn *conn)
 {
 	struct client client = { .listener = conn->listener, .conn = conn->number };
 	size_t at = 0;
 
+	if (conn->http || why_request_begins(conn->in, conn->n_in))
+		return conn_take_http(conn);
 	client.addr.sin6_family = conn->listener->v6 ? AF_INET6 : AF_INET;
 	while (conn->n_in - at >= 2) {
 		size_t size = conn->in[at] << 8 | conn->in[at + 1];
@@ -158,6 +226,7 @@ static bool conn_flush(struct conn *conn)
 	memmove(conn->out, conn->out + n, conn->n_out - n);
 	conn->n_out -= n;
 	conn_interest(conn);
+	conn_end(conn);
 	return true;
 }
 
@@ -172,7 +241,7 @@ static int conn_ready(struct source *source, uint32_t events)
 	return 0;
 }
 
-static void conn_open(struct listener *listener, int fd)
+static void conn_open(struct listener *listener, int fd, uint16_t port)
 {
 	struct served *served = listener->served;
 	struct conn *conn = served->n_conns < RESOLVER_CONNS ? calloc(1, sizeof(*conn)) : NULL;
@@ -184,6 +253,7 @@ static void conn_open(struct listener *listener, int fd)
 	conn->served = served;
 	conn->listener = listener;
 	conn->fd = fd;
+	conn->port = port;
 	conn->number = ++served->resolver->last_conn;
 	if (source_add(served->resolver->loop, &conn->source, fd, EPOLLIN, conn_ready)) {
 		close(fd);
@@ -212,10 +282,13 @@ static void listener_lost(struct listener *listener)
 
 static int listener_accept(struct listener *listener)
 {
-	int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct sockaddr_in6 from = {}; /* the port is at the same place in both families */
+	socklen_t size = sizeof(from);
+	int fd =
+	    accept4(listener->fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0)
-		conn_open(listener, fd);
+		conn_open(listener, fd, ntohs(from.sin6_port));
 	else if (errno == EINVAL) /* it listens no more */
 		listener_lost(listener);
 	return 0;

@@ -238,6 +238,8 @@ void resolver_hear(struct resolver *resolver, const struct msg_packet *packet, i
 	case MSG_DOMAIN: hear_domain(resolver, &packet->DOMAIN); break;
 	case MSG_UPSTREAMS: hear_upstreams(resolver, &packet->UPSTREAMS); break;
 	case MSG_LEARNED: pending_learned(resolver, &packet->LEARNED); break;
+	case MSG_BECAUSE:
+	case MSG_BECAUSES: listen_because(resolver, packet); break;
 	case MSG_REVERSED: pending_reversed(resolver, &packet->REVERSED); break;
 	case MSG_TELL:
 		answer_told(resolver);

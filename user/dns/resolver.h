@@ -5,6 +5,7 @@
  *   listen.c    sockets in the containers' namespaces: datagrams, connections
  *   answer.c    one question: from the cache, from here, refused, or on its way
  *   pending.c   questions on their way: upstream's answer, the core's word, the reply
+ *   why.c       questions of another kind, by HTTP: what was refused, and why (why.h)
  *   worker.c    the process: privileges, the core's messages
  *
  * A question goes: listen -> answer -> (cache: reply) -> pending -> upstream -> core, which writes
@@ -57,7 +58,8 @@ struct served {
 	struct tell *tell;
 	struct conn *conns;
 	unsigned n_conns, n_pending;
-	bool counted; /* its counts have changed since the core was told */
+	uint64_t why_whole_ns; /* when its budget of questions why is whole again */
+	bool counted;          /* its counts have changed since the core was told */
 	struct terok_queries counts;
 	struct listener {
 		struct source source;
@@ -84,7 +86,7 @@ struct resolver {
 	struct upstream *upstream;
 	struct served *bucket[RESOLVER_BUCKETS];
 	struct pending *pending[RESOLVER_BUCKETS];
-	unsigned n_pending, n_parked;
+	unsigned n_pending, n_parked, n_why;
 	uint64_t last_token, last_conn;
 	struct timer tell, counts;
 	char search[MSG_SEARCH][TEROK_DOMAIN_LEN];
@@ -126,6 +128,9 @@ void listen_stop(struct served *served);
 /** listen_reply() - send one message to a client, if it is still there */
 void listen_reply(struct served *served, const struct client *client, const uint8_t *bytes,
 		  size_t size);
+
+/** listen_because() - MSG_BECAUSE or MSG_BECAUSES, for a connection that asked why */
+void listen_because(struct resolver *resolver, const struct msg_packet *packet);
 
 /* answer.c */
 
