@@ -78,7 +78,8 @@ dns_OBJ       := $(call obj,$(wildcard user/dns/*.c))
 agent_OBJ     := $(call obj,$(filter-out user/bpfd.c,$(wildcard user/*.c)))
 hub_OBJ       := $(call obj,$(filter-out hub/client%.c,$(wildcard hub/*.c)))
 clearance_OBJ := $(call obj,$(wildcard hub/client*.c hub/wire*.c))
-tool_OBJ      := $(call obj,$(wildcard tools/clearance*.c) tools/bus.c)
+tool_OBJ      := $(call obj,$(wildcard tools/clearance*.c) tools/bus.c tools/why_ask.c)
+WHY_SRC       := tools/why.c tools/why_ask.c
 bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
 names_OBJ     := $(call obj,$(addprefix tests/names/,server.c reply.c zone.c))
@@ -91,6 +92,7 @@ PROGRAMS   := $(B)/terok-bpfd $(if $(tool_OBJ),$(B)/terok-clearance)
 # libclearance as others link it: its client side, alone, shared and static.
 client_OBJ := $(filter $(B)/hub/client%,$(clearance_OBJ))
 LIBRARIES  := $(if $(client_OBJ),$(B)/lib/libclearance.so.0 $(B)/lib/libclearance.a)
+WHY        := $(B)/terok-why
 BENCH      := $(if $(bench_OBJ),$(B)/terok-bench)
 DEMO       := $(if $(demo_OBJ),$(B)/terok-demo)
 
@@ -122,7 +124,7 @@ COMPLETION := $(wildcard user/completion/*)
 EXAMPLES   := $(wildcard hub/example/*.c)
 PROFILES   := $(wildcard user/profiles/*.txt)
 
-all: $(PROGRAMS) $(LIBRARIES) ## build the programs and libclearance (the default)
+all: $(PROGRAMS) $(LIBRARIES) $(WHY) ## build the programs and libclearance (the default)
 	$(give_back)
 
 $(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent dns hub clearance base)
@@ -183,6 +185,11 @@ $(B)/lib/libclearance.a:
 	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='terok_client_*' $(@:.a=.o)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(@:.a=.o)
 
+# For containers: it needs no library, of whatever image it is copied into.
+$(WHY): $(WHY_SRC) tools/why_ask.h include/terok/abi.h VERSION
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -Iinclude -DTEROK_VERSION='"$(VERSION)"' -static $(WHY_SRC) -o $@
+
 # What runs in an image without libraries, and what a runtime preloads: no flavour of ours.
 $(B)/tests/podman/leave: $(B)/%: %.c
 	$(call say,CC)
@@ -234,13 +241,13 @@ help: ## this list
 run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what is missing
 	$(give_back)
 	@B=$(B) tools/demo
-test: $(PROGRAMS) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) ## all tests, as root on a real kernel; installs what is missing
+test: $(PROGRAMS) $(WHY) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) ## all tests, as root on a real kernel; installs what is missing
 	$(give_back)
 	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
 	$(give_back)
 	@B=$(B) tests/run $^
-kernel: $(PROGRAMS) $(NAMES) $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$(TESTS)) | $(LATE) ## kernel and hub tests, as root
+kernel: $(PROGRAMS) $(WHY) $(NAMES) $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$(TESTS)) | $(LATE) ## kernel and hub tests, as root
 	$(give_back)
 	@B=$(B) tests/run $(filter $(B)/tests/%,$^) $(filter tests/kernel/% tests/hub/%,$(SCRIPTS))
 test-kernels: all $(call tests_in,kernel) $(call tests_in,kernel/escape) ## the kernel tests on other kernels, in QEMU; KERNELS="5.10 6.1 newest"
@@ -286,6 +293,7 @@ install: all ## to DESTDIR, under PREFIX
 	$(INSTALL) -m 0755 $(B)/terok-bpfd $(DESTDIR)$(SBINDIR)
 	$(if $(tool_OBJ),$(INSTALL) -m 0755 $(B)/terok-clearance $(DESTDIR)$(BINDIR))
 	$(if $(LIBRARIES),$(install_library))
+	$(INSTALL) -m 0755 $(WHY) $(DESTDIR)$(BINDIR)
 	$(if $(MAN8),$(INSTALL) -m 0644 $(MAN8) $(DESTDIR)$(MANDIR)/man8)
 	$(if $(MAN1),$(INSTALL) -m 0644 $(MAN1) $(DESTDIR)$(MANDIR)/man1)
 	$(if $(COMPLETION),$(INSTALL) -m 0644 $(COMPLETION) $(DESTDIR)$(COMPDIR))
@@ -293,7 +301,7 @@ install: all ## to DESTDIR, under PREFIX
 	$(foreach h,$(HOOKS),sed 's,@SBINDIR@,$(SBINDIR),' $(h) > $(call hook_to,$(h)) && chmod 0644 $(call hook_to,$(h)) &&) :
 uninstall: ## undo install
 	rm -f $(foreach h,$(HOOKS),$(call hook_to,$(h))) $(addprefix $(DESTDIR)$(DATADIR)/profiles/,$(notdir $(PROFILES)))
-	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(DESTDIR)$(BINDIR)/terok-clearance
+	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(addprefix $(DESTDIR)$(BINDIR)/,terok-clearance terok-why)
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1)))
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libclearance.so libclearance.so.0 libclearance.a pkgconfig/libclearance.pc)
 	rm -f $(DESTDIR)$(INCLUDEDIR)/terok/clearance.h $(addprefix $(DESTDIR)$(DOCDIR)/libclearance/,$(notdir $(EXAMPLES)))

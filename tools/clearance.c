@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "clearance.h"
+#include "why_ask.h"
 
 #define ANSWER_MS 5000 /* how long one question to the hub may take */
 
@@ -395,12 +396,31 @@ static int verb_answer(int argc, char **argv)
 	return r;
 }
 
+/* Needs no hub: it is for who is inside a guard. */
+static int verb_why(int argc, char **argv)
+{
+	bool json = false;
+	const struct cli_option options[] = {
+		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
+		{},
+	};
+	int r = cli_parse(argc, argv, options, 0, 1);
+
+	if (r < 0)
+		return r;
+	r = why_ask(r ? argv[1] : NULL, json);
+	if (r == -EINVAL)
+		log_error(0, "'%.80s' is neither an address nor a name", argv[1]);
+	return r;
+}
+
 static const struct cli_verb verbs[] = {
 	{ "live", "[--json] [--plain] [--follow] [--socket PATH]",
 	  "Show requests as they come and answer them (default)", verb_clearance },
 	{ "list", "[--json] [--socket PATH]", "Show what waits for an answer", verb_list },
 	{ "guards", "[--json] [--socket PATH]", "Show guards and their counters", verb_guards },
 	{ "answer", "REQUEST_ID allow|deny [OPTIONS]", "Answer one request", verb_answer },
+	{ "why", "[DEST] [--json]", "Say, inside a guard, what it was refused and why", verb_why },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * test_why.c - what a process in a guard is told of its refusals, by HTTP
+ * test_why.c - what a process in a guard is told of its refusals, by HTTP and by terok-why
  *
- * The guard's sockets are used from here, as in lookup.h.
+ * The guard's sockets are used from here, as in lookup.h; where its own network matters a box
+ * is what a container is to the agent: a process in the cgroup and in a namespace of its own.
  */
 #include "lookup.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/event.h"
@@ -18,6 +25,7 @@
 #include "cgroup.h"
 
 #define WHY   "169.254.84.75"
+#define CABLE "box0"
 #define RATE  5  /* dns/why.h's: questions a second */
 #define BURST 20 /* ... and at once */
 #define CONNS 64 /* dns/resolver.h's: connections of one guard */
@@ -26,9 +34,27 @@
 
 static const char zone[] = "api.example A 60 203.0.113.10\n"
 			   "bad.example A 60 203.0.113.11\n";
+static struct place box;
+
+static int setup(void **state)
+{
+	programs_setup(state);
+	box = (struct place){ .cgroup_fd = world->cgroup_fd };
+	return 0;
+}
+
+static void box_end(void)
+{
+	if (!box.pid)
+		return;
+	kill(box.pid, SIGKILL);
+	waitpid(box.pid, NULL, 0);
+	box.pid = 0;
+}
 
 static int teardown(void **state)
 {
+	box_end();
 	people_leave();
 	lookup_end();
 	return programs_teardown(state);
@@ -361,10 +387,88 @@ static void many_questions_are_refused_and_names_go_on(void **state)
 	await_told(GET("/"), TEST_FAR);
 }
 
+/* --- the program ------------------------------------------------------------------------------ */
+
+static void run(const char *format, ...)
+{
+	char command[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	if (system(command))
+		fail_msg("'%s' failed", command);
+}
+
+/* In a namespace of its own, as a container. */
+static void box_begin(void)
+{
+	char byte;
+	int in[2];
+
+	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+	box.pid = fork();
+	if (!box.pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (unshare(CLONE_NEWNET) || cgroup_join(box.cgroup_fd) ||
+		    write(in[1], "1", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(in[1]);
+	assert_int_equal(read(in[0], &byte, 1), 1);
+	close(in[0]);
+	run("ip link add " CABLE " type veth peer name eth0 netns %d", box.pid);
+	run("nsenter --net=/proc/%d/ns/net ip link set lo up", box.pid);
+}
+
+/* A program in the box: what it said is in said; its exit code. */
+static int in_box(const char *command)
+{
+	char line[4096], path[600], procs[CGROUP_ROOT_LEN];
+
+	snprintf(path, sizeof(path), "%s", bpfd);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(cgroup_root(procs, NULL), 0);
+	snprintf(
+	    line, sizeof(line),
+	    "echo $$ >%s%s/cgroup.procs && PATH=%s:$PATH exec nsenter --net=/proc/%d/ns/net %s",
+	    procs, world->cgroup_path, path, box.pid, command);
+	return verb((const char *const[]){ "/bin/sh", "-c", line, NULL });
+}
+
+static void scripts_in_a_container_have_a_program(void **state)
+{
+	(void)state;
+	agent_start_asking(lookup_serve("127.0.0.1", zone));
+	box_begin();
+	attach_box();
+	/* it has not even an address, and it need not */
+	assert_int_equal(in_box("terok-why"), 0);
+	assert_string_equal(said, "box is up; nothing was refused lately.\n");
+	people_listen();
+	assert_int_equal(in_box("terok-why --json no.such.example"), 0);
+	assert_said("\"refused\":[]}");
+	assert_int_equal(in_box("terok-clearance why --json"), 0);
+	assert_said("{\"guard\":\"box\",\"state\":\"up\",");
+	if (!system("command -v curl >/dev/null")) {
+		assert_int_equal(in_box("curl -s http://" WHY "/"), 0);
+		assert_string_equal(said, "box is up; nothing was refused lately.\n");
+	}
+	assert_int_equal(in_box("terok-why a/b"), 2);
+	assert_int_equal(in_box("terok-why --nonsense"), 2);
+	agent_end(SIGTERM);
+	assert_int_equal(in_box("terok-why"), 1);
+	assert_said("no guard's agent answers");
+	people_leave();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, programs_setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(a_refusal_is_told_with_what_became_of_it),
 		T(what_is_denied_is_not_worth_a_retry),
 		T(a_name_is_told_by_its_name),
@@ -375,6 +479,7 @@ int main(void)
 		T(nonsense_is_refused_and_harms_nobody),
 		T(a_slow_request_is_answered_and_a_slower_one_ended),
 		T(many_questions_are_refused_and_names_go_on),
+		T(scripts_in_a_container_have_a_program),
 	};
 
 	test_require("kernel/why");

@@ -28,6 +28,7 @@ told() { build/terok-bpfd --version | grep -qx 'terok-bpfd 9.9.9'; }
 files() { find dest ! -type d | sort; }
 # in the order that files() has
 installed='dest/opt/bin/terok-clearance
+dest/opt/bin/terok-why
 dest/opt/include/terok/clearance.h
 dest/opt/lib/libclearance.a
 dest/opt/lib/libclearance.so
@@ -40,6 +41,7 @@ dest/opt/share/containers/oci/hooks.d/terok-bpfd-precreate.json
 dest/opt/share/containers/oci/hooks.d/terok-bpfd.json
 dest/opt/share/doc/libclearance/watch.c
 dest/opt/share/man/man1/terok-clearance.1
+dest/opt/share/man/man1/terok-why.1
 dest/opt/share/man/man3/libclearance.3
 dest/opt/share/man/man8/terok-bpfd.8
 dest/opt/share/terok/profiles/base.txt
