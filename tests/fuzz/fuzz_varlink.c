@@ -34,7 +34,7 @@ static void turn(void)
 {
 	struct timer timer = {};
 
-	timer_arm(loop, &timer, 0, turn_over);
+	timer_arm(loop, &timer, now_boot_ns(), turn_over); /* behind those that are due */
 	if (loop_run(loop) != 1)
 		abort();
 }

@@ -11,7 +11,10 @@
  * are ignored, a JSON object that is no call is a ProtocolViolation, `parameters` is
  * left out when empty, a oneway call gets no answer, not even an error.
  *
- * Owns: the peers of one listening socket. Knows no interface but org.varlink.service.
+ * What one user's connections may take of places, memory and time has an end, so that the
+ * others' are served as if they were alone (varlink_share.h).
+ *
+ * Owns: the peers of its listening sockets. Knows no interface but org.varlink.service.
  * Threads: none; all in the loop's callbacks.
  */
 #ifndef BASE_VARLINK_H
@@ -24,10 +27,14 @@
 #include "base/json.h"
 
 #define VARLINK_FRAME_MAX (256 << 10) /* bytes of one call: a thousand times the longest of ours */
-#define VARLINK_PEERS_MAX 256         /* connections; every client holds two */
-#define VARLINK_UID_MAX   64  /* of one user, root excepted: one user cannot keep others out */
-#define VARLINK_USERS_MAX 192 /* of all users but root: together they cannot keep root out */
+#define VARLINK_PEERS_MAX 2048        /* connections; every client holds two */
+#define VARLINK_UID_MAX   64   /* of one user, root excepted: one user cannot keep others out */
+#define VARLINK_USERS_MAX 1792 /* of all users but root: together they cannot keep root out */
 #define VARLINK_OUT_MAX   (256 << 10) /* unread replies: more, and the peer's calls wait */
+/* Bytes in the buffers of one user's connections: two replies of all that can be open, unread */
+#define VARLINK_UID_BYTES   (8 << 20)
+#define VARLINK_USERS_BYTES (64 << 20) /* ... of all users' but root's */
+#define VARLINK_ANYBODY     UINT32_MAX /* no uid */
 
 struct varlink_call;
 struct varlink_server;
@@ -63,6 +70,18 @@ struct varlink_info {
 int varlink_server_new(struct loop *loop, int fd, const struct varlink_info *info,
 		       const struct varlink_interface *interfaces, unsigned n, void *user,
 		       struct varlink_server **ret);
+
+/**
+ * varlink_server_listen() - serve on one more socket
+ * @fd: listening, non-blocking; the server's from now on, also after an error
+ * @uid: who is served there besides root; others are refused
+ *
+ * Return: 0, -ENOMEM, or what the loop said.
+ */
+int varlink_server_listen(struct varlink_server *server, int fd, uint32_t uid);
+
+/** varlink_server_unlisten() - close the sockets for @uid; who is connected stays so */
+void varlink_server_unlisten(struct varlink_server *server, uint32_t uid);
 
 /** varlink_server_free() - close every connection */
 void varlink_server_free(struct varlink_server *server);

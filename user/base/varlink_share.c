@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/varlink_share.h"
+
+#include <stdlib.h>
+
+#include "base/varlink.h"
+
+struct share *share_join(struct shares *shares, uint32_t uid)
+{
+	struct share *share = shares->first;
+
+	while (share && share->uid != uid)
+		share = share->next;
+	if (uid &&
+	    (shares->peers == VARLINK_USERS_MAX || (share && share->peers == VARLINK_UID_MAX)))
+		return NULL;
+	if (!share) {
+		share = calloc(1, sizeof(*share));
+		if (!share)
+			return NULL;
+		share->uid = uid;
+		share->next = shares->first;
+		shares->first = share;
+		shares->users += uid != 0;
+	}
+	share->peers++;
+	shares->peers += uid != 0;
+	return share;
+}
+
+void share_leave(struct shares *shares, struct share *share)
+{
+	struct share **slot = &shares->first;
+
+	shares->peers -= share->uid != 0;
+	if (--share->peers)
+		return;
+	while (*slot != share)
+		slot = &(*slot)->next;
+	*slot = share->next;
+	shares->users -= share->uid != 0;
+	free(share);
+}
+
+/* When all of them are too many, who has more than an equal part gets no more. */
+bool share_may_take(const struct shares *shares, const struct share *share, size_t bytes)
+{
+	if (!share->uid)
+		return true;
+	if (share->bytes + bytes > VARLINK_UID_BYTES)
+		return false;
+	return shares->bytes + bytes <= VARLINK_USERS_BYTES ||
+	       share->bytes + bytes <= VARLINK_USERS_BYTES / shares->users;
+}
+
+void share_resize(struct shares *shares, struct share *share, size_t from, size_t to)
+{
+	share->bytes += to - from;
+	if (share->uid)
+		shares->bytes += to - from;
+}
