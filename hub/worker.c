@@ -9,6 +9,7 @@
 #include "base/confine.h"
 #include "base/event.h"
 #include "base/log.h"
+#include "base/sock.h"
 #include "hub_core.h"
 #include "serve.h"
 
@@ -20,6 +21,7 @@ struct hub_worker {
 	struct source core;
 	struct loop *loop;
 	struct hub_core *hub;
+	struct varlink_server *server;
 };
 
 /* What the worker may still do, and who needs it. */
@@ -71,27 +73,54 @@ static int worker_send(struct msg_packet *packet, void *user)
 	return 0;
 }
 
+/* The sockets of a user, in place of those that there were. */
+static void on_open(struct hub_worker *worker, uint32_t uid, int fd[static MSG_PLACES])
+{
+	int r = 0;
+
+	varlink_server_unlisten(worker->server, uid);
+	for (unsigned i = 0; i < MSG_PLACES; i++)
+		if (fd[i] >= 0)
+			r = varlink_server_listen(worker->server, TAKE_FD(fd[i]), uid) ?: r;
+	if (r)
+		log_warn(r, "user %u is not served where clients look", uid);
+}
+
+static void hear(struct hub_worker *worker, const struct msg_packet *packet,
+		 int fd[static MSG_PLACES])
+{
+	if (packet->type == MSG_OPEN)
+		on_open(worker, packet->OPEN.uid, fd);
+	else if (packet->type == MSG_CLOSE)
+		varlink_server_unlisten(worker->server, packet->CLOSE.uid);
+	else
+		hub_core_hear(worker->hub, packet);
+	for (unsigned i = 0; i < MSG_PLACES; i++)
+		closep(&fd[i]);
+}
+
 static int on_core(struct source *source, uint32_t events)
 {
 	struct hub_worker *worker = container_of(source, struct hub_worker, core);
 	struct msg_packet packet;
+	int fd[MSG_PLACES];
 
 	(void)events;
 	for (int i = 0; i < BITE; i++) {
-		ssize_t n = recv(CORE_FD, &packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
+		ssize_t n = sock_receive(CORE_FD, &packet, sizeof(packet), fd, MSG_PLACES);
 
 		/* it ended with something of ours unread; what it said before comes next */
-		if (n < 0 && errno == ECONNRESET)
+		if (n == -ECONNRESET)
 			continue;
 		if (n < 0)
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+			return n == -EAGAIN || n == -EINTR ? 0 : n;
 		if (!n) {
 			loop_stop(worker->loop);
 			return 0;
 		}
 		if (n > (ssize_t)sizeof(packet) || !core_msg_check(&packet, n, FROM_CORE))
 			return log_error(-EPROTO, "the core said something that is no message");
-		hub_core_hear(worker->hub, &packet);
+		hear(worker, &packet, fd);
 	}
 	return 0;
 }
@@ -111,7 +140,6 @@ static int worker_confine(void)
 
 int hub_worker_main(void)
 {
-	struct varlink_server *server = NULL;
 	struct hub_worker worker = {};
 	int r;
 
@@ -128,7 +156,7 @@ int hub_worker_main(void)
 	if (!r)
 		r = hub_core_new(worker_send, &worker, &worker.hub);
 	if (!r)
-		r = serve_new(worker.loop, LISTEN_FD, hub_core_hub(worker.hub), &server);
+		r = serve_new(worker.loop, LISTEN_FD, hub_core_hub(worker.hub), &worker.server);
 	if (!r)
 		r = source_add(worker.loop, &worker.core, CORE_FD, EPOLLIN, on_core);
 	if (!r) /* everything is open: from here on only what serving needs */
@@ -137,7 +165,7 @@ int hub_worker_main(void)
 		r = loop_run(worker.loop);
 	if (r)
 		log_error(r, "hub");
-	varlink_server_free(server);
+	varlink_server_free(worker.server);
 	hub_core_free(worker.hub);
 	loop_free(worker.loop);
 	return r ? 1 : 0;

@@ -55,7 +55,9 @@ enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER };
 	X(AUDIENCE, struct msg_audience, FROM_HUB)                                                 \
 	X(WHY, struct msg_why, FROM_RESOLVER)                                                      \
 	X(BECAUSE, struct msg_because, FROM_CORE)                                                  \
-	X(BECAUSES, struct msg_becauses, FROM_CORE)
+	X(BECAUSES, struct msg_becauses, FROM_CORE)                                                \
+	X(OPEN, struct msg_owner, FROM_CORE)                                                       \
+	X(CLOSE, struct msg_owner, FROM_CORE)
 
 enum msg_type {
 	MSG_NONE,
@@ -136,8 +138,21 @@ struct msg_verdict {
 	__u32 pad;
 };
 
-struct msg_list { /* send every guard with its counters */
+/*
+ * OPEN comes with descriptors, sockets that listen in a user's folder: serve that user there, and
+ * root. CLOSE: no more; who is connected stays so.
+ */
+struct msg_owner {
+	__u32 uid;
+	__u32 n; /* of descriptors */
+};
+
+#define MSG_PLACES 4 /* sockets of one user at most */
+
+struct msg_list { /* send every guard of that user with its counters; of root: all there are */
 	__u64 token;
+	__u32 uid;
+	__u32 pad;
 };
 
 /* What happened, in the order of the journal (user/history.h); stored: never renumbered. */

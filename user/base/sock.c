@@ -280,6 +280,27 @@ int sock_connect(const char *path)
 	return TAKE_FD(fd);
 }
 
+ssize_t sock_receive(int sock, void *bytes, size_t size, int *fd, unsigned n)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(SOCK_FDS * sizeof(int))];
+	} control;
+	struct iovec iov = { bytes, size };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = CMSG_LEN(n * sizeof(int)) };
+	ssize_t got = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *head = got > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	for (unsigned i = 0; i < n; i++)
+		fd[i] = -1;
+	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(head), head->cmsg_len - CMSG_LEN(0));
+	return got < 0 ? -errno : got;
+}
+
 int sock_peer(int fd, struct ucred *ret)
 {
 	socklen_t size = sizeof(*ret);

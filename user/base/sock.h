@@ -8,6 +8,7 @@
  * anybody can connect: a folder that was exchanged meanwhile is noticed.
  *
  * sock_listen() is for a folder that others may enter, sock_place_take() for a user's own.
+ * sock_receive() takes descriptors that another process passes along with a message.
  * Threads: umask is the process's, so only while there is one thread.
  */
 #ifndef BASE_SOCK_H
@@ -55,6 +56,17 @@ void sock_place_leave(struct sock_place *place);
 
 /** sock_connect() - a connected stream, non-blocking, close-on-exec; negative errno */
 int sock_connect(const char *path);
+
+#define SOCK_FDS 4 /* of one message */
+
+/**
+ * sock_receive() - one message and the descriptors that came with it, without waiting
+ * @fd: @n places, SOCK_FDS at most; those without a descriptor get -1; what finds none is
+ *	closed
+ *
+ * Return: as recv() with MSG_TRUNC, or negative errno.
+ */
+ssize_t sock_receive(int sock, void *bytes, size_t size, int *fd, unsigned n);
 
 /** sock_peer() - who is at the other end, by the kernel's word; 0 or negative errno */
 int sock_peer(int fd, struct ucred *ret);

@@ -10,6 +10,7 @@
 
 #include "base/confine.h"
 #include "base/log.h"
+#include "base/sock.h"
 #include "dns/resolver.h"
 
 #define CORE_FD    3
@@ -74,6 +75,8 @@ static const char *const calls[] = {
 	"exit",
 	NULL,
 };
+
+_Static_assert(MSG_SOCKETS <= SOCK_FDS, "all of a message's descriptors find a place");
 
 static bool core_send(const struct msg_packet *packet)
 {
@@ -142,27 +145,6 @@ static bool is_spoken_to(void *user)
 	return recv(CORE_FD, &byte, sizeof(byte), MSG_DONTWAIT | MSG_PEEK) > 0;
 }
 
-static ssize_t core_receive(struct msg_packet *packet, int fd[static MSG_SOCKETS])
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(MSG_SOCKETS * sizeof(int))];
-	} control;
-	struct iovec bytes = { packet, sizeof(*packet) };
-	struct msghdr msg = { .msg_iov = &bytes,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
-	ssize_t n = recvmsg(CORE_FD, &msg, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *head = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-
-	for (unsigned i = 0; i < MSG_SOCKETS; i++)
-		fd[i] = -1;
-	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(head), head->cmsg_len - CMSG_LEN(0));
-	return n;
-}
-
 static int on_core(struct source *source, uint32_t events)
 {
 	struct dns_worker *worker = container_of(source, struct dns_worker, core);
@@ -172,14 +154,14 @@ static int on_core(struct source *source, uint32_t events)
 	if (events & EPOLLOUT)
 		unsaid_say(worker);
 	for (int i = 0; i < BITE; i++) {
-		ssize_t n = core_receive(&packet, fd);
+		ssize_t n = sock_receive(CORE_FD, &packet, sizeof(packet), fd, MSG_SOCKETS);
 
-		if (n < 0 && errno == ECONNRESET) /* it ended with something of ours unread */
+		if (n == -ECONNRESET) /* it ended with something of ours unread */
 			continue;
-		if (n < 0 && errno == EAGAIN)
+		if (n == -EAGAIN)
 			resolver_heard(worker->resolver);
 		if (n < 0)
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+			return n == -EAGAIN || n == -EINTR ? 0 : n;
 		if (!n) {
 			loop_stop(worker->loop);
 			return 0;
