@@ -14,6 +14,7 @@
 #include "dns/worker.h"
 #include "hub/worker.h"
 #include "guard.h"
+#include "owner_worker.h"
 #include "verbs.h"
 
 static const struct cli_verb verbs[] = {
@@ -92,5 +93,7 @@ int main(int argc, char **argv)
 		return hub_worker_main();
 	if (argc == 3 && !strcmp(argv[1], "--worker") && !strcmp(argv[2], "resolver"))
 		return dns_worker_main();
+	if (argc == 3 && !strcmp(argv[1], "--worker") && !strcmp(argv[2], "owner"))
+		return owner_worker_main();
 	return cli_main(&program, argc, argv);
 }

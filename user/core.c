@@ -24,6 +24,7 @@
 #include "kernel.h"
 #include "names.h"
 #include "nameserver.h"
+#include "owners.h"
 #include "process.h"
 #include "record.h"
 #include "verdict.h"
@@ -52,6 +53,7 @@ struct core {
 	struct why_audience audience;
 	struct worker hub;
 	struct nameserver *nameserver;
+	struct owners *owners;
 	struct source signals;
 	struct timer give_up;
 	int lock_fd, listen_fd, signal_fd;
@@ -223,6 +225,7 @@ static void on_guard(const struct guard *guard, enum guard_news news, uint64_t t
 	timer_disarm(&core->give_up);
 	history_guard(core->history, guard->id, &guard->info, news == GUARD_ATTACHED);
 	worker_send(&core->hub, &packet);
+	owners_guard(core->owners, guard->id, guard->info.uid);
 }
 
 static void on_gone(uint32_t id, const char *reason, void *user)
@@ -236,6 +239,7 @@ static void on_gone(uint32_t id, const char *reason, void *user)
 	packet.GONE.id = id;
 	snprintf(packet.GONE.reason, sizeof(packet.GONE.reason), "%s", reason);
 	worker_send(&core->hub, &packet);
+	owners_gone(core->owners, id);
 	if (core->options->transient && !watched_count(core->watched))
 		loop_stop(core->loop);
 }
@@ -258,6 +262,25 @@ static const struct watched_events watched_events = {
 	.guard = on_guard, .gone = on_gone, .placed = on_placed, .emptied = on_emptied
 };
 
+static void on_owner_open(uint32_t uid, uint32_t places, const int *fd, unsigned n, void *user)
+{
+	struct core *core = user;
+	struct msg_packet packet = { .type = MSG_OPEN, .OPEN = { uid, places } };
+
+	worker_send_fds(&core->hub, &packet, fd, n);
+}
+
+static void on_owner_close(uint32_t uid, void *user)
+{
+	struct core *core = user;
+	struct msg_packet packet = { .type = MSG_CLOSE, .CLOSE = { .uid = uid } };
+
+	worker_send(&core->hub, &packet);
+}
+
+static const struct owners_events owners_events = { .open = on_owner_open,
+						    .close = on_owner_close };
+
 /* The hub (again): every guard, then every question that is still open. */
 static void on_hub_ready(void *user)
 {
@@ -265,6 +288,7 @@ static void on_hub_ready(void *user)
 
 	watched_list(core->watched, 0);
 	asked_each(core->asked, tell_refused, core);
+	owners_tell(core->owners);
 }
 
 static int apply_verdict(struct core *core, const struct msg_verdict *verdict,
@@ -468,6 +492,8 @@ static int core_open(struct core *core, struct problem *why)
 	if (!r)
 		r = watched_new(core->loop, core->kernel, &watched_events, core, &core->watched);
 	if (!r)
+		r = owners_new(core->loop, &owners_events, core, &core->owners);
+	if (!r)
 		r = records_open(core->kernel, on_record, core, &core->records);
 	if (r)
 		return problem(why, r, "start: %s", strerror(-r));
@@ -483,6 +509,7 @@ static int core_open(struct core *core, struct problem *why)
 static void core_close(struct core *core)
 {
 	audit_defer(NULL);
+	owners_free(core->owners); /* who comes finds nothing, who is there is told the end */
 	worker_stop(&core->hub);
 	control_free(core->control);
 	records_close(core->records);

@@ -144,10 +144,10 @@ struct msg_verdict {
  */
 struct msg_owner {
 	__u32 uid;
-	__u32 n; /* of descriptors */
+	__u32 places; /* bit i: there is a descriptor for place i, in this order */
 };
 
-#define MSG_PLACES 4 /* sockets of one user at most */
+#define MSG_PLACES 3 /* of one user's sockets: for clients of one hub, of *.sock, of hub.sock */
 
 struct msg_list { /* send every guard of that user with its counters; of root: all there are */
 	__u64 token;

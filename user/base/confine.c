@@ -74,7 +74,7 @@ int confine_caps(uint64_t keep)
 	return syscall(SYS_capset, &head, data) ? -errno : 0;
 }
 
-int confine_user(void)
+int confine_become(uid_t uid, gid_t gid)
 {
 	int r;
 
@@ -83,10 +83,14 @@ int confine_user(void)
 	r = bounding_drop(0);
 	if (r)
 		return r;
-	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
-	    setresuid(NOBODY, NOBODY, NOBODY))
+	if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
 		return -errno;
 	return dump_forbid(); /* the new uid has reset it to the system's default */
+}
+
+int confine_user(void)
+{
+	return confine_become(NOBODY, NOBODY);
 }
 
 int confine_files(void)

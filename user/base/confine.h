@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* CONFINE_SANITIZED: the run time of AddressSanitizer has to look, and files and calls stay open */
 #ifdef __SANITIZE_ADDRESS__
@@ -35,7 +36,10 @@ int confine_early(int last_fd);
 /** confine_caps() - keep only the capabilities of @keep (1 << CAP_...), in every set */
 int confine_caps(uint64_t keep);
 
-/** confine_user() - become nobody if we are root: no groups, an empty bounding set */
+/** confine_become() - be that user if we are root: no groups but @gid, an empty bounding set */
+int confine_become(uid_t uid, gid_t gid);
+
+/** confine_user() - become nobody if we are root, in the same way */
 int confine_user(void);
 
 /** confine_files() - 0 also where the kernel has no Landlock: the other stages hold */

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "persons.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/sock.h"
+
+int person_as(uid_t uid, int (*fn)(void *arg), void *arg)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+			_exit(255);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(fn(arg));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+struct dial {
+	const char *path;
+	int pair;
+};
+
+static int dial(void *arg)
+{
+	struct dial *dial = arg;
+	int fd = sock_connect(dial->path);
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .head = { .cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS,
+				.cmsg_len = CMSG_LEN(sizeof(int)) } };
+	struct iovec bytes = { "x", 1 };
+	struct msghdr msg = { .msg_iov = &bytes,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+
+	if (fd < 0)
+		return -fd;
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	return sendmsg(dial->pair, &msg, 0) == 1 ? 0 : errno;
+}
+
+int person_dial(uid_t uid, const char *path)
+{
+	const struct timeval patience = { .tv_sec = PERSON_MS / 1000 };
+	struct dial arg = { .path = path };
+	int pair[2], fd = -1, r;
+	char byte;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	arg.pair = pair[1];
+	r = person_as(uid, dial, &arg);
+	if (!r) {
+		assert_int_equal(sock_receive(pair[0], &byte, 1, &fd, 1), 1);
+		assert_true(fd >= 0);
+		assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	}
+	close(pair[0]);
+	close(pair[1]);
+	return r ? -r : fd;
+}
+
+void person_say(int fd, const char *frame)
+{
+	assert_int_equal(send(fd, frame, strlen(frame) + 1, MSG_NOSIGNAL), strlen(frame) + 1);
+}
+
+const char *person_hear(int fd)
+{
+	static char buf[256 << 10];
+	size_t size = 0;
+
+	for (char *nul = NULL; !nul;) {
+		ssize_t n = recv(fd, buf + size, sizeof(buf) - size, MSG_PEEK);
+
+		if (!n || (n < 0 && errno == ECONNRESET))
+			return NULL;
+		if (n < 0)
+			fail_msg("nothing came: %s", strerror(errno));
+		nul = memchr(buf + size, '\0', n);
+		n = nul ? nul + 1 - (buf + size) : n;
+		assert_int_equal(recv(fd, buf + size, n, 0), n);
+		size += n;
+		assert_true(size < sizeof(buf));
+	}
+	return buf;
+}
+
+const char *person_call(int fd, const char *frame)
+{
+	const char *answer;
+
+	person_say(fd, frame);
+	answer = person_hear(fd);
+	if (!answer)
+		fail_msg("no answer to %s", frame);
+	return answer;
+}
+
+void person_await(const char *folder, const char *name, bool there)
+{
+	_cleanup_close_ int fd = inotify_init1(IN_CLOEXEC);
+	struct pollfd changed = { .fd = fd, .events = POLLIN };
+	char path[256], buf[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	assert_true(inotify_add_watch(fd, folder, IN_CREATE | IN_DELETE | IN_MOVE) >= 0);
+	while (!faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) != there) {
+		if (poll(&changed, 1, PERSON_MS) != 1)
+			fail_msg("%s is %s there", path, there ? "not" : "still");
+		assert_true(read(fd, buf, sizeof(buf)) > 0);
+	}
+}
