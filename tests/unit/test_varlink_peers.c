@@ -21,19 +21,22 @@
 
 #include "base/sock.h"
 #include "base/varlink.h"
+#include "base/varlink_share.h"
 
-#define TURNS  256
-#define CALL   "{\"method\":\"a.b.Count\"}"
-#define ONEWAY "{\"method\":\"a.b.Count\",\"oneway\":true}"
-#define LATER  "{\"method\":\"a.b.Later\"}"
-#define SOON   "{\"method\":\"a.b.Later\",\"oneway\":true}"
+#define TURNS   256
+#define BURN_NS 100000 /* of a slow call */
+#define CALL    "{\"method\":\"a.b.Count\"}"
+#define ONEWAY  "{\"method\":\"a.b.Count\",\"oneway\":true}"
+#define LATER   "{\"method\":\"a.b.Later\"}"
+#define SOON    "{\"method\":\"a.b.Later\",\"oneway\":true}"
+#define BURN    "{\"method\":\"a.b.Burn\",\"oneway\":true}"
 
 static struct loop *loop;
 static struct varlink_server *server;
 static size_t looked; /* at so many bytes, for a frame's end */
 static char folder[32], path[64];
 static int listen_fd;
-static unsigned counted, gone;
+static unsigned counted, gone, burnt;
 static struct varlink_call *later;
 
 /* In the place of libc's: the server's search for the end of a frame is counted. */
@@ -59,6 +62,18 @@ static void run_count(struct varlink_call *call, struct json_object *parameters)
 	varlink_reply(call, text);
 }
 
+/* A call that takes its time. */
+static void run_burn(struct varlink_call *call, struct json_object *parameters)
+{
+	uint64_t until = now_boot_ns() + BURN_NS;
+
+	(void)parameters;
+	while (now_boot_ns() < until)
+		;
+	burnt++;
+	varlink_reply(call, NULL);
+}
+
 static void on_gone(void *owner)
 {
 	(void)owner;
@@ -74,8 +89,9 @@ static void run_later(struct varlink_call *call, struct json_object *parameters)
 }
 
 static const struct varlink_method methods[] = { { "Count", NULL, 0, false, run_count },
-						 { "Later", NULL, 0, false, run_later } };
-static const struct varlink_interface interfaces[] = { { "a.b", "interface a.b\n", methods, 2 } };
+						 { "Later", NULL, 0, false, run_later },
+						 { "Burn", NULL, 0, false, run_burn } };
+static const struct varlink_interface interfaces[] = { { "a.b", "interface a.b\n", methods, 3 } };
 
 static int setup(void **state)
 {
@@ -83,7 +99,7 @@ static int setup(void **state)
 	struct problem why = {};
 
 	(void)state;
-	counted = gone = 0;
+	counted = gone = burnt = 0;
 	later = NULL;
 	strcpy(folder, "/tmp/varlink_peers.XXXXXX");
 	if (!mkdtemp(folder))
@@ -521,6 +537,128 @@ static void all_users_together_leave_places_to_root(void **state)
 		close(fd[--n]);
 }
 
+static void the_last_peer_waits_until_another_ends(void **state)
+{
+	static int fd[VARLINK_PEERS_MAX];
+	int n = 0, waiting;
+
+	(void)state;
+	users_begin();
+	while (n < VARLINK_PEERS_MAX)
+		fd[n++] = dial_as(0);
+	assert_true(counts(fd[n - 1]));
+	waiting = dial_as(0);
+	assert_false(counts(waiting));
+	assert_true(counts(fd[1]));
+	close(fd[0]);
+	turns(TURNS);
+	assert_int_equal(counted, 3); /* it was called long ago */
+	close(waiting);
+	while (--n)
+		close(fd[n]);
+}
+
+static void a_users_calls_take_turns_with_those_of_others(void **state)
+{
+	static char many[400 * sizeof(BURN)];
+	int fd[8], other;
+	unsigned burnt_then;
+
+	(void)state;
+	users_begin();
+	for (unsigned i = 0; i < 8; i++)
+		fd[i] = dial_as(1000);
+	other = dial_as(1001);
+	turns(8);
+	assert_int_equal(repeat(many, sizeof(many), BURN), 400);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(send(fd[i], many, sizeof(many), MSG_DONTWAIT), sizeof(many));
+	assert_int_equal(send(other, CALL, sizeof(CALL), MSG_DONTWAIT), sizeof(CALL));
+	turns(2);
+	assert_int_equal(counted, 1); /* after the slice of a round and of a turn, and no more */
+	assert_in_range(burnt, 1, 4 * SHARE_SLICE_NS / BURN_NS);
+	burnt_then = burnt;
+	/* one who has had their turn goes on in the next: nothing is forgotten */
+	while (burnt < 3200) {
+		burnt_then = burnt;
+		turns(4);
+		assert_true(burnt > burnt_then);
+	}
+	assert_int_equal(burnt, 3200);
+	for (unsigned i = 0; i < 8; i++)
+		close(fd[i]);
+	close(other);
+}
+
+static size_t memory(void)
+{
+	return mallinfo2().uordblks + mallinfo2().hblkhd;
+}
+
+static void a_users_unfinished_calls_have_a_limit_together(void **state)
+{
+	static char part[VARLINK_FRAME_MAX - 1];
+	int fd[VARLINK_UID_MAX], other;
+	size_t before;
+	unsigned ended = 0;
+
+	(void)state;
+	users_begin();
+	other = dial_as(1001);
+	memset(part, ' ', sizeof(part));
+	before = memory();
+	for (unsigned i = 0; i < VARLINK_UID_MAX; i++) {
+		fd[i] = dial_as(1000);
+		ended += !push(fd[i], part, sizeof(part));
+	}
+	turns(TURNS);
+	assert_in_range(memory(), before + VARLINK_UID_BYTES / 2,
+			before + VARLINK_UID_BYTES * 5 / 4);
+	assert_in_range(ended, VARLINK_UID_MAX / 4, VARLINK_UID_MAX * 3 / 4);
+	assert_true(counts(other));
+	for (unsigned i = 0; i < VARLINK_UID_MAX; i++)
+		close(fd[i]);
+	turns(TURNS);
+	assert_in_range(memory(), 0, before + (64 << 10)); /* all of it is given back */
+	close(other);
+}
+
+static void a_socket_may_be_for_one_user_and_root(void **state)
+{
+	char theirs[80], all[64];
+	struct problem why = {};
+	int fd, first, second, root;
+
+	(void)state;
+	users_begin();
+	snprintf(theirs, sizeof(theirs), "%s.1000", path);
+	strcpy(all, path);
+	assert_int_equal(sock_listen(theirs, 0666, &fd, &why), 0);
+	assert_int_equal(varlink_server_listen(server, fd, 1000), 0);
+	strcpy(path, theirs);
+	first = dial_as(1000);
+	second = dial_as(1001);
+	root = dial_as(0);
+	assert_true(counts(first));
+	assert_true(hung_up(second));
+	assert_true(counts(root));
+	strcpy(path, all);
+	close(second);
+	second = dial_as(1001);
+	assert_true(counts(second));
+
+	/* no more: who is connected stays so */
+	varlink_server_unlisten(server, 1001);
+	varlink_server_unlisten(server, 1000);
+	assert_int_equal(sock_connect(theirs), -ECONNREFUSED);
+	assert_true(counts(first));
+	assert_true(counts(dial_as(1000)));
+	unlink(theirs);
+	close(first);
+	close(second);
+	close(root);
+}
+
 static void is_answered(const char *name, const char *answer)
 {
 	char buf[256] = "", call[128];
@@ -562,6 +700,10 @@ int main(void)
 		TEST(who_cannot_be_accepted_waits_and_keeps_nobody_awake),
 		TEST(descriptors_that_others_give_back_are_found_in_time),
 		TEST(all_users_together_leave_places_to_root),
+		TEST(the_last_peer_waits_until_another_ends),
+		TEST(a_users_calls_take_turns_with_those_of_others),
+		TEST(a_users_unfinished_calls_have_a_limit_together),
+		TEST(a_socket_may_be_for_one_user_and_root),
 		TEST(a_label_neither_begins_nor_ends_with_a_dash),
 	};
 
