@@ -448,7 +448,7 @@ int hub_list(struct hub *hub, struct listing *listing)
 		return 0;
 	}
 	listing->token = ++hub->token;
-	r = hub->back->list(listing->token, hub->user);
+	r = hub->back->list(listing->token, listing->uid, hub->user);
 	if (r)
 		return r;
 	listing->next = hub->listings;

@@ -63,8 +63,8 @@ struct hub_back {
 	 */
 	int (*answer)(const struct request *request, const struct hub_answer *answer,
 		      uint64_t token, void *user);
-	/* Tell every guard by hub_list_guard(), then hub_list_done(). NULL: there are none. */
-	int (*list)(uint64_t token, void *user);
+	/* Tell that user's guards, root: all, by hub_list_guard(), then hub_list_done(). NULL: none. */
+	int (*list)(uint64_t token, uint32_t uid, void *user);
 	/* Send entries by hub_recall_entry(), then hub_recall_done(). NULL: there is no journal. */
 	int (*history)(const struct msg_history *wanted, void *user);
 	/* Who listens has changed; not 0: say it again at the next change. NULL: it does not matter. */

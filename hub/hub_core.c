@@ -38,10 +38,10 @@ static int core_answer(const struct request *request, const struct hub_answer *a
 	return core->send(&packet, core->user);
 }
 
-static int core_list(uint64_t token, void *user)
+static int core_list(uint64_t token, uint32_t uid, void *user)
 {
 	struct hub_core *core = user;
-	struct msg_packet packet = { .type = MSG_LIST, .LIST = { token } };
+	struct msg_packet packet = { .type = MSG_LIST, .LIST = { token, uid, 0 } };
 
 	return core->send(&packet, core->user);
 }

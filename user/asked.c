@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/event.h"
 #include "dns/name.h"
@@ -14,7 +15,7 @@
 
 /* Slots are used in a circle, oldest replaced; buckets find them by destination. */
 struct asked_table {
-	uint64_t last_id;
+	uint64_t last_order;
 	unsigned next; /* slot to use next */
 	struct asked slot[ASKED_MAX];
 	void (*expired)(const struct asked *asked, void *user);
@@ -108,12 +109,14 @@ static void slot_clear(struct asked_table *table, struct asked *slot)
 	*slot = (struct asked){};
 }
 
-static uint64_t id_take(struct asked_table *table)
+/* That a thousand open ones have it already is as likely as one in 10^12: it is not looked for. */
+static uint64_t id_take(void)
 {
-	uint64_t now_us = now_boot_ns() / 1000;
+	uint64_t random = 0;
 
-	table->last_id = now_us > table->last_id ? now_us : table->last_id + 1;
-	return table->last_id;
+	while (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		;
+	return 1 + random % ASKED_ID_MAX;
 }
 
 /*
@@ -133,7 +136,7 @@ static unsigned slot_give_way(const struct asked_table *table)
 		unsigned greedy = open[slot->record.guard % MSG_SHARE_BUCKETS] > ASKED_MAX / 4;
 
 		if (greedy > best_greedy ||
-		    (greedy == best_greedy && slot->id < table->slot[best].id)) {
+		    (greedy == best_greedy && slot->order < table->slot[best].order)) {
 			best = i;
 			best_greedy = greedy;
 		}
@@ -155,7 +158,7 @@ static struct asked *slot_take(struct asked_table *table, const struct terok_rec
 		looked++;
 	}
 	if (looked == ASKED_MAX && !question) {
-		table->unkept = (struct asked){ .id = id_take(table), .record = *record };
+		table->unkept = (struct asked){ .id = id_take(), .record = *record };
 		snprintf(table->unkept.name, sizeof(table->unkept.name), "%s", name);
 		return &table->unkept;
 	}
@@ -163,7 +166,8 @@ static struct asked *slot_take(struct asked_table *table, const struct terok_rec
 		n = slot_give_way(table);
 	table->next = (n + 1) % ASKED_MAX;
 	slot_clear(table, &table->slot[n]);
-	table->slot[n] = (struct asked){ .id = id_take(table), .record = *record };
+	table->slot[n] =
+	    (struct asked){ .id = id_take(), .order = ++table->last_order, .record = *record };
 	snprintf(table->slot[n].name, sizeof(table->slot[n].name), "%s", name);
 	table->bucket[bucket_find(table, record, name)] = n;
 	return &table->slot[n];

@@ -6,8 +6,9 @@
  * guard, address (or name), port and protocol are counted, not asked again. An answer carries a
  * question's number; the destination comes from here, never from the answer.
  *
- * Owns: the numbers. They rise for ever, across restarts too (boot-time microseconds), so
- * that an answer to a dead agent's question never meets another question.
+ * Owns: the numbers. They are chosen at random, so that who is asked cannot tell from them how
+ * many others are asked, or when; of fifteen digits, which every reader of JSON keeps, so that an
+ * answer to a dead agent's question does not meet another question.
  * Called by: core. Threads: none. No allocation after asked_new().
  */
 #ifndef TEROK_ASKED_H
@@ -20,10 +21,12 @@
 #include "terok/abi.h"
 
 #define ASKED_MAX      1024 /* oldest forgotten; its retry asks again */
+#define ASKED_ID_MAX   UINT64_C(999999999999999)
 #define ASKED_QUIET_NS (30 * UINT64_C(1000000000))
 
 struct asked {
 	uint64_t id;                /* what an answer must name; 0: free slot */
+	uint64_t order;             /* rises from one to the next */
 	uint64_t told_ns;           /* when people were told last */
 	uint64_t last_ns;           /* of the latest refusal */
 	uint64_t count;             /* refusals since the first */

@@ -179,17 +179,6 @@ static void on_unnamed(const struct msg_unnamed *unnamed, void *user)
 	note_refused(core, asked);
 }
 
-/* Every refusal that there is was told: now the list. */
-static void on_told(uint64_t token, void *user)
-{
-	struct core *core = user;
-	struct msg_packet done = { .type = MSG_LISTED };
-
-	watched_list(core->watched, token);
-	done.LISTED.token = token;
-	worker_send(&core->hub, &done);
-}
-
 static void send_because(struct msg_packet *packet, void *user)
 {
 	struct core *core = user;
@@ -203,10 +192,6 @@ static void on_why(const struct msg_why *why, int result, void *user)
 
 	why_tell(core->kernel, core->asked, &core->audience, why, result, send_because, core);
 }
-
-static const struct nameserver_events nameserver_events = { .unnamed = on_unnamed,
-							    .told = on_told,
-							    .why = on_why };
 
 static void on_guard(const struct guard *guard, enum guard_news news, uint64_t token, void *user)
 {
@@ -227,6 +212,42 @@ static void on_guard(const struct guard *guard, enum guard_news news, uint64_t t
 	worker_send(&core->hub, &packet);
 	owners_guard(core->owners, guard->id, guard->info.uid);
 }
+
+struct listed {
+	struct core *core;
+	uint64_t token;
+};
+
+static void list_one(uint32_t id, void *user)
+{
+	struct listed *listed = user;
+	struct guard guard;
+
+	if (!guard_get(listed->core->kernel, id, &guard))
+		on_guard(&guard, GUARD_LISTED, listed->token, listed->core);
+}
+
+/*
+ * Every refusal that there is was told: now the list. A user's is as long as they have guards,
+ * and takes as long, whatever others have.
+ */
+static void on_told(const struct msg_list *list, void *user)
+{
+	struct core *core = user;
+	struct listed listed = { core, list->token };
+	struct msg_packet done = { .type = MSG_LISTED };
+
+	if (list->uid)
+		owners_each(core->owners, list->uid, list_one, &listed);
+	else
+		watched_list(core->watched, list->token);
+	done.LISTED.token = list->token;
+	worker_send(&core->hub, &done);
+}
+
+static const struct nameserver_events nameserver_events = { .unnamed = on_unnamed,
+							    .told = on_told,
+							    .why = on_why };
 
 static void on_gone(uint32_t id, const char *reason, void *user)
 {
@@ -381,7 +402,7 @@ static void on_hub_message(const struct msg_packet *packet, void *user)
 	if (packet->type == MSG_VERDICT)
 		on_verdict(core, &packet->VERDICT);
 	else if (packet->type == MSG_LIST)
-		nameserver_tell(core->nameserver, packet->LIST.token);
+		nameserver_tell(core->nameserver, &packet->LIST);
 	else if (packet->type == MSG_HISTORY)
 		on_history(core, &packet->HISTORY);
 	else if (packet->type == MSG_AUDIENCE)

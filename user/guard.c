@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/event.h"
 #include "base/log.h"
@@ -19,6 +20,10 @@
 #include "policy.h"
 #include "reached.h"
 #include "terok/names.h"
+
+/* Numbers of users' guards, of nine digits at most, for people; root's are below. */
+#define ID_ANY UINT32_C(1000000)
+#define ID_END UINT32_C(1000000000)
 
 static int value_get(const struct kernel *kernel, uint64_t cgroup, struct terok_guard *ret)
 {
@@ -183,6 +188,22 @@ int guard_find(const struct kernel *kernel, const char *text, struct guard *ret,
 	return r ? problem(why, r, "look for guard '%s': %s", text, strerror(-r)) : 0;
 }
 
+/*
+ * A user's guard gets any number that no guard has: the next one would tell them how many others
+ * there have been. That one of the dead had it is as likely as one in a thousand million.
+ */
+static int id_take_any(const struct kernel *kernel, uint32_t *ret)
+{
+	struct terok_info info;
+
+	do {
+		if (getrandom(ret, sizeof(*ret), 0) != sizeof(*ret))
+			return -errno;
+		*ret = ID_ANY + *ret % (ID_END - ID_ANY);
+	} while (!bpf_map_lookup_elem(kernel->map[MAP_INFO], ret, &info));
+	return errno == ENOENT ? 0 : -errno;
+}
+
 /* The next number; it is taken before anything carries it, so none is ever used twice. */
 static int id_take(const struct kernel *kernel, uint32_t *ret)
 {
@@ -192,7 +213,7 @@ static int id_take(const struct kernel *kernel, uint32_t *ret)
 	if (bpf_map_lookup_elem(kernel->map[MAP_META], &zero, &meta))
 		return -errno;
 	*ret = meta.next_id++;
-	if (!meta.next_id)
+	if (meta.next_id > ID_ANY)
 		return -EOVERFLOW;
 	return bpf_map_update_elem(kernel->map[MAP_META], &zero, &meta, BPF_ANY) ? -errno : 0;
 }
@@ -285,7 +306,7 @@ static int attach_new(const struct kernel *kernel, const struct guard_spec *spec
 {
 	struct terok_guard value = {};
 	uint32_t id = 0;
-	int r = id_take(kernel, &id);
+	int r = spec->uid ? id_take_any(kernel, &id) : id_take(kernel, &id);
 
 	if (r)
 		return problem(why, r, "number the guard: %s", strerror(-r));

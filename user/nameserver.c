@@ -46,7 +46,7 @@ struct nameserver {
 	void *user;
 	struct worker worker;
 	struct msg_upstreams upstreams;
-	uint64_t telling[TELLING];
+	struct msg_list telling[TELLING];
 	unsigned n_telling;
 	int conf_fd; /* inotify */
 	struct source conf;
@@ -213,16 +213,16 @@ static void tell_gone(struct nameserver *nameserver, uint32_t guard)
 	worker_send(&nameserver->worker, &packet);
 }
 
-void nameserver_tell(struct nameserver *nameserver, uint64_t token)
+void nameserver_tell(struct nameserver *nameserver, const struct msg_list *list)
 {
 	struct msg_packet packet = { .type = MSG_TELL };
 
 	if (!nameserver->worker.pid || nameserver->n_telling == TELLING) {
-		nameserver->events->told(token, nameserver->user);
+		nameserver->events->told(list, nameserver->user);
 		return;
 	}
-	nameserver->telling[nameserver->n_telling++] = token;
-	packet.TELL.token = token;
+	nameserver->telling[nameserver->n_telling++] = *list;
+	packet.TELL.token = list->token;
 	worker_send(&nameserver->worker, &packet);
 }
 
@@ -231,11 +231,11 @@ static void told_until(struct nameserver *nameserver, uint64_t token)
 {
 	unsigned n = 0;
 
-	while (n < nameserver->n_telling && nameserver->telling[n] != token)
+	while (n < nameserver->n_telling && nameserver->telling[n].token != token)
 		n++;
 	n += n < nameserver->n_telling;
 	for (unsigned i = 0; i < n; i++)
-		nameserver->events->told(nameserver->telling[i], nameserver->user);
+		nameserver->events->told(&nameserver->telling[i], nameserver->user);
 	nameserver->n_telling -= n;
 	memmove(nameserver->telling, nameserver->telling + n,
 		nameserver->n_telling * sizeof(nameserver->telling[0]));
@@ -472,7 +472,7 @@ static void on_ready(void *user)
 	struct nameserver *nameserver = user;
 
 	if (nameserver->n_telling) /* of the one before */
-		told_until(nameserver, nameserver->telling[nameserver->n_telling - 1]);
+		told_until(nameserver, nameserver->telling[nameserver->n_telling - 1].token);
 	tell_upstreams(nameserver);
 	for (unsigned i = 0; i < BUCKETS; i++) {
 		for (struct served *served = nameserver->bucket[i]; served; served = served->next) {

@@ -31,7 +31,7 @@ struct nameserver_events {
 	 */
 	void (*why)(const struct msg_why *why, int result, void *user);
 	/* everything that nameserver_tell() asked for has been said */
-	void (*told)(uint64_t token, void *user);
+	void (*told)(const struct msg_list *list, void *user);
 };
 
 /**
@@ -56,9 +56,9 @@ void nameserver_leave(struct nameserver *nameserver, uint32_t guard);
 /**
  * nameserver_tell() - names that were refused and wait for being told: now
  *
- * events.told is called with @token when that is done, from within if nobody is there to ask.
+ * events.told is called with @list when that is done, from within if nobody is there to ask.
  */
-void nameserver_tell(struct nameserver *nameserver, uint64_t token);
+void nameserver_tell(struct nameserver *nameserver, const struct msg_list *list);
 
 /** nameserver_because() - MSG_BECAUSE or MSG_BECAUSES, for who asked why */
 void nameserver_because(struct nameserver *nameserver, struct msg_packet *packet);

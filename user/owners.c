@@ -32,6 +32,7 @@ struct owner {
 	struct owners *owners;
 	uint32_t uid;
 	unsigned guards;
+	struct guarded *first; /* of them */
 	enum state state;
 	bool said;              /* what is in our way */
 	uint64_t tried_ns;      /* the last time */
@@ -45,6 +46,7 @@ struct owner {
 
 struct guarded {
 	struct guarded *next;
+	struct guarded *next_same; /* of its owner */
 	uint32_t guard;
 	struct owner *owner;
 };
@@ -301,7 +303,7 @@ static void owner_look(struct owner *owner)
 
 	if (owner->child.pid)
 		return; /* it comes here when that has ended */
-	there = folder_look(owner, &device, &inode);
+	there = *owner->owners->folder && folder_look(owner, &device, &inode);
 	if (owner->state == OPEN && (!there || device != owner->device || inode != owner->inode))
 		owner_lose(owner);
 	else if (owner->state == OPEN && !owner->guards)
@@ -361,11 +363,10 @@ void owners_guard(struct owners *owners, uint32_t guard, uint32_t uid)
 		free(guarded);
 		return;
 	}
-	*guarded = (struct guarded){ .guard = guard, .owner = owner };
-	*slot = guarded;
+	*guarded = (struct guarded){ .next_same = owner->first, .guard = guard, .owner = owner };
+	*slot = owner->first = guarded;
 	owner->guards++;
-	if (*owners->folder)
-		owner_look(owner);
+	owner_look(owner);
 }
 
 void owners_gone(struct owners *owners, uint32_t guard)
@@ -377,16 +378,24 @@ void owners_gone(struct owners *owners, uint32_t guard)
 		return;
 	owner = guarded->owner;
 	*slot = guarded->next;
+	for (slot = &owner->first; *slot != guarded;)
+		slot = &(*slot)->next_same;
+	*slot = guarded->next_same;
 	free(guarded);
 	if (!--owner->guards)
 		owner_look(owner);
 }
 
-uint32_t owners_uid(const struct owners *owners, uint32_t guard)
+void owners_each(const struct owners *owners, uint32_t uid, void (*fn)(uint32_t guard, void *user),
+		 void *user)
 {
-	const struct guarded *guarded = *guarded_slot(owners, guard);
+	const struct owner *owner = owners->owner;
 
-	return guarded ? guarded->owner->uid : UINT32_MAX;
+	while (owner && owner->uid != uid)
+		owner = owner->next;
+	for (const struct guarded *guarded = owner ? owner->first : NULL; guarded;
+	     guarded = guarded->next_same)
+		fn(guarded->guard, user);
 }
 
 void owners_tell(struct owners *owners)

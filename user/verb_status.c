@@ -51,7 +51,7 @@ static void guard_text(const struct guard *guard, const struct terok_counts *c)
 	bool bad = guard->state == TEROK_STATE_NONE, colour = bad && cli_colour(1);
 	char path[TEROK_PATH_LEN];
 
-	printf("%s%5u  %-20.20s  %-8s  %9llu  %9llu  %9llu  %s%s%s\n", colour ? RED : "", guard->id,
+	printf("%s%9u  %-20.20s  %-8s  %9llu  %9llu  %9llu  %s%s%s\n", colour ? RED : "", guard->id,
 	       guard->info.name, terok_state_name(guard->state),
 	       (unsigned long long)(c->allowed + c->refused), (unsigned long long)c->refused,
 	       (unsigned long long)(c->limited + c->lost),
@@ -69,7 +69,7 @@ static int print_guard(const struct guard *guard, void *user)
 	if (printer->as_json)
 		guard_json(&printer->json, guard, &counts);
 	else if (!printer->n)
-		printf("%5s  %-20s  %-8s  %9s  %9s  %9s  %s\n", "GUARD", "NAME", "STATE",
+		printf("%9s  %-20s  %-8s  %9s  %9s  %9s  %s\n", "GUARD", "NAME", "STATE",
 		       "ATTEMPTS", "REFUSED", "UNTOLD", "CGROUP");
 	if (!printer->as_json)
 		guard_text(guard, &counts);

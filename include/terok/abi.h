@@ -413,7 +413,7 @@ struct terok_flow {
 /* Value of terok_meta (array of one): whose pins these are. */
 struct terok_meta {
 	__u32 abi;        /* TEROK_ABI_VERSION */
-	__u32 next_id;    /* the next guard's id; ids are not reused while the pins live */
+	__u32 next_id;    /* the next id of a guard of root's; not reused while the pins live */
 	char version[16]; /* of the agent that loaded them */
 	__u64 instance;   /* which pin and runtime folders they were loaded for; 0: unloaded */
 	__u64 loaded_ns;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -67,17 +68,33 @@ static void the_same_destination_is_asked_once_in_the_quiet_time(void **state)
 	assert_non_null(asked_note(table, &record, NULL, true));
 }
 
-static void a_number_is_never_used_twice(void **state)
+static int by_value(const void *a, const void *b)
 {
-	uint64_t last = 0;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Neither their order nor their distance says how many others were asked meanwhile. */
+static void numbers_say_nothing_of_each_other_and_are_used_once(void **state)
+{
+	static uint64_t ids[3 * ASKED_MAX];
+	const unsigned n = 3 * ASKED_MAX;
+	unsigned rising = 0, far = 0;
 
 	(void)state;
-	for (unsigned i = 0; i < 3 * ASKED_MAX; i++) {
-		uint64_t id = ask(i, 1000);
-
-		assert_true(id > last);
-		last = id;
+	for (unsigned i = 0; i < n; i++) {
+		ids[i] = ask(i, 1000);
+		assert_in_range(ids[i], 1, ASKED_ID_MAX);
+		rising += i && ids[i] > ids[i - 1];
+		far += i && ids[i] - ids[i - 1] > ASKED_ID_MAX / 1000 &&
+		       ids[i - 1] - ids[i] > ASKED_ID_MAX / 1000;
 	}
+	assert_in_range(rising, n * 2 / 5, n * 3 / 5);
+	assert_in_range(far, n * 9 / 10, n);
+	qsort(ids, n, sizeof(ids[0]), by_value);
+	for (unsigned i = 1; i < n; i++)
+		assert_true(ids[i] > ids[i - 1]);
 }
 
 static void the_oldest_question_gives_way_and_the_others_stay_findable(void **state)
@@ -106,7 +123,7 @@ static void an_answered_question_is_asked_anew_only_by_later_refusals(void **sta
 	assert_int_equal(ask(5, before + 1), 0);
 	assert_null(asked_find(table, id));
 	again = ask(5, now_boot_ns());
-	assert_true(again > id);
+	assert_true(again && again != id);
 	assert_non_null(asked_find(table, again));
 	assert_null(asked_find(table, id));
 	assert_null(asked_find(table, 0));
@@ -177,7 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(the_same_destination_is_asked_once_in_the_quiet_time),
-		T(a_number_is_never_used_twice),
+		T(numbers_say_nothing_of_each_other_and_are_used_once),
 		T(the_oldest_question_gives_way_and_the_others_stay_findable),
 		T(an_answered_question_is_asked_anew_only_by_later_refusals),
 		T(what_a_rule_refuses_is_told_but_is_no_question),
