@@ -12,6 +12,7 @@ struct answered_table {
 	unsigned next; /* place to use next */
 	struct answered place[ANSWERED_MAX];
 	struct answered *bucket[ANSWERED_MAX];
+	struct answered *own[ANSWERED_MAX]; /* the same by id and owner */
 };
 
 int answered_new(struct answered_table **ret)
@@ -40,6 +41,21 @@ const struct answered *answered_find(const struct answered_table *table, const c
 	return answered;
 }
 
+static unsigned own_bucket(const char *id, uint32_t owner)
+{
+	return (request_hash(id) ^ owner * 2654435761U) % ANSWERED_MAX;
+}
+
+const struct answered *answered_find_own(const struct answered_table *table, const char *id,
+					 uint32_t owner)
+{
+	const struct answered *answered = table->own[own_bucket(id, owner)];
+
+	while (answered && (answered->owner != owner || strcmp(answered->id, id)))
+		answered = answered->next_own;
+	return answered;
+}
+
 static void forget(struct answered_table *table, struct answered *answered)
 {
 	struct answered **slot;
@@ -50,6 +66,10 @@ static void forget(struct answered_table *table, struct answered *answered)
 	while (*slot != answered)
 		slot = &(*slot)->next;
 	*slot = answered->next;
+	slot = &table->own[own_bucket(answered->id, answered->owner)];
+	while (*slot != answered)
+		slot = &(*slot)->next_own;
+	*slot = answered->next_own;
 	free(answered->id);
 	answered->id = NULL;
 }
@@ -68,5 +88,8 @@ void answered_note(struct answered_table *table, const struct answered *answered
 	*place = *answered;
 	place->id = id;
 	place->next = *bucket;
+	*bucket = place;
+	bucket = &table->own[own_bucket(id, place->owner)];
+	place->next_own = *bucket;
 	*bucket = place;
 }

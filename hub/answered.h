@@ -15,10 +15,10 @@
 #define ANSWERED_MAX 1024 /* as many as can be open: the race for each of those can be told */
 
 struct answered {
-	struct answered *next; /* in its bucket */
-	char *id;              /* of the request; NULL: a free place */
-	uint32_t owner;        /* who may see it besides root */
-	uint32_t uid;          /* who answered */
+	struct answered *next, *next_own; /* in its bucket, and in that of its owner's */
+	char *id;                         /* of the request; NULL: a free place */
+	uint32_t owner;                   /* who may see it besides root */
+	uint32_t uid;                     /* who answered */
 	enum terok_action action;
 	enum scope scope;
 	uint64_t until_ns;
@@ -39,5 +39,9 @@ void answered_note(struct answered_table *table, const struct answered *answered
 
 /** answered_find() - the outcome of that request; NULL: none (any more) */
 const struct answered *answered_find(const struct answered_table *table, const char *id);
+
+/** answered_find_own() - the same of one owner's; another's is not even met */
+const struct answered *answered_find_own(const struct answered_table *table, const char *id,
+					 uint32_t owner);
 
 #endif

@@ -179,17 +179,21 @@ void hub_request_purge_guard(struct hub *hub, uint32_t guard)
 	requests_purge(hub->requests, is_of_guard, &guard);
 }
 
+/* The request of that id if it exists for that user: another's takes no longer than none. */
+static struct request *find_for(struct hub *hub, const char *id, uint32_t uid)
+{
+	return uid ? request_find_own(hub->requests, id, uid) : request_find(hub->requests, id);
+}
+
 struct request *hub_find(struct hub *hub, const char *id, uint32_t uid)
 {
-	struct request *request = request_find(hub->requests, id);
+	struct request *request = find_for(hub, id, uid);
 
-	if (!request || request->state != REQUEST_OPEN || !may_see(uid, request->uid))
-		return NULL;
-	return request;
+	return request && request->state == REQUEST_OPEN ? request : NULL;
 }
 
 struct replay {
-	uint32_t uid, guard;
+	uint32_t guard;
 	void (*fn)(const struct event *event, void *user);
 	void *user;
 };
@@ -198,17 +202,19 @@ static void replay_one(const struct request *request, void *user)
 {
 	const struct replay *replay = user;
 
-	if (request->event && may_see(replay->uid, request->uid) &&
-	    (!replay->guard || replay->guard == request->guard))
+	if (request->event && (!replay->guard || replay->guard == request->guard))
 		replay->fn(request->event, replay->user);
 }
 
 void hub_requests(struct hub *hub, uint32_t uid, uint32_t guard,
 		  void (*fn)(const struct event *event, void *user), void *user)
 {
-	struct replay replay = { .uid = uid, .guard = guard, .fn = fn, .user = user };
+	struct replay replay = { .guard = guard, .fn = fn, .user = user };
 
-	requests_each(hub->requests, replay_one, &replay);
+	if (uid)
+		requests_each_own(hub->requests, uid, replay_one, &replay);
+	else
+		requests_each(hub->requests, replay_one, &replay);
 }
 
 /* --- subscribers -------------------------------------------------------------------------- */
@@ -407,10 +413,10 @@ void hub_answered(struct hub *hub, uint64_t token, const struct hub_outcome *out
 
 bool hub_wait(struct hub *hub, const char *id, uint32_t uid, struct waiter *waiter)
 {
-	struct request *request = request_find(hub->requests, id);
+	struct request *request = find_for(hub, id, uid);
 	struct answer *answer = hub->answers;
 
-	if (!request || request->state != REQUEST_ANSWERING || !may_see(uid, request->uid))
+	if (!request || request->state != REQUEST_ANSWERING)
 		return false;
 	while (answer && answer->request != request)
 		answer = answer->next;
@@ -432,9 +438,7 @@ void hub_wait_end(struct waiter *waiter)
 
 const struct answered *hub_find_answered(struct hub *hub, const char *id, uint32_t uid)
 {
-	const struct answered *answered = answered_find(hub->answered, id);
-
-	return answered && may_see(uid, answered->owner) ? answered : NULL;
+	return uid ? answered_find_own(hub->answered, id, uid) : answered_find(hub->answered, id);
 }
 
 /* --- listings ----------------------------------------------------------------------------- */

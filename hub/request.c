@@ -9,11 +9,22 @@
 
 #define BUCKETS 1024
 
+#define ASKERS  64
+
+/* One user's requests. */
+struct asker {
+	struct asker *next;
+	uint32_t uid;
+	struct request *oldest, *newest;
+};
+
 struct requests {
 	unsigned n, greedy;               /* greedy: shares above SHARE_MAX */
 	uint16_t open[MSG_SHARE_BUCKETS]; /* of each share */
 	struct request *oldest, *newest;
 	struct request *bucket[BUCKETS];
+	struct request *own[BUCKETS]; /* the same by id and user */
+	struct asker *askers[ASKERS];
 };
 
 #define SHARE_MAX (REQUEST_MAX / 4)
@@ -56,6 +67,90 @@ struct request *request_find(struct requests *requests, const char *id)
 	return request;
 }
 
+/* --- each user's own ------------------------------------------------------------------ */
+
+static struct request **own_bucket(struct requests *requests, const char *id, uint32_t uid)
+{
+	return &requests->own[(request_hash(id) ^ uid * 2654435761U) % BUCKETS];
+}
+
+struct request *request_find_own(struct requests *requests, const char *id, uint32_t uid)
+{
+	struct request *request = *own_bucket(requests, id, uid);
+
+	while (request && (request->uid != uid || request->dead || strcmp(request->id, id)))
+		request = request->next_own;
+	return request;
+}
+
+static struct asker **asker_slot(struct requests *requests, uint32_t uid)
+{
+	struct asker **slot = &requests->askers[uid % ASKERS];
+
+	while (*slot && (*slot)->uid != uid)
+		slot = &(*slot)->next;
+	return slot;
+}
+
+static int own_add(struct requests *requests, struct request *request)
+{
+	struct asker **slot = asker_slot(requests, request->uid);
+	struct request **bucket = own_bucket(requests, request->id, request->uid);
+
+	if (!*slot) {
+		*slot = calloc(1, sizeof(**slot));
+		if (!*slot)
+			return -ENOMEM;
+		(*slot)->uid = request->uid;
+	}
+	request->older_own = (*slot)->newest;
+	if (request->older_own)
+		request->older_own->newer_own = request;
+	else
+		(*slot)->oldest = request;
+	(*slot)->newest = request;
+	request->next_own = *bucket;
+	*bucket = request;
+	return 0;
+}
+
+static void own_remove(struct requests *requests, struct request *request)
+{
+	struct request **bucket = own_bucket(requests, request->id, request->uid);
+	struct asker **slot = asker_slot(requests, request->uid), *asker = *slot;
+
+	while (*bucket != request)
+		bucket = &(*bucket)->next_own;
+	*bucket = request->next_own;
+	if (request->older_own)
+		request->older_own->newer_own = request->newer_own;
+	else
+		asker->oldest = request->newer_own;
+	if (request->newer_own)
+		request->newer_own->older_own = request->older_own;
+	else
+		asker->newest = request->older_own;
+	if (asker->oldest)
+		return;
+	*slot = asker->next;
+	free(asker);
+}
+
+void requests_each_own(struct requests *requests, uint32_t uid,
+		       void (*fn)(const struct request *request, void *user), void *user)
+{
+	const struct asker *asker = *asker_slot(requests, uid);
+
+	for (struct request *request = asker ? asker->oldest : NULL, *newer; request;
+	     request = newer) {
+		newer = request->newer_own;
+		if (request->state == REQUEST_OPEN && !request->dead)
+			fn(request, user);
+	}
+}
+
+/* --- all of them ---------------------------------------------------------------------- */
+
 /* Every change of what is open passes here: the shares are counted, not looked through. */
 static void share_add(struct requests *requests, const struct request *request, int n)
 {
@@ -81,6 +176,7 @@ void request_remove(struct requests *requests, struct request *request)
 		request->newer->older = request->older;
 	else
 		requests->newest = request->older;
+	own_remove(requests, request);
 	requests->n--;
 	if (request->state == REQUEST_OPEN)
 		share_add(requests, request, -1);
@@ -160,10 +256,13 @@ static struct request *request_new(const struct question *question)
 	return request;
 }
 
-static void request_add(struct requests *requests, struct request *request)
+static int request_add(struct requests *requests, struct request *request)
 {
 	struct request **bucket = &requests->bucket[request_hash(request->id) % BUCKETS];
+	int r = own_add(requests, request);
 
+	if (r)
+		return r;
 	request->next = *bucket;
 	*bucket = request;
 	request->older = requests->newest;
@@ -174,6 +273,7 @@ static void request_add(struct requests *requests, struct request *request)
 	requests->newest = request;
 	requests->n++;
 	share_add(requests, request, 1);
+	return 0;
 }
 
 void request_end(struct requests *requests, struct request *request)
@@ -228,7 +328,12 @@ int request_open(struct requests *requests, const struct question *question,
 	request = request_new(question);
 	if (!request)
 		return -ENOMEM;
-	request_add(requests, request);
+	r = request_add(requests, request);
+	if (r) {
+		free(request->text);
+		free(request);
+		return r;
+	}
 	*ret = request;
 	return 0;
 }

@@ -38,6 +38,8 @@ struct question {
 struct request {
 	struct request *next;          /* in its bucket */
 	struct request *newer, *older; /* in order of first asking */
+	/* the same among those of its user */
+	struct request *next_own, *newer_own, *older_own;
 	enum request_state state;
 	bool dead;
 	uint16_t share; /* of the table: its guard's, or its container's */
@@ -58,6 +60,14 @@ uint32_t request_hash(const char *id);
 
 /** request_find() - by its id; NULL: none, or dead */
 struct request *request_find(struct requests *requests, const char *id);
+
+/**
+ * request_find_own() - the same of one user's
+ *
+ * Another's is not found and then withheld, it is not met: the time that this takes says nothing
+ * of whether there is one.
+ */
+struct request *request_find_own(struct requests *requests, const char *id, uint32_t uid);
 
 /**
  * request_open() - a question, new or told again
@@ -90,5 +100,9 @@ void requests_purge(struct requests *requests,
 /** requests_each() - every open one, oldest first */
 void requests_each(struct requests *requests, void (*fn)(const struct request *request, void *user),
 		   void *user);
+
+/** requests_each_own() - every open one of one user's, in the same order; passes no other by */
+void requests_each_own(struct requests *requests, uint32_t uid,
+		       void (*fn)(const struct request *request, void *user), void *user);
 
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -15,6 +16,17 @@
 static struct requests *requests;
 static uint64_t expired; /* the one that gave way last */
 static unsigned n_expired;
+
+/* In the place of libc's: whose texts were looked at shows. */
+static unsigned compared;
+
+int strcmp(const char *a, const char *b)
+{
+	compared++;
+	while (*a && *a == *b)
+		a++, b++;
+	return (unsigned char)*a - (unsigned char)*b;
+}
 
 static int setup(void **state)
 {
@@ -317,6 +329,62 @@ static void a_container_that_asks_for_everything_loses_its_own(void **state)
 	assert_non_null(request_find(requests, "loud:2047"));
 }
 
+static void note_id(const struct request *request, void *user)
+{
+	strcat(user, request->id);
+}
+
+static struct request *asked_of(uint32_t uid, const char *id)
+{
+	struct request *request = NULL;
+	struct question question = { .id = id, .container = "c", .dest = "d", .uid = uid };
+
+	assert_int_equal(request_open(requests, &question, on_expired, &expired, &request), 0);
+	return request;
+}
+
+static unsigned n_own(uint32_t uid)
+{
+	char digits[8] = "";
+
+	requests_each_own(requests, uid, note_id, digits);
+	return atoi(digits);
+}
+
+static void each_user_has_their_own_and_meets_no_others(void **state)
+{
+	struct request *first, *second, *third;
+
+	(void)state;
+	first = asked_of(1000, "1");
+	second = asked_of(1001, "2");
+	third = asked_of(1000, "3");
+	assert_ptr_equal(request_find_own(requests, "1", 1000), first);
+	assert_ptr_equal(request_find_own(requests, "2", 1001), second);
+	assert_int_equal(n_own(1000), 13);
+	assert_int_equal(n_own(1001), 2);
+	assert_int_equal(n_own(1002), 0);
+	/* one of another's is looked for as one that is not: no text of theirs is touched */
+	compared = 0;
+	assert_null(request_find_own(requests, "2", 1000));
+	assert_null(request_find_own(requests, "1", 1001));
+	assert_null(request_find_own(requests, "4", 1000));
+	assert_int_equal(compared, 0);
+	assert_ptr_equal(request_find(requests, "2"), second);
+	assert_int_equal(compared, 1);
+
+	request_answering(requests, first);
+	assert_int_equal(n_own(1000), 3);
+	request_reopen(requests, first);
+	request_remove(requests, third);
+	request_remove(requests, second);
+	assert_int_equal(n_own(1000), 1);
+	assert_int_equal(n_own(1001), 0);
+	assert_null(request_find_own(requests, "2", 1001));
+	asked_of(1001, "5");
+	assert_int_equal(n_own(1001), 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +401,7 @@ int main(void)
 		T(the_oldest_open_one_gives_way_when_the_table_is_full),
 		T(a_table_of_answers_on_their_way_has_no_room),
 		T(a_request_holds_its_last_telling),
+		T(each_user_has_their_own_and_meets_no_others),
 	};
 
 	return cmocka_run_group_tests_name("request", tests, NULL, NULL);
