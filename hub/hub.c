@@ -28,7 +28,7 @@ struct hub {
 	struct listing *listings;
 	struct recalls recalls;
 	struct msg_audience audience; /* as the back end knows it */
-	uint64_t sequence, token;
+	uint64_t token;
 };
 
 int hub_new(const struct hub_back *back, void *user, struct hub **ret)
@@ -99,7 +99,6 @@ static struct event *publish(struct hub *hub, struct news *news, bool keep)
 	_cleanup_json_ struct json clearance = {}, firewall = {};
 	struct event *event;
 
-	news->sequence = ++hub->sequence;
 	news->boot_ns = now_boot_ns();
 	if (news->clearance && is_heard(hub, FACE_CLEARANCE))
 		wire_clearance(&clearance, news);

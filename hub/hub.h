@@ -78,7 +78,7 @@ int hub_new(const struct hub_back *back, void *user, struct hub **ret);
 void hub_free(struct hub *hub);
 DEFINE_CLEANUP(struct hub, hub_free)
 
-/** hub_publish() - tell everybody who may see it; sets the sequence number and the times */
+/** hub_publish() - tell everybody who may see it; sets the times */
 void hub_publish(struct hub *hub, struct news *news);
 
 /**

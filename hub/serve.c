@@ -16,8 +16,20 @@ struct subscription {
 	struct subscriber subscriber;
 	struct varlink_call *call;
 	struct queue queue;
+	uint64_t sequence;   /* of the last event, told or waiting or lost */
 	struct json *replay; /* while it replays: all of it goes out in one send */
 };
+
+/*
+ * An event, the @number-th of who hears it: a number of all events would count those of others.
+ * The text is everybody's, so the number goes in front of it.
+ */
+static void event_add(struct json *out, const char *key, const struct event *event, uint64_t number)
+{
+	json_open_object(out, key);
+	json_add_uint(out, "sequence", number);
+	json_add_raw(out, NULL, event->text[FACE_FIREWALL] + 1, event->n[FACE_FIREWALL] - 1);
+}
 
 /* One event as a reply frame, its NUL included. */
 static void frame_add(struct json *out, const struct subscription *sub, const struct event *event)
@@ -28,7 +40,9 @@ static void frame_add(struct json *out, const struct subscription *sub, const st
 	json_open_object(out, NULL);
 	json_add_bool(out, "continues", true);
 	json_open_object(out, "parameters");
-	if (event)
+	if (event && face == FACE_FIREWALL) /* what waits behind it was counted already */
+		event_add(out, "event", event, sub->sequence - sub->queue.n);
+	else if (event)
 		json_add_raw(out, "event", event->text[face], event->n[face]);
 	if (face == FACE_FIREWALL)
 		json_add_uint(out, "lost", sub->queue.lost);
@@ -43,6 +57,7 @@ static void subscription_push(struct subscriber *subscriber, struct event *event
 	struct subscription *sub = container_of(subscriber, struct subscription, subscriber);
 	_cleanup_json_ struct json out = {};
 
+	sub->sequence++;
 	if (sub->replay) {
 		frame_add(sub->replay, sub, event);
 		return;
@@ -144,14 +159,21 @@ static void run_monitor(struct varlink_call *call, struct json_object *parameter
 
 /* --- listings ------------------------------------------------------------------------ */
 
+struct requests_reply {
+	struct json out;
+	uint64_t n;
+};
+
 static void add_request(const struct event *event, void *user)
 {
-	json_add_raw(user, NULL, event->text[FACE_FIREWALL], event->n[FACE_FIREWALL]);
+	struct requests_reply *reply = user;
+
+	event_add(&reply->out, NULL, event, ++reply->n);
 }
 
 static void run_list_requests(struct varlink_call *call, struct json_object *parameters)
 {
-	_cleanup_json_ struct json out = {};
+	struct requests_reply reply = {};
 	uint32_t guard;
 
 	if (!guard_param(parameters, &guard)) {
@@ -159,12 +181,13 @@ static void run_list_requests(struct varlink_call *call, struct json_object *par
 				   "guard");
 		return;
 	}
-	json_open_object(&out, NULL);
-	json_open_array(&out, "requests");
-	hub_requests(varlink_call_user(call), varlink_call_uid(call), guard, add_request, &out);
-	json_close_array(&out);
-	json_close_object(&out);
-	varlink_reply(call, json_done(&out));
+	json_open_object(&reply.out, NULL);
+	json_open_array(&reply.out, "requests");
+	hub_requests(varlink_call_user(call), varlink_call_uid(call), guard, add_request, &reply);
+	json_close_array(&reply.out);
+	json_close_object(&reply.out);
+	varlink_reply(call, json_done(&reply.out));
+	json_free(&reply.out);
 }
 
 struct guards {

@@ -200,7 +200,6 @@ void wire_firewall(struct json *json, const struct news *news)
 	const struct label *label = news->label;
 
 	json_open_object(json, NULL);
-	json_add_uint(json, "sequence", news->sequence);
 	json_add_string(json, "type", news->type);
 	json_add_uint(json, "boot_ns",
 		      news->refused ? news->refused->record.boot_ns : news->boot_ns);

@@ -28,7 +28,7 @@ struct said {
 
 /* One thing that happened; what does not belong to it stays zero. Texts are sanitised here. */
 struct news {
-	uint64_t sequence, boot_ns;
+	uint64_t boot_ns;
 	const char *type;          /* of Firewall1 */
 	const char *clearance;     /* of Clearance1; NULL: not told there */
 	const struct label *label; /* NULL: no guard that we know; then of these what there is */
@@ -55,7 +55,7 @@ static inline uint32_t news_guard(const struct news *news)
 	return news->label ? news->label->id : news->guard;
 }
 
-/** wire_clearance() - a ClearanceEvent; wire_firewall() - a Firewall1 Event */
+/** wire_clearance() - a ClearanceEvent; wire_firewall() - a Firewall1 Event, but for its sequence */
 void wire_clearance(struct json *json, const struct news *news);
 void wire_firewall(struct json *json, const struct news *news);
 
