@@ -109,7 +109,7 @@ static struct event *publish(struct hub *hub, struct news *news, bool keep)
 	for (struct subscriber *s = hub->subscribers, *next; event && s; s = next) {
 		next = s->next;
 		if (event->text[s->face] && may_see(s->uid, owner) &&
-		    (!s->guard || s->guard == guard))
+		    (!s->guard || s->guard == guard) && !s->twice)
 			s->push(s, event);
 	}
 	return event;
@@ -253,15 +253,39 @@ static void audience_tell(struct hub *hub)
 		hub->audience = now;
 }
 
+static bool is_same_client(const struct subscriber *a, const struct subscriber *b)
+{
+	return a->pid && a->pid == b->pid && a->uid == b->uid && a->face == FACE_CLEARANCE &&
+	       b->face == FACE_CLEARANCE;
+}
+
+/*
+ * A client that looks for hubs in both layouts finds us twice, and would show everything twice:
+ * it hears by the first of them, as long as it has that. @one came, or went.
+ */
+static void settle_twice(struct hub *hub, const struct subscriber *one)
+{
+	bool flat = false;
+
+	if (one->place != PLACE_FLAT && one->place != PLACE_DEEP)
+		return;
+	for (const struct subscriber *s = hub->subscribers; s && !flat; s = s->next)
+		flat = s->place == PLACE_FLAT && is_same_client(s, one);
+	for (struct subscriber *s = hub->subscribers; s; s = s->next)
+		if (s->place == PLACE_DEEP && is_same_client(s, one))
+			s->twice = flat;
+}
+
 void hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay)
 {
+	subscriber->hub = hub;
 	subscriber->next = hub->subscribers;
 	subscriber->slot = &hub->subscribers;
 	if (subscriber->next)
 		subscriber->next->slot = &subscriber->next;
 	hub->subscribers = subscriber;
-	subscriber->hub = hub;
 	audience_tell(hub);
+	settle_twice(hub, subscriber);
 	if (replay)
 		hub_requests(hub, subscriber->uid, subscriber->guard, replay_push, subscriber);
 }
@@ -272,6 +296,8 @@ void hub_unsubscribe(struct subscriber *subscriber)
 	if (subscriber->next)
 		subscriber->next->slot = subscriber->slot;
 	audience_tell(subscriber->hub);
+	if (subscriber->place == PLACE_FLAT)
+		settle_twice(subscriber->hub, subscriber);
 }
 
 /* --- answers ------------------------------------------------------------------------------ */

@@ -115,10 +115,13 @@ void hub_recall_done(struct hub *hub, const struct msg_listed *listed);
 
 /* One who listens; embedded in a subscription. push() must not call back into the hub. */
 struct subscriber {
-	struct subscriber *next, **slot;
 	struct hub *hub;
+	struct subscriber *next, **slot;
 	enum face face;
 	uint32_t uid, guard; /* guard 0: all it may see */
+	uint32_t pid;        /* who it was when it connected */
+	unsigned place;      /* by which of its user's sockets, enum msg_place */
+	bool twice;          /* the same client hears it elsewhere */
 	void (*push)(struct subscriber *subscriber, struct event *event);
 };
 

@@ -105,6 +105,8 @@ static struct subscription *subscribe(struct varlink_call *call, enum face face,
 	sub->subscriber = (struct subscriber){ .face = face,
 					       .uid = varlink_call_uid(call),
 					       .guard = guard,
+					       .pid = varlink_call_pid(call),
+					       .place = varlink_call_place(call),
 					       .push = subscription_push };
 	varlink_keep(call, sub, subscription_drained, subscription_gone);
 	return sub;

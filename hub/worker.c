@@ -74,23 +74,28 @@ static int worker_send(struct msg_packet *packet, void *user)
 }
 
 /* The sockets of a user, in place of those that there were. */
-static void on_open(struct hub_worker *worker, uint32_t uid, int fd[static MSG_PLACES])
+static void on_open(struct hub_worker *worker, const struct msg_owner *open,
+		    int fd[static MSG_PLACES])
 {
+	unsigned n = 0;
 	int r = 0;
 
-	varlink_server_unlisten(worker->server, uid);
-	for (unsigned i = 0; i < MSG_PLACES; i++)
-		if (fd[i] >= 0)
-			r = varlink_server_listen(worker->server, TAKE_FD(fd[i]), uid) ?: r;
+	varlink_server_unlisten(worker->server, open->uid);
+	for (unsigned place = 0; place < MSG_PLACES; place++) {
+		if (!(open->places >> place & 1) || fd[n] < 0)
+			continue;
+		r = varlink_server_listen(worker->server, TAKE_FD(fd[n]), open->uid, place) ?: r;
+		n++;
+	}
 	if (r)
-		log_warn(r, "user %u is not served where clients look", uid);
+		log_warn(r, "user %u is not served where clients look", open->uid);
 }
 
 static void hear(struct hub_worker *worker, const struct msg_packet *packet,
 		 int fd[static MSG_PLACES])
 {
 	if (packet->type == MSG_OPEN)
-		on_open(worker, packet->OPEN.uid, fd);
+		on_open(worker, &packet->OPEN, fd);
 	else if (packet->type == MSG_CLOSE)
 		varlink_server_unlisten(worker->server, packet->CLOSE.uid);
 	else

@@ -27,17 +27,19 @@
 /*
  * Where clients look. Each kind of client finds exactly one of them: a client of one hub has the
  * path of the first; one that follows every hub below terok/clearance looks for *.sock, and finds
- * the second; from 2026 on hubs are one folder down and called hub.sock: the third. A client that
+ * the second; newer hubs are one folder down and called hub.sock: the third. A client that
  * looks for both finds two, and hears by one of them (hub.c).
  */
 static const struct {
 	const char *folder[DEEP], *name, *path;
 } places[MSG_PLACES] = {
-	{ {}, "terok-clearance.sock", "terok-clearance.sock" },
-	{ { "terok", "clearance" }, "terok-bpfd.sock", "terok/clearance/terok-bpfd.sock" },
-	{ { "terok", "clearance", "terok-bpfd" },
-	  "hub.sock",
-	  "terok/clearance/terok-bpfd/hub.sock" },
+	[PLACE_ONE] = { {}, "terok-clearance.sock", "terok-clearance.sock" },
+	[PLACE_FLAT] = { { "terok", "clearance" },
+			 "terok-bpfd.sock",
+			 "terok/clearance/terok-bpfd.sock" },
+	[PLACE_DEEP] = { { "terok", "clearance", "terok-bpfd" },
+			 "hub.sock",
+			 "terok/clearance/terok-bpfd/hub.sock" },
 };
 
 const char *owner_place(unsigned i)

@@ -44,8 +44,8 @@ void owners_guard(struct owners *owners, uint32_t guard, uint32_t uid);
 void owners_gone(struct owners *owners, uint32_t guard);
 
 /** owners_each() - every guard of that user; costs nothing of what others have */
-void owners_each(const struct owners *owners, uint32_t uid,
-		 void (*fn)(uint32_t guard, void *user), void *user);
+void owners_each(const struct owners *owners, uint32_t uid, void (*fn)(uint32_t guard, void *user),
+		 void *user);
 
 /** owners_tell() - open() for each that is open: the hub is a new one */
 void owners_tell(struct owners *owners);

@@ -147,7 +147,8 @@ struct msg_owner {
 	__u32 places; /* bit i: there is a descriptor for place i, in this order */
 };
 
-#define MSG_PLACES 3 /* of one user's sockets: for clients of one hub, of *.sock, of hub.sock */
+/* One user's sockets: for clients of one hub, for those of all *.sock, for those of all hub.sock. */
+enum msg_place { PLACE_ONE, PLACE_FLAT, PLACE_DEEP, MSG_PLACES };
 
 struct msg_list { /* send every guard of that user with its counters; of root: all there are */
 	__u64 token;

@@ -249,6 +249,49 @@ static void a_subscriber_may_follow_one_guard(void **state)
 	assert_ptr_equal(root.heard[1], bob.heard[1]);
 }
 
+/* Of one process, by that socket. */
+static void listen_at(struct listener *listener, uint32_t uid, uint32_t pid, unsigned place)
+{
+	*listener = (struct listener){ .subscriber = { .face = FACE_CLEARANCE,
+						       .uid = uid,
+						       .pid = pid,
+						       .place = place,
+						       .push = keep } };
+	hub_subscribe(hub, &listener->subscriber, false);
+}
+
+static void a_client_that_found_both_sockets_hears_by_one_of_them(void **state)
+{
+	struct listener flat, deep, other, one, unknown;
+
+	(void)state;
+	core_guard(1, 1000, GUARD_LISTED, TEROK_STATE_UP);
+	listen_at(&deep, 1000, 7, PLACE_DEEP);
+	core_refuses(1, 5);
+	assert_int_equal(deep.n, 1); /* it has found only that one yet */
+	listen_at(&flat, 1000, 7, PLACE_FLAT);
+	listen_at(&other, 1000, 8, PLACE_DEEP);   /* another process */
+	listen_at(&one, 1000, 7, PLACE_ONE);      /* a path that nobody finds by looking */
+	listen_at(&unknown, 1000, 0, PLACE_DEEP); /* of another pid namespace */
+	core_refuses(1, 6);
+	assert_int_equal(flat.n, 1);
+	assert_int_equal(deep.n, 1);
+	assert_int_equal(other.n + one.n + unknown.n, 3);
+	hub_unsubscribe(&flat.subscriber);
+	core_refuses(1, 7);
+	assert_int_equal(flat.n, 1);
+	assert_int_equal(deep.n, 2);
+	hub_unsubscribe(&deep.subscriber);
+	hub_unsubscribe(&other.subscriber);
+	hub_unsubscribe(&one.subscriber);
+	hub_unsubscribe(&unknown.subscriber);
+	forget(&flat);
+	forget(&deep);
+	forget(&other);
+	forget(&one);
+	forget(&unknown);
+}
+
 static void what_no_known_guard_did_is_told_to_root_alone(void **state)
 {
 	(void)state;
@@ -655,6 +698,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(a_user_hears_of_their_own_guards_and_root_of_all),
 		T(a_subscriber_may_follow_one_guard),
+		T(a_client_that_found_both_sockets_hears_by_one_of_them),
 		T(what_no_known_guard_did_is_told_to_root_alone),
 		T(a_foreign_request_does_not_exist),
 		T(replay_tells_what_is_open_and_may_be_seen_oldest_first),

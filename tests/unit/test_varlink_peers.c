@@ -634,7 +634,7 @@ static void a_socket_may_be_for_one_user_and_root(void **state)
 	snprintf(theirs, sizeof(theirs), "%s.1000", path);
 	strcpy(all, path);
 	assert_int_equal(sock_listen(theirs, 0666, &fd, &why), 0);
-	assert_int_equal(varlink_server_listen(server, fd, 1000), 0);
+	assert_int_equal(varlink_server_listen(server, fd, 1000, 0), 0);
 	strcpy(path, theirs);
 	first = dial_as(1000);
 	second = dial_as(1001);

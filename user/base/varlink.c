@@ -38,9 +38,9 @@ struct listener {
 	struct listener *next;
 	struct varlink_server *server;
 	struct source source;
-	int fd;
-	uint32_t
-	    uid; /* who is served there besides root; VARLINK_ANYBODY: all, and fd is borrowed */
+	int fd;       /* borrowed where anybody is served */
+	uint32_t uid; /* who is served there besides root, or VARLINK_ANYBODY */
+	unsigned place;
 };
 
 struct varlink_server {
@@ -441,10 +441,10 @@ static void accept_failed(struct varlink_server *server)
 	timer_arm(server->loop, &server->pause, now_boot_ns() + PAUSE_NS, pause_over);
 }
 
-/* A peer, if there is a place and memory for one more of @uid. */
-static struct peer *peer_new(struct varlink_server *server, int fd, uint32_t uid)
+/* A peer, if there is a place and memory for one more of that user. */
+static struct peer *peer_new(struct varlink_server *server, int fd, const struct ucred *cred)
 {
-	struct share *share = share_join(&server->shares, uid);
+	struct share *share = share_join(&server->shares, cred->uid);
 	struct peer *peer = share ? calloc(1, sizeof(*peer)) : NULL;
 
 	if (!peer || source_add(server->loop, &peer->source, fd, EPOLLIN, peer_ready)) {
@@ -456,7 +456,8 @@ static struct peer *peer_new(struct varlink_server *server, int fd, uint32_t uid
 	peer->server = server;
 	peer->share = share;
 	peer->call.service = &server->service;
-	peer->call.uid = uid;
+	peer->call.uid = cred->uid;
+	peer->call.pid = cred->pid;
 	return peer;
 }
 
@@ -476,10 +477,11 @@ static int server_accept(struct source *source, uint32_t events)
 		return 0;
 	if (listener->uid != VARLINK_ANYBODY && cred.uid && cred.uid != listener->uid)
 		return 0; /* closed: this is somebody else's door */
-	peer = peer_new(server, fd, cred.uid);
+	peer = peer_new(server, fd, &cred);
 	if (!peer)
 		return 0; /* closed: the user, or another, has to end one first */
 	peer->fd = TAKE_FD(fd);
+	peer->call.place = listener->place;
 	peer->next = server->peers;
 	if (peer->next)
 		peer->next->prev = peer;
@@ -489,14 +491,14 @@ static int server_accept(struct source *source, uint32_t events)
 	return 0;
 }
 
-static int listener_new(struct varlink_server *server, int fd, uint32_t uid)
+static int listener_new(struct varlink_server *server, int fd, uint32_t uid, unsigned place)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	int r;
 
 	if (!listener)
 		return -ENOMEM;
-	*listener = (struct listener){ .server = server, .fd = fd, .uid = uid };
+	*listener = (struct listener){ .server = server, .fd = fd, .uid = uid, .place = place };
 	r = source_add(server->loop, &listener->source, fd,
 		       server->n_peers < VARLINK_PEERS_MAX ? EPOLLIN : 0, server_accept);
 	if (r) {
@@ -519,9 +521,9 @@ static void listener_free(struct listener **slot)
 	free(listener);
 }
 
-int varlink_server_listen(struct varlink_server *server, int fd, uint32_t uid)
+int varlink_server_listen(struct varlink_server *server, int fd, uint32_t uid, unsigned place)
 {
-	int r = listener_new(server, fd, uid);
+	int r = listener_new(server, fd, uid, place);
 
 	if (r)
 		close(fd);
@@ -551,7 +553,7 @@ int varlink_server_new(struct loop *loop, int fd, const struct varlink_info *inf
 		return -ENOMEM;
 	server->loop = loop;
 	server->service = (struct varlink_service){ *info, interfaces, n, user };
-	r = listener_new(server, fd, VARLINK_ANYBODY);
+	r = listener_new(server, fd, VARLINK_ANYBODY, 0);
 	if (r) {
 		free(server);
 		return r;

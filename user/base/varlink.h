@@ -75,10 +75,11 @@ int varlink_server_new(struct loop *loop, int fd, const struct varlink_info *inf
  * varlink_server_listen() - serve on one more socket
  * @fd: listening, non-blocking; the server's from now on, also after an error
  * @uid: who is served there besides root; others are refused
+ * @place: comes back from varlink_call_place()
  *
  * Return: 0, -ENOMEM, or what the loop said.
  */
-int varlink_server_listen(struct varlink_server *server, int fd, uint32_t uid);
+int varlink_server_listen(struct varlink_server *server, int fd, uint32_t uid, unsigned place);
 
 /** varlink_server_unlisten() - close the sockets for @uid; who is connected stays so */
 void varlink_server_unlisten(struct varlink_server *server, uint32_t uid);
@@ -115,6 +116,10 @@ void varlink_keep(struct varlink_call *call, void *owner, void (*drained)(void *
 
 /** varlink_call_uid() - who calls, by the kernel's word when it connected */
 uint32_t varlink_call_uid(const struct varlink_call *call);
+/** varlink_call_pid() - the process that connected, for people only: it may have ended since */
+uint32_t varlink_call_pid(const struct varlink_call *call);
+/** varlink_call_place() - which socket it came by, as varlink_server_listen() was told; else 0 */
+unsigned varlink_call_place(const struct varlink_call *call);
 /** varlink_call_user() - what varlink_server_new() was given */
 void *varlink_call_user(const struct varlink_call *call);
 

@@ -20,9 +20,19 @@ static const char service_description[] =
     "error PermissionDenied ()\n\n"
     "error ExpectedMore ()\n";
 
+uint32_t varlink_call_pid(const struct varlink_call *call)
+{
+	return call->pid;
+}
+
 uint32_t varlink_call_uid(const struct varlink_call *call)
 {
 	return call->uid;
+}
+
+unsigned varlink_call_place(const struct varlink_call *call)
+{
+	return call->place;
 }
 
 void *varlink_call_user(const struct varlink_call *call)

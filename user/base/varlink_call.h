@@ -21,10 +21,11 @@ struct varlink_service {
 
 struct varlink_call {
 	const struct varlink_service *service;
-	uint32_t uid;
+	uint32_t uid, pid;
 	bool active; /* being served */
 	bool oneway, more;
 	bool stream; /* ... and never ends */
+	unsigned place;
 	void *owner; /* of varlink_keep(), with its callbacks */
 	void (*drained)(void *owner);
 	void (*gone)(void *owner);
