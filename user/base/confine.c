@@ -7,7 +7,9 @@
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -95,7 +97,13 @@ int confine_user(void)
 
 int confine_files(void)
 {
+	return confine_files_but(NULL, 0);
+}
+
+int confine_files_but(const int *folders, unsigned n)
+{
 #ifdef CONFINE_SANITIZED /* its leak check reads /proc */
+	(void)folders, (void)n;
 	return 0;
 #else
 	/* every right of Landlock's first version: all that matters without open files */
@@ -107,6 +115,15 @@ int confine_files(void)
 	fd = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (fd < 0)
 		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
+	for (unsigned i = 0; i < n; i++) {
+		struct landlock_path_beneath_attr beneath = {
+			.allowed_access = LANDLOCK_ACCESS_FS_REMOVE_FILE,
+			.parent_fd = folders[i],
+		};
+
+		if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0))
+			return -errno;
+	}
 	return syscall(SYS_landlock_restrict_self, fd, 0) ? -errno : 0;
 #endif
 }
@@ -121,8 +138,14 @@ int confine_calls(const char *const *names)
 	int r = filter ? 0 : -ENOMEM;
 
 	for (; !r && *names; names++) {
-		int nr = seccomp_syscall_resolve_name(*names);
+		bool unix_only = !strcmp(*names, "socket(unix)");
+		int nr = seccomp_syscall_resolve_name(unix_only ? "socket" : *names);
 
+		if (unix_only) {
+			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 1,
+					     SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+			continue;
+		}
 		/* not on this architecture, or newer than the library: then it is not made */
 		if (nr != __NR_SCMP_ERROR)
 			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 0);

@@ -6,7 +6,8 @@
  *		      no descriptors but the ones named
  *   confine_caps()   after the last privileged act: only the capabilities named
  *   confine_user()   nobody, if it was root: after confine_caps(0) nothing needs a uid
- *   confine_files()  Landlock: no file may be opened any more (what is open stays open)
+ *   confine_files()  Landlock: no file may be opened any more (what is open stays open);
+ *		      confine_files_but(): but those of some folders may be removed
  *   confine_calls()  last: seccomp, anything not listed kills the process
  *
  * Each returns 0 or a negative errno, and a caller that gets an error must not go on.
@@ -45,7 +46,14 @@ int confine_user(void);
 /** confine_files() - 0 also where the kernel has no Landlock: the other stages hold */
 int confine_files(void);
 
-/** confine_calls() - @names: system calls by name, NULL at the end */
+/** confine_files_but() - the same, but in these @n folders, and below, files may be removed */
+int confine_files_but(const int *folders, unsigned n);
+
+/**
+ * confine_calls() - @names: system calls by name, NULL at the end
+ *
+ * "socket(unix)" is socket() for unix sockets and no others.
+ */
 int confine_calls(const char *const *names);
 
 #endif
