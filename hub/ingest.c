@@ -10,10 +10,10 @@
 #include "base/log.h"
 #include "base/sock.h"
 
-#define BITE       (16 << 10)          /* bytes read from one connection a round */
-#define ACCEPTS    64                  /* connections taken a round */
-#define HELD_FIRST 512                 /* room for the beginning of a line; doubles */
-#define SHOWN      120                 /* characters of a line that is no good */
+#define BITE       4096 /* bytes of one connection a round: fewer lines than a queue holds */
+#define ACCEPTS    64   /* connections taken a round */
+#define HELD_FIRST 512  /* room for the beginning of a line; doubles */
+#define SHOWN      120  /* characters of a line that is no good */
 #define PAUSE_NS   UINT64_C(100000000) /* before accepting again what could not be accepted */
 
 /* Complaints: so many a while, then how many there were. */

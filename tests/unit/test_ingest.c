@@ -68,7 +68,7 @@ static int turn_over(struct timer *timer)
 /* Rounds enough for a line of the greatest length; bites are taken one a round. */
 static void turn(void)
 {
-	for (int i = 0; i < 12; i++) {
+	for (int i = 0; i < 20; i++) {
 		struct timer timer = {};
 
 		timer_arm(loop, &timer, 0, turn_over);
