@@ -15,6 +15,7 @@ UNITDIR    ?= $(PREFIX)/lib/systemd/system
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DOCDIR     ?= $(PREFIX)/share/doc
+USERUNITDIR ?= $(PREFIX)/lib/systemd/user
 DATADIR    ?= $(PREFIX)/share/terok
 HOOKDIR    ?= $(PREFIX)/share/containers/oci/hooks.d
 COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
@@ -30,7 +31,7 @@ endif
 AGENT_PKGS     := libbpf libelf zlib json-c libseccomp libnl-3.0 sqlite3
 OPENED_PKGS    := libpsl # by dlopen() where it is needed: its header is enough
 LIBRARY_PKGS   := json-c # libclearance, for everybody: it needs nothing more
-CLEARANCE_PKGS := json-c ncursesw libsystemd
+CLEARANCE_PKGS := json-c ncursesw libsystemd libseccomp
 TEST_PKGS      := cmocka
 
 CFLAGS     ?= -O2 -g
@@ -118,6 +119,7 @@ MAN8       := $(wildcard user/*.8)
 MAN3       := $(wildcard hub/*.3)
 MAN1       := $(wildcard tools/*.1)
 UNITS      := $(wildcard user/*.service)
+USERUNITS  := $(wildcard hub/*.service)
 HOOKS      := $(wildcard user/oci-hook*.json)
 hook_to     = $(DESTDIR)$(HOOKDIR)/$(patsubst user/oci-hook%,terok-bpfd%,$(1))
 COMPLETION := $(wildcard user/completion/*)
@@ -128,7 +130,7 @@ all: $(PROGRAMS) $(LIBRARIES) $(WHY) ## build the programs and libclearance (the
 	$(give_back)
 
 $(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent dns hub clearance base)
-$(B)/terok-clearance: $(tool_OBJ) $(call archives,clearance base)
+$(B)/terok-clearance: $(tool_OBJ) $(call archives,hub clearance base)
 $(B)/terok-bench: $(bench_OBJ) $(ARCHIVES)
 $(B)/terok-demo: $(demo_OBJ) $(call archives,clearance base)
 $(B)/libbase.a: $(base_OBJ)
@@ -287,21 +289,25 @@ define install_library
 	[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 endef
 install: all ## to DESTDIR, under PREFIX
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(COMPDIR) $(HOOKDIR) $(DATADIR)/profiles \
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(USERUNITDIR) $(COMPDIR) $(HOOKDIR) $(DATADIR)/profiles \
 		$(MANDIR)/man3 $(INCLUDEDIR)/terok $(LIBDIR)/pkgconfig $(DOCDIR)/libclearance)
 	$(INSTALL) -m 0644 $(PROFILES) $(DESTDIR)$(DATADIR)/profiles
 	$(INSTALL) -m 0755 $(B)/terok-bpfd $(DESTDIR)$(SBINDIR)
 	$(if $(tool_OBJ),$(INSTALL) -m 0755 $(B)/terok-clearance $(DESTDIR)$(BINDIR))
+	$(if $(tool_OBJ),ln -sf terok-clearance $(DESTDIR)$(BINDIR)/terok-clearance-hub)
 	$(if $(LIBRARIES),$(install_library))
 	$(INSTALL) -m 0755 $(WHY) $(DESTDIR)$(BINDIR)
 	$(if $(MAN8),$(INSTALL) -m 0644 $(MAN8) $(DESTDIR)$(MANDIR)/man8)
 	$(if $(MAN1),$(INSTALL) -m 0644 $(MAN1) $(DESTDIR)$(MANDIR)/man1)
+	$(if $(tool_OBJ),ln -sf terok-clearance.1 $(DESTDIR)$(MANDIR)/man1/terok-clearance-hub.1)
 	$(if $(COMPLETION),$(INSTALL) -m 0644 $(COMPLETION) $(DESTDIR)$(COMPDIR))
 	$(foreach u,$(UNITS),sed 's,@SBINDIR@,$(SBINDIR),' $(u) > $(DESTDIR)$(UNITDIR)/$(notdir $(u)) && chmod 0644 $(DESTDIR)$(UNITDIR)/$(notdir $(u)))
+	$(foreach u,$(USERUNITS),sed 's,@BINDIR@,$(BINDIR),' $(u) > $(DESTDIR)$(USERUNITDIR)/$(notdir $(u)) && chmod 0644 $(DESTDIR)$(USERUNITDIR)/$(notdir $(u)) &&) :
 	$(foreach h,$(HOOKS),sed 's,@SBINDIR@,$(SBINDIR),' $(h) > $(call hook_to,$(h)) && chmod 0644 $(call hook_to,$(h)) &&) :
 uninstall: ## undo install
 	rm -f $(foreach h,$(HOOKS),$(call hook_to,$(h))) $(addprefix $(DESTDIR)$(DATADIR)/profiles/,$(notdir $(PROFILES)))
-	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(addprefix $(DESTDIR)$(BINDIR)/,terok-clearance terok-why)
+	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(addprefix $(DESTDIR)$(BINDIR)/,terok-clearance terok-clearance-hub terok-why)
+	rm -f $(DESTDIR)$(MANDIR)/man1/terok-clearance-hub.1 $(addprefix $(DESTDIR)$(USERUNITDIR)/,$(notdir $(USERUNITS)))
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1)))
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libclearance.so libclearance.so.0 libclearance.a pkgconfig/libclearance.pc)
 	rm -f $(DESTDIR)$(INCLUDEDIR)/terok/clearance.h $(addprefix $(DESTDIR)$(DOCDIR)/libclearance/,$(notdir $(EXAMPLES)))

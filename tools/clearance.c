@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "clearance.h"
+#include "clearance_serve.h"
 #include "why_ask.h"
 
 #define ANSWER_MS 5000 /* how long one question to the hub may take */
@@ -421,6 +422,10 @@ static const struct cli_verb verbs[] = {
 	{ "guards", "[--json] [--socket PATH]", "Show guards and their counters", verb_guards },
 	{ "answer", "REQUEST_ID allow|deny [OPTIONS]", "Answer one request", verb_answer },
 	{ "why", "[DEST] [--json]", "Say, inside a guard, what it was refused and why", verb_why },
+	{ "serve", "[--socket PATH] [--readers PATH] [--helper PATH]",
+	  "Be the hub of a session: hear readers, serve clients", verb_serve },
+	{ "serve-verdict", "[--socket PATH] [--shield PATH]",
+	  "Carry out a session's verdicts: run the shield", verb_serve_verdict },
 	{ NULL, NULL, NULL, NULL },
 };
 
@@ -435,5 +440,5 @@ static const struct cli_program program = {
 int main(int argc, char **argv)
 {
 	log_setup("terok-clearance", LOG_INFO, false);
-	return cli_main(&program, argc, argv);
+	return serve_main(&program, argc, argv);
 }

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hub_reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "helper_client.h"
+#include "terok/names.h"
+
+struct hub_reader {
+	struct hub *hub;
+	struct helper_client *helper;
+	uint32_t uid;
+	void (*idle)(void *user); /* not NULL: it is about to end */
+	void *user;
+};
+
+static int reader_answer(const struct request *request, const struct hub_answer *answer,
+			 uint64_t token, void *user)
+{
+	struct hub_reader *reader = user;
+
+	if (answer->scope != SCOPE_FOREVER)
+		return -EOPNOTSUPP;
+	if (reader->idle)
+		return -ESHUTDOWN;
+	return helper_client_apply(reader->helper, request->container, request->dest,
+				   answer->action == TEROK_ALLOW ? "allow" : "deny", token);
+}
+
+static const struct hub_back back = { .answer = reader_answer };
+
+static void on_applied(uint64_t token, bool ok, const char *text, void *user)
+{
+	struct hub_reader *reader = user;
+	struct hub_outcome outcome = { .result = ok ? 0 : -EIO, .problem = ok ? NULL : text };
+
+	hub_answered(reader->hub, token, &outcome);
+	if (reader->idle && !helper_client_pending(reader->helper))
+		reader->idle(reader->user);
+}
+
+int hub_reader_new(struct loop *loop, const char *helper, struct hub_reader **ret)
+{
+	struct hub_reader *reader = calloc(1, sizeof(*reader));
+	int r;
+
+	if (!reader)
+		return -ENOMEM;
+	reader->uid = getuid();
+	r = hub_new(&back, reader, &reader->hub);
+	if (!r)
+		r = helper_client_new(loop, helper, HELPER_ANSWER_NS, on_applied, reader,
+				      &reader->helper);
+	if (r)
+		hub_reader_free(reader);
+	else
+		*ret = reader;
+	return r;
+}
+
+void hub_reader_free(struct hub_reader *reader)
+{
+	if (!reader)
+		return;
+	helper_client_free(reader->helper);
+	hub_free(reader->hub);
+	free(reader);
+}
+
+struct hub *hub_reader_hub(struct hub_reader *reader)
+{
+	return reader->hub;
+}
+
+void hub_reader_close(struct hub_reader *reader, void (*idle)(void *user), void *user)
+{
+	reader->idle = idle;
+	reader->user = user;
+	if (!helper_client_pending(reader->helper))
+		idle(user);
+}
+
+/* What the container is called: readers say it in their dossier, if they know. */
+static const char *name_of(const struct dossier *dossier)
+{
+	const char *name = NULL;
+
+	for (unsigned i = 0; i < dossier->n; i++) {
+		if (!strcmp(dossier->entry[i].key, "container_name"))
+			return dossier->entry[i].value;
+		if (!strcmp(dossier->entry[i].key, "name"))
+			name = dossier->entry[i].value;
+	}
+	return name;
+}
+
+static void on_blocked(struct hub_reader *reader, const struct reader_line *line, struct news *news)
+{
+	const struct question question = {
+		.id = line->id,
+		.container = line->container,
+		.dest = *line->domain ? line->domain : line->dest,
+		.uid = reader->uid,
+	};
+
+	news->dest = line->dest;
+	news->domain = line->domain;
+	news->port = line->port;
+	news->proto = line->proto;
+	/* what nobody could answer is told all the same */
+	if (*line->id && !hub_request_open(reader->hub, &question, news))
+		return;
+	news->type = "refused";
+	news->request_id = line->id;
+	hub_publish(reader->hub, news);
+}
+
+/* The types of Firewall1, and the shield's state after each. */
+static const struct {
+	const char *type;
+	enum terok_state state;
+	bool purge;
+} kinds[READER_TYPE_MAX_] = {
+	[READER_STARTED] = { "guard_attached", TEROK_STATE_NONE, false },
+	[READER_EXITED] = { "guard_detached", TEROK_STATE_NONE, true },
+	[READER_UP] = { "guard_state", TEROK_STATE_UP, false },
+	[READER_DOWN] = { "guard_state", TEROK_STATE_DOWN, true },
+	[READER_DISENGAGED] = { "guard_state", TEROK_STATE_DOWN_ALL, true },
+};
+
+void hub_reader_hear(const struct reader_line *line, void *user)
+{
+	enum terok_state state = kinds[line->type].state;
+	struct hub_reader *reader = user;
+	struct news news = {
+		.type = kinds[line->type].type,
+		.clearance = reader_type_name(line->type),
+		.owner = reader->uid,
+		.container = line->container,
+		.name = name_of(&line->dossier),
+		.state = state == TEROK_STATE_NONE ? NULL : terok_state_name(state),
+		.reason = line->reason,
+		.dossier = line->dossier.entry,
+		.n_dossier = line->dossier.n,
+	};
+
+	if (line->type == READER_BLOCKED) {
+		on_blocked(reader, line, &news);
+		return;
+	}
+	if (kinds[line->type].purge)
+		hub_request_purge(reader->hub, line->container);
+	hub_publish(reader->hub, &news);
+}

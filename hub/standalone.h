@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * standalone.h - the hub of a user's session as a process: terok-clearance serve
+ *
+ * The same hub as the agent's, with readers for a back end: ingest.c hears them, hub_reader.c
+ * makes requests of what they say, serve.c has the clients. It starts wholly or not at all,
+ * gives up what it does not need before it hears the first word, and ends within a second.
+ */
+#ifndef HUB_STANDALONE_H
+#define HUB_STANDALONE_H
+
+/* Sockets; NULL: the usual place in XDG_RUNTIME_DIR. */
+struct standalone_paths {
+	const char *clients; /* terok-clearance.sock: made */
+	const char *readers; /* terok-shield-events.sock: made */
+	const char *helper;  /* terok-clearance-verdict.sock: connected to, for each verdict */
+};
+
+/** standalone_main() - serve until SIGTERM or SIGINT; 0 or negative errno, logged */
+int standalone_main(const struct standalone_paths *paths);
+
+#endif

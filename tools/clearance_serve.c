@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clearance_serve.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "hub/helper_main.h"
+#include "hub/standalone.h"
+
+int verb_serve(int argc, char **argv)
+{
+	struct standalone_paths paths = {};
+	const struct cli_option options[] = {
+		{ "socket", "PATH", "for clients (terok-clearance.sock)", CLI_STRING,
+		  &paths.clients },
+		{ "readers", "PATH", "for readers (terok-shield-events.sock)", CLI_STRING,
+		  &paths.readers },
+		{ "helper", "PATH", "of serve-verdict (terok-clearance-verdict.sock)", CLI_STRING,
+		  &paths.helper },
+		{},
+	};
+	int r = cli_parse(argc, argv, options, 0, 0);
+
+	return r ?: standalone_main(&paths);
+}
+
+int verb_serve_verdict(int argc, char **argv)
+{
+	const char *path = NULL, *shield = NULL;
+	const struct cli_option options[] = {
+		{ "socket", "PATH", "for the hub (terok-clearance-verdict.sock)", CLI_STRING,
+		  &path },
+		{ "shield", "PATH", "the program it runs (terok-shield)", CLI_STRING, &shield },
+		{},
+	};
+	int r = cli_parse(argc, argv, options, 0, 0);
+
+	return r ?: helper_main(path, shield);
+}
+
+int serve_main(const struct cli_program *program, int argc, char **argv)
+{
+	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
+	struct cli_program hub = *program;
+
+	hub.name = "terok-clearance-hub";
+	hub.default_verb = NULL;
+	if (!argc || strcmp(slash ? slash + 1 : argv[0], hub.name))
+		return cli_main(program, argc, argv);
+	log_setup(hub.name, LOG_INFO, false);
+	if (argc > 1 && !strcmp(argv[1], "clearance"))
+		argv[1] = (char *)"live";
+	return cli_main(&hub, argc, argv);
+}
