@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * bench_ingest.c - a session's hub on one core: lines of readers a second
+ *
+ * Readers of another process write requests as fast as they are taken, of more containers and
+ * ids than the table holds, in writes of so many lines each. The hub runs in this process, on
+ * one core; the clock starts with the first line and stops with the last.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/sock.h"
+#include "bench.h"
+#include "families.h"
+#include "hub/hub_reader.h"
+#include "hub/ingest.h"
+#include "hub/serve.h"
+
+#define READERS   8
+#define BATCH     32 /* lines in one write */
+#define LISTENERS 10
+#define SETTLE_NS 50000000 /* until subscriptions stand */
+#define LIMIT_NS  60000000000ull
+
+struct kind {
+	const char *name;
+	bool hub;           /* lines become requests, not only structs */
+	unsigned listeners; /* subscribers that read */
+	double rate[BENCH_ROUNDS_MAX];
+};
+
+static struct {
+	char readers[128], clients[128];
+	struct sock_place readers_place, clients_place;
+	struct loop *loop;
+	struct timer turn;
+	struct hub_reader *hub;
+	struct varlink_server *server;
+	struct ingest *ingest;
+	pid_t child[READERS + LISTENERS];
+	unsigned children;
+	unsigned lines, heard;
+	uint64_t first_ns, last_ns;
+	bool with_hub;
+} state;
+
+static int turn_over(struct timer *timer)
+{
+	(void)timer;
+	return 1;
+}
+
+static void on_line(const struct reader_line *line, void *user)
+{
+	(void)user;
+	if (!state.heard++)
+		state.first_ns = bench_ns();
+	if (state.with_hub)
+		hub_reader_hear(line, state.hub);
+	if (state.heard == state.lines) {
+		state.last_ns = bench_ns();
+		timer_arm(state.loop, &state.turn, 0, turn_over);
+	}
+}
+
+static int dial(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(sun.sun_path, path);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)))
+		_exit(1);
+	return fd;
+}
+
+/* One reader of READERS: its share of all lines. */
+static void be_reader(unsigned number)
+{
+	int fd = dial(state.readers);
+	static char text[BATCH * 512];
+
+	bench_cpu(1);
+	for (unsigned i = number; i < state.lines; i += READERS * BATCH) {
+		size_t n = 0;
+
+		for (unsigned k = 0; k < BATCH; k++)
+			n += sprintf(
+			    text + n,
+			    "{\"type\":\"pending\",\"container\":\"%012x\",\"id\":\"%012x:%u\","
+			    "\"dest\":\"198.51.100.%u\",\"port\":443,\"proto\":6,\"domain\":"
+			    "\"host%u.example.org\",\"dossier\":{\"project\":\"warp-core\","
+			    "\"task\":\"t%u\",\"name\":\"box\",\"container_name\":\"box-%u\"},"
+			    "\"ts\":\"2026-01-02T10:11:12.123456+00:00\"}\n",
+			    i % 5000, i % 5000, i + k, i % 250, i % 1000, i % 7, i % 100);
+		if (write(fd, text, n) != (ssize_t)n)
+			_exit(1);
+	}
+	_exit(0);
+}
+
+static void be_listener(unsigned number)
+{
+	static const char subscribe[] =
+	    "{\"method\":\"org.terok.Clearance1.Subscribe\",\"more\":true}";
+	static char text[256 << 10];
+	int fd = dial(state.clients);
+
+	(void)number;
+	bench_cpu(1);
+	if (send(fd, subscribe, sizeof(subscribe), 0) < 0)
+		_exit(1);
+	while (recv(fd, text, sizeof(text), 0) > 0)
+		;
+	_exit(0);
+}
+
+static int fork_child(void (*run)(unsigned number), unsigned number)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		run(number);
+	}
+	state.child[state.children++] = pid;
+	return 0;
+}
+
+/* Serve until @ns from now, or until all lines have been heard. */
+static int serve(uint64_t ns)
+{
+	timer_arm(state.loop, &state.turn, now_boot_ns() + ns, turn_over);
+	return loop_run(state.loop) == 1 ? 0 : -EIO;
+}
+
+static int start(void)
+{
+	struct problem why = {};
+	int r = loop_new(&state.loop);
+
+	if (!r)
+		r = sock_place_take(state.readers, &state.readers_place, &why);
+	if (!r)
+		r = sock_place_take(state.clients, &state.clients_place, &why);
+	if (!r)
+		r = hub_reader_new(state.loop, "/nowhere", &state.hub);
+	if (!r)
+		r = serve_new(state.loop, state.clients_place.fd, hub_reader_hub(state.hub),
+			      &state.server);
+	if (!r)
+		r = ingest_new(state.loop, state.readers_place.fd, on_line, NULL, &state.ingest);
+	return r ? bench_fail(r, "start a hub: %s", why.text) : 0;
+}
+
+static void stop(void)
+{
+	timer_disarm(&state.turn);
+	varlink_server_free(state.server);
+	ingest_free(state.ingest);
+	hub_reader_free(state.hub);
+	sock_place_leave(&state.clients_place);
+	sock_place_leave(&state.readers_place);
+	if (state.loop)
+		loop_free(state.loop);
+	state.loop = NULL;
+	state.server = NULL;
+	state.ingest = NULL;
+	state.hub = NULL;
+	for (; state.children; state.children--) {
+		kill(state.child[state.children - 1], SIGKILL);
+		waitpid(state.child[state.children - 1], NULL, 0);
+	}
+}
+
+static int visit(struct kind *kind, unsigned round)
+{
+	int r = start();
+
+	state.with_hub = kind->hub;
+	state.heard = 0;
+	for (unsigned i = 0; !r && i < kind->listeners; i++)
+		r = fork_child(be_listener, i);
+	if (!r)
+		r = serve(SETTLE_NS);
+	for (unsigned i = 0; !r && i < READERS; i++)
+		r = fork_child(be_reader, i);
+	if (!r)
+		r = serve(LIMIT_NS);
+	stop();
+	if (r || state.heard != state.lines)
+		return bench_fail(r ? r : -ETIME, "%s: %u of %u lines", kind->name, state.heard,
+				  state.lines);
+	kind->rate[round] = (state.lines - 1) * 1e9 / (state.last_ns - state.first_ns);
+	return 0;
+}
+
+int bench_ingest(void)
+{
+	struct kind kinds[] = {
+		{ .name = "lines a second, read and parsed" },
+		{ .name = "lines a second, as requests of a hub that nobody listens to",
+		  .hub = true },
+		{ .name = "lines a second, with a subscriber that reads",
+		  .hub = true,
+		  .listeners = 1 },
+		{ .name = "lines a second, with ten", .hub = true, .listeners = LISTENERS },
+	};
+	enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
+	unsigned rounds = bench_pick(7, 3);
+	int r = 0;
+
+	state.lines = bench_pick(1024000, 256000); /* whole batches of each reader */
+	state.readers_place = state.clients_place = SOCK_PLACE_NONE;
+	snprintf(state.readers, sizeof(state.readers), "%s/ingest/readers", bench.dir);
+	snprintf(state.clients, sizeof(state.clients), "%s/ingest/clients", bench.dir);
+	bench_cpu(0);
+	for (unsigned round = 0; !r && round < rounds; round++)
+		for (unsigned k = 0; !r && k < KINDS; k++)
+			r = visit(&kinds[(round + k) % KINDS], round);
+	for (unsigned k = 0; !r && k < KINDS; k++)
+		bench_judge(kinds[k].name, figure_of(kinds[k].rate, rounds), "/s",
+			    k < 2 ? BOUND_AT_LEAST : BOUND_NONE, 200000, NULL, 0);
+	return r;
+}
