@@ -117,13 +117,16 @@ static void depth_has_an_end_where_the_tree_has_it(void **state)
 	(void)state;
 	for (int depth = 1; depth <= JSON_DEPTH + 1; depth++) {
 		struct json_object *tree = NULL;
-		int n = 0, seen;
+		int n, seen;
 
-		for (int i = 0; i < depth; i++)
-			n += sprintf(text + n, i ? "[" : "{\"a\":");
-		n += sprintf(text + n, "1");
-		for (int i = depth; i-- > 0;)
-			n += sprintf(text + n, i ? "]" : "}");
+		strcpy(text, "{\"a\":");
+		for (int i = 1; i < depth; i++)
+			strcat(text, "[");
+		strcat(text, "1");
+		for (int i = 1; i < depth; i++)
+			strcat(text, "]");
+		strcat(text, "}");
+		n = (int)strlen(text);
 		seen = json_scan(text, n, tell, NULL);
 		*told = '\0';
 		assert_int_equal(!seen, depth < JSON_DEPTH);
