@@ -216,6 +216,35 @@ void hub_requests(struct hub *hub, uint32_t uid, uint32_t guard,
 		requests_each(hub->requests, replay_one, &replay);
 }
 
+struct wanted {
+	uint32_t uid;
+	const char *container, *dest;
+	void (*fn)(struct request *request, void *user);
+	void *user;
+};
+
+static void wanted_one(const struct request *request, void *user)
+{
+	const struct wanted *wanted = user;
+
+	if (may_see(wanted->uid, request->uid) && !strcmp(request->container, wanted->container) &&
+	    !strcmp(request->dest, wanted->dest))
+		wanted->fn((struct request *)request, wanted->user);
+}
+
+void hub_requests_for(struct hub *hub, uint32_t uid, const char *container, const char *dest,
+		      void (*fn)(struct request *request, void *user), void *user)
+{
+	struct wanted wanted = { uid, container, dest, fn, user };
+
+	requests_each(hub->requests, wanted_one, &wanted);
+}
+
+bool hub_has_guards(const struct hub *hub)
+{
+	return hub->back->list;
+}
+
 /* --- subscribers -------------------------------------------------------------------------- */
 
 static void replay_push(const struct event *event, void *user)

@@ -136,6 +136,16 @@ void hub_requests(struct hub *hub, uint32_t uid, uint32_t guard,
 /** hub_find() - the open request of that id that @uid may answer; NULL */
 struct request *hub_find(struct hub *hub, const char *id, uint32_t uid);
 
+/**
+ * hub_requests_for() - every open request of that container and target that @uid may answer,
+ * oldest first; @fn may send its answer
+ */
+void hub_requests_for(struct hub *hub, uint32_t uid, const char *container, const char *dest,
+		      void (*fn)(struct request *request, void *user), void *user);
+
+/** hub_has_guards() - is it the agent's, which has guards and writes its rules itself? */
+bool hub_has_guards(const struct hub *hub);
+
 /* What becomes of an answer; called once, unless the asker was forgotten. */
 typedef void (*answer_fn)(const struct hub_outcome *outcome, void *user);
 

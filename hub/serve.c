@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "org.terok.Clearance1.varlink.h"
+#include "org.terok.ClearanceVerdict1.varlink.h"
 #include "org.terok.Firewall1.varlink.h"
 #include "queue.h"
 #include "serve_answer.h"
+#include "serve_apply.h"
 #include "serve_history.h"
 
 /* --- subscriptions ------------------------------------------------------------------- */
@@ -258,6 +260,11 @@ static const struct varlink_param verdict_params[] = {
 	{ "dest", json_type_string, false },
 	{ "action", json_type_string, false },
 };
+static const struct varlink_param apply_params[] = {
+	{ "container", json_type_string, false },
+	{ "dest", json_type_string, false },
+	{ "action", json_type_string, false },
+};
 static const struct varlink_param monitor_params[] = {
 	{ "guard", json_type_int, true },
 	{ "replay", json_type_boolean, true },
@@ -271,6 +278,9 @@ static const struct varlink_method clearance_methods[] = {
 	{ "Subscribe", NULL, 0, true, run_subscribe },
 	{ "Verdict", verdict_params, 4, false, serve_verdict },
 };
+static const struct varlink_method verdict_methods[] = {
+	{ "Apply", apply_params, 3, false, serve_apply },
+};
 static const struct varlink_method firewall_methods[] = {
 	{ "Monitor", monitor_params, 2, true, run_monitor },
 	{ "Answer", answer_params, 6, false, serve_answer },
@@ -278,7 +288,13 @@ static const struct varlink_method firewall_methods[] = {
 	{ "ListGuards", NULL, 0, false, run_list_guards },
 	{ "History", serve_history_params, SERVE_HISTORY_PARAMS, false, serve_history },
 };
-static const struct varlink_interface interfaces[] = {
+static const struct varlink_interface of_agent[] = {
+	{ CLEARANCE, org_terok_Clearance1_varlink, clearance_methods, 2 },
+	{ CLEARANCE_VERDICT, org_terok_ClearanceVerdict1_varlink, verdict_methods, 1 },
+	{ FIREWALL, org_terok_Firewall1_varlink, firewall_methods, 5 },
+};
+/* Its verdicts are carried out by a helper, which has a socket of its own. */
+static const struct varlink_interface of_session[] = {
 	{ CLEARANCE, org_terok_Clearance1_varlink, clearance_methods, 2 },
 	{ FIREWALL, org_terok_Firewall1_varlink, firewall_methods, 5 },
 };
@@ -287,5 +303,8 @@ static const struct varlink_info info = { "terok", "terok-clearance", TEROK_VERS
 
 int serve_new(struct loop *loop, int fd, struct hub *hub, struct varlink_server **ret)
 {
-	return varlink_server_new(loop, fd, &info, interfaces, 2, hub, ret);
+	bool agent = hub_has_guards(hub);
+
+	return varlink_server_new(loop, fd, &info, agent ? of_agent : of_session, agent ? 3 : 2,
+				  hub, ret);
 }

@@ -175,6 +175,11 @@ void core_results(const struct msg_packet *verdict, int result, const char *prob
 
 /* --- clients ------------------------------------------------------------------------- */
 
+const char *served_path(void)
+{
+	return path;
+}
+
 int dial(void)
 {
 	int fd = sock_connect(path);

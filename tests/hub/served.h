@@ -50,6 +50,9 @@ void core_results(const struct msg_packet *verdict, int result, const char *prob
 
 /* --- clients ------------------------------------------------------------------------- */
 
+/** served_path() - where the hub listens; static */
+const char *served_path(void);
+
 /** dial() - a connection, closed by the fixture; set_patience() - it waits, but not for ever */
 int dial(void);
 void set_patience(int fd);

@@ -327,6 +327,35 @@ static void a_foreign_request_does_not_exist(void **state)
 	assert_null(hub_find(hub, ID("7"), 0));
 }
 
+static void note_id(struct request *request, void *user)
+{
+	strcat(strcat(user, request->id), " ");
+}
+
+static const char *requests_for(uint32_t uid, const char *dest)
+{
+	static char ids[256];
+
+	*ids = '\0';
+	hub_requests_for(hub, uid, CONTAINER, dest, note_id, ids);
+	return ids;
+}
+
+/* Both guards are of a container with that name and were refused the same address. */
+static void what_waits_for_a_target_is_what_its_asker_may_answer(void **state)
+{
+	(void)state;
+	two_guards();
+	core_refuses(1, 7);
+	assert_string_equal(requests_for(1000, "192.0.2.1"), ID("5") " " ID("7") " ");
+	assert_string_equal(requests_for(1001, "192.0.2.1"), ID("6") " ");
+	assert_string_equal(requests_for(0, "192.0.2.1"), ID("5") " " ID("6") " " ID("7") " ");
+	assert_string_equal(requests_for(1002, "192.0.2.1"), "");
+	assert_string_equal(requests_for(1000, "192.0.2.2"), "");
+	answering(ID("5"), 1000);
+	assert_string_equal(requests_for(1000, "192.0.2.1"), ID("7") " ");
+}
+
 static void replay_tells_what_is_open_and_may_be_seen_oldest_first(void **state)
 {
 	struct listener late = { .subscriber = { .face = FACE_FIREWALL, .uid = 0, .push = keep } };
@@ -701,6 +730,7 @@ int main(void)
 		T(a_client_that_found_both_sockets_hears_by_one_of_them),
 		T(what_no_known_guard_did_is_told_to_root_alone),
 		T(a_foreign_request_does_not_exist),
+		T(what_waits_for_a_target_is_what_its_asker_may_answer),
 		T(replay_tells_what_is_open_and_may_be_seen_oldest_first),
 		T(an_answer_goes_out_by_its_number_and_its_author_hears_first),
 		T(an_outcome_is_kept_for_those_who_might_have_answered),
