@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hub_reader.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +18,31 @@ struct hub_reader {
 	void *user;
 };
 
+static bool is_address(const char *text)
+{
+	unsigned char addr[16];
+
+	return inet_pton(AF_INET, text, addr) == 1 || inet_pton(AF_INET6, text, addr) == 1;
+}
+
+/*
+ * A shield allows and denies a target on every port, for ever. Who asks for that, or leaves open
+ * how much is meant, is served; who asks for less, or for more, is told that it cannot be done.
+ */
+static bool can_shield(const struct request *request, const struct hub_answer *answer)
+{
+	if (answer->scope != SCOPE_FOREVER || answer->reach == REACH_CHILDREN)
+		return false;
+	return answer->reach == REACH_ASKED ||
+	       (answer->reach == REACH_ADDRESS) == is_address(request->dest);
+}
+
 static int reader_answer(const struct request *request, const struct hub_answer *answer,
 			 uint64_t token, void *user)
 {
 	struct hub_reader *reader = user;
 
-	if (answer->scope != SCOPE_FOREVER)
+	if (!can_shield(request, answer))
 		return -EOPNOTSUPP;
 	if (reader->idle)
 		return -ESHUTDOWN;

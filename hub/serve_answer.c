@@ -10,8 +10,21 @@
 
 #define FOR_MAX_S (366 * 86400LL)
 
-static const struct hub_outcome unreachable = { .result = -EIO,
-						.problem = "the agent cannot be reached" };
+/* It was not begun, and why: what the back end said. */
+static struct hub_outcome not_begun(int error)
+{
+	struct hub_outcome outcome = { .result = error, .problem = "the agent cannot be reached" };
+
+	switch (error) {
+	case -EOPNOTSUPP:
+		outcome.problem = "a shield's answers are for ever and for all of the target";
+		break;
+	case -EBUSY: outcome.problem = "too many answers are on their way"; break;
+	case -ESHUTDOWN: outcome.problem = "the hub is about to end"; break;
+	case -ENOMEM: outcome.problem = "no memory"; break;
+	}
+	return outcome;
+}
 
 static const char *param_text(struct json_object *parameters, const char *key)
 {
@@ -84,10 +97,17 @@ static void verdict_send(struct varlink_call *call, struct request *request,
 			 const struct hub_answer *given)
 {
 	struct waiting *waiting = waiting_new(call, given, request->id);
+	struct hub_outcome outcome;
+	int r;
 
-	if (waiting && hub_answer_send(waiting->hub, request, given, verdict_answered, waiting,
-				       &waiting->token))
-		verdict_answered(&unreachable, waiting);
+	if (!waiting)
+		return;
+	r = hub_answer_send(waiting->hub, request, given, verdict_answered, waiting,
+			    &waiting->token);
+	if (r) {
+		outcome = not_begun(r);
+		verdict_answered(&outcome, waiting);
+	}
 }
 
 static void tuple_mismatch(struct varlink_call *call, const struct request *request,
@@ -184,11 +204,15 @@ static void answer_again(struct waiter *waiter)
 	struct waiting *waiting = container_of(waiter, struct waiting, waiter);
 	uint32_t uid = waiting->given.uid;
 	struct request *request = hub_find(waiting->hub, waiting->id, uid);
+	struct hub_outcome outcome;
+	int r;
 
 	if (request) {
-		if (hub_answer_send(waiting->hub, request, &waiting->given, answer_answered,
-				    waiting, &waiting->token))
-			answer_answered(&unreachable, waiting);
+		r = hub_answer_send(waiting->hub, request, &waiting->given, answer_answered,
+				    waiting, &waiting->token);
+		outcome = not_begun(r);
+		if (r)
+			answer_answered(&outcome, waiting);
 	} else if (!hub_wait(waiting->hub, waiting->id, uid, &waiting->waiter)) {
 		answer_refuse(waiting->call, waiting->id);
 		free(waiting);

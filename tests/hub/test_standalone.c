@@ -514,6 +514,35 @@ static void who_leaves_after_an_answer_has_given_it(void **state)
 	is_told(APPLIED("c1", "c1:1", "allow", "true"));
 }
 
+#define FIREWALL "org.terok.Firewall1"
+#define ANSWER(id, more)                                                                           \
+	"{\"method\":\"" FIREWALL ".Answer\",\"parameters\":{\"request_id\":\"" id                 \
+	"\",\"action\":\"allow\"" more "}}"
+#define TOO_MUCH                                                                                   \
+	"{\"error\":\"" FIREWALL ".NotApplied\",\"parameters\":{\"request_id\":\"c1:1\","          \
+	"\"reason\":\"a shield's answers are for ever and for all of the target\"}}"
+
+/* The shield knows allow and deny: what it cannot carry out is refused, and not nearly done. */
+static void an_answer_that_no_shield_can_give_is_refused_and_says_why(void **state)
+{
+	static const char *const refused[] = {
+		ANSWER("c1:1", ""),
+		ANSWER("c1:1", ",\"scope\":\"once\""),
+		ANSWER("c1:1", ",\"scope\":\"time\",\"seconds\":60"),
+		ANSWER("c1:1", ",\"scope\":\"forever\",\"reach\":\"address\""),
+		ANSWER("c1:1", ",\"scope\":\"forever\",\"reach\":\"children\""),
+	};
+
+	(void)state;
+	begin("test \"$*\" = 'allow c1 example.com'");
+	blocks(PENDING("c1", "c1:1", NAMED), BLOCKED("c1", "c1:1", NAMED_FLOW));
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
+		session_ask(calls, refused[i], TOO_MUCH);
+	session_ask(calls, ANSWER("c1:1", ",\"scope\":\"forever\",\"reach\":\"name\""),
+		    "{\"parameters\":{\"until_ns\":0,\"rule\":\"\"}}");
+	is_told(APPLIED("c1", "c1:1", "allow", "true"));
+}
+
 static void the_interface_has_concrete_types_and_four_errors(void **state)
 {
 	const char *text;
@@ -560,6 +589,7 @@ int main(void)
 		T(a_container_that_ends_while_its_answer_fails_stays_ended),
 		T(two_answers_do_not_wait_for_each_other),
 		T(who_leaves_after_an_answer_has_given_it),
+		T(an_answer_that_no_shield_can_give_is_refused_and_says_why),
 		T(the_interface_has_concrete_types_and_four_errors),
 	};
 
