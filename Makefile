@@ -81,11 +81,12 @@ hub_OBJ       := $(call obj,$(filter-out hub/client%.c,$(wildcard hub/*.c)))
 clearance_OBJ := $(call obj,$(wildcard hub/client*.c hub/wire*.c))
 tool_OBJ      := $(call obj,$(wildcard tools/clearance*.c) tools/bus.c tools/why_ask.c)
 WHY_SRC       := tools/why.c tools/why_ask.c
+faces_OBJ     := $(filter-out $(B)/tools/clearance.o,$(tool_OBJ))
 bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
 names_OBJ     := $(call obj,$(addprefix tests/names/,server.c reply.c zone.c))
 tunnel_OBJ    := $(call obj,$(addprefix tests/names/,tunnel.c tapper.c flood.c))
-rooms         := $(if $(agent_OBJ),agent) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(clearance_OBJ),clearance) base
+rooms         := $(if $(agent_OBJ),agent) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(clearance_OBJ),clearance) base
 ARCHIVES      := $(rooms:%=$(B)/lib%.a)
 archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
 
@@ -137,13 +138,14 @@ $(B)/libbase.a: $(base_OBJ)
 $(B)/libagent.a: $(agent_OBJ)
 $(B)/libdns.a: $(dns_OBJ)
 $(B)/libhub.a: $(hub_OBJ)
+$(B)/libfaces.a: $(faces_OBJ)
 $(B)/libclearance.a: $(clearance_OBJ)
 
 $(PROGRAMS): private LIBS = $(AGENT_LIBS)
 $(B)/terok-clearance $(DEMO): private LIBS = $(CLEARANCE_LIBS)
 $(BENCH): private LIBS = $(AGENT_LIBS) -lm
 $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
-$(B)/tests/unit/test_clearance_tui: private LIBS += $(CLEARANCE_LIBS)
+$(B)/tests/unit/test_clearance_screen: | $(B)/terok-clearance
 $(B)/tests/kernel/test_clock: private LIBS += -Wl,--wrap=time
 $(base_OBJ) $(clearance_OBJ): private CFLAGS += -fPIC -fno-semantic-interposition
 $(TESTS:=.o): private CFLAGS += -Werror=unused-function

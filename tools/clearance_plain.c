@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * clearance_plain.c - the face for pipes and plain terminals: lines out, lines in
+ * clearance_plain.c - the face for pipes, plain terminals and screen readers: lines out, lines in
  *
- * "a N" and "d N" are what users of the system we replace type; a scope may follow.
+ * "a N" and "d N" are what users of the system we replace type; for how long and how far may
+ * follow. A request that is told again is no news unless something has become of it.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -17,17 +18,19 @@
 #include <unistd.h>
 
 #include "base/addr.h"
+#include "base/cleanup.h"
 #include "base/cli.h"
 #include "base/log.h"
 #include "clearance.h"
 
 #define LINE_MAX_ 128 /* of input; no command is longer */
+#define WORDS_MAX 6   /* of a line */
 
 struct plain {
 	struct session session;
 	struct source input, signals;
 	int signal_fd;
-	bool follow, colour;
+	bool follow, colour, interrupted;
 	size_t n;
 	char line[LINE_MAX_];
 };
@@ -42,26 +45,41 @@ static const struct {
 	{ "q", PLAIN_QUIT },    { "quit", PLAIN_QUIT },   { "exit", PLAIN_QUIT },
 };
 
-static int scope_parse(const char *text, struct scope_choice *ret, struct problem *why)
+/* One word behind the request: for how long, how far, or which ports. */
+static int choice_parse(const char *text, struct answer_choice *choice, bool *scoped,
+			struct problem *why)
 {
+	static const char *const scopes[] = { "once", "session", "forever" };
 	uint64_t seconds;
 
-	if (!strcasecmp(text, "once")) {
-		*ret = scope_choices[0];
+	for (int i = 0; i < 3; i++) {
+		if (strcasecmp(text, scopes[i]))
+			continue;
+		if (*scoped)
+			return problem(why, -EINVAL, "one scope is enough: '%s' is a second", text);
+		*scoped = true;
+		choice->scope = scopes[i];
 		return 0;
 	}
-	if (!strcasecmp(text, "session")) {
-		*ret = scope_choices[SCOPE_DEFAULT];
+	if (!strcasecmp(text, "name") || !strcasecmp(text, "children") ||
+	    !strcasecmp(text, "address")) {
+		choice->reach = tolower((unsigned char)*text) == 'n'   ? "name"
+				: tolower((unsigned char)*text) == 'c' ? "children"
+								       : "address";
 		return 0;
 	}
-	if (!strcasecmp(text, "forever")) {
-		*ret = scope_choices[SCOPES - 1];
+	if (!strcasecmp(text, "any")) {
+		choice->ports = "any";
 		return 0;
 	}
-	if (duration_parse(text, &seconds, NULL))
+	if (*scoped || duration_parse(text, &seconds, NULL))
 		return problem(why, -EINVAL,
-			       "scope '%s' is none of once, session, forever, 10m, 2h", text);
-	*ret = (struct scope_choice){ "time", "time", seconds };
+			       "'%s' is none of once, session, forever, 10m, 2h, name, children, "
+			       "address, any",
+			       text);
+	*scoped = true;
+	choice->scope = "time";
+	choice->seconds = seconds;
 	return 0;
 }
 
@@ -71,47 +89,88 @@ static struct plain_command bad(struct problem *why, const char *text)
 	return (struct plain_command){ .verb = PLAIN_BAD };
 }
 
-struct plain_command plain_parse(const char *line, struct problem *why)
+/* A request's number, or the name of a group: it has a letter, and a dot or dash at most besides. */
+static bool target_parse(const char *text, struct plain_command *command)
 {
-	struct plain_command command = { .scope = scope_choices[SCOPE_DEFAULT] };
-	/* as long as a line: nothing is cut into other words */
-	char word[LINE_MAX_] = "", number[LINE_MAX_] = "", scope[LINE_MAX_] = "", more[2] = "";
-	int n = sscanf(line, " %127s %127s %127s %1s", word, number, scope, more);
+	static const char *const scopes[] = { "once", "session", "forever", "any" };
+	bool letter = false, number = *text;
 	unsigned long value;
-	char *end;
 
-	if (n <= 0)
-		return command;
-	command.verb = PLAIN_BAD;
+	for (const char *p = text; *p; p++) {
+		letter |= isalpha((unsigned char)*p) != 0;
+		number &= isdigit((unsigned char)*p) != 0;
+		if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
+			return false;
+	}
+	for (int i = 0; i < 4; i++)
+		if (!strcasecmp(text, scopes[i]))
+			return false; /* the number was forgotten */
+	value = number ? strtoul(text, NULL, 10) : 0;
+	if (number && value && value <= UINT_MAX) {
+		command->number = value;
+		return true;
+	}
+	text_copy(command->group, sizeof(command->group), text);
+	return letter && isalnum((unsigned char)*text);
+}
+
+static enum plain_verb verb_parse(const char *word)
+{
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (!strcasecmp(word, words[i].word))
-			command.verb = words[i].verb;
+			return words[i].verb;
+	return PLAIN_BAD;
+}
+
+struct plain_command plain_parse(const char *line, struct problem *why)
+{
+	struct plain_command command = { .choice.scope = "session" };
+	char copy[LINE_MAX_], *word[WORDS_MAX + 1], *rest = copy;
+	bool scoped = false;
+	int n = 0;
+
+	text_copy(copy, sizeof(copy), line);
+	while (n <= WORDS_MAX && (word[n] = strtok_r(n ? NULL : copy, " \t\r", &rest)))
+		n++;
+	if (!n)
+		return command;
+	command.verb = verb_parse(word[0]);
 	if (command.verb == PLAIN_BAD)
 		return bad(why, "no such command; h lists them");
 	if (command.verb != PLAIN_ALLOW && command.verb != PLAIN_DENY)
 		return n > 1 ? bad(why, "nothing follows that command") : command;
-	value = strtoul(number, &end, 10);
-	command.number = value;
-	if (!isdigit((unsigned char)*number) || *end || !value || value > UINT_MAX)
+	if (n == 1 || !target_parse(word[1], &command))
 		return bad(why, "which request? its number follows, as in: a 1");
-	if (n > 3)
-		return bad(why, "after the number comes one scope: once, session, forever, 10m");
-	if (n == 3 && scope_parse(scope, &command.scope, why))
-		command.verb = PLAIN_BAD;
+	if (n > WORDS_MAX - 1)
+		return bad(why, "too many words: a number, a scope, how far");
+	command.choice.allow = command.verb == PLAIN_ALLOW;
+	for (int i = 2; i < n; i++)
+		if (choice_parse(word[i], &command.choice, &scoped, why))
+			command.verb = PLAIN_BAD;
 	return command;
 }
 
 const char *plain_format(char *buf, size_t size, const struct item *item)
 {
-	char where[TARGET_LEN], times[32] = "";
+	char where[TARGET_LEN], times[32] = "", answer[128] = "", scope[64];
 	const char *what = item->state == ITEM_OPEN ? "BLOCKED" : item_state_name(item->state);
 
 	if (item->count > 1)
 		snprintf(times, sizeof(times), "  %" PRId64 " times", item->count);
-	snprintf(buf, size, "[%u] %s  %s  %s  %s[%" PRId64 "] %s  (%s)%s%s%s", item->number, what,
-		 target_format(where, item->dest, item->port, item->proto), item->name, item->comm,
-		 item->pid, item->exe, item->reason, times, *item->problem ? "  failed: " : "",
+	if (item->state == ITEM_ALLOWED || item->state == ITEM_DENIED)
+		snprintf(answer, sizeof(answer), "  %s, by uid %" PRId64 " %s",
+			 item_answer_format(scope, sizeof(scope), item), item->answer.uid,
+			 item->answer.client);
+	snprintf(buf, size, "[%u] %s  %s  %s  %s[%" PRId64 "] %s  (%s)%s%s%s%s", item->node.number,
+		 what, item_where(where, item), item->name, item->comm, item->pid, item->exe,
+		 *item->rule ? item->rule : item->reason, times, answer,
+		 !*item->problem            ? ""
+		 : item->state == ITEM_OPEN ? "  failed: "
+					    : "  ",
 		 item->problem);
+	for (char *p = buf; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
 	return buf;
 }
 
@@ -125,7 +184,7 @@ static void put_out(struct plain *plain)
 static void print_item(struct item *item, struct plain *plain)
 {
 	static const char *const colours[] = { "33", "0", "32", "31", "2" };
-	char buf[1024];
+	char buf[1400];
 
 	plain_format(buf, sizeof(buf), item);
 	if (plain->colour)
@@ -135,9 +194,15 @@ static void print_item(struct item *item, struct plain *plain)
 	put_out(plain);
 }
 
+/* What is told again is printed when something became of it, or when it is asked twice as often. */
 static void on_item(struct item *item, bool fresh, void *user)
 {
-	(void)fresh;
+	bool same = item->state == item->printed.state && !*item->problem;
+
+	if (!fresh && same && item->count < 2 * item->printed.count)
+		return;
+	item->printed.state = item->state;
+	item->printed.count = item->count;
 	print_item(item, user);
 }
 
@@ -151,17 +216,64 @@ static const struct session_face face = { .item = on_item, .note = on_note };
 
 static void print_help(void)
 {
-	puts("a N [SCOPE]  allow request N: once, session (default), or for 90s, 10m, 2h\n"
-	     "d N [SCOPE]  deny it\n"
+	puts("a N [SCOPE] [REACH] [any]  allow request N, or all of a group, by its name\n"
+	     "d N [SCOPE] [REACH] [any]  deny it\n"
+	     "  SCOPE: session (until the container ends), once, forever, 90s, 10m, 2h\n"
+	     "  REACH: name, children (the name and all below it), address;  any: any port\n"
 	     "l  list what is open    h  this help    q  quit");
+}
+
+static struct node *group_find(struct node *above, const char *name)
+{
+	struct node *found = NULL;
+
+	for (struct node *node = above->first; node && !found; node = node->next) {
+		struct group *group = node_group(node);
+
+		if (!strcasecmp(group->kind == GROUP_CONTAINER ? group->name : group->text, name))
+			return node;
+		if (node->kind == NODE_CONTAINER)
+			found = group_find(node, name);
+	}
+	return found;
+}
+
+struct answering {
+	struct plain *plain;
+	const struct answer_choice *choice;
+	unsigned n;
+};
+
+static void answer_one(struct item *item, void *user)
+{
+	struct answering *answering = user;
+	struct answer_choice choice = *answering->choice;
+
+	if (item->state != ITEM_OPEN)
+		return;
+	if (!*item_name(item))
+		choice.reach = NULL;
+	answering->n += !session_answer(&answering->plain->session, item, &choice);
+}
+
+static void answer_group(struct plain *plain, const struct plain_command *command)
+{
+	struct answering answering = { .plain = plain, .choice = &command->choice };
+	struct node *node = group_find(&plain->session.list.root, command->group);
+
+	if (!node) {
+		printf("- no group %s; l lists them\n", command->group);
+		return;
+	}
+	list_each_below(node, answer_one, &answering);
+	printf("- %s %u requests of %s\n", command->choice.allow ? "allowing" : "denying",
+	       answering.n, command->group);
 }
 
 static void answer(struct plain *plain, const struct plain_command *command)
 {
-	struct item *item = session_find(&plain->session, command->number);
-	int r = item ? session_answer(&plain->session, item, command->verb == PLAIN_ALLOW,
-				      &command->scope)
-		     : -ENOENT;
+	struct item *item = list_find(&plain->session.list, command->number);
+	int r = item ? session_answer(&plain->session, item, &command->choice) : -ENOENT;
 
 	if (r == -ENOENT)
 		printf("- no request %u; l lists them\n", command->number);
@@ -171,14 +283,18 @@ static void answer(struct plain *plain, const struct plain_command *command)
 		printf("- not sent: %s\n", strerror(-r));
 }
 
+/* Those of one container and one domain together. */
 static void list(struct plain *plain)
 {
+	struct node *node = node_first(&plain->session.list.root);
 	unsigned open = 0;
 
-	for (unsigned i = 0; i < plain->session.n; i++) {
-		if (plain->session.items[i]->state != ITEM_OPEN)
+	for (; node; node = node_next(node)) {
+		struct item *item = node_item(node);
+
+		if (node->kind != NODE_ITEM || item->state != ITEM_OPEN)
 			continue;
-		print_item(plain->session.items[i], plain);
+		print_item(item, plain);
 		open++;
 	}
 	if (!open)
@@ -193,7 +309,7 @@ static void run_line(struct plain *plain)
 	switch (command.verb) {
 	case PLAIN_NONE: break;
 	case PLAIN_ALLOW:
-	case PLAIN_DENY: answer(plain, &command); break;
+	case PLAIN_DENY: (command.number ? answer : answer_group)(plain, &command); break;
 	case PLAIN_LIST: list(plain); break;
 	case PLAIN_HELP: print_help(); break;
 	case PLAIN_QUIT: loop_stop(plain->session.loop); break;
@@ -211,13 +327,18 @@ static int on_input(struct source *source, uint32_t events)
 	(void)events;
 	for (ssize_t i = 0; i < n; i++) {
 		if (byte[i] != '\n') {
-			if (plain->n < sizeof(plain->line) - 1)
+			if (plain->n < sizeof(plain->line))
 				plain->line[plain->n++] = byte[i];
 			continue;
 		}
-		plain->line[plain->n] = '\0';
+		if (plain->n == sizeof(plain->line)) {
+			puts("- that line is too long to be a command");
+			put_out(plain);
+		} else {
+			plain->line[plain->n] = '\0';
+			run_line(plain);
+		}
 		plain->n = 0;
-		run_line(plain);
 	}
 	if (n <= 0) {
 		source_del(source);
@@ -230,8 +351,11 @@ static int on_input(struct source *source, uint32_t events)
 static int on_signal(struct source *source, uint32_t events)
 {
 	struct plain *plain = container_of(source, struct plain, signals);
+	struct signalfd_siginfo info;
 
 	(void)events;
+	if (read(plain->signal_fd, &info, sizeof(info)) == sizeof(info))
+		plain->interrupted = info.ssi_signo == SIGINT;
 	loop_stop(plain->session.loop);
 	return 0;
 }
@@ -253,12 +377,16 @@ static int plain_signals(struct plain *plain)
 
 int plain_run(const char *path, bool follow, bool reconnect)
 {
-	struct plain plain = { .signal_fd = -1, .follow = follow, .colour = cli_colour(1) };
+	static struct plain plain = { .signal_fd = -1 };
 	struct problem why = {};
 	int r;
 
-	plain.session =
-	    (struct session){ .path = path, .reconnect = reconnect, .face = &face, .user = &plain };
+	plain.follow = follow;
+	plain.colour = cli_colour(1);
+	plain.session.path = path;
+	plain.session.reconnect = reconnect;
+	plain.session.face = &face;
+	plain.session.user = &plain;
 	r = loop_new(&plain.session.loop);
 	if (!r)
 		r = plain_signals(&plain);
@@ -274,8 +402,7 @@ int plain_run(const char *path, bool follow, bool reconnect)
 	session_stop(&plain.session);
 	source_del(&plain.input);
 	source_del(&plain.signals);
-	if (plain.signal_fd >= 0)
-		close(plain.signal_fd);
+	closep(&plain.signal_fd);
 	loop_free(plain.session.loop);
-	return r;
+	return r ?: plain.interrupted ? EXIT_INTERRUPTED : 0;
 }

@@ -1,30 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * clearance_session.c - connect, keep one item per request, send answers (clearance.h)
- */
+#include "clearance_session.h"
+
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/addr.h"
 #include "base/cleanup.h"
-#include "clearance.h"
 
-#define SECOND_NS UINT64_C(1000000000)
-
-const struct scope_choice scope_choices[SCOPES] = {
-	{ "once", "once", 0 },       { "5 min", "time", 300 },    { "1 h", "time", 3600 },
-	{ "session", "session", 0 }, { "forever", "forever", 0 },
-};
-
-static const char *const state_names[] = { "open", "answered", "allowed", "denied", "gone" };
-
-const char *item_state_name(enum item_state state)
-{
-	return state_names[state];
-}
+#define SENT_MAX   64 /* answers on their way at once; libclearance takes 256 */
+#define REFRESH_NS SECOND_NS
+#define RESYNC_NS  (5 * SECOND_NS)
 
 const char *session_socket(void)
 {
@@ -37,152 +25,310 @@ const char *session_socket(void)
 	return path;
 }
 
-struct item *session_find(struct session *session, unsigned number)
+#define COPY(field, text) text_copy(field, sizeof(field), text)
+
+static void session_note(struct session *session, const char *text)
 {
-	for (unsigned i = 0; i < session->n; i++)
-		if (session->items[i]->number == number)
-			return session->items[i];
-	return NULL;
+	if (session->face->note)
+		session->face->note(text, session->user);
 }
 
-static struct item *item_by_id(struct session *session, const char *id)
+static void item_changed(struct session *session, struct item *item, bool fresh)
 {
-	for (unsigned i = session->n; i-- > 0;)
-		if (!strcmp(session->items[i]->request_id, id))
-			return session->items[i];
-	return NULL;
-}
-
-const char *target_format(char buf[static TARGET_LEN], const char *dest, int64_t port,
-			  int64_t proto)
-{
-	bool v6 = strchr(dest, ':') != NULL;
-	char number[8];
-
-	if (!port && !proto) /* a name that was refused */
-		snprintf(buf, TARGET_LEN, "%s", dest);
-	else
-		snprintf(buf, TARGET_LEN, v6 ? "[%s]:%" PRId64 "/%s" : "%s:%" PRId64 "/%s", dest,
-			 port, proto_name(proto, number));
-	return buf;
-}
-
-/* Make room: the oldest that is over, else the oldest at all (it stays answerable by id). */
-static void items_make_room(struct session *session)
-{
-	unsigned victim = 0;
-
-	if (session->n < ITEMS_MAX)
-		return;
-	while (victim < session->n && session->items[victim]->state <= ITEM_ANSWERED)
-		victim++;
-	if (victim == session->n)
-		victim = 0;
-	free(session->items[victim]);
-	memmove(&session->items[victim], &session->items[victim + 1],
-		(session->n - victim - 1) * sizeof(session->items[0]));
-	session->n--;
-}
-
-static struct item *item_new(struct session *session)
-{
-	struct item *item = calloc(1, sizeof(*item));
-
-	if (!item)
-		return NULL;
-	items_make_room(session);
-	item->number = ++session->numbers;
-	item->seen_ns = now_boot_ns();
-	session->items[session->n++] = item;
-	return item;
-}
-
-#define COPY(field, text) snprintf(field, sizeof(field), "%s", text)
-
-static void item_fill(struct item *item, const struct terok_event *event)
-{
-	item->guard = event->guard;
-	item->count = event->count;
-	item->port = event->port;
-	item->proto = event->proto;
-	item->pid = event->process.pid;
-	item->uid = event->process.uid;
-	item->parent_pid = event->process.parent_pid;
-	COPY(item->request_id, event->request_id);
-	COPY(item->name, event->name);
-	COPY(item->dest, event->dest);
-	COPY(item->reason, event->reason);
-	COPY(item->hook, event->hook);
-	COPY(item->comm, event->process.comm);
-	COPY(item->parent, event->process.parent_comm);
-	COPY(item->exe, event->process.exe);
-	COPY(item->cmdline, event->process.cmdline);
-}
-
-/* A request, new or told again: the same item, whatever has become of it meanwhile. */
-static void on_request(struct session *session, const struct terok_event *event)
-{
-	struct item *item = item_by_id(session, event->request_id);
-	bool fresh = !item;
-
-	if (fresh)
-		item = item_new(session);
-	if (!item)
-		return;
-	item_fill(item, event);
-	if (item->state != ITEM_ANSWERED)
-		item->state = ITEM_OPEN;
-	session->face->item(item, fresh, session->user);
+	if (session->face->item)
+		session->face->item(item, fresh, session->user);
 }
 
 static void item_end(struct session *session, struct item *item, enum item_state state)
 {
-	item->state = state;
-	item->ended_ns = now_boot_ns();
-	session->face->item(item, false, session->user);
+	list_set(&session->list, item, state);
+	item_changed(session, item, false);
+}
+
+/* --- answers -------------------------------------------------------------------------- */
+
+static void answer_failed(struct session *session, struct item *item, const char *problem)
+{
+	COPY(item->problem, problem);
+	list_set(&session->list, item, ITEM_OPEN);
+	item_changed(session, item, false);
+}
+
+static void answers_pump(struct session *session)
+{
+	struct answers *answers = &session->answers;
+
+	while (answers->n && answers->sent < SENT_MAX) {
+		unsigned at = answers->head, number = answers->waiting[at].number;
+		struct item *item = list_find(&session->list, number);
+		int r;
+
+		answers->head = (at + 1) % ITEMS_MAX;
+		answers->n--;
+		if (!item || item->state != ITEM_ANSWERED)
+			continue; /* somebody else was first, or it has ended */
+		r = hub_answer(&session->line, item->request_id, &answers->waiting[at].choice,
+			       number);
+		answers->sent += !r;
+		if (r)
+			answer_failed(session, item,
+				      r == -EOPNOTSUPP ? "this hub knows no such reach or ports"
+						       : strerror(-r));
+	}
+}
+
+int session_answer(struct session *session, struct item *item, const struct answer_choice *choice)
+{
+	struct answers *answers = &session->answers;
+
+	if (!session->line.client)
+		return -ENOTCONN;
+	if (item->state != ITEM_OPEN)
+		return -EALREADY;
+	if (answers->n == ITEMS_MAX)
+		return -ENOBUFS;
+	item->problem[0] = '\0';
+	COPY(item->answer.action, choice->allow ? "allow" : "deny");
+	COPY(item->answer.scope, choice->scope);
+	COPY(item->answer.reach, choice->reach ?: "");
+	COPY(item->answer.ports, choice->ports ?: "");
+	COPY(item->answer.client, "");
+	item->answer.seconds = choice->seconds;
+	list_set(&session->list, item, ITEM_ANSWERED);
+	answers->waiting[(answers->head + answers->n) % ITEMS_MAX].number = item->node.number;
+	answers->waiting[(answers->head + answers->n) % ITEMS_MAX].choice = *choice;
+	answers->n++;
+	answers_pump(session);
+	return 0;
+}
+
+static bool error_is(const char *error, const char *name)
+{
+	const char *dot = strrchr(error, '.');
+
+	return !strcmp(dot ? dot + 1 : error, name);
+}
+
+static void on_answered(const char *error, const char *problem, uint64_t cookie, void *user)
+{
+	struct session *session = user;
+	struct item *item = list_find(&session->list, cookie);
+
+	session->answers.sent -= session->answers.sent > 0;
+	answers_pump(session);
+	/* success is told to everybody as an event; what else there is, only to us */
+	if (!error || !item)
+		return;
+	if (error_is(error, "AlreadyAnswered") || error_is(error, "UnknownRequest")) {
+		COPY(item->problem, problem);
+		if (item->state <= ITEM_ANSWERED)
+			list_set(&session->list, item, ITEM_GONE);
+		item_changed(session, item, false);
+	} else if (item->state == ITEM_ANSWERED) {
+		answer_failed(session, item, problem);
+	} else {
+		COPY(item->problem, problem);
+		item_changed(session, item, false);
+	}
+}
+
+/* --- grants and history, while they are shown ----------------------------------------- */
+
+static int session_refresh(struct timer *timer);
+
+/* Soon, but at most once a second. */
+static void session_refresh_soon(struct session *session)
+{
+	if (session->watch == WATCH_REQUESTS || session->refresh.loop || !session->line.client)
+		return;
+	timer_arm(session->loop, &session->refresh, session->refreshed_ns + REFRESH_NS,
+		  session_refresh);
+}
+
+static void session_listed(struct session *session)
+{
+	session->asking = false;
+	if (session->stale)
+		session_refresh_soon(session);
+	if (session->face->listed)
+		session->face->listed(session->user);
+}
+
+/* Ask for what is shown; what cannot be had is said in place of it. */
+static void session_ask(struct session *session, int64_t after)
+{
+	bool grants = session->watch == WATCH_GRANTS;
+	char *said = grants ? session->grants_said : session->history_said;
+	int r;
+
+	session->stale = false;
+	session->refreshed_ns = now_boot_ns();
+	session->older = after;
+	session->grants_coming.n = session->history_coming.n = 0;
+	r = grants ? hub_list_grants(&session->line, 0)
+		   : hub_history(&session->line, 0, after, HISTORY_PAGE);
+	session->asking = !r;
+	said[0] = '\0';
+	if (r)
+		snprintf(said, sizeof(session->grants_said), "%s",
+			 r == -EOPNOTSUPP ? "this hub does not tell them" : strerror(-r));
+	if (r && session->face->listed)
+		session->face->listed(session->user);
+}
+
+static int session_refresh(struct timer *timer)
+{
+	struct session *session = container_of(timer, struct session, refresh);
+
+	if (session->line.client && session->watch != WATCH_REQUESTS && !session->asking)
+		session_ask(session, 0);
+	return 0;
+}
+
+void session_watch(struct session *session, enum session_watch watch)
+{
+	session->watch = watch;
+	session->stale = true;
+	timer_disarm(&session->refresh);
+	if (session->line.client && watch != WATCH_REQUESTS && !session->asking)
+		session_ask(session, 0);
+}
+
+void session_older(struct session *session)
+{
+	const struct history *history = &session->history;
+
+	if (!session->line.client || session->asking || session->watch != WATCH_HISTORY ||
+	    !history->more || !history->n || history->n >= HISTORY_MAX)
+		return;
+	session_ask(session, history->entry[history->n - 1].number);
+}
+
+int session_revoke(struct session *session, const char *grant)
+{
+	return session->line.client ? hub_revoke(&session->line, grant, 0) : -ENOTCONN;
+}
+
+static void on_revoked(const char *error, const char *problem, uint64_t cookie, void *user)
+{
+	struct session *session = user;
+	char text[200];
+
+	(void)cookie;
+	snprintf(text, sizeof(text), error ? "not revoked: %s" : "revoked%s", error ? problem : "");
+	session->stale = true;
+	session_refresh_soon(session);
+	session_note(session, text);
+}
+
+static void on_grant(const struct grant *grant, const char *problem, void *user)
+{
+	struct session *session = user;
+
+	if (grant) {
+		grants_add(&session->grants_coming, grant);
+		return;
+	}
+	COPY(session->grants_said, problem ?: "");
+	grants_take(&session->grants, &session->grants_coming);
+	session_listed(session);
+}
+
+static void on_entry(const struct entry *entry, bool more, const char *problem, void *user)
+{
+	struct session *session = user;
+
+	if (entry) {
+		history_add(&session->history_coming, entry);
+		return;
+	}
+	COPY(session->history_said, problem ?: "");
+	session->history_coming.more = more;
+	history_take(&session->history, &session->history_coming, session->older);
+	session_listed(session);
+}
+
+/* --- events --------------------------------------------------------------------------- */
+
+static void on_request(struct session *session, const struct terok_event *event)
+{
+	bool fresh;
+	struct item *item = list_told(&session->list, event, &fresh);
+
+	if (item)
+		item_changed(session, item, fresh);
 }
 
 static void on_verdict(struct session *session, const struct terok_event *event)
 {
-	struct item *item = item_by_id(session, event->request_id);
+	struct item *item = list_find_id(&session->list, event->request_id);
+	struct hub_more more;
 
 	if (!item)
 		return;
-	if (event->ok) {
-		item_end(session, item,
-			 strcmp(event->action, "allow") ? ITEM_DENIED : ITEM_ALLOWED);
+	if (!event->ok) {
+		answer_failed(session, item, event->problem);
 		return;
 	}
-	item->state = ITEM_OPEN;
-	COPY(item->problem, event->problem);
-	session->face->item(item, false, session->user);
+	hub_more(event, &more);
+	COPY(item->answer.action, event->action);
+	COPY(item->answer.scope, event->scope);
+	COPY(item->answer.client, more.client);
+	item->answer.uid = event->uid;
+	item->answer.until_ns = event->until_ns;
+	item_end(session, item, strcmp(event->action, "allow") ? ITEM_DENIED : ITEM_ALLOWED);
 }
 
-static void guard_ends(struct session *session, int64_t guard)
+static void guard_ends(struct session *session, const struct terok_event *event)
 {
-	for (unsigned i = 0; i < session->n; i++)
-		if (session->items[i]->guard == guard && session->items[i]->state <= ITEM_ANSWERED)
-			item_end(session, session->items[i], ITEM_GONE);
+	for (struct item *item = session->list.alive.oldest, *next; item; item = next) {
+		next = item->newer;
+		if (event->guard ? item->guard == event->guard
+				 : !strcmp(item->container, event->container))
+			item_end(session, item, ITEM_GONE);
+	}
 }
 
 static void on_guard(struct session *session, const struct terok_event *event)
 {
-	char text[160];
+	bool attached = !strcmp(event->type, "guard_attached");
+	bool detached = !strcmp(event->type, "guard_detached");
+	char text[200];
 
-	if (!strcmp(event->type, "guard_attached"))
-		snprintf(text, sizeof(text), "%s is guarded, state %s", event->name, event->state);
-	else if (!strcmp(event->type, "guard_state"))
-		snprintf(text, sizeof(text), "%s is %s", event->name, event->state);
-	else
-		snprintf(text, sizeof(text), "%s is guarded no more: %s", event->name,
+	if (attached)
+		snprintf(text, sizeof(text), "%.70s is guarded, state %.16s", event->name,
+			 event->state);
+	else if (detached)
+		snprintf(text, sizeof(text), "%.70s is guarded no more: %.64s", event->name,
 			 event->reason);
+	else
+		snprintf(text, sizeof(text), "%.70s is %.16s", event->name, event->state);
 	/* only in state up do its requests wait for an answer */
-	if (strcmp(event->type, "guard_attached") && strcmp(event->state, "up"))
-		guard_ends(session, event->guard);
-	else if (!strcmp(event->type, "guard_detached"))
-		guard_ends(session, event->guard);
-	if (session->face->note)
-		session->face->note(text, session->user);
+	if (detached || (!attached && strcmp(event->state, "up")))
+		guard_ends(session, event);
+	session_note(session, text);
+}
+
+/* What is shown beside the requests may be another now. */
+static void session_is_stale(struct session *session, const char *type)
+{
+	if (!strcmp(type, "refused") ||
+	    (session->watch == WATCH_GRANTS && !strcmp(type, "request")))
+		return;
+	session->stale = true;
+	session_refresh_soon(session);
+}
+
+static int session_again(struct timer *timer);
+
+/* What was missed may have ended a request that we show, or asked another: ask what is open. */
+static void session_missed(struct session *session, int64_t lost)
+{
+	session->lost += lost;
+	if (!session->reconnect || !session->face->item || session->resync)
+		return;
+	session->resync = true;
+	timer_arm(session->loop, &session->again, session->connected_ns + RESYNC_NS, session_again);
 }
 
 static void on_event(const struct terok_event *event, int64_t lost, void *user)
@@ -190,7 +336,10 @@ static void on_event(const struct terok_event *event, int64_t lost, void *user)
 	struct session *session = user;
 	struct item *item;
 
-	session->lost = lost;
+	if (lost > session->lost_here) {
+		session_missed(session, lost - session->lost_here);
+		session->lost_here = lost;
+	}
 	if (session->face->event)
 		session->face->event(event, session->user);
 	if (!session->face->item)
@@ -202,27 +351,28 @@ static void on_event(const struct terok_event *event, int64_t lost, void *user)
 	} else if (!strncmp(event->type, "guard_", 6)) {
 		on_guard(session, event);
 	} else if (!strcmp(event->type, "expired")) {
-		item = item_by_id(session, event->request_id);
-		if (item)
+		item = list_find_id(&session->list, event->request_id);
+		if (item && item->state <= ITEM_ANSWERED)
 			item_end(session, item, ITEM_GONE);
 	}
+	session_is_stale(session, event->type);
 }
 
-static void on_answered(const char *error, const char *problem, uint64_t cookie, void *user)
+/* --- the connection ------------------------------------------------------------------- */
+
+/* Open requests are told first; this is answered when all of them are on their way to us. */
+static void on_subscribed(void *user)
 {
 	struct session *session = user;
-	struct item *item = session_find(session, cookie);
 
-	/* success is told to everybody as an event; what else there is, only to us */
-	if (!error || !item)
-		return;
-	COPY(item->problem, problem);
-	if (strstr(error, "UnknownRequest"))
-		item_end(session, item, ITEM_GONE);
-	else if (item->state == ITEM_ANSWERED) {
-		item->state = ITEM_OPEN;
-		session->face->item(item, false, session->user);
-	}
+	terok_client_list_guards(session->line.client);
+}
+
+static void on_listed_guard(const struct terok_guard_status *guard, void *user)
+{
+	struct session *session = user;
+
+	session->told |= !guard;
 }
 
 static void on_closed(int error, void *user)
@@ -233,19 +383,39 @@ static void on_closed(int error, void *user)
 	session->closed = true; /* closed where it is safe: behind terok_client_process() */
 }
 
-static const struct terok_client_events events = {
+static const struct hub_events events = {
+	.subscribed = on_subscribed,
 	.event = on_event,
 	.answered = on_answered,
+	.guard = on_listed_guard,
+	.grant = on_grant,
+	.revoked = on_revoked,
+	.entry = on_entry,
 	.closed = on_closed,
 };
 
-static void session_note(struct session *session, const char *text)
+/* What the hub has not told again was answered or has ended while we were away. */
+static void items_settle(struct session *session)
 {
-	if (session->face->note)
-		session->face->note(text, session->user);
+	session->told = false;
+	for (struct item *item = session->list.alive.oldest, *next; item; item = next) {
+		next = item->newer;
+		if (item->unsure)
+			item_end(session, item, ITEM_GONE);
+	}
 }
 
-static int session_again(struct timer *timer);
+/* An answer that was on its way when the hub went has got lost, or is never told of. */
+static void items_await_replay(struct session *session)
+{
+	session->answers.head = session->answers.n = session->answers.sent = 0;
+	for (struct item *item = session->list.alive.oldest, *next; item; item = next) {
+		next = item->newer;
+		if (item->state == ITEM_ANSWERED)
+			answer_failed(session, item, "the hub went away before it answered");
+		item->unsure = true;
+	}
+}
 
 /* 1, 2, 4, 8, 10, 10... seconds. */
 static void session_schedule(struct session *session)
@@ -257,17 +427,35 @@ static void session_schedule(struct session *session)
 		  session_again);
 }
 
+static void session_disconnect(struct session *session)
+{
+	timer_disarm(&session->refresh);
+	source_del(&session->source);
+	hub_close(&session->line);
+	session->connected = session->closed = session->told = session->asking = false;
+	session->resync = false;
+	session->lost_here = 0;
+}
+
+static bool stream_is_empty(struct session *session)
+{
+	struct pollfd ready = { .fd = terok_client_fd(session->line.client), .events = POLLIN };
+
+	return poll(&ready, 1, 0) == 0;
+}
+
 static int session_ready(struct source *source, uint32_t ready)
 {
 	struct session *session = container_of(source, struct session, source);
 
 	(void)ready;
-	terok_client_process(session->client);
-	if (!session->closed)
+	terok_client_process(session->line.client);
+	if (!session->closed) {
+		if (session->told && stream_is_empty(session))
+			items_settle(session);
 		return 0;
-	source_del(&session->source);
-	terok_client_close(TAKE_PTR(session->client));
-	session->connected = session->closed = false;
+	}
+	session_disconnect(session);
 	if (!session->reconnect)
 		return -EPIPE;
 	session_note(session, "the hub went away; trying again");
@@ -275,47 +463,46 @@ static int session_ready(struct source *source, uint32_t ready)
 	return 0;
 }
 
-/*
- * A hub tells anew what is open. What it does not tell was answered or ended meanwhile, and
- * an answer that was on its way when it went has got lost, or will never be told of.
- */
-static void items_await_replay(struct session *session)
-{
-	for (unsigned i = 0; i < session->n; i++) {
-		if (session->items[i]->state > ITEM_ANSWERED)
-			continue;
-		session->items[i]->state = ITEM_GONE;
-		session->items[i]->ended_ns = now_boot_ns();
-	}
-}
-
 static int session_connect(struct session *session)
 {
-	int r = terok_client_open(session->path, &events, session, &session->client);
+	int r;
 
+	session->line.events = &events;
+	session->line.user = session;
+	r = hub_open(&session->line, session->path);
 	if (r)
 		return r;
-	r = terok_client_monitor(session->client, 0, true);
+	r = terok_client_monitor(session->line.client, 0, true);
 	if (!r)
-		r = source_add(session->loop, &session->source, terok_client_fd(session->client),
-			       EPOLLIN, session_ready);
+		r = source_add(session->loop, &session->source,
+			       terok_client_fd(session->line.client), EPOLLIN, session_ready);
 	if (r) {
-		terok_client_close(TAKE_PTR(session->client));
+		hub_close(&session->line);
 		return r;
 	}
 	session->connected = true;
+	session->connected_ns = now_boot_ns();
 	session->tries = 0;
 	items_await_replay(session);
+	session_watch(session, session->watch);
 	return 0;
 }
 
 static int session_again(struct timer *timer)
 {
 	struct session *session = container_of(timer, struct session, again);
+	bool resync = session->resync;
 
+	if (resync && (session->answers.sent || session->answers.n || session->asking)) {
+		/* what is on its way is told of first */
+		timer_arm(session->loop, timer, now_boot_ns() + SECOND_NS, session_again);
+		return 0;
+	}
+	if (resync)
+		session_disconnect(session);
 	if (session_connect(session))
 		session_schedule(session);
-	else
+	else if (!resync)
 		session_note(session, "the hub is back");
 	return 0;
 }
@@ -334,26 +521,10 @@ int session_start(struct session *session, struct problem *why)
 void session_stop(struct session *session)
 {
 	timer_disarm(&session->again);
-	source_del(&session->source);
-	terok_client_close(TAKE_PTR(session->client));
-	while (session->n)
-		free(session->items[--session->n]);
-}
-
-int session_answer(struct session *session, struct item *item, bool allow,
-		   const struct scope_choice *scope)
-{
-	int r;
-
-	if (!session->client)
-		return -ENOTCONN;
-	if (item->state != ITEM_OPEN)
-		return -EALREADY;
-	r = terok_client_answer(session->client, item->request_id, allow ? "allow" : "deny",
-				scope->scope, scope->seconds, item->number);
-	if (r)
-		return r;
-	item->problem[0] = '\0';
-	item->state = ITEM_ANSWERED;
-	return 0;
+	session_disconnect(session);
+	list_done(&session->list);
+	grants_done(&session->grants);
+	grants_done(&session->grants_coming);
+	history_done(&session->history);
+	history_done(&session->history_coming);
 }

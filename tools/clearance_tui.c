@@ -1,260 +1,183 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * clearance_tui.c - the face for a terminal: a live list, one key per answer
+ * clearance_tui.c - the face for a terminal: keys to clearance_ui.c, its canvas to the screen
  *
- * Drawn anew when something changed and once a second for the ages; keys act on the
- * selected request, which stays selected by its number while others come and go.
+ * Drawn when something changed, but at most every FRAME_NS however much changes, and once a
+ * second while ages are in sight. The only file that knows ncurses, and nothing goes there but
+ * what a canvas lets through.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <locale.h>
 #include <ncurses.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/cli.h"
 #include "base/log.h"
+#include "base/suffix.h"
 #include "clearance.h"
+#include "clearance_ui.h"
 
-#define SECOND_NS UINT64_C(1000000000)
-#define STAY_NS   (30 * SECOND_NS) /* how long an answered request stays in sight */
-#define HEAD      2                /* title and column names */
-#define FOOT      2                /* status and keys */
-#define DETAILS   8
-
-enum { COLOUR_OPEN = 1, COLOUR_ALLOWED, COLOUR_DENIED, COLOUR_BAR };
+#define FRAME_NS UINT64_C(50000000)
+#define KEYS_MAX 64 /* of one round */
 
 struct tui {
 	struct session session;
+	struct ui ui;
+	struct canvas canvas;
 	struct source keys, signals;
-	struct timer tick;
-	int signal_fd, scope;
-	unsigned selected; /* an item's number; 0: none */
-	bool details, help;
-	char note[160];
+	struct timer draw;
+	uint64_t drawn_ns;
+	int signal_fd;
+	bool interrupted, colour;
 };
 
-static bool item_shown(const struct item *item)
+/* --- to the screen -------------------------------------------------------------------- */
+
+static chtype paint_attribute(const struct tui *tui, int paint)
 {
-	return item->state <= ITEM_ANSWERED || now_boot_ns() - item->ended_ns < STAY_NS;
-}
-
-/* The items in sight, newest first; how many. */
-static unsigned items_shown(const struct tui *tui, struct item *ret[ITEMS_MAX])
-{
-	unsigned n = 0;
-
-	for (unsigned i = tui->session.n; i-- > 0;)
-		if (item_shown(tui->session.items[i]))
-			ret[n++] = tui->session.items[i];
-	return n;
-}
-
-static unsigned row_selected(const struct tui *tui, struct item *const items[], unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (items[i]->number == tui->selected)
-			return i;
-	return 0;
-}
-
-static const char *age_format(char buf[static 16], uint64_t since_ns)
-{
-	uint64_t s = (now_boot_ns() - since_ns) / SECOND_NS;
-
-	if (s < 100)
-		snprintf(buf, 16, "%" PRIu64 "s", s);
-	else if (s < 6000)
-		snprintf(buf, 16, "%" PRIu64 "m", s / 60);
-	else
-		snprintf(buf, 16, "%" PRIu64 "h", s / 3600);
-	return buf;
-}
-
-static int item_attribute(const struct item *item)
-{
-	switch (item->state) {
-	case ITEM_OPEN: return COLOR_PAIR(COLOUR_OPEN) | A_BOLD;
-	case ITEM_ANSWERED: return A_BOLD;
-	case ITEM_ALLOWED: return COLOR_PAIR(COLOUR_ALLOWED) | A_DIM;
-	case ITEM_DENIED: return COLOR_PAIR(COLOUR_DENIED) | A_DIM;
-	case ITEM_GONE: return A_DIM;
-	}
-	return 0;
-}
-
-static void draw_item(const struct item *item, int y, bool selected)
-{
-	char where[TARGET_LEN], who[64], age[16], line[400];
-	int attribute = item_attribute(item) | (selected ? A_REVERSE : 0);
-
-	snprintf(who, sizeof(who), "%.16s %s[%" PRId64 "]", item->name, item->comm, item->pid);
-	snprintf(line, sizeof(line), "%4u %-9s %-26.26s %-30.30s %-9.9s %4s %5" PRId64 "  %s",
-		 item->number, item->state == ITEM_OPEN ? "blocked" : item_state_name(item->state),
-		 target_format(where, item->dest, item->port, item->proto), who, item->reason,
-		 age_format(age, item->seen_ns), item->count, item->problem);
-	attron(attribute);
-	mvprintw(y, 0, "%-*.*s", COLS, COLS, line);
-	attroff(attribute);
-}
-
-static void draw_details(const struct item *item, int y)
-{
-	char where[TARGET_LEN];
-
-	mvhline(y, 0, ACS_HLINE, COLS);
-	mvprintw(y + 1, 1, "%-9s %.*s", "program", COLS - 12, item->exe);
-	mvprintw(y + 2, 1, "%-9s %.*s", "command", COLS - 12, item->cmdline);
-	mvprintw(y + 3, 1, "%-9s %s[%" PRId64 "], user %" PRId64, "parent", item->parent,
-		 item->parent_pid, item->uid);
-	mvprintw(y + 4, 1, "%-9s %s, guard %" PRId64, "guard", item->name, item->guard);
-	mvprintw(y + 5, 1, "%-9s %.*s (%s, %s)", "refused", COLS > 60 ? COLS - 50 : 10,
-		 target_format(where, item->dest, item->port, item->proto), item->reason,
-		 item->hook);
-	mvprintw(y + 6, 1, "%-9s %s", "request", item->request_id);
-	if (*item->problem)
-		mvprintw(y + 7, 1, "%-9s %.*s", "failed", COLS - 12, item->problem);
-}
-
-static void draw_help(void)
-{
-	static const char *const lines[] = {
-		"a        allow the selected request",
-		"d        deny it",
-		"s        scope of the answer: once (a minute), 5 min, 1 h, session, forever",
-		"up down  select; j k too",
-		"enter i  details",
-		"q        quit; what is open stays open",
+	static const chtype plain[PAINT_MAX_] = {
+		[PAINT_BAR] = A_REVERSE, [PAINT_HEAD] = A_BOLD,  [PAINT_OPEN] = A_BOLD,
+		[PAINT_FAINT] = A_DIM,   [PAINT_ALARM] = A_BOLD,
 	};
+	int kind = paint & ~PAINT_MARKED;
+	chtype attribute = plain[kind];
 
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		mvprintw(HEAD + 1 + i, 2, "%s", lines[i]);
+	if (tui->colour)
+		attribute = COLOR_PAIR(kind) | (kind == PAINT_BAR ? 0 : attribute);
+	return paint & PAINT_MARKED ? attribute ^ A_REVERSE : attribute;
 }
 
-static void draw_bars(const struct tui *tui, unsigned open)
+static void row_show(const struct tui *tui, int y)
 {
-	char title[200];
+	const struct cell *row = &tui->canvas.cell[y * tui->canvas.cols];
 
-	snprintf(title, sizeof(title), " terok-clearance   %u open   scope: %s   %s%s", open,
-		 scope_choices[tui->scope].label, tui->session.connected ? "" : "NO HUB  ",
-		 tui->session.lost ? "events were lost: this terminal is too slow" : "");
-	attron(COLOR_PAIR(COLOUR_BAR));
-	mvprintw(0, 0, "%-*.*s", COLS, COLS, title);
-	attroff(COLOR_PAIR(COLOUR_BAR));
-	attron(A_UNDERLINE);
-	mvprintw(
-	    1, 0, "%-*.*s", COLS, COLS,
-	    "   N STATE     WHERE                      WHO                            WHY        "
-	    "AGE TIMES");
-	attroff(A_UNDERLINE);
-	mvprintw(LINES - 2, 0, "%.*s", COLS, tui->note);
-	attron(COLOR_PAIR(COLOUR_BAR));
-	mvprintw(LINES - 1, 0, "%-*.*s", COLS, COLS,
-		 " a allow  d deny  s scope  enter details  ? help  q quit");
-	attroff(COLOR_PAIR(COLOUR_BAR));
+	move(y, 0);
+	for (int x = 0; x < tui->canvas.cols; x++)
+		addch((unsigned char)row[x].c | paint_attribute(tui, row[x].paint));
 }
 
-static void draw(struct tui *tui)
+static int on_draw(struct timer *timer)
 {
-	struct item *items[ITEMS_MAX];
-	unsigned n = items_shown(tui, items), row = row_selected(tui, items, n), open = 0;
-	int room = LINES - HEAD - FOOT - (tui->details && n ? DETAILS : 0), first;
+	struct tui *tui = container_of(timer, struct tui, draw);
+	struct list *list = &tui->session.list;
 
-	/* what is seen as selected is: it stays so while others come and go */
-	if (n)
-		tui->selected = items[row]->number;
-	erase();
-	for (unsigned i = 0; i < n; i++)
-		open += items[i]->state == ITEM_OPEN;
-	first = room > 0 && (int)row >= room ? (int)row - room + 1 : 0;
-	if (tui->help)
-		draw_help();
-	else if (!n)
-		mvprintw(HEAD + 1, 2, "Nothing waits for an answer.");
-	for (int i = 0; !tui->help && i < room && first + i < (int)n; i++)
-		draw_item(items[first + i], HEAD + i, (unsigned)(first + i) == row);
-	if (tui->details && !tui->help && n)
-		draw_details(items[row], LINES - FOOT - DETAILS);
-	draw_bars(tui, open);
+	list_fade(list, now_boot_ns());
+	ui_draw(&tui->ui, &tui->canvas);
+	for (int y = 0; y < tui->canvas.rows; y++)
+		row_show(tui, y);
 	refresh();
+	tui->drawn_ns = now_boot_ns();
+	if (list->root.n || tui->ui.view == UI_GRANTS)
+		timer_arm(tui->session.loop, timer, tui->drawn_ns + SECOND_NS, on_draw);
+	return 0;
 }
+
+/* Soon: now if the last drawing is long enough ago. */
+static void tui_changed(struct tui *tui)
+{
+	uint64_t at_ns = tui->drawn_ns + FRAME_NS;
+
+	if (!tui->draw.loop || tui->draw.at_ns > at_ns)
+		timer_arm(tui->session.loop, &tui->draw, at_ns, on_draw);
+}
+
+/* --- what the session says ------------------------------------------------------------- */
 
 static void on_item(struct item *item, bool fresh, void *user)
 {
-	struct tui *tui = user;
-
-	if (fresh && (!tui->selected || !session_find(&tui->session, tui->selected)))
-		tui->selected = item->number;
-	draw(tui);
+	(void)item;
+	(void)fresh;
+	tui_changed(user);
 }
 
 static void on_note(const char *text, void *user)
 {
 	struct tui *tui = user;
 
-	snprintf(tui->note, sizeof(tui->note), "%s", text);
-	draw(tui);
+	ui_note(&tui->ui, "%s", text);
+	tui_changed(tui);
 }
 
-static const struct session_face face = { .item = on_item, .note = on_note };
-
-/* The next open request after an answer, so that a list is worked off with one key. */
-static void select_open(struct tui *tui, struct item *const items[], unsigned n)
+static void on_listed(void *user)
 {
-	for (unsigned i = n; i-- > 0;)
-		if (items[i]->state == ITEM_OPEN)
-			tui->selected = items[i]->number;
+	struct tui *tui = user;
+
+	ui_listed(&tui->ui);
+	tui_changed(tui);
 }
 
-static void key_answer(struct tui *tui, struct item *item, bool allow, struct item *const items[],
-		       unsigned n)
-{
-	int r = session_answer(&tui->session, item, allow, &scope_choices[tui->scope]);
+static const struct session_face face = { .item = on_item, .note = on_note, .listed = on_listed };
 
-	if (r == -EALREADY)
-		snprintf(tui->note, sizeof(tui->note), "request %u is %s", item->number,
-			 item_state_name(item->state));
-	else if (r)
-		snprintf(tui->note, sizeof(tui->note), "not sent: %s", strerror(-r));
-	else
-		select_open(tui, items, n);
+/* --- what the person does -------------------------------------------------------------- */
+
+static int do_answer(struct item *item, const struct answer_choice *choice, void *user)
+{
+	struct tui *tui = user;
+
+	return session_answer(&tui->session, item, choice);
 }
 
-static void key_press(struct tui *tui, int key)
+static int do_revoke(const struct grant *grant, void *user)
 {
-	struct item *items[ITEMS_MAX];
-	unsigned n = items_shown(tui, items), row = row_selected(tui, items, n);
+	struct tui *tui = user;
 
-	tui->note[0] = '\0';
+	return session_revoke(&tui->session, grant->grant);
+}
+
+static void do_watch(enum ui_view view, void *user)
+{
+	static const enum session_watch watches[] = { WATCH_REQUESTS, WATCH_GRANTS, WATCH_HISTORY };
+	struct tui *tui = user;
+
+	session_watch(&tui->session, watches[view]);
+}
+
+static void do_older(void *user)
+{
+	struct tui *tui = user;
+
+	session_older(&tui->session);
+}
+
+static void do_quit(void *user)
+{
+	struct tui *tui = user;
+
+	loop_stop(tui->session.loop);
+}
+
+static const struct ui_actions actions = {
+	.answer = do_answer,
+	.revoke = do_revoke,
+	.watch = do_watch,
+	.older = do_older,
+	.quit = do_quit,
+};
+
+static int key_of(int key)
+{
 	switch (key) {
-	case 'q': loop_stop(tui->session.loop); return;
-	case '?':
-	case 'h': tui->help = !tui->help; break;
-	case 's': tui->scope = (tui->scope + 1) % SCOPES; break;
-	case '\n':
-	case KEY_ENTER:
-	case 'i': tui->details = !tui->details; break;
-	case KEY_UP:
-	case 'k':
-		if (n && row)
-			tui->selected = items[row - 1]->number;
-		break;
-	case KEY_DOWN:
-	case 'j':
-		if (row + 1 < n)
-			tui->selected = items[row + 1]->number;
-		break;
-	case 'a':
-	case 'd':
-		if (n)
-			key_answer(tui, items[row], key == 'a', items, n);
-		break;
+	case '\r':
+	case KEY_ENTER: return UI_KEY_ENTER;
+	case KEY_UP: return UI_KEY_UP;
+	case KEY_DOWN: return UI_KEY_DOWN;
+	case KEY_LEFT: return UI_KEY_LEFT;
+	case KEY_RIGHT: return UI_KEY_RIGHT;
+	case KEY_PPAGE: return UI_KEY_PAGE_UP;
+	case KEY_NPAGE: return UI_KEY_PAGE_DOWN;
+	case KEY_HOME: return UI_KEY_HOME;
+	case KEY_END: return UI_KEY_END;
+	case KEY_BACKSPACE:
+	case 8:
+	case 127: return UI_KEY_ERASE;
+	case '\t': return UI_KEY_TAB;
+	case KEY_F(1): return '?';
 	}
-	draw(tui);
+	return key < 0x100 ? key : UI_KEY_OTHER;
 }
 
 static int on_keys(struct source *source, uint32_t events)
@@ -266,38 +189,45 @@ static int on_keys(struct source *source, uint32_t events)
 		loop_stop(tui->session.loop);
 		return 0;
 	}
-	while ((key = getch()) != ERR)
-		key_press(tui, key);
+	for (int n = 0; n < KEYS_MAX && (key = getch()) != ERR; n++) {
+		if (key == 'L' - '@')
+			clearok(curscr, TRUE); /* somebody wrote over it */
+		else if (key != KEY_RESIZE)
+			ui_key(&tui->ui, key_of(key));
+	}
+	tui_changed(tui);
 	return 0;
+}
+
+static int tui_resize(struct tui *tui)
+{
+	struct winsize size;
+
+	if (!ioctl(0, TIOCGWINSZ, &size) && size.ws_row && size.ws_col)
+		resizeterm(size.ws_row, size.ws_col);
+	return canvas_resize(&tui->canvas, LINES, COLS);
 }
 
 static int on_signal(struct source *source, uint32_t events)
 {
 	struct tui *tui = container_of(source, struct tui, signals);
 	struct signalfd_siginfo info;
-	struct winsize size;
 
 	(void)events;
 	if (read(tui->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return 0;
 	if (info.ssi_signo != SIGWINCH) {
+		tui->interrupted = info.ssi_signo == SIGINT;
 		loop_stop(tui->session.loop);
 		return 0;
 	}
-	if (!ioctl(0, TIOCGWINSZ, &size))
-		resizeterm(size.ws_row, size.ws_col);
-	draw(tui);
+	if (tui_resize(tui))
+		return -ENOMEM;
+	tui_changed(tui);
 	return 0;
 }
 
-static int on_tick(struct timer *timer)
-{
-	struct tui *tui = container_of(timer, struct tui, tick);
-
-	draw(tui);
-	timer_arm(tui->session.loop, timer, now_boot_ns() + SECOND_NS, on_tick);
-	return 0;
-}
+/* --- from the first to the last -------------------------------------------------------- */
 
 static int tui_signals(struct tui *tui)
 {
@@ -315,9 +245,15 @@ static int tui_signals(struct tui *tui)
 	return source_add(tui->session.loop, &tui->signals, tui->signal_fd, EPOLLIN, on_signal);
 }
 
-static void screen_start(void)
+static void screen_start(struct tui *tui)
 {
-	setlocale(LC_ALL, ""); /* for the lines it draws */
+	static const short colours[PAINT_MAX_] = {
+		[PAINT_PLAIN] = -1,          [PAINT_HEAD] = -1,
+		[PAINT_OPEN] = COLOR_YELLOW, [PAINT_ALLOWED] = COLOR_GREEN,
+		[PAINT_DENIED] = COLOR_RED,  [PAINT_FAINT] = -1,
+		[PAINT_ALARM] = COLOR_RED,
+	};
+
 	initscr();
 	cbreak();
 	noecho();
@@ -325,45 +261,59 @@ static void screen_start(void)
 	keypad(stdscr, TRUE);
 	set_escdelay(50);
 	curs_set(0);
-	if (!has_colors())
+	tui->colour = has_colors() && cli_colour(1);
+	if (!tui->colour)
 		return;
 	start_color();
 	use_default_colors();
-	init_pair(COLOUR_OPEN, COLOR_YELLOW, -1);
-	init_pair(COLOUR_ALLOWED, COLOR_GREEN, -1);
-	init_pair(COLOUR_DENIED, COLOR_RED, -1);
-	init_pair(COLOUR_BAR, COLOR_BLACK, COLOR_CYAN);
+	for (int i = PAINT_PLAIN + 1; i < PAINT_MAX_; i++)
+		init_pair(i, colours[i], -1);
+	init_pair(PAINT_BAR, COLOR_BLACK, COLOR_CYAN);
+}
+
+static void tui_end(struct tui *tui)
+{
+	endwin();
+	session_stop(&tui->session);
+	timer_disarm(&tui->draw);
+	source_del(&tui->keys);
+	source_del(&tui->signals);
+	closep(&tui->signal_fd);
+	ui_done(&tui->ui);
+	canvas_done(&tui->canvas);
+	loop_free(tui->session.loop);
 }
 
 int tui_run(const char *path)
 {
-	struct tui tui = { .signal_fd = -1, .scope = SCOPE_DEFAULT };
+	static struct tui tui = { .signal_fd = -1 };
 	struct problem why = {};
 	int r;
 
-	tui.session =
-	    (struct session){ .path = path, .reconnect = true, .face = &face, .user = &tui };
+	tui.session.path = path;
+	tui.session.reconnect = true;
+	tui.session.face = &face;
+	tui.session.user = &tui;
+	tui.ui = (struct ui){ .session = &tui.session, .actions = &actions, .user = &tui };
+	suffix_registrable(
+	    "example.com"); /* what it has to say it says before the screen is ours */
 	r = loop_new(&tui.session.loop);
 	if (!r)
-		r = tui_signals(&tui);
-	screen_start();
-	if (!r)
 		r = session_start(&tui.session, &why);
+	if (r)
+		return log_error(0, "%s", why.text[0] ? why.text : strerror(-r)), r;
+	r = tui_signals(&tui);
+	screen_start(&tui);
+	if (!r)
+		r = tui_resize(&tui);
 	if (!r)
 		r = source_add(tui.session.loop, &tui.keys, 0, EPOLLIN, on_keys);
 	if (!r) {
-		on_tick(&tui.tick);
+		on_draw(&tui.draw);
 		r = loop_run(tui.session.loop);
 	}
-	endwin();
+	tui_end(&tui);
 	if (r)
-		log_error(0, "%s", why.text[0] ? why.text : strerror(-r));
-	session_stop(&tui.session);
-	timer_disarm(&tui.tick);
-	source_del(&tui.keys);
-	source_del(&tui.signals);
-	if (tui.signal_fd >= 0)
-		close(tui.signal_fd);
-	loop_free(tui.session.loop);
-	return r;
+		log_error(0, "%s", strerror(-r));
+	return r ?: tui.interrupted ? EXIT_INTERRUPTED : 0;
 }

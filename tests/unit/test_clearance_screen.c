@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_clearance_screen.c - terok-clearance on a real terminal, of tmux: what a person sees
+ *
+ * The program is the built one, the hub is fake_hub.c's. Each test has a tmux server of its own,
+ * on a socket in its own folder. What the program writes is also copied to a FIFO: something was
+ * drawn when there is something to read, and what may not be written is looked for there.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/event.h"
+#include "fake_hub.h"
+
+#define PATIENCE_NS (20 * SECOND_NS)
+#define RAW_MAX     (4 << 20)
+
+static struct fake_hub hub;
+static char program[512], pane[65536], fifo[128];
+static char *raw; /* all that was written to the terminal */
+static size_t n_raw;
+static int fifo_fd = -1;
+
+/* A tmux command; what it prints is in pane; its exit code. */
+static int tmux(const char *fmt, ...)
+{
+	char command[2048];
+	size_t n = 0, got;
+	va_list args;
+	FILE *from;
+	int at;
+
+	at = snprintf(command, sizeof(command),
+		      "env -u TMUX timeout 20 tmux -S %s/tmux -f /dev/null ", hub.folder);
+	va_start(args, fmt);
+	vsnprintf(command + at, sizeof(command) - at, fmt, args);
+	va_end(args);
+	from = popen(command, "r");
+	if (!from)
+		return -1;
+	while (n < sizeof(pane) - 1 && (got = fread(pane + n, 1, sizeof(pane) - 1 - n, from)))
+		n += got;
+	pane[n] = '\0';
+	return pclose(from);
+}
+
+/* Wait until more is written, at most @ms; false: nothing was. */
+static bool written(int ms)
+{
+	struct pollfd ready = { .fd = fifo_fd, .events = POLLIN };
+	ssize_t n;
+
+	if (poll(&ready, 1, ms) <= 0 || !(ready.revents & POLLIN))
+		return false;
+	n = read(fifo_fd, raw + n_raw, RAW_MAX - n_raw);
+	n_raw += n > 0 ? n : 0;
+	return n > 0;
+}
+
+static bool capture(void)
+{
+	return tmux("capture-pane -p -t 0") == 0;
+}
+
+/* Look at the pane each time that something is written, until it has @text, or has it no more. */
+static bool await(const char *text, bool there)
+{
+	uint64_t until = now_boot_ns() + PATIENCE_NS;
+
+	while (now_boot_ns() < until) {
+		assert_true(capture());
+		if (!!strstr(pane, text) == there)
+			return true;
+		/* tmux shows what it has read, and may have read it before we did */
+		written(200);
+	}
+	print_message("%s '%s' in:\n%s\n", there ? "no" : "still", text, pane);
+	return false;
+}
+
+#define sees(text)         assert_true(await(text, true))
+#define sees_no_more(text) assert_true(await(text, false))
+
+static void keys(const char *names)
+{
+	assert_int_equal(tmux("send-keys -t 0 %s", names), 0);
+}
+
+/* The program in a pane of that size; a shell says afterwards how it ended. */
+static void start(int cols, int rows)
+{
+	snprintf(fifo, sizeof(fifo), "%s/raw", hub.folder);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	fifo_fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	assert_true(fifo_fd >= 0);
+	assert_int_equal(
+	    tmux("new-session -d -x %d -y %d \"sh -c 'trap : INT; read go; %s --socket %s; "
+		 "echo ended \\$?; exec sleep 60'\"",
+		 cols, rows, program, hub.path),
+	    0);
+	assert_int_equal(tmux("pipe-pane -t 0 'exec cat >%s'", fifo), 0);
+	keys("Enter");
+	assert_true(fake_hub_accept(&hub));
+	fake_hub_stands(&hub);
+	fake_hub_hear(&hub, 10000); /* ListGuards */
+	fake_hub_guards(&hub);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	n_raw = 0;
+	return fake_hub_open(&hub) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	tmux("kill-server 2>/dev/null");
+	if (fifo_fd >= 0)
+		close(fifo_fd);
+	fifo_fd = -1;
+	unlink(fifo);
+	snprintf(fifo, sizeof(fifo), "%s/tmux", hub.folder);
+	unlink(fifo);
+	fake_hub_close(&hub);
+	return 0;
+}
+
+static void verdict(const char *id, const char *action)
+{
+	fake_hub_reply(&hub, "{\"parameters\":{\"until_ns\":0}}");
+	fake_hub_event(&hub,
+		       "\"type\":\"verdict\",\"request_id\":\"%s\",\"action\":\"%s\",\"scope\":"
+		       "\"once\",\"ok\":true,\"uid\":1001",
+		       id, action);
+}
+
+static void a_request_is_seen_and_answered(int cols, int rows)
+{
+	const char *call;
+
+	start(cols, rows);
+	sees("Nothing waits for an answer.");
+	fake_hub_request(&hub, "web:1", "web", "api.example.com", "192.0.2.1", 1);
+	fake_hub_request(&hub, "web:2", "web", "", "192.0.2.9", 3);
+	sees("api.example.com:443");
+	sees("192.0.2.9:443");
+	sees("2");
+	keys("n a");
+	sees("o once");
+	keys("o");
+	call = fake_hub_serve(&hub, 10000, ".Answer");
+	assert_non_null(call);
+	assert_non_null(strstr(call, "\"web:1\",\"action\":\"allow\",\"scope\":\"once\""));
+	verdict("web:1", "allow");
+	sees("allowed");
+	/* the next one is marked; the default denies */
+	keys("Enter");
+	call = fake_hub_serve(&hub, 10000, ".Answer");
+	assert_non_null(call);
+	assert_non_null(strstr(call, "\"web:2\",\"action\":\"deny\",\"scope\":\"session\""));
+	verdict("web:2", "deny");
+	sees("denied");
+	keys("q");
+	sees("ended 0");
+	sees_no_more("Requests"); /* the screen is as it was before */
+}
+
+static void at_80_by_24_a_request_is_seen_and_answered(void **state)
+{
+	(void)state;
+	a_request_is_seen_and_answered(80, 24);
+}
+
+static void at_40_by_10_a_request_is_seen_and_answered(void **state)
+{
+	(void)state;
+	a_request_is_seen_and_answered(40, 10);
+}
+
+static void a_window_may_change_its_size_at_any_time(void **state)
+{
+	static const int sizes[][2] = { { 40, 10 }, { 200, 60 }, { 10, 3 }, { 1, 1 }, { 80, 24 } };
+	char id[32];
+
+	(void)state;
+	start(80, 24);
+	for (int i = 0; i < 50; i++) {
+		snprintf(id, sizeof(id), "web:%d", i);
+		fake_hub_request(&hub, id, "web", "api.example.com", "192.0.2.1", 1);
+	}
+	sees("50 open");
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(tmux("resize-window -t 0 -x %d -y %d", sizes[i][0], sizes[i][1]),
+				 0);
+		fake_hub_request(&hub, id, "web", "api.example.com", "192.0.2.1", 2 + i);
+		written(1000);
+		assert_true(capture());
+	}
+	sees("50 open");
+	sees("q quit");
+	keys("q");
+	sees("ended 0");
+}
+
+/* 10 MB of what a terminal would obey, in every text that a request has. */
+static void what_a_terminal_would_obey_never_reaches_it(void **state)
+{
+	static const char evil[] =
+	    "\\u001b]0;owned\\u0007\\u001b[2J\\u001b[31m\\u202egpj.exe\\u2066"
+	    "\\u0085\\u009b31m\\r\\nLOOK\\b\\u007f\\u0000";
+	size_t n = 10 << 20, at = 0;
+	char *text = malloc(n + sizeof(evil));
+
+	(void)state;
+	start(80, 24);
+	assert_non_null(text);
+	while (at < n)
+		at += sprintf(text + at, "%s", evil);
+	for (int i = 0; i < 2; i++) {
+		const char *value = i ? text : evil;
+
+		fake_hub_event(&hub,
+			       "\"type\":\"request\",\"request_id\":\"web:%d\",\"guard\":1,"
+			       "\"container\":\"%s\",\"name\":\"%s\",\"dest\":\"%s\",\"domain\":"
+			       "\"%s\",\"port\":443,\"proto\":6,\"count\":1,\"reason\":\"%s\"",
+			       i, evil, evil, evil, value, evil);
+		fake_hub_event(&hub,
+			       "\"type\":\"guard_state\",\"guard\":9,\"name\":\"%s\",\"state\":"
+			       "\"%s\"",
+			       evil, evil);
+	}
+	/* as bytes, too, which no JSON may have */
+	fake_hub_event(&hub,
+		       "\"type\":\"request\",\"request_id\":\"web:3\",\"guard\":1,\"name\":"
+		       "\"box\",\"dest\":\"192.0.2.3\",\"port\":443,\"proto\":6,\"process\":{"
+		       "\"comm\":\"\\u001b[5mblink\",\"exe\":\"%s\",\"cmdline\":\"%s\"}",
+		       evil, evil);
+	sees("Requests 3");
+	keys("G");
+	sees("> ");
+	keys("i");
+	sees("Details");
+	keys("Escape a");
+	sees("Enter denies");
+	keys("Escape ?");
+	sees("Help");
+	keys("q");
+	sees("ended 0");
+	while (written(200))
+		;
+	for (size_t i = 0; i < n_raw; i++)
+		assert_true((unsigned char)raw[i] < 0x80);
+	raw[n_raw < RAW_MAX ? n_raw : RAW_MAX - 1] = '\0';
+	assert_true(n_raw > 1000);
+	assert_null(memmem(raw, n_raw, "\033]", 2));
+	assert_null(memmem(raw, n_raw, "\033[5m", 4));
+	free(text);
+}
+
+static void a_hub_that_goes_away_is_seen_and_waited_for(void **state)
+{
+	(void)state;
+	start(80, 24);
+	fake_hub_request(&hub, "web:1", "web", "", "192.0.2.1", 1);
+	fake_hub_request(&hub, "web:2", "web", "", "192.0.2.2", 1);
+	sees("2 open");
+	fake_hub_leave(&hub);
+	sees("NO HUB");
+	assert_true(fake_hub_accept(&hub));
+	fake_hub_stands(&hub);
+	fake_hub_request(&hub, "web:2", "web", "", "192.0.2.2", 1);
+	assert_non_null(fake_hub_hear(&hub, 10000));
+	fake_hub_guards(&hub);
+	sees_no_more("NO HUB");
+	sees("gone");
+	sees("1 open");
+	keys("q");
+	sees("ended 0");
+}
+
+static void what_ends_with_its_container_is_seen_as_gone(void **state)
+{
+	(void)state;
+	start(80, 24);
+	fake_hub_request(&hub, "web:1", "web", "", "192.0.2.1", 1);
+	sees("1 open");
+	fake_hub_event(&hub,
+		       "\"type\":\"guard_detached\",\"guard\":%d,\"name\":\"web\",\"reason\":"
+		       "\"cgroup removed\"",
+		       'w');
+	sees("gone");
+	sees("web is guarded no more: cgroup removed");
+}
+
+static void an_interrupt_ends_it_as_a_shell_has_it(void **state)
+{
+	(void)state;
+	start(80, 24);
+	sees("Nothing waits");
+	keys("C-c");
+	sees("ended 130");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define screen_test(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+		screen_test(at_80_by_24_a_request_is_seen_and_answered),
+		screen_test(at_40_by_10_a_request_is_seen_and_answered),
+		screen_test(a_window_may_change_its_size_at_any_time),
+		screen_test(what_a_terminal_would_obey_never_reaches_it),
+		screen_test(a_hub_that_goes_away_is_seen_and_waited_for),
+		screen_test(what_ends_with_its_container_is_seen_as_gone),
+		screen_test(an_interrupt_ends_it_as_a_shell_has_it),
+	};
+	const char *build = getenv("B");
+
+	snprintf(program, sizeof(program), "%s/terok-clearance", build && *build ? build : "build");
+	if (access(program, X_OK) || system("command -v tmux >/dev/null")) {
+		puts("SKIP clearance screen: no tmux, or no terok-clearance in $B");
+		return 77;
+	}
+	if (*program != '/') {
+		char *full = realpath(program, NULL);
+
+		snprintf(program, sizeof(program), "%s", full ?: "");
+		free(full);
+	}
+	raw = malloc(RAW_MAX);
+	return raw ? cmocka_run_group_tests_name("clearance/screen", tests, NULL, NULL) : 1;
+}

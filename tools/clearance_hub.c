@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clearance_hub.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+
+/* Of an object that the hub made: its texts are printable already. */
+static const char *text_of(struct json_object *from, const char *key)
+{
+	return json_text(from, key) ?: "";
+}
+
+void hub_more(const struct terok_event *event, struct hub_more *ret)
+{
+	*ret = (struct hub_more){ .rule = "", .client = "" };
+	(void)event;
+	(void)text_of;
+}
+
+static void on_subscribed(void *user)
+{
+	struct hub_line *line = user;
+
+	if (line->events->subscribed)
+		line->events->subscribed(line->user);
+}
+
+static void on_event(const struct terok_event *event, int64_t lost, void *user)
+{
+	struct hub_line *line = user;
+
+	if (line->events->event)
+		line->events->event(event, lost, line->user);
+}
+
+static void on_answered(const char *error, const char *problem, uint64_t cookie, void *user)
+{
+	struct hub_line *line = user;
+
+	if (line->events->answered)
+		line->events->answered(error, problem, cookie, line->user);
+}
+
+static void on_guard(const struct terok_guard_status *guard, void *user)
+{
+	struct hub_line *line = user;
+
+	if (line->events->guard)
+		line->events->guard(guard, line->user);
+}
+
+static void on_closed(int error, void *user)
+{
+	struct hub_line *line = user;
+
+	if (line->events->closed)
+		line->events->closed(error, line->user);
+}
+
+static const struct terok_client_events events = {
+	.subscribed = on_subscribed,
+	.event = on_event,
+	.answered = on_answered,
+	.guard = on_guard,
+	.closed = on_closed,
+};
+
+int hub_open(struct hub_line *line, const char *path)
+{
+	return terok_client_open(path, &events, line, &line->client);
+}
+
+void hub_close(struct hub_line *line)
+{
+	terok_client_close(TAKE_PTR(line->client));
+}
+
+int hub_answer(struct hub_line *line, const char *request_id, const struct answer_choice *choice,
+	       uint64_t cookie)
+{
+	const struct terok_answer answer = { .action = choice->allow ? "allow" : "deny",
+					     .scope = choice->scope,
+					     .seconds = choice->seconds,
+					     .reach = choice->reach,
+					     .ports = choice->ports };
+
+	return terok_client_answer_with(line->client, request_id, &answer, cookie);
+}
+
+int hub_list_grants(struct hub_line *line, int64_t guard)
+{
+	(void)line;
+	(void)guard;
+	return -EOPNOTSUPP;
+}
+
+int hub_revoke(struct hub_line *line, const char *grant, uint64_t cookie)
+{
+	(void)line;
+	(void)grant;
+	(void)cookie;
+	return -EOPNOTSUPP;
+}
+
+int hub_history(struct hub_line *line, int64_t guard, int64_t after, int64_t limit)
+{
+	(void)line;
+	(void)guard;
+	(void)after;
+	(void)limit;
+	return -EOPNOTSUPP;
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clearance_item.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/event.h"
+#include "clearance_hub.h"
+
+static const char *const state_names[] = { "open", "answered", "allowed", "denied", "gone" };
+
+const char *item_state_name(enum item_state state)
+{
+	return state_names[state];
+}
+
+void text_copy(char *buf, size_t size, const char *text)
+{
+	size_t n = strnlen(text, size - 1);
+
+	memcpy(buf, text, n);
+	buf[n] = '\0';
+}
+
+#define COPY(field, text) text_copy(field, sizeof(field), text)
+
+static bool is_address(const char *text)
+{
+	uint8_t addr[16];
+
+	return inet_pton(AF_INET, text, addr) == 1 || inet_pton(AF_INET6, text, addr) == 1;
+}
+
+void item_fill(struct item *item, const struct terok_event *event)
+{
+	struct hub_more more;
+
+	hub_more(event, &more);
+	item->guard = event->guard;
+	item->count = event->count;
+	item->port = event->port;
+	item->proto = event->proto;
+	item->pid = event->process.pid;
+	item->uid = event->process.uid;
+	item->parent_pid = event->process.parent_pid;
+	COPY(item->request_id, event->request_id);
+	COPY(item->container, event->container);
+	COPY(item->name, *event->name ? event->name : event->container);
+	COPY(item->dest, event->dest);
+	COPY(item->domain, *event->domain || is_address(event->dest) ? event->domain : event->dest);
+	COPY(item->reason, event->reason);
+	COPY(item->hook, event->hook);
+	COPY(item->said, event->said);
+	COPY(item->rule, more.rule);
+	COPY(item->comm, event->process.comm);
+	COPY(item->parents, *more.parents ? more.parents : event->process.parent_comm);
+	COPY(item->exe, event->process.exe);
+	COPY(item->cmdline, event->process.cmdline);
+}
+
+const char *item_name(const struct item *item)
+{
+	return item->domain;
+}
+
+const char *item_address(const struct item *item)
+{
+	return strcmp(item->dest, item->domain) ? item->dest : "";
+}
+
+static bool v4_is_local(uint32_t a)
+{
+	return a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || /* RFC 1918 */
+	       a >> 16 == 0xa9fe || a >> 24 == 127 || a >> 24 == 0 || a >> 22 == 0x6440 >> 6;
+}
+
+bool item_is_local(const struct item *item)
+{
+	struct in6_addr six;
+	struct in_addr four;
+
+	if (!strcmp(item->reason, "private") || !strcmp(item->reason, "hard_deny"))
+		return true;
+	if (inet_pton(AF_INET, item->dest, &four) == 1)
+		return v4_is_local(ntohl(four.s_addr));
+	if (inet_pton(AF_INET6, item->dest, &six) != 1)
+		return false;
+	return (six.s6_addr[0] & 0xfe) == 0xfc || IN6_IS_ADDR_LINKLOCAL(&six) ||
+	       IN6_IS_ADDR_SITELOCAL(&six) || IN6_IS_ADDR_LOOPBACK(&six);
+}
+
+const char *target_format(char buf[static TARGET_LEN], const char *dest, int64_t port,
+			  int64_t proto)
+{
+	bool v6 = strchr(dest, ':') != NULL;
+	char number[8];
+
+	if (!port && !proto) /* a name that was refused */
+		snprintf(buf, TARGET_LEN, "%s", dest);
+	else
+		snprintf(buf, TARGET_LEN, v6 ? "[%s]:%" PRId64 "/%s" : "%s:%" PRId64 "/%s", dest,
+			 port, proto_name(proto, number));
+	return buf;
+}
+
+const char *item_where(char buf[static TARGET_LEN], const struct item *item)
+{
+	return target_format(buf, *item->domain ? item->domain : item->dest, item->port,
+			     item->proto);
+}
+
+bool item_has(const struct item *item, const char *text)
+{
+	const char *const shown[] = { item->name, item->domain,  item->dest, item->comm,
+				      item->exe,  item->cmdline, item->rule, item->reason,
+				      item->said, item->parents };
+	char where[TARGET_LEN];
+
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		if (strcasestr(shown[i], text))
+			return true;
+	return strcasestr(item_where(where, item), text) || !strcmp(item->request_id, text);
+}
+
+const char *item_answer_format(char *buf, size_t size, const struct item *item)
+{
+	const char *scope = item->answer.scope, *for_text = scope;
+	char time[32];
+
+	if (!strcmp(scope, "time") && item->answer.seconds) {
+		snprintf(
+		    time, sizeof(time), item->answer.seconds % 60 ? "%" PRId64 "s" : "%" PRId64 "m",
+		    item->answer.seconds % 60 ? item->answer.seconds : item->answer.seconds / 60);
+		for_text = time;
+	} else if (!strcmp(scope, "session")) {
+		for_text = "until the container ends";
+	} else if (!strcmp(scope, "forever")) {
+		for_text = "for ever";
+	}
+	snprintf(buf, size, "%s%s%s%s", strcmp(item->answer.reach, "children") ? "" : "children, ",
+		 strcmp(item->answer.reach, "address") ? "" : "address, ",
+		 strcmp(item->answer.ports, "any") ? "" : "any port, ", for_text);
+	return buf;
+}
+
+const char *age_format(char buf[static 16], uint64_t ns)
+{
+	uint64_t s = ns / SECOND_NS;
+
+	if (s < 100)
+		snprintf(buf, 16, "%" PRIu64 "s", s);
+	else if (s < 6000)
+		snprintf(buf, 16, "%" PRIu64 "m", s / 60);
+	else if (s < 360000)
+		snprintf(buf, 16, "%" PRIu64 "h", s / 3600);
+	else
+		snprintf(buf, 16, "%" PRIu64 "d", s / 86400);
+	return buf;
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clearance_past.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for one more of @size bytes each behind @n in *@array. */
+static bool room_make(void *array, size_t *room, size_t n, size_t size)
+{
+	void *old, *more;
+
+	if (n < *room)
+		return true;
+	memcpy(&old, array, sizeof(old));
+	more = reallocarray(old, n ? 2 * n : 64, size);
+	if (!more)
+		return false;
+	memcpy(array, &more, sizeof(more));
+	*room = n ? 2 * n : 64;
+	return true;
+}
+
+void grants_add(struct grants *grants, const struct grant *grant)
+{
+	if (grants->n < GRANTS_MAX &&
+	    room_make(&grants->grant, &grants->room, grants->n, sizeof(*grant)))
+		grants->grant[grants->n++] = *grant;
+}
+
+void grants_done(struct grants *grants)
+{
+	free(grants->grant);
+	*grants = (struct grants){};
+}
+
+void grants_take(struct grants *grants, struct grants *coming)
+{
+	struct grants old = *grants;
+
+	*grants = *coming;
+	*coming = old;
+	coming->n = 0;
+}
+
+void history_add(struct history *history, const struct entry *entry)
+{
+	if (history->n < HISTORY_MAX &&
+	    room_make(&history->entry, &history->room, history->n, sizeof(*entry)))
+		history->entry[history->n++] = *entry;
+}
+
+void history_done(struct history *history)
+{
+	free(history->entry);
+	*history = (struct history){};
+}
+
+/* Those of @from that are older than all of @to. */
+static void append_older(struct history *to, const struct history *from)
+{
+	for (size_t i = 0; i < from->n; i++)
+		if (!to->n || from->entry[i].number < to->entry[to->n - 1].number)
+			history_add(to, &from->entry[i]);
+}
+
+void history_take(struct history *history, struct history *page, bool older)
+{
+	struct history old = *history;
+
+	if (older) {
+		append_older(history, page);
+		history->more = page->more && history->n < HISTORY_MAX;
+		page->n = 0;
+		return;
+	}
+	*history = *page;
+	*page = old;
+	if (old.n && history->n && old.entry[0].number >= history->entry[history->n - 1].number) {
+		append_older(history, &old);
+		history->more = old.more;
+	}
+	page->n = 0;
+}
+
+bool grant_has(const struct grant *grant, const char *text)
+{
+	const char *const shown[] = { grant->name, grant->dest, grant->action, grant->scope,
+				      grant->grant };
+
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		if (strcasestr(shown[i], text))
+			return true;
+	return false;
+}
+
+bool entry_has(const struct entry *entry, const char *text)
+{
+	const char *const shown[] = { entry->name,   entry->dest,    entry->domain,
+				      entry->type,   entry->action,  entry->scope,
+				      entry->client, entry->process, entry->request_id };
+
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		if (strcasestr(shown[i], text))
+			return true;
+	return false;
+}
