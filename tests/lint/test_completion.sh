@@ -22,6 +22,25 @@ offers() { # offers WORD...: what is offered for the last of them
 	echo "${COMPREPLY[*]}"
 }
 
+cat >"$dir/terok-clearance" <<'EOT'
+#!/bin/sh
+case $1 in
+list) printf '{"sequence":1,"request_id":"%s","name":"x"}\n' 0123456789ab:7 fedcba987654:12 'x y' ;;
+grants) printf '{"guard":1,"grant":"%s","dest":"x"}\n' 1.3 2.9 ;;
+esac
+EOT
+chmod 755 "$dir/terok-clearance"
+. user/completion/terok-clearance
+
+clears() { # clears WORD...: the same of terok-clearance, as bash splits them
+	local line=$*
+	COMP_LINE=$line COMP_POINT=${#line}
+	mapfile -t COMP_WORDS < <(printf '%s\n' "$@" | sed 's/:/\n:\n/g')
+	COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMPREPLY=()
+	PATH=$dir:$PATH _terok_clearance
+	echo "${COMPREPLY[*]}"
+}
+
 is() { # is NAME WANT GOT
 	if [ "$2" = "$3" ]; then
 		echo "ok $1"
@@ -43,6 +62,21 @@ is "--profile offers every profile" "base zoo" "$(offers terok-bpfd attach box -
 is "--names offers how they are answered" "learn synthetic off" "$(offers terok-bpfd attach box --names "")"
 is "a verb that was begun is ended" "status" "$(offers terok-bpfd st)"
 
+is "allow offers every open request" "0123456789ab:7 fedcba987654:12" "$(clears terok-clearance allow "")"
+is "an id that was begun is ended" "fedcba987654:12" "$(clears terok-clearance deny f)"
+is "behind a colon only the rest of it is put in" "7" "$(clears terok-clearance deny 0123456789ab:)"
+is "answer offers what can be answered" "allow" "$(clears terok-clearance answer 0123456789ab:7 al)"
+is "revoke offers every grant" "1.3 2.9" "$(clears terok-clearance revoke "")"
+is "--reach offers how far" "address name children" "$(clears terok-clearance allow x --reach "")"
+is "--scope offers for how long" "session" "$(clears terok-clearance allow x --scope s)"
+
+if [ -x "$build/terok-clearance" ]; then
+	for verb in $(clears terok-clearance "" | tr ' ' '\n' | grep -v '^-'); do
+		want=$("$build/terok-clearance" "$verb" --help | sed -n 's/^  --\([a-z-]*\).*/--\1/p' | sort | tr '\n' ' ')
+		is "terok-clearance $verb offers its options" "$want" \
+			"$(clears terok-clearance "$verb" -- | tr ' ' '\n' | sed '/^$/d' | sort | tr '\n' ' ')"
+	done
+fi
 if [ -x "$build/terok-bpfd" ]; then
 	for verb in $(offers terok-bpfd "" | tr ' ' '\n' | grep -v '^-'); do
 		want=$("$build/terok-bpfd" "$verb" --help | sed -n 's/^  --\([a-z-]*\).*/--\1/p' | sort | tr '\n' ' ')

@@ -37,6 +37,7 @@ dest/opt/lib/pkgconfig/libclearance.pc
 dest/opt/lib/systemd/system/terok-bpfd.service
 dest/opt/sbin/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-bpfd
+dest/opt/share/bash-completion/completions/terok-clearance
 dest/opt/share/containers/oci/hooks.d/terok-bpfd-precreate.json
 dest/opt/share/containers/oci/hooks.d/terok-bpfd.json
 dest/opt/share/doc/libclearance/watch.c
