@@ -12,6 +12,7 @@ BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
+USERUNITDIR ?= $(PREFIX)/lib/systemd/user
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DOCDIR     ?= $(PREFIX)/share/doc
@@ -120,10 +121,11 @@ MAN8       := $(wildcard user/*.8)
 MAN3       := $(wildcard hub/*.3)
 MAN1       := $(wildcard tools/*.1)
 UNITS      := $(wildcard user/*.service)
-USERUNITS  := $(wildcard hub/*.service)
 HOOKS      := $(wildcard user/oci-hook*.json)
 hook_to     = $(DESTDIR)$(HOOKDIR)/$(patsubst user/oci-hook%,terok-bpfd%,$(1))
-COMPLETION := $(wildcard user/completion/*)
+COMPLETION := $(wildcard user/completion/* tools/completion/*)
+USERUNITS  := $(wildcard hub/*.service tools/*.service)
+LOGO       := tools/terok-logo.svg
 EXAMPLES   := $(wildcard hub/example/*.c)
 PROFILES   := $(wildcard user/profiles/*.txt)
 
@@ -146,6 +148,7 @@ $(B)/terok-clearance $(DEMO): private LIBS = $(CLEARANCE_LIBS)
 $(BENCH): private LIBS = $(AGENT_LIBS) -lm
 $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_screen: | $(B)/terok-clearance
+$(addprefix $(B)/tests/unit/,test_clearance_tui test_desktop) $(call tests_in,hub): private LIBS += $(CLEARANCE_LIBS)
 $(B)/tests/kernel/test_clock: private LIBS += -Wl,--wrap=time
 $(base_OBJ) $(clearance_OBJ): private CFLAGS += -fPIC -fno-semantic-interposition
 $(TESTS:=.o): private CFLAGS += -Werror=unused-function
@@ -294,6 +297,7 @@ install: all ## to DESTDIR, under PREFIX
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(USERUNITDIR) $(COMPDIR) $(HOOKDIR) $(DATADIR)/profiles \
 		$(MANDIR)/man3 $(INCLUDEDIR)/terok $(LIBDIR)/pkgconfig $(DOCDIR)/libclearance)
 	$(INSTALL) -m 0644 $(PROFILES) $(DESTDIR)$(DATADIR)/profiles
+	$(INSTALL) -m 0644 $(LOGO) $(DESTDIR)$(DATADIR)
 	$(INSTALL) -m 0755 $(B)/terok-bpfd $(DESTDIR)$(SBINDIR)
 	$(if $(tool_OBJ),$(INSTALL) -m 0755 $(B)/terok-clearance $(DESTDIR)$(BINDIR))
 	$(if $(tool_OBJ),ln -sf terok-clearance $(DESTDIR)$(BINDIR)/terok-clearance-hub)
@@ -313,6 +317,7 @@ uninstall: ## undo install
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1)))
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libclearance.so libclearance.so.0 libclearance.a pkgconfig/libclearance.pc)
 	rm -f $(DESTDIR)$(INCLUDEDIR)/terok/clearance.h $(addprefix $(DESTDIR)$(DOCDIR)/libclearance/,$(notdir $(EXAMPLES)))
+	rm -f $(addprefix $(DESTDIR)$(USERUNITDIR)/,$(notdir $(USERUNITS))) $(DESTDIR)$(DATADIR)/$(notdir $(LOGO))
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MAN3)))
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS))) $(addprefix $(DESTDIR)$(COMPDIR)/,$(notdir $(COMPLETION)))
 format: ## clang-format in place

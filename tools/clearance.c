@@ -15,6 +15,7 @@
 #include "base/cli.h"
 #include "base/log.h"
 #include "clearance.h"
+#include "clearance_notifier.h"
 #include "clearance_serve.h"
 #include "why_ask.h"
 
@@ -74,6 +75,9 @@ static const struct cli_verb verbs[] = {
 	  verb_history },
 	{ "export", "--json [--guard N] [--socket PATH]", "Print the whole history", verb_export },
 	{ "guards", "[--json] [--socket PATH]", "Show guards and their counters", verb_guards },
+	{ "notifier", "[--only WORDS] [--socket PATH]",
+	  "Show requests as desktop notifications, with buttons", verb_notifier },
+	{ "notify", "SUMMARY [BODY] [-t MS]", "Show one desktop notification", verb_notify },
 	{ "why", "[DEST] [--json]", "Say, inside a guard, what it was refused and why", verb_why },
 	{ "serve", "[--socket PATH] [--readers PATH] [--helper PATH]",
 	  "Be the hub of a session: hear readers, serve clients", verb_serve },

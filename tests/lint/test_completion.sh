@@ -86,4 +86,24 @@ if [ -x "$build/terok-bpfd" ]; then
 else
 	echo "SKIP options: no programs in $build"
 fi
+
+# terok-clearance completes from its own --help
+offers_clearance() { # offers_clearance WORD...: what is offered for the last of them
+	COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+	PATH=$build:$PATH _terok_clearance
+	echo "${COMPREPLY[*]}"
+}
+. tools/completion/terok-clearance
+if [ -x "$build/terok-clearance" ]; then
+	verbs=$(sed -n 's/^\t{ "\([a-z-]*\)",.*/\1/p' tools/clearance.c | tr '\n' ' ')
+	is "terok-clearance offers its verbs" "$verbs--help --version" "$(offers_clearance terok-clearance "")"
+	for verb in $verbs; do
+		want=$("$build/terok-clearance" "$verb" --help | sed -n 's/^  \(--*[a-z-]*\).*/\1/p' | tr '\n' ' ')
+		is "$verb offers its options" "${want% }" "$(offers_clearance terok-clearance "$verb" -)"
+	done
+	is "answer offers its actions" "allow deny" "$(offers_clearance terok-clearance answer x:1 "")"
+	is "--scope offers scopes" "session" "$(offers_clearance terok-clearance answer x:1 allow --scope s)"
+else
+	echo "SKIP options of terok-clearance: no programs in $build"
+fi
 exit $bad

@@ -28,6 +28,7 @@ static int verb_take(int argc, char **argv)
 	const struct cli_option options[] = {
 		{ "flag", NULL, "a flag", CLI_FLAG, &got.flag },
 		{ "text", "T", "a text", CLI_STRING, &got.text },
+		{ "t", "T", "the same", CLI_STRING, &got.text },
 		{ "list", "L", "a list", CLI_LIST, &got.list },
 		{},
 	};
@@ -116,6 +117,17 @@ static void options_stand_anywhere_before_the_dashes(void **state)
 	assert_string_equal(got.arg[2], "--");
 }
 
+static void a_name_of_one_letter_has_one_dash(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("take", "a", "-t", "-1", "--flag"), 0);
+	assert_string_equal(got.text, "-1");
+	assert_true(got.flag);
+	assert_int_equal(got.n, 1);
+	assert_int_equal(RUN("take", "-t=2"), 0);
+	assert_string_equal(got.text, "2");
+}
+
 static void a_mistake_is_one_line_and_exit_2(void **state)
 {
 	static char *lines[][8] = {
@@ -125,6 +137,10 @@ static void a_mistake_is_one_line_and_exit_2(void **state)
 		{ "test", "no\nsuch\x1b[31m" },
 		{ "test", "take", "--no\nsuch" },
 		{ "test", "take", "-f" },
+		{ "test", "take", "-flag" },
+		{ "test", "take", "--t", "1" },
+		{ "test", "take", "-t" },
+		{ "test", "take", "---text", "1" },
 		{ "test", "take", "--=x" },
 		{ "test", "take", "--flag=1" },
 		{ "test", "take", "--fla" },
@@ -182,6 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_stand_anywhere_before_the_dashes),
+		cmocka_unit_test(a_name_of_one_letter_has_one_dash),
 		cmocka_unit_test(a_mistake_is_one_line_and_exit_2),
 		cmocka_unit_test(what_is_opened_is_never_the_place_for_messages),
 	};

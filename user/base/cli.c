@@ -31,6 +31,12 @@ static void program_help(void)
 	printf("\nSee %s(%s).\n", program->name, strstr(program->name, "bpfd") ? "8" : "1");
 }
 
+/* A name of one letter has one dash. */
+static const char *option_dashes(const struct cli_option *option)
+{
+	return option->name[1] ? "--" : "-";
+}
+
 static void verb_help(const struct cli_option *options)
 {
 	printf("Usage: %s %s %s\n\n%s.\n", program->name, verb->name, verb->args, verb->help);
@@ -39,8 +45,8 @@ static void verb_help(const struct cli_option *options)
 	for (; options && options->name; options++) {
 		char left[40];
 
-		snprintf(left, sizeof(left), "--%s%s%s", options->name, options->arg ? " " : "",
-			 options->arg ? options->arg : "");
+		snprintf(left, sizeof(left), "%s%s%s%s", option_dashes(options), options->name,
+			 options->arg ? " " : "", options->arg ? options->arg : "");
 		printf("  %-22s %s\n", left, options->help);
 	}
 }
@@ -130,11 +136,13 @@ static int option_set(const struct cli_option *option, const char *value)
 /* One option; @next is the argument after it. Returns how many arguments it took. */
 static int option_parse(const struct cli_option *options, const char *text, const char *next)
 {
-	const char *name = text + 2, *value = strchr(name, '=');
+	size_t dashes = strspn(text, "-");
+	const char *name = text + dashes, *value = strchr(name, '=');
 	size_t n = value ? (size_t)(value++ - name) : strlen(name);
 
 	for (; options && options->name; options++)
-		if (strlen(options->name) == n && !strncmp(options->name, name, n))
+		if (strlen(options->name) == n && !strncmp(options->name, name, n) &&
+		    strlen(option_dashes(options)) == dashes)
 			break;
 	if (!options || !options->name)
 		return mistake("no option", text);
@@ -164,10 +172,7 @@ int cli_parse(int argc, char **argv, const struct cli_option *options, int min, 
 			return -ECANCELED;
 		}
 		if (argv[i][0] == '-' && argv[i][1]) {
-			took =
-			    strncmp(argv[i], "--", 2)
-				? mistake("no option", argv[i])
-				: option_parse(options, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+			took = option_parse(options, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
 			if (took < 0)
 				return took;
 		} else {

@@ -42,7 +42,7 @@ struct cli_list {
 
 /**
  * struct cli_option - one option of a verb
- * @name: without the dashes; NULL ends the table
+ * @name: without the dashes, of which one letter has one; NULL ends the table
  * @arg:  what the value is called in help; NULL for CLI_FLAG
  * @to:	  bool *, const char ** or struct cli_list *
  */

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_popup_many.c - tools/clearance_popup.c: more than anybody looks at, ends that go away */
+#include "popup_ends.h"
+
+/* --- many ------------------------------------------------------------------------------------- */
+
+static void many(unsigned n)
+{
+	char id[32], dest[32];
+
+	for (unsigned i = 1; i <= n; i++) {
+		snprintf(id, sizeof(id), "box:%u", i);
+		snprintf(dest, sizeof(dest), "192.0.%u.%u", i / 256, i % 256);
+		blocks(id, dest, "", 443);
+		if (n_sent && popups.first) /* the service keeps up */
+			for (unsigned k = 0; k < n_sent; k++)
+				popups_sent(&popups, sent[k].call, sent[k].replaces ?: k + 1);
+	}
+}
+
+static void beyond_a_few_of_a_container_there_is_one_that_counts(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	many(42);
+	quiet_is_over();
+	assert_int_equal(n_sent, POPUPS_SHOWN + 2);
+	said("Blocked: 37 more", "Container: box\nand 37 more: terok-clearance");
+	assert_int_equal(sent[POPUPS_SHOWN].replaces, 0);
+	assert_int_equal(sent[POPUPS_SHOWN + 1].replaces, POPUPS_SHOWN + 1);
+	assert_false(sent[n_sent - 1].actions);
+	popups_sent(&popups, sent[n_sent - 1].call, POPUPS_SHOWN + 1);
+
+	/* one is answered: the oldest of the others comes forward */
+	before = n_sent;
+	decides("box:2", "allow", true, "");
+	assert_string_equal(sent[before].summary, "Allowed: 192.0.0.2");
+	assert_string_equal(sent[before + 1].summary, "Blocked: 192.0.0.6:443");
+	assert_int_equal(n_sent, before + 2);
+	quiet_is_over();
+	said("Blocked: 36 more", "Container: box\nand 36 more: terok-clearance");
+	/* one that nobody sees is answered elsewhere: no popup */
+	before = n_sent;
+	decides("box:30", "deny", true, "");
+	assert_int_equal(n_sent, before);
+	guard_is("guard_detached", "", "");
+	assert_int_equal(popups.n_waiting, 0);
+}
+
+static void the_counting_one_ends_when_there_are_no_more(void **state)
+{
+	(void)state;
+	many(POPUPS_SHOWN + 1);
+	assert_string_equal(sent[POPUPS_SHOWN].summary, "Blocked: 1 more");
+	decides("box:1", "deny", true, "");
+	assert_int_equal(n_closed, 1);
+	assert_int_equal(closed[0], POPUPS_SHOWN + 1);
+}
+
+static void as_many_are_kept_as_a_hub_has_and_no_more(void **state)
+{
+	char id[32], dest[32];
+
+	(void)state;
+	popups.categories = 0; /* what is not shown is kept just as well */
+	for (unsigned i = 0; i < POPUPS_MAX + 1; i++) {
+		assert_int_equal(popups.n_waiting, i);
+		snprintf(id, sizeof(id), "box:%u", i);
+		snprintf(dest, sizeof(dest), "10.0.%u.%u", i / 256, i % 256);
+		blocks(id, dest, "", 443);
+		if (i == POPUPS_MAX - 1)
+			break;
+	}
+	assert_int_equal(popups.n_waiting, POPUPS_MAX);
+	blocks("box:x", "192.0.2.1", "", 443);
+	assert_int_equal(popups.n_waiting, POPUPS_MAX);
+	assert_null(find_request(&popups, "box:0"));
+	assert_non_null(find_request(&popups, "box:1"));
+}
+
+static void news_that_a_slow_service_does_not_take_is_not_piled_up(void **state)
+{
+	(void)state;
+	for (int i = 0; i < POPUPS_PASSING + 5; i++)
+		guard_is("guard_attached", "up", "");
+	assert_int_equal(n_sent, POPUPS_PASSING);
+	for (unsigned i = 0; i < n_sent; i++)
+		popups_sent(&popups, sent[i].call, i + 1);
+	guard_is("guard_attached", "up", "");
+	assert_int_equal(n_sent, POPUPS_PASSING + 1);
+	shows();
+	notify_result = -ENOBUFS;
+	guard_is("guard_attached", "up", "");
+	assert_null(popups.first);
+}
+
+/* --- services and hubs that go ------------------------------------------------------------------- */
+
+static void a_service_that_is_back_is_shown_what_waits(void **state)
+{
+	(void)state;
+	blocks("box:1", "192.0.2.1", "", 443);
+	shows();
+	blocks("box:2", "192.0.2.2", "", 443); /* its reply is lost with the service */
+	guard_is("guard_attached", "up", "");
+	assert_int_equal(n_sent, 3);
+	popups_lost(&popups);
+	assert_int_equal(n_wakes, 1);
+	popups_sent(&popups, sent[1].call, 2); /* nobody's */
+	popups_action(&popups, 1, "allow");
+	assert_int_equal(n_answers, 0);
+	blocks("box:3", "192.0.2.3", "", 443);
+	guard_is("guard_attached", "up", ""); /* nobody to tell, and no news later */
+	assert_int_equal(n_sent, 3);
+	popups_ready(&popups, true);
+	assert_int_equal(n_sent, 6);
+	for (unsigned i = 3; i < 6; i++) {
+		assert_int_equal(sent[i].replaces, 0);
+		assert_true(sent[i].actions);
+		popups_sent(&popups, sent[i].call, i);
+	}
+	popups_action(&popups, 3, "allow");
+	assert_string_equal(answered, "box:1 allow session");
+}
+
+static void what_a_hub_that_is_back_does_not_tell_is_closed(void **state)
+{
+	(void)state;
+	blocks("box:1", "192.0.2.1", "", 443);
+	shows();
+	blocks("box:2", "192.0.2.2", "", 443);
+	shows();
+	popups_action(&popups, 1, "allow");
+	popups_hub_lost(&popups);
+	popups_replay(&popups, true);
+	blocks("box:1", "192.0.2.1", "", 443);
+	popups_replay(&popups, false);
+	assert_int_equal(n_sent, 2);
+	assert_int_equal(n_closed, 1);
+	assert_int_equal(closed[0], 2);
+	popups_action(&popups, 1, "allow"); /* that answer was lost with the hub */
+	assert_int_equal(n_answers, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(beyond_a_few_of_a_container_there_is_one_that_counts),
+		TEST(the_counting_one_ends_when_there_are_no_more),
+		TEST(as_many_are_kept_as_a_hub_has_and_no_more),
+		TEST(news_that_a_slow_service_does_not_take_is_not_piled_up),
+		TEST(a_service_that_is_back_is_shown_what_waits),
+		TEST(what_a_hub_that_is_back_does_not_tell_is_closed),
+	};
+
+	return cmocka_run_group_tests_name("popup_many", tests, NULL, NULL);
+}
