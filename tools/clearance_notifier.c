@@ -29,7 +29,8 @@ struct notifier {
 	struct popups popups;
 	struct source signals;
 	int signal_fd;
-	bool was_ready;
+	struct timer patience;
+	bool was_ready, ending;
 
 	/* the hub */
 	const char *path;
@@ -207,7 +208,7 @@ static void on_ready(void *user)
 	if (!notifier->desktop.actions)
 		log_warn(0, "this desktop shows no buttons; answer with terok-clearance");
 	popups_ready(&notifier->popups, notifier->desktop.actions);
-	if (!notifier->was_ready)
+	if (!notifier->was_ready && !notifier->ending)
 		hub_connect(notifier);
 	notifier->was_ready = true;
 }
@@ -234,6 +235,8 @@ static void on_sent(uint64_t call, uint32_t id, void *user)
 	struct notifier *notifier = user;
 
 	popups_sent(&notifier->popups, call, id);
+	if (notifier->ending && popups_close(&notifier->popups))
+		loop_stop(notifier->loop);
 }
 
 static void on_action(uint32_t id, const char *key, void *user)
@@ -261,10 +264,27 @@ static const struct desktop_face desktop_face = {
 
 /* --- verbs ----------------------------------------------------------------------------------- */
 
+static int patience_ends(struct timer *timer)
+{
+	loop_stop(container_of(timer, struct notifier, patience)->loop);
+	return 0;
+}
+
+/* Nobody answers any more: no button may stay behind, also of what is just being shown. */
 static int on_signal(struct source *source, uint32_t events)
 {
+	struct notifier *notifier = container_of(source, struct notifier, signals);
+
 	(void)events;
-	loop_stop(source->loop);
+	source_del(&notifier->signals);
+	timer_disarm(&notifier->again);
+	hub_disconnect(notifier);
+	notifier->ending = true;
+	if (popups_close(&notifier->popups))
+		loop_stop(notifier->loop);
+	else
+		timer_arm(notifier->loop, &notifier->patience, now_boot_ns() + SECOND_NS,
+			  patience_ends);
 	return 0;
 }
 
@@ -304,8 +324,9 @@ static int notifier_run(struct notifier *notifier)
 	if (r)
 		log_error(0, "%s; use terok-clearance in a terminal",
 			  why.text[0] ? why.text : strerror(-r));
-	else if (!notifier->was_ready)
+	else if (!notifier->was_ready && !notifier->ending)
 		r = -ENOENT;
+	timer_disarm(&notifier->patience);
 	timer_disarm(&notifier->again);
 	hub_disconnect(notifier);
 	popups_stop(&notifier->popups);

@@ -619,13 +619,22 @@ void popups_start(struct popups *popups)
 	popups->last = &popups->first;
 }
 
+bool popups_close(struct popups *popups)
+{
+	for (struct popup *popup = popups->first, *next; popup; popup = next) {
+		next = popup->next;
+		if (popup->kind == KIND_PASSING) /* what became of an answer may be read on */
+			popup_free(popups, popup);
+		else if (!popup->ending)
+			popup_end(popups, popup);
+	}
+	return !popups->first;
+}
+
 void popups_stop(struct popups *popups)
 {
 	timer_disarm(&popups->later);
-	while (popups->first) {
-		struct popup *popup = popups->first;
-
-		popup->call = 0;
-		popup_end(popups, popup);
-	}
+	popups_close(popups);
+	while (popups->first)
+		popup_free(popups, popups->first);
 }

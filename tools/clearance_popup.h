@@ -105,8 +105,16 @@ struct popups {
 	bool ready;
 };
 
-/** popups_start() - empty; fill loop, face, user and categories first; popups_stop() - close all */
+/** popups_start() - empty; fill loop, face, user and categories first */
 void popups_start(struct popups *popups);
+
+/**
+ * popups_close() - close all; true: done. false: some are closed when popups_sent() has told what
+ * they are called; ask again then
+ */
+bool popups_close(struct popups *popups);
+
+/** popups_stop() - forget what is left */
 void popups_stop(struct popups *popups);
 
 /** popups_event() - something happened */

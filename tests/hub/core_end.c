@@ -155,13 +155,17 @@ void core_end_refuses(uint32_t guard, uint64_t ask, const char *dest, uint16_t p
 	core_says(&packet);
 }
 
-/* A client wants the guards: there are none that are worth listing. */
-static void core_lists(uint64_t token)
+static void core_listed(uint64_t token)
 {
 	struct msg_packet packet = { .type = MSG_LISTED };
 
 	packet.LISTED.token = token;
 	core_says(&packet);
+}
+
+void core_end_lists(void)
+{
+	core_listed(core_end_hears(MSG_LIST).LIST.token);
 }
 
 struct msg_packet core_end_hears(uint32_t type)
@@ -173,7 +177,7 @@ struct msg_packet core_end_hears(uint32_t type)
 		assert_true(n > 0);
 		assert_true(core_msg_check(&packet, n, FROM_HUB));
 		if (packet.type == MSG_LIST && type != MSG_LIST) {
-			core_lists(packet.LIST.token);
+			core_listed(packet.LIST.token);
 			continue;
 		}
 		if (packet.type == MSG_AUDIENCE && type != MSG_AUDIENCE)

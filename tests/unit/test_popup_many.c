@@ -143,6 +143,21 @@ static void what_a_hub_that_is_back_does_not_tell_is_closed(void **state)
 	assert_int_equal(n_answers, 2);
 }
 
+static void what_is_shown_is_closed_at_the_end_also_what_has_no_name_yet(void **state)
+{
+	(void)state;
+	blocks("box:1", "192.0.2.1", "", 443);
+	shows();
+	assert_true(popups_close(&popups));
+	assert_int_equal(n_closed, 1);
+	blocks("box:2", "192.0.2.2", "", 443);
+	guard_is("guard_attached", "up", "");
+	assert_false(popups_close(&popups));
+	popups_sent(&popups, sent[1].call, 9);
+	assert_int_equal(closed[1], 9);
+	assert_true(popups_close(&popups));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +166,7 @@ int main(void)
 		TEST(as_many_are_kept_as_a_hub_has_and_no_more),
 		TEST(news_that_a_slow_service_does_not_take_is_not_piled_up),
 		TEST(a_service_that_is_back_is_shown_what_waits),
+		TEST(what_is_shown_is_closed_at_the_end_also_what_has_no_name_yet),
 		TEST(what_a_hub_that_is_back_does_not_tell_is_closed),
 	};
 

@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_notifier.c - terok-clearance notifier between a hub and a desktop
+ *
+ * The program runs as people run it; the hub is a real one whose core is the test, and so is
+ * the notification service, on a bus of the test's own.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "core_end.h"
+#include "desktop_end.h"
+
+#define CAN "body body-markup actions persistence"
+#define BOX "Container: box\nProtocol: TCP\nProcess: /usr/bin/curl[4711]"
+
+static pid_t program = -1;
+static FILE *said; /* its stderr, or stdout */
+
+/* --- the program ----------------------------------------------------------------------- */
+
+/* terok-clearance, with @stream of it to be read; it dies with the test. */
+static void run(int stream, const char *bus, const char *const args[])
+{
+	const char *build = getenv("B") ?: "build", *argv[12] = { "terok-clearance" };
+	char path[256];
+	int out[2];
+
+	snprintf(path, sizeof(path), "%s/terok-clearance", build);
+	for (int i = 0; args[i]; i++)
+		argv[i + 1] = args[i];
+	assert_int_equal(pipe(out), 0);
+	fflush(NULL);
+	program = fork();
+	if (!program) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		alarm(6 * CORE_END_WAIT_S);
+		unsetenv("XDG_RUNTIME_DIR");
+		setenv("XDG_DATA_DIRS", "/nonexistent", 1);
+		setenv("XDG_DATA_HOME", "/nonexistent", 1);
+		setenv("TEROK_DATA", "/nonexistent", 1);
+		if (bus)
+			setenv("DBUS_SESSION_BUS_ADDRESS", bus, 1);
+		else
+			unsetenv("DBUS_SESSION_BUS_ADDRESS");
+		dup2(out[1], stream);
+		execv(path, (char **)argv);
+		_exit(127);
+	}
+	assert_true(program > 0);
+	close(out[1]);
+	said = fdopen(out[0], "r");
+}
+
+#define RUN(stream, bus, ...) run(stream, bus, (const char *const[]){ __VA_ARGS__, NULL })
+
+static int exit_code(void)
+{
+	int status;
+
+	assert_int_equal(waitpid(program, &status, 0), program);
+	program = -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static const char *last_words(void)
+{
+	static char text[1024];
+	size_t n = fread(text, 1, sizeof(text) - 1, said);
+
+	text[n] = '\0';
+	return text;
+}
+
+/* It is there, shows on a desktop that can @capabilities, and has heard what is open. */
+static void notifier(const char *capabilities)
+{
+	desktop_end_own(capabilities);
+	RUN(2, desktop_end_address(), "notifier", "--socket", core_end_path());
+	/* both wait for each other: it connects to the hub when the service has answered */
+	desktop_end_answers();
+	core_end_lists();
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	program = -1;
+	said = NULL;
+	if (core_end_start())
+		return -1;
+	return desktop_end_start(core_end_folder());
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (program > 0) {
+		kill(program, SIGKILL);
+		waitpid(program, NULL, 0);
+	}
+	if (said)
+		fclose(said);
+	desktop_end_stop();
+	core_end_stop();
+	return 0;
+}
+
+static void is_shown(const struct shown *shown, const char *summary, const char *body)
+{
+	assert_string_equal(shown->summary, summary);
+	assert_string_equal(shown->body, body);
+}
+
+/* --- tests ------------------------------------------------------------------------------ */
+
+static void a_request_is_shown_and_a_click_answers_it(void **state)
+{
+	const struct shown *shown;
+	struct msg_packet verdict;
+	uint32_t id;
+
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "example.com", 1);
+	shown = desktop_end_shows();
+	is_shown(shown, "Blocked: example.com:443", BOX);
+	assert_string_equal(shown->app, "terok");
+	assert_string_equal(shown->icon, "");
+	assert_string_equal(shown->actions, "allow=Allow|deny=Deny|allow-once=Allow once|"
+					    "allow-forever=Always allow|");
+	assert_int_equal(shown->urgency, 2);
+	assert_true(shown->resident && !shown->transient);
+	assert_int_equal(shown->timeout_ms, 0);
+	assert_int_equal(shown->replaces, 0);
+	id = shown->id;
+
+	desktop_end_click(id, "allow-once");
+	verdict = core_end_hears(MSG_VERDICT);
+	assert_int_equal(verdict.VERDICT.ask, 5);
+	assert_int_equal(verdict.VERDICT.action, TEROK_ALLOW);
+	assert_int_equal(verdict.VERDICT.scope, SCOPE_ONCE);
+	core_end_results(&verdict, 0, "");
+	shown = desktop_end_shows();
+	is_shown(shown, "Allowed: example.com", "Container: box");
+	assert_int_equal(shown->replaces, id);
+	assert_string_equal(shown->actions, "");
+	assert_int_equal(shown->urgency, 1);
+	assert_true(shown->transient && !shown->resident);
+	assert_int_equal(shown->timeout_ms, -1);
+	desktop_end_quiet();
+}
+
+static void what_waits_already_is_shown_first(void **state)
+{
+	(void)state;
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	notifier(CAN);
+	is_shown(desktop_end_shows(), "Blocked: 192.0.2.1:443", BOX);
+}
+
+static void an_answer_of_somebody_else_is_shown_and_a_container_that_goes_closes(void **state)
+{
+	uint32_t id;
+
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_ATTACHED, TEROK_STATE_UP);
+	is_shown(desktop_end_shows(), "Container started: box", "");
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	id = desktop_end_shows()->id;
+	core_end_gone(1, "cgroup removed");
+	assert_int_equal(desktop_end_closes(), id);
+	is_shown(desktop_end_shows(), "Container stopped: box", "Reason: cgroup removed");
+	desktop_end_quiet();
+}
+
+static void a_shield_that_goes_down_closes_what_waits_and_alerts(void **state)
+{
+	const struct shown *shown;
+	uint32_t id;
+
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	id = desktop_end_shows()->id;
+	core_end_guard(1, "box", GUARD_STATE, TEROK_STATE_DOWN);
+	shown = desktop_end_shows();
+	assert_string_equal(shown->summary, "Shield down: box");
+	assert_int_equal(shown->urgency, 2);
+	assert_int_equal(desktop_end_closes(), id);
+	id = shown->id;
+	core_end_guard(1, "box", GUARD_STATE, TEROK_STATE_UP);
+	is_shown(desktop_end_shows(), "Shield up: box", "Outbound firewall restored.");
+	assert_int_equal(desktop_end_closes(), id);
+	desktop_end_quiet();
+}
+
+static void a_click_is_heard_of_nobody_but_the_service(void **state)
+{
+	struct msg_packet verdict;
+	uint32_t id;
+
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	id = desktop_end_shows()->id;
+	desktop_end_lie(id, "allow");
+	desktop_end_mumble(id);
+	desktop_end_click(id, "accept");
+	desktop_end_click(id + 1, "allow");
+	/* the first that is heard is the first that was one */
+	desktop_end_click(id, "deny");
+	verdict = core_end_hears(MSG_VERDICT);
+	assert_int_equal(verdict.VERDICT.action, TEROK_DENY);
+	core_end_results(&verdict, 0, "");
+	is_shown(desktop_end_shows(), "Denied: 192.0.2.1", "Container: box");
+	desktop_end_quiet();
+}
+
+static void a_failure_is_told_and_the_question_asked_again(void **state)
+{
+	const struct shown *shown;
+	struct msg_packet verdict;
+	uint32_t id;
+
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	id = desktop_end_shows()->id;
+	desktop_end_click(id, "allow");
+	verdict = core_end_hears(MSG_VERDICT);
+	core_end_results(&verdict, -ENOSPC, "the rule table is full");
+	shown = desktop_end_shows();
+	is_shown(shown, "Allow failed: 192.0.2.1", "Container: box\nthe rule table is full");
+	assert_int_equal(shown->replaces, id);
+	assert_int_equal(shown->urgency, 2);
+	shown = desktop_end_shows();
+	is_shown(shown, "Blocked: 192.0.2.1:443", BOX);
+	desktop_end_click(shown->id, "allow");
+	verdict = core_end_hears(MSG_VERDICT);
+	core_end_results(&verdict, 0, "");
+	is_shown(desktop_end_shows(), "Allowed: 192.0.2.1", "Container: box");
+	desktop_end_quiet();
+}
+
+static void a_repeat_is_the_same_notification(void **state)
+{
+	const struct shown *shown;
+	uint32_t id;
+
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	id = desktop_end_shows()->id;
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 4);
+	shown = desktop_end_shows();
+	assert_int_equal(shown->replaces, id);
+	assert_non_null(strstr(shown->body, "\nBlocked 4 times since "));
+	desktop_end_quiet();
+}
+
+static void many_are_a_few_and_one_that_counts(void **state)
+{
+	const struct shown *shown;
+	char dest[32];
+
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	for (int i = 1; i <= 42; i++) {
+		snprintf(dest, sizeof(dest), "192.0.2.%d", i);
+		core_end_refuses(1, i, dest, 443, "", 1);
+	}
+	for (int i = 1; i <= 5; i++) {
+		snprintf(dest, sizeof(dest), "Blocked: 192.0.2.%d:443", i);
+		assert_string_equal(desktop_end_shows()->summary, dest);
+	}
+	do /* at first there are fewer */
+		shown = desktop_end_shows();
+	while (strcmp(shown->summary, "Blocked: 37 more"));
+	assert_string_equal(shown->body, "Container: box\nand 37 more: terok-clearance");
+	desktop_end_quiet();
+}
+
+static void text_is_no_markup(void **state)
+{
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "<b>&\x1b[31m\xe2\x80\xaetext", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "<i>x</i>", 1);
+	is_shown(desktop_end_shows(), "Blocked: ix/i:443",
+		 "Container: &lt;b&gt;&amp; [31m text\nProtocol: TCP\nProcess: "
+		 "/usr/bin/curl[4711]");
+}
+
+static void a_desktop_without_markup_and_buttons_gets_plain_text_and_a_command(void **state)
+{
+	const struct shown *shown;
+	char line[256] = "";
+
+	(void)state;
+	notifier("body");
+	assert_non_null(fgets(line, sizeof(line), said));
+	assert_non_null(strstr(line, "answer with terok-clearance"));
+	core_end_guard(1, "<b>&", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	shown = desktop_end_shows();
+	is_shown(shown, "Blocked: 192.0.2.1:443",
+		 "Container: b\nProtocol: TCP\nProcess: /usr/bin/curl[4711]\n"
+		 "terok-clearance answer 000000000001:5 allow|deny");
+	assert_string_equal(shown->actions, "");
+}
+
+static void a_service_that_is_back_shows_what_waits(void **state)
+{
+	const struct shown *shown;
+
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	desktop_end_shows();
+	desktop_end_leave();
+	core_end_refuses(1, 6, "192.0.2.2", 443, "", 1);
+	desktop_end_own("body actions");
+	shown = desktop_end_shows();
+	is_shown(shown, "Blocked: 192.0.2.1:443", BOX);
+	assert_int_equal(shown->replaces, 0);
+	assert_string_equal(desktop_end_shows()->summary, "Blocked: 192.0.2.2:443");
+	desktop_end_click(shown->id, "deny");
+	assert_int_equal(core_end_hears(MSG_VERDICT).VERDICT.ask, 5);
+}
+
+static void a_bus_that_is_back_shows_what_waits(void **state)
+{
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	desktop_end_shows();
+	desktop_end_restart();
+	desktop_end_own(CAN);
+	is_shown(desktop_end_shows(), "Blocked: 192.0.2.1:443", BOX);
+}
+
+static void a_hub_that_is_back_has_what_it_does_not_tell_closed(void **state)
+{
+	struct msg_packet verdict;
+	uint32_t first, second;
+
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	core_end_refuses(1, 6, "192.0.2.2", 443, "", 1);
+	first = desktop_end_shows()->id;
+	second = desktop_end_shows()->id;
+	core_end_restart();
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 6, "192.0.2.2", 443, "", 1);
+	core_end_lists();
+	assert_int_equal(desktop_end_closes(), first);
+	desktop_end_click(second, "deny");
+	verdict = core_end_hears(MSG_VERDICT);
+	assert_int_equal(verdict.VERDICT.ask, 6);
+	desktop_end_quiet();
+}
+
+static void what_is_shown_is_closed_when_it_ends(void **state)
+{
+	uint32_t id;
+
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	id = desktop_end_shows()->id;
+	kill(program, SIGTERM);
+	assert_int_equal(desktop_end_closes(), id);
+	assert_int_equal(exit_code(), 0);
+	assert_string_equal(last_words(), "");
+}
+
+static void without_a_service_it_says_so_and_fails(void **state)
+{
+	const char *text;
+
+	(void)state;
+	RUN(2, desktop_end_address(), "notifier", "--socket", core_end_path());
+	assert_int_equal(exit_code(), 1);
+	text = last_words();
+	assert_non_null(strstr(text, "nobody shows notifications here"));
+	assert_non_null(strstr(text, "use terok-clearance in a terminal"));
+	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+}
+
+static void without_a_bus_it_says_so_and_fails(void **state)
+{
+	const char *text;
+
+	(void)state;
+	RUN(2, NULL, "notifier", "--socket", core_end_path());
+	assert_int_equal(exit_code(), 1);
+	text = last_words();
+	assert_non_null(strstr(text, "cannot reach the session bus"));
+	assert_non_null(strstr(text, "use terok-clearance in a terminal"));
+	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+}
+
+static void notify_shows_one_and_prints_its_number(void **state)
+{
+	const struct shown *shown;
+
+	(void)state;
+	desktop_end_own(CAN);
+	RUN(1, desktop_end_address(), "notify", "a <b> title", "one < two\n& three", "-t", "5000");
+	shown = desktop_end_shows();
+	is_shown(shown, "a b title", "one &lt; two\n&amp; three");
+	assert_int_equal(shown->timeout_ms, 5000);
+	assert_string_equal(shown->actions, "");
+	assert_int_equal(exit_code(), 0);
+	assert_string_equal(last_words(), "1\n");
+}
+
+static void notify_without_a_desktop_prints_0_and_is_content(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) { /* no bus; a bus and nobody on it */
+		for (int stream = 1; stream <= 2; stream++) {
+			RUN(stream, i ? desktop_end_address() : NULL, "notify", "title");
+			assert_int_equal(exit_code(), 0);
+			assert_string_equal(last_words(), stream == 1 ? "0\n" : "");
+			fclose(said);
+			said = NULL;
+		}
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_request_is_shown_and_a_click_answers_it),
+		TEST(what_waits_already_is_shown_first),
+		TEST(an_answer_of_somebody_else_is_shown_and_a_container_that_goes_closes),
+		TEST(a_shield_that_goes_down_closes_what_waits_and_alerts),
+		TEST(a_click_is_heard_of_nobody_but_the_service),
+		TEST(a_failure_is_told_and_the_question_asked_again),
+		TEST(a_repeat_is_the_same_notification),
+		TEST(many_are_a_few_and_one_that_counts),
+		TEST(text_is_no_markup),
+		TEST(a_desktop_without_markup_and_buttons_gets_plain_text_and_a_command),
+		TEST(a_service_that_is_back_shows_what_waits),
+		TEST(a_bus_that_is_back_shows_what_waits),
+		TEST(a_hub_that_is_back_has_what_it_does_not_tell_closed),
+		TEST(what_is_shown_is_closed_when_it_ends),
+		TEST(without_a_service_it_says_so_and_fails),
+		TEST(without_a_bus_it_says_so_and_fails),
+		TEST(notify_shows_one_and_prints_its_number),
+		TEST(notify_without_a_desktop_prints_0_and_is_content),
+	};
+
+	return cmocka_run_group_tests_name("notifier", tests, NULL, NULL);
+}
