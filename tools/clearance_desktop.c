@@ -157,8 +157,8 @@ static int append_hints(sd_bus_message *message, const struct desktop_note *note
 	return r >= 0 ? sd_bus_message_close_container(message) : r;
 }
 
-static int note_message(sd_bus *connection, const struct desktop_note *note, uint32_t replaces,
-			bool markup, sd_bus_message **ret)
+static int note_message(sd_bus *connection, const char *service, const struct desktop_note *note,
+			uint32_t replaces, bool markup, sd_bus_message **ret)
 {
 	char summary[DESKTOP_TEXT_SIZE(SUMMARY_MAX)], body[DESKTOP_TEXT_SIZE(BODY_MAX)];
 	_cleanup_message_ sd_bus_message *message = NULL;
@@ -166,7 +166,7 @@ static int note_message(sd_bus *connection, const struct desktop_note *note, uin
 
 	desktop_text(summary, SUMMARY_MAX, note->summary, TEXT_SUMMARY);
 	desktop_text(body, BODY_MAX, note->body, markup ? TEXT_BODY_MARKUP : TEXT_BODY);
-	r = sd_bus_message_new_method_call(connection, &message, SERVICE, PATH, SERVICE, "Notify");
+	r = sd_bus_message_new_method_call(connection, &message, service, PATH, SERVICE, "Notify");
 	if (r >= 0)
 		r = sd_bus_message_append(message, "susss", "terok", replaces, desktop_icon(),
 					  summary, body);
@@ -215,7 +215,7 @@ int64_t desktop_show(const struct desktop_note *note)
 		return r;
 	capabilities_read(reply, &markup, &actions);
 	sd_bus_message_unref(TAKE_PTR(message));
-	r = note_message(connection, note, 0, markup, &message);
+	r = note_message(connection, SERVICE, note, 0, markup, &message);
 	if (r >= 0)
 		r = sd_bus_call(connection, message, SHOW_US, NULL, &shown);
 	if (r >= 0)
@@ -225,6 +225,10 @@ int64_t desktop_show(const struct desktop_note *note)
 
 /* --- the service ----------------------------------------------------------------------------- */
 
+/*
+ * Everything is sent to the owner itself, not to the name: whoever has the name when it arrives
+ * may be the next one, which would show what we then show it again.
+ */
 static void desktop_lose(struct desktop *desktop)
 {
 	bool was_ready = desktop->ready;
@@ -258,7 +262,7 @@ static void desktop_own(struct desktop *desktop, const char *owner)
 	snprintf(desktop->owner, sizeof(desktop->owner), "%s", owner);
 	/* who had the name before has its answer dropped with the slot */
 	if (*owner)
-		sd_bus_call_method_async(desktop->bus.connection, &desktop->asking, SERVICE, PATH,
+		sd_bus_call_method_async(desktop->bus.connection, &desktop->asking, owner, PATH,
 					 SERVICE, "GetCapabilities", on_capabilities, desktop,
 					 NULL);
 }
@@ -415,7 +419,8 @@ int desktop_notify(struct desktop *desktop, const struct desktop_note *note, uin
 		return -ENOTCONN;
 	if (!desktop->actions)
 		shown.actions = NULL;
-	r = note_message(desktop->bus.connection, &shown, replaces, desktop->markup, &message);
+	r = note_message(desktop->bus.connection, desktop->owner, &shown, replaces, desktop->markup,
+			 &message);
 	if (r >= 0)
 		r = sd_bus_call_async(desktop->bus.connection, NULL, message, on_shown, desktop, 0);
 	if (r >= 0)
@@ -428,7 +433,7 @@ void desktop_close(struct desktop *desktop, uint32_t id)
 	_cleanup_message_ sd_bus_message *message = NULL;
 
 	if (!desktop->ready ||
-	    sd_bus_message_new_method_call(desktop->bus.connection, &message, SERVICE, PATH,
+	    sd_bus_message_new_method_call(desktop->bus.connection, &message, desktop->owner, PATH,
 					   SERVICE, "CloseNotification") < 0 ||
 	    sd_bus_message_append(message, "u", id) < 0)
 		return;

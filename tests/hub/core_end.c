@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include "core_end.h"
 #include <arpa/inet.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +186,20 @@ struct msg_packet core_end_hears(uint32_t type)
 		assert_int_equal(packet.type, type);
 		return packet;
 	}
+}
+
+void core_end_told(void)
+{
+	static const char list[] = "{\"method\":\"org.terok.Firewall1.ListGuards\"}";
+	int fd = sock_connect(path);
+	struct pollfd answer = { .fd = fd, .events = POLLIN };
+
+	/* a listing comes behind it */
+	assert_true(fd >= 0);
+	assert_int_equal(send(fd, list, sizeof(list), MSG_NOSIGNAL), sizeof(list));
+	core_end_lists();
+	assert_int_equal(poll(&answer, 1, CORE_END_WAIT_S * 1000), 1);
+	close(fd);
 }
 
 void core_end_results(const struct msg_packet *verdict, int result, const char *problem)

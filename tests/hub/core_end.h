@@ -36,6 +36,8 @@ void core_end_refuses(uint32_t guard, uint64_t ask, const char *dest, uint16_t p
 struct msg_packet core_end_hears(uint32_t type);
 /** core_end_lists() - a client asks for guards, which are none: it has heard what was open; waits */
 void core_end_lists(void);
+/** core_end_told() - whatever the core said so far has been sent to every client; waits */
+void core_end_told(void);
 /** core_end_results() - what became of an answer: 0 or negative errno */
 void core_end_results(const struct msg_packet *verdict, int result, const char *problem);
 

@@ -349,6 +349,30 @@ static void a_service_that_is_back_shows_what_waits(void **state)
 	assert_int_equal(core_end_hears(MSG_VERDICT).VERDICT.ask, 5);
 }
 
+static void a_service_that_took_over_shows_each_once(void **state)
+{
+	const struct shown *shown;
+
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	desktop_end_shows();
+	/* the program hears of the request before it hears that the name has changed hands */
+	kill(program, SIGSTOP);
+	desktop_end_leave();
+	core_end_refuses(1, 6, "192.0.2.2", 443, "", 1);
+	core_end_told();
+	desktop_end_own(CAN);
+	kill(program, SIGCONT);
+	assert_string_equal(desktop_end_shows()->summary, "Blocked: 192.0.2.1:443");
+	shown = desktop_end_shows();
+	assert_string_equal(shown->summary, "Blocked: 192.0.2.2:443");
+	desktop_end_click(shown->id, "deny");
+	assert_int_equal(core_end_hears(MSG_VERDICT).VERDICT.ask, 6);
+	desktop_end_quiet();
+}
+
 static void a_bus_that_is_back_shows_what_waits(void **state)
 {
 	(void)state;
@@ -469,6 +493,7 @@ int main(void)
 		TEST(text_is_no_markup),
 		TEST(a_desktop_without_markup_and_buttons_gets_plain_text_and_a_command),
 		TEST(a_service_that_is_back_shows_what_waits),
+		TEST(a_service_that_took_over_shows_each_once),
 		TEST(a_bus_that_is_back_shows_what_waits),
 		TEST(a_hub_that_is_back_has_what_it_does_not_tell_closed),
 		TEST(what_is_shown_is_closed_when_it_ends),
