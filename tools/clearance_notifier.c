@@ -38,6 +38,7 @@ struct notifier {
 	struct source hub;
 	struct timer again;
 	unsigned tries;
+	uint64_t connected_ns; /* CLOCK_BOOTTIME */
 	int64_t lost;
 	bool closed, missed;
 };
@@ -95,7 +96,7 @@ static void hub_event(const struct terok_event *event, int64_t lost, void *user)
 	struct notifier *notifier = user;
 
 	/* what was lost may be the end of something that we show: ask anew */
-	if (lost > notifier->lost)
+	if (lost > notifier->lost || !strcmp(event->type, "missed"))
 		notifier->missed = true;
 	notifier->lost = lost;
 	popups_event(&notifier->popups, event);
@@ -119,6 +120,7 @@ static void hub_closed(int error, void *user)
 static int hub_ready(struct source *source, uint32_t events)
 {
 	struct notifier *notifier = container_of(source, struct notifier, hub);
+	bool again;
 
 	(void)events;
 	terok_client_process(notifier->client);
@@ -126,8 +128,13 @@ static int hub_ready(struct source *source, uint32_t events)
 		return 0;
 	if (notifier->closed)
 		log_info("the hub went away; trying again");
+	again = notifier->missed && !notifier->closed &&
+		now_boot_ns() - notifier->connected_ns > SECOND_NS;
 	hub_disconnect(notifier);
-	hub_schedule(notifier);
+	if (again)
+		hub_connect(notifier);
+	else
+		hub_schedule(notifier);
 	return 0;
 }
 
@@ -149,6 +156,7 @@ static void hub_connect(struct notifier *notifier)
 			       EPOLLIN, hub_ready);
 	if (!r) {
 		notifier->tries = 0;
+		notifier->connected_ns = now_boot_ns();
 		return;
 	}
 	if (!notifier->tries)

@@ -408,6 +408,29 @@ static void a_hub_that_is_back_has_what_it_does_not_tell_closed(void **state)
 	desktop_end_quiet();
 }
 
+static void what_was_missed_is_asked_for(void **state)
+{
+	uint32_t id;
+
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_guard(2, "bag", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	id = desktop_end_shows()->id;
+	/* that the container went is neither among the first nor among the last of many */
+	kill(program, SIGSTOP);
+	for (unsigned i = 1; i < 3000; i++)
+		core_end_refuses(2, 6, "192.0.2.2", 443, "", i);
+	core_end_gone(1, "cgroup removed");
+	for (unsigned i = 3000; i < 6000; i++)
+		core_end_refuses(2, 6, "192.0.2.2", 443, "", i);
+	core_end_told();
+	kill(program, SIGCONT);
+	core_end_lists(); /* it has connected anew */
+	assert_int_equal(desktop_end_closes(), id);
+}
+
 static void what_is_shown_is_closed_when_it_ends(void **state)
 {
 	uint32_t id;
@@ -496,6 +519,7 @@ int main(void)
 		TEST(a_service_that_took_over_shows_each_once),
 		TEST(a_bus_that_is_back_shows_what_waits),
 		TEST(a_hub_that_is_back_has_what_it_does_not_tell_closed),
+		TEST(what_was_missed_is_asked_for),
 		TEST(what_is_shown_is_closed_when_it_ends),
 		TEST(without_a_service_it_says_so_and_fails),
 		TEST(without_a_bus_it_says_so_and_fails),
