@@ -16,7 +16,6 @@ USERUNITDIR ?= $(PREFIX)/lib/systemd/user
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DOCDIR     ?= $(PREFIX)/share/doc
-USERUNITDIR ?= $(PREFIX)/lib/systemd/user
 DATADIR    ?= $(PREFIX)/share/terok
 HOOKDIR    ?= $(PREFIX)/share/containers/oci/hooks.d
 COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
@@ -123,7 +122,7 @@ MAN1       := $(wildcard tools/*.1)
 UNITS      := $(wildcard user/*.service)
 HOOKS      := $(wildcard user/oci-hook*.json)
 hook_to     = $(DESTDIR)$(HOOKDIR)/$(patsubst user/oci-hook%,terok-bpfd%,$(1))
-COMPLETION := $(wildcard user/completion/* tools/completion/*)
+COMPLETION := $(wildcard user/completion/*)
 USERUNITS  := $(wildcard hub/*.service tools/*.service)
 LOGO       := tools/terok-logo.svg
 EXAMPLES   := $(wildcard hub/example/*.c)
@@ -313,7 +312,7 @@ install: all ## to DESTDIR, under PREFIX
 uninstall: ## undo install
 	rm -f $(foreach h,$(HOOKS),$(call hook_to,$(h))) $(addprefix $(DESTDIR)$(DATADIR)/profiles/,$(notdir $(PROFILES)))
 	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(addprefix $(DESTDIR)$(BINDIR)/,terok-clearance terok-clearance-hub terok-why)
-	rm -f $(DESTDIR)$(MANDIR)/man1/terok-clearance-hub.1 $(addprefix $(DESTDIR)$(USERUNITDIR)/,$(notdir $(USERUNITS)))
+	rm -f $(DESTDIR)$(MANDIR)/man1/terok-clearance-hub.1
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1)))
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libclearance.so libclearance.so.0 libclearance.a pkgconfig/libclearance.pc)
 	rm -f $(DESTDIR)$(INCLUDEDIR)/terok/clearance.h $(addprefix $(DESTDIR)$(DOCDIR)/libclearance/,$(notdir $(EXAMPLES)))

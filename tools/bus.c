@@ -9,6 +9,9 @@
 
 #define ROUND_MAX 64 /* messages in a row; then whatever else is on the loop has its turn */
 
+static struct bus *buses;    /* of all loops */
+static struct bus *round_at; /* the next that bus_round() looks at */
+
 int bus_open(const char *address, sd_bus **ret)
 {
 	sd_bus *connection = NULL;
@@ -33,23 +36,46 @@ int bus_open(const char *address, sd_bus **ret)
 	return 0;
 }
 
+/* --- one connection ------------------------------------------------------------------ */
+
 /* Everything is done once a round, by bus_round(): this only wakes the loop. */
 static int bus_ready(struct source *source, uint32_t events)
 {
-	(void)source;
 	(void)events;
+	container_of(source, struct bus, source)->ready = true;
 	return 0;
+}
+
+/* While it connects, sd-bus may close its descriptor and go on with another of that number. */
+static int bus_watch(struct bus *bus)
+{
+	int fd = sd_bus_get_fd(bus->connection), events = sd_bus_get_events(bus->connection);
+
+	if (fd < 0 || events < 0)
+		return fd < 0 ? fd : events;
+	if (bus->settled)
+		return source_set(&bus->source, events); /* poll's bits are epoll's */
+	source_del(&bus->source);
+	bus->settled = bus->up;
+	return source_add(bus->loop, &bus->source, fd, events, bus_ready);
+}
+
+static void bus_disconnect(struct bus *bus)
+{
+	source_del(&bus->source);
+	bus->connection = sd_bus_close_unref(bus->connection);
+	bus->up = bus->settled = bus->ready = bus->failed = false;
 }
 
 static int bus_connect(struct bus *bus)
 {
 	int r = bus_open(bus->address, &bus->connection);
 
+	if (!r)
+		r = bus_watch(bus);
 	if (r)
-		return r;
-	r = source_add(bus->loop, &bus->source, sd_bus_get_fd(bus->connection), EPOLLIN, bus_ready);
-	if (r)
-		bus->connection = sd_bus_close_unref(bus->connection);
+		bus_disconnect(bus);
+	bus->ready = !r;
 	return r;
 }
 
@@ -76,55 +102,112 @@ static void bus_lost(struct bus *bus)
 {
 	bool was_up = bus->up;
 
-	source_del(&bus->source);
-	bus->connection = sd_bus_close_unref(bus->connection);
-	bus->up = false;
+	bus_disconnect(bus);
 	bus_schedule(bus);
 	if (was_up && bus->face->down)
 		bus->face->down(bus->user);
 }
 
-/* sd-bus counts in microseconds of CLOCK_MONOTONIC, the loop in nanoseconds from now. */
-static int64_t bus_timeout(struct bus *bus)
+static int bus_comes_up(struct bus *bus)
 {
-	struct timespec now;
-	uint64_t until, now_us;
+	int r;
 
+	bus->up = true;
+	r = bus->face->up ? bus->face->up(bus->connection, bus->user) : 0;
+	return r < 0 ? r : 1;
+}
+
+/* What has come; > 0: there is more. Messages that came before it failed count: so tries. */
+static int bus_process(struct bus *bus)
+{
+	int r = 1;
+
+	bus->ready = false;
+	for (unsigned i = 0; r > 0 && i < ROUND_MAX; i++) {
+		r = sd_bus_process(bus->connection, NULL);
+		if (r >= 0 && !bus->up && sd_bus_is_ready(bus->connection) > 0)
+			r = bus_comes_up(bus);
+		if (bus->failed)
+			r = -ECONNABORTED;
+	}
+	if (r > 0)
+		bus->ready = true;
+	return r;
+}
+
+/* --- all of a loop ------------------------------------------------------------------- */
+
+/* sd-bus counts in microseconds of CLOCK_MONOTONIC, the loop in nanoseconds from now. */
+static int64_t bus_timeout(struct bus *bus, uint64_t now_us)
+{
+	uint64_t until;
+
+	if (bus->ready)
+		return 0;
 	if (sd_bus_get_timeout(bus->connection, &until) < 0 || until == UINT64_MAX)
 		return LOOP_SLEEP;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_us = now.tv_sec * UINT64_C(1000000) + now.tv_nsec / 1000;
 	if (until <= now_us)
 		return 0;
 	until -= now_us;
 	return until < INT64_MAX / 1000 ? (int64_t)until * 1000 : LOOP_SLEEP;
 }
 
-/* Before the loop sleeps: what has come, what is to be sent, and how long it may sleep. */
+/* What has come, what is to be sent, and how long it may sleep. */
+static int64_t bus_serve(struct bus *bus, uint64_t now_us)
+{
+	int r = 0;
+
+	if (bus->failed)
+		r = -ECONNABORTED;
+	else if (!bus_timeout(bus, now_us))
+		r = bus_process(bus);
+	if (r >= 0)
+		r = bus_watch(bus);
+	if (r < 0) {
+		bus_lost(bus);
+		return LOOP_SLEEP;
+	}
+	return bus_timeout(bus, now_us);
+}
+
+/* Before the loop sleeps. */
 static int64_t bus_round(void *user)
 {
-	struct bus *bus = user;
-	int r = bus->connection ? 1 : 0;
+	struct loop *loop = user;
+	int64_t least = LOOP_SLEEP;
+	struct timespec now;
 
-	for (unsigned i = 0; r > 0 && i < ROUND_MAX; i++) {
-		r = sd_bus_process(bus->connection, NULL);
-		if (r >= 0 && !bus->up && sd_bus_is_ready(bus->connection) > 0) {
-			bus->up = true;
-			bus->tries = 0;
-			r = bus->face->up ? bus->face->up(bus->connection, bus->user) : 0;
-			r = r < 0 ? r : 1;
-		}
-	}
-	if (r >= 0 && bus->connection) {
-		int events = sd_bus_get_events(bus->connection);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	for (struct bus *bus = buses; bus; bus = round_at) {
+		int64_t timeout;
 
-		r = events < 0 ? events : source_set(&bus->source, events) ?: r;
+		round_at = bus->next; /* a callback may stop any */
+		if (bus->loop != loop || !bus->connection)
+			continue;
+		timeout = bus_serve(bus, now.tv_sec * UINT64_C(1000000) + now.tv_nsec / 1000);
+		if (timeout != LOOP_SLEEP && (least == LOOP_SLEEP || timeout < least))
+			least = timeout;
 	}
-	if (r < 0)
-		bus_lost(bus);
-	if (!bus->connection)
-		return LOOP_SLEEP;
-	return r > 0 ? 0 : bus_timeout(bus);
+	return least;
+}
+
+static void bus_link(struct bus *bus)
+{
+	bus->next = buses;
+	buses = bus;
+	loop_set_poll(bus->loop, bus_round, bus->loop);
+}
+
+static void bus_unlink(struct bus *bus)
+{
+	struct bus **slot = &buses;
+
+	while (*slot && *slot != bus)
+		slot = &(*slot)->next;
+	if (*slot)
+		*slot = bus->next;
+	if (round_at == bus)
+		round_at = bus->next;
 }
 
 int bus_start(struct bus *bus, struct problem *why)
@@ -133,19 +216,32 @@ int bus_start(struct bus *bus, struct problem *why)
 
 	if (r)
 		return problem(why, r, "cannot reach the session bus: %s", strerror(-r));
-	loop_set_poll(bus->loop, bus_round, bus);
+	bus_link(bus);
 	return 0;
+}
+
+void bus_seek(struct bus *bus)
+{
+	bus_link(bus);
+	if (bus_connect(bus))
+		bus_schedule(bus);
+}
+
+void bus_fail(struct bus *bus)
+{
+	bus->failed = true;
 }
 
 void bus_stop(struct bus *bus)
 {
-	if (bus->loop)
-		loop_set_poll(bus->loop, NULL, NULL);
-	timer_disarm(&bus->again);
-	source_del(&bus->source);
 	if (bus->up)
-		bus->connection = sd_bus_flush_close_unref(bus->connection);
-	else
-		bus->connection = sd_bus_close_unref(bus->connection);
-	bus->up = false;
+		sd_bus_flush(bus->connection);
+	bus_drop(bus);
+}
+
+void bus_drop(struct bus *bus)
+{
+	timer_disarm(&bus->again);
+	bus_disconnect(bus);
+	bus_unlink(bus);
 }

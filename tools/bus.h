@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bus.h - an sd-bus connection on our event loop, reconnecting
+ * bus.h - sd-bus connections on our event loop, reconnecting
  *
  * sd-bus brings its own queues and timeouts; here they are served once a round of the loop, by
- * its poll function, so one loop has one bus. Whatever is sent from any callback leaves before
- * the loop sleeps. A bus that goes away is looked for again after 1, 2, 4, 8, 10, 10... seconds.
+ * its poll function, which is ours from the first bus of a loop on. Whatever is sent from any
+ * callback leaves before the loop sleeps. A loop may have many: one that has nothing to do
+ * costs no system call. A bus that goes away is looked for again after 1, 2, 4, 8, 10, 10...
+ * seconds.
  *
  * Slots and messages belong to one connection: keep none beyond down(). Owns: the connection.
  * Called by: faces of terok-clearance that speak D-Bus. Threads: none.
@@ -35,11 +37,15 @@ struct bus {
 	const struct bus_face *face;
 	void *user;
 	/* below: bus.c's */
+	struct bus *next;
 	sd_bus *connection; /* NULL: none now */
 	struct source source;
 	struct timer again;
 	unsigned tries;
 	bool up;
+	bool settled; /* its descriptor is the one that it will keep */
+	bool ready;   /* that one has something */
+	bool failed;  /* to be given up */
 };
 
 /**
@@ -49,8 +55,17 @@ struct bus {
  */
 int bus_start(struct bus *bus, struct problem *why);
 
+/** bus_seek() - the same, but a bus that is not there is waited for */
+void bus_seek(struct bus *bus);
+
+/** bus_fail() - give this connection up and try the next later; from any callback */
+void bus_fail(struct bus *bus);
+
 /** bus_stop() - write what is queued, disconnect, never try again; down() is not called */
 void bus_stop(struct bus *bus);
+
+/** bus_drop() - the same at once: what a bus did not take yet is dropped */
+void bus_drop(struct bus *bus);
 
 /** bus_open() - a connection for one question and its answer, without a loop; 0, negative errno */
 int bus_open(const char *address, sd_bus **ret);

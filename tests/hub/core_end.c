@@ -56,7 +56,7 @@ static int worker_start(void)
 	return setsockopt(core_fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 }
 
-static void worker_stop(void)
+void core_end_down(void)
 {
 	closep(&core_fd);
 	if (worker > 0) {
@@ -77,14 +77,14 @@ int core_end_start(void)
 
 void core_end_stop(void)
 {
-	worker_stop();
+	core_end_down();
 	unlink(path);
 	rmdir(folder);
 }
 
 void core_end_restart(void)
 {
-	worker_stop();
+	core_end_down();
 	assert_int_equal(worker_start(), 0);
 }
 

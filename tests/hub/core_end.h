@@ -21,6 +21,8 @@ int core_end_start(void);
 void core_end_stop(void);
 /** core_end_restart() - the worker dies and another listens at the same path */
 void core_end_restart(void);
+/** core_end_down() - the worker dies, until core_end_restart() */
+void core_end_down(void);
 /** core_end_path() - its socket; core_end_folder() - the folder, for other things of the test */
 const char *core_end_path(void);
 const char *core_end_folder(void);

@@ -385,6 +385,40 @@ static void a_bus_that_is_back_shows_what_waits(void **state)
 	is_shown(desktop_end_shows(), "Blocked: 192.0.2.1:443", BOX);
 }
 
+static void a_hub_that_is_not_there_yet_is_waited_for(void **state)
+{
+	char line[256] = "";
+
+	(void)state;
+	core_end_down();
+	desktop_end_own(CAN);
+	RUN(2, desktop_end_address(), "notifier", "--socket", core_end_path());
+	desktop_end_answers();
+	assert_non_null(fgets(line, sizeof(line), said));
+	assert_non_null(strstr(line, "waiting for it"));
+	core_end_restart();
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	is_shown(desktop_end_shows(), "Blocked: 192.0.2.1:443", BOX);
+}
+
+static void a_click_without_a_hub_is_told(void **state)
+{
+	uint32_t id;
+
+	(void)state;
+	notifier(CAN);
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
+	id = desktop_end_shows()->id;
+	core_end_down();
+	/* it says so when it knows */
+	assert_non_null(fgets((char[256]){ "" }, 256, said));
+	desktop_end_click(id, "allow");
+	is_shown(desktop_end_shows(), "Allow failed: 192.0.2.1", "Container: box\nthe hub is away");
+	is_shown(desktop_end_shows(), "Blocked: 192.0.2.1:443", BOX);
+}
+
 static void a_hub_that_is_back_has_what_it_does_not_tell_closed(void **state)
 {
 	struct msg_packet verdict;
@@ -518,6 +552,8 @@ int main(void)
 		TEST(a_service_that_is_back_shows_what_waits),
 		TEST(a_service_that_took_over_shows_each_once),
 		TEST(a_bus_that_is_back_shows_what_waits),
+		TEST(a_hub_that_is_not_there_yet_is_waited_for),
+		TEST(a_click_without_a_hub_is_told),
 		TEST(a_hub_that_is_back_has_what_it_does_not_tell_closed),
 		TEST(what_was_missed_is_asked_for),
 		TEST(what_is_shown_is_closed_when_it_ends),

@@ -93,7 +93,7 @@ offers_clearance() { # offers_clearance WORD...: what is offered for the last of
 	PATH=$build:$PATH _terok_clearance
 	echo "${COMPREPLY[*]}"
 }
-. tools/completion/terok-clearance
+. user/completion/terok-clearance
 if [ -x "$build/terok-clearance" ]; then
 	verbs=$(sed -n 's/^\t{ "\([a-z-]*\)",.*/\1/p' tools/clearance.c | tr '\n' ' ')
 	is "terok-clearance offers its verbs" "$verbs--help --version" "$(offers_clearance terok-clearance "")"
