@@ -125,7 +125,7 @@ static void popup_end(struct popups *popups, struct popup *popup)
 		popup->ending = true;
 		return;
 	}
-	if (popup->id && popups->ready)
+	if (popup->id) /* of the service that is there: none survives it */
 		popups->face->close(popup->id, popups->user);
 	popup_free(popups, popup);
 }

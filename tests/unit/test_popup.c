@@ -191,6 +191,9 @@ static void an_answer_that_failed_says_why_and_can_be_tried_again(void **state)
 	blocks("box:1", "192.0.2.1", "", 443);
 	id = shows();
 	popups_action(&popups, id, "deny");
+	/* what the caller is told says nothing that everybody is not */
+	popups_answered(&popups, "org.terok.Firewall1.NotApplied", "full", cookie);
+	assert_int_equal(n_sent, 1);
 	decides("box:1", "deny", false, "the rule table is full");
 	assert_int_equal(n_sent, 3);
 	assert_string_equal(sent[1].summary, "Deny failed: 192.0.2.1");
@@ -202,7 +205,6 @@ static void an_answer_that_failed_says_why_and_can_be_tried_again(void **state)
 	said("Blocked: 192.0.2.1:443", "Container: box\nProtocol: TCP");
 	again = shows();
 	assert_int_not_equal(again, id);
-	/* that of the caller comes later, and says nothing new */
 	popups_answered(&popups, "org.terok.Firewall1.NotApplied", "full", cookie);
 	assert_int_equal(n_sent, 3);
 	popups_action(&popups, again, "allow");
@@ -211,6 +213,19 @@ static void an_answer_that_failed_says_why_and_can_be_tried_again(void **state)
 	said("Allowed: 192.0.2.1", "Container: box");
 	shows();
 	assert_null(popups.first);
+}
+
+static void a_newer_request_can_be_answered_while_the_older_is(void **state)
+{
+	uint32_t id;
+
+	(void)state;
+	blocks("box:1", "192.0.2.1", "", 443);
+	id = shows();
+	popups_action(&popups, id, "allow");
+	blocks("box:2", "192.0.2.1", "", 80);
+	popups_action(&popups, id, "deny");
+	assert_string_equal(answered, "box:2 deny session");
 }
 
 static void an_answer_that_is_refused_is_told(void **state)
@@ -300,13 +315,18 @@ static void what_was_put_away_stays_away_until_it_is_asked_again(void **state)
 	assert_int_equal(n_answers, 0);
 	blocks("box:1", "192.0.2.1", "", 443); /* told again by a hub that is back */
 	assert_int_equal(n_sent, 1);
+	blocks("box:3", "192.0.2.3", "", 443); /* another comes and goes */
+	shows();
+	decides("box:3", "allow", true, "");
+	shows();
+	assert_int_equal(n_sent, 3);
 	blocks("box:2", "192.0.2.1", "", 443);
-	assert_int_equal(n_sent, 2);
+	assert_int_equal(n_sent, 4);
 	shows();
 	popups_closed(&popups, ids, CLOSED_DISMISSED);
 	decides("box:2", "allow", true,
 		""); /* somebody else's: the one who put it away is left alone */
-	assert_int_equal(n_sent, 2);
+	assert_int_equal(n_sent, 4);
 	assert_null(popups.first);
 }
 
@@ -519,6 +539,7 @@ int main(void)
 		TEST(a_click_answers_with_the_scope_of_its_button),
 		TEST(an_answer_that_holds_replaces_the_question),
 		TEST(an_answer_that_failed_says_why_and_can_be_tried_again),
+		TEST(a_newer_request_can_be_answered_while_the_older_is),
 		TEST(an_answer_that_is_refused_is_told),
 		TEST(a_verdict_on_something_unknown_is_silent),
 		TEST(an_outcome_waits_for_the_name_of_what_it_replaces),

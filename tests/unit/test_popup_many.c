@@ -58,12 +58,32 @@ static void the_counting_one_ends_when_there_are_no_more(void **state)
 	assert_int_equal(closed[0], POPUPS_SHOWN + 1);
 }
 
+static void the_counting_one_that_was_put_away_comes_back_when_there_are_more(void **state)
+{
+	uint32_t id = POPUPS_SHOWN + 1;
+	unsigned before;
+
+	(void)state;
+	many(POPUPS_SHOWN + 3);
+	quiet_is_over();
+	popups_sent(&popups, sent[n_sent - 1].call, id);
+	said("Blocked: 3 more", "Container: box\nand 3 more: terok-clearance");
+	popups_closed(&popups, id, CLOSED_DISMISSED);
+	before = n_sent;
+	decides("box:8", "deny", true, ""); /* fewer */
+	quiet_is_over();
+	assert_int_equal(n_sent, before);
+	blocks("box:x", "192.0.2.100", "", 443);
+	blocks("box:y", "192.0.2.101", "", 443);
+	quiet_is_over();
+	said("Blocked: 4 more", "Container: box\nand 4 more: terok-clearance");
+}
+
 static void as_many_are_kept_as_a_hub_has_and_no_more(void **state)
 {
 	char id[32], dest[32];
 
 	(void)state;
-	popups.categories = 0; /* what is not shown is kept just as well */
 	for (unsigned i = 0; i < POPUPS_MAX + 1; i++) {
 		assert_int_equal(popups.n_waiting, i);
 		snprintf(id, sizeof(id), "box:%u", i);
@@ -75,8 +95,10 @@ static void as_many_are_kept_as_a_hub_has_and_no_more(void **state)
 	assert_int_equal(popups.n_waiting, POPUPS_MAX);
 	blocks("box:x", "192.0.2.1", "", 443);
 	assert_int_equal(popups.n_waiting, POPUPS_MAX);
-	assert_null(find_request(&popups, "box:0"));
-	assert_non_null(find_request(&popups, "box:1"));
+	/* of those that nobody sees the oldest went */
+	assert_non_null(find_request(&popups, "box:0"));
+	assert_null(find_request(&popups, "box:5"));
+	assert_non_null(find_request(&popups, "box:6"));
 }
 
 static void news_that_a_slow_service_does_not_take_is_not_piled_up(void **state)
@@ -163,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(beyond_a_few_of_a_container_there_is_one_that_counts),
 		TEST(the_counting_one_ends_when_there_are_no_more),
+		TEST(the_counting_one_that_was_put_away_comes_back_when_there_are_more),
 		TEST(as_many_are_kept_as_a_hub_has_and_no_more),
 		TEST(news_that_a_slow_service_does_not_take_is_not_piled_up),
 		TEST(a_service_that_is_back_is_shown_what_waits),
