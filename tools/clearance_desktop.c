@@ -260,6 +260,7 @@ static void desktop_own(struct desktop *desktop, const char *owner)
 		return;
 	desktop_lose(desktop);
 	snprintf(desktop->owner, sizeof(desktop->owner), "%s", owner);
+	desktop->absent = desktop->absent && !*owner;
 	/* who had the name before has its answer dropped with the slot */
 	if (*owner)
 		sd_bus_call_method_async(desktop->bus.connection, &desktop->asking, owner, PATH,
@@ -284,16 +285,30 @@ static int on_started(sd_bus_message *reply, void *user, sd_bus_error *error)
 
 	(void)error;
 	desktop->starting = false;
-	if (!desktop->owner[0] && sd_bus_message_is_method_error(reply, NULL))
-		desktop->face->absent(sd_bus_message_get_error(reply)->message ?: "",
-				      desktop->user);
+	if (desktop->owner[0] || desktop->absent || !sd_bus_message_is_method_error(reply, NULL))
+		return 0;
+	desktop->absent = true;
+	desktop->face->absent(sd_bus_message_get_error(reply)->message ?: "", desktop->user);
+	return 0;
+}
+
+static int start_again(struct timer *timer)
+{
+	desktop_wake(container_of(timer, struct desktop, again));
 	return 0;
 }
 
 void desktop_wake(struct desktop *desktop)
 {
-	if (!desktop->bus.up || desktop->owner[0] || desktop->starting)
+	uint64_t now = now_boot_ns();
+
+	if (!desktop->bus.up || desktop->owner[0] || desktop->starting || desktop->again.loop)
 		return;
+	if (now < desktop->start_ns) {
+		timer_arm(desktop->bus.loop, &desktop->again, desktop->start_ns, start_again);
+		return;
+	}
+	desktop->start_ns = now + DESKTOP_START_S * SECOND_NS;
 	/* that it is there is told by on_owner_changed() */
 	desktop->starting = sd_bus_call_method_async(desktop->bus.connection, NULL, BUS, BUS_PATH,
 						     BUS, "StartServiceByName", on_started, desktop,
@@ -384,6 +399,7 @@ void desktop_stop(struct desktop *desktop)
 {
 	desktop->asking = sd_bus_slot_unref(desktop->asking);
 	desktop->ready = false;
+	timer_disarm(&desktop->again);
 	bus_stop(&desktop->bus);
 }
 

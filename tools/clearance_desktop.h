@@ -3,8 +3,8 @@
  * clearance_desktop.h - org.freedesktop.Notifications: show, replace and close, hear of clicks
  *
  * Knows whose the name is at any time: what another connection claims to be a click is not
- * heard. A service that is not there is started if the bus knows how, and what it showed is
- * void when it goes. Text is made fit for it here, and nowhere else.
+ * heard. A service that is not there is started if the bus knows how, at most once in
+ * DESKTOP_START_S, and what it showed is void when it goes. Text is made fit for it here, and nowhere else.
  * Called by: clearance_notifier.c. Threads: none, all on one loop.
  */
 #ifndef TOOLS_CLEARANCE_DESKTOP_H
@@ -18,6 +18,7 @@
 
 #define DESKTOP_NEVER      0    /* .timeout_ms: stays until it is closed */
 #define DESKTOP_AS_IT_DOES (-1) /* as long as the service thinks fit */
+#define DESKTOP_START_S    10   /* a service that ends when it starts is not started at once */
 #define SUMMARY_MAX        300  /* characters that are shown; a name has 253 */
 #define BODY_MAX           1200
 
@@ -36,7 +37,7 @@ struct desktop_note {
  * struct desktop_face - what the owner of a desktop is told; all must be there
  * @ready:  a service is there, and has shown nothing of ours
  * @lost:   it went: ids are void, calls will not be answered
- * @absent: nobody shows notifications; @why is for people
+ * @absent: nobody shows notifications, said once until somebody does; @why is for people
  * @sent:   what desktop_notify() sent as @call is shown as @id; 0: it is not
  * @action: somebody clicked; @key lives until the callback returns
  * @closed: it is shown no more; @why: enum closed_why, or any number
@@ -57,7 +58,9 @@ struct desktop {
 	/* below: clearance_desktop.c's */
 	sd_bus_slot *asking; /* the owner, what it can; NULL: not now */
 	char owner[256];     /* the service's unique name; "": none that we know */
-	bool ready, starting;
+	struct timer again;  /* it is to be started, and was a moment ago */
+	uint64_t start_ns;   /* CLOCK_BOOTTIME; not before */
+	bool ready, starting, absent;
 	bool markup, actions; /* what the service can */
 };
 

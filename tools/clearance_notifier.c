@@ -30,7 +30,7 @@ struct notifier {
 	struct source signals;
 	int signal_fd;
 	struct timer patience;
-	bool was_ready, ending;
+	bool begun, absent, ending;
 
 	/* the hub */
 	const char *path;
@@ -72,8 +72,8 @@ static void hub_disconnect(struct notifier *notifier)
 }
 
 /*
- * A hub tells what is open when it is asked to; the listing of guards behind it is only there
- * to know where that ends.
+ * A hub tells what is open when it is asked to; the listing of guards behind it says whose
+ * shield is down still, and where that ends.
  */
 static void hub_subscribed(void *user)
 {
@@ -87,7 +87,9 @@ static void hub_guard(const struct terok_guard_status *guard, void *user)
 {
 	struct notifier *notifier = user;
 
-	if (!guard)
+	if (guard)
+		popups_guard(&notifier->popups, guard);
+	else
 		popups_replay(&notifier->popups, false);
 }
 
@@ -100,6 +102,13 @@ static void hub_event(const struct terok_event *event, int64_t lost, void *user)
 		notifier->missed = true;
 	notifier->lost = lost;
 	popups_event(&notifier->popups, event);
+}
+
+static void hub_outcome(const struct terok_outcome *outcome, uint64_t cookie, void *user)
+{
+	struct notifier *notifier = user;
+
+	popups_outcome(&notifier->popups, outcome, cookie);
 }
 
 static void hub_answered(const char *error, const char *problem, uint64_t cookie, void *user)
@@ -143,6 +152,7 @@ static void hub_connect(struct notifier *notifier)
 	static const struct terok_client_events events = {
 		.subscribed = hub_subscribed,
 		.event = hub_event,
+		.outcome = hub_outcome,
 		.answered = hub_answered,
 		.guard = hub_guard,
 		.closed = hub_closed,
@@ -163,6 +173,15 @@ static void hub_connect(struct notifier *notifier)
 		log_warn(r, "no hub at %s yet; waiting for it", notifier->path);
 	hub_disconnect(notifier);
 	hub_schedule(notifier);
+}
+
+/* Once it is known whether somebody shows what it tells. */
+static void hub_begin(struct notifier *notifier)
+{
+	if (notifier->begun || notifier->ending)
+		return;
+	notifier->begun = true;
+	hub_connect(notifier);
 }
 
 /* --- popups, between both -------------------------------------------------------------------- */
@@ -215,10 +234,11 @@ static void on_ready(void *user)
 
 	if (!notifier->desktop.actions)
 		log_warn(0, "this desktop shows no buttons; answer with terok-clearance");
+	if (notifier->absent)
+		log_info("notifications are shown");
+	notifier->absent = false;
 	popups_ready(&notifier->popups, notifier->desktop.actions);
-	if (!notifier->was_ready && !notifier->ending)
-		hub_connect(notifier);
-	notifier->was_ready = true;
+	hub_begin(notifier);
 }
 
 static void on_lost(void *user)
@@ -232,10 +252,12 @@ static void on_absent(const char *why, void *user)
 {
 	struct notifier *notifier = user;
 
-	log_error(0, "nobody shows notifications here (%s); use terok-clearance in a terminal%s",
-		  why, notifier->was_ready ? "; waiting for somebody who does" : "");
-	if (!notifier->was_ready)
-		loop_stop(notifier->loop);
+	notifier->absent = true;
+	log_warn(0,
+		 "nobody shows notifications here (%s): answer with terok-clearance in a terminal; "
+		 "waiting for somebody who does",
+		 why);
+	hub_begin(notifier);
 }
 
 static void on_sent(uint64_t call, uint32_t id, void *user)
@@ -332,8 +354,6 @@ static int notifier_run(struct notifier *notifier)
 	if (r)
 		log_error(0, "%s; use terok-clearance in a terminal",
 			  why.text[0] ? why.text : strerror(-r));
-	else if (!notifier->was_ready && !notifier->ending)
-		r = -ENOENT;
 	timer_disarm(&notifier->patience);
 	timer_disarm(&notifier->again);
 	hub_disconnect(notifier);

@@ -9,7 +9,9 @@
 
 #include "base/log.h"
 
-#define QUIET_NS SECOND_NS /* between two tellings of the same thing with another number */
+#define QUIET_NS SECOND_NS       /* between two tellings of the same thing with another number */
+#define PACE_NS  (SECOND_NS / 2) /* between two that are new, when there were many */
+#define BURST    20              /* so many are not many; POPUPS_SEEN and a few news */
 
 /* What the keys of popup_actions mean, in that order. */
 static const struct choice {
@@ -39,7 +41,7 @@ static struct popup *popup_new(struct popups *popups, enum popup_kind kind,
 		popup->guard = event->guard;
 		COPY(popup->container, event->container);
 		popup_label_set(popup, event);
-	} else {
+	} else if (like) {
 		popup->guard = like->guard;
 		popup->task = like->task;
 		COPY(popup->container, like->container);
@@ -83,6 +85,19 @@ static void popup_send(struct popups *popups, struct popup *popup)
 		popup_free(popups, popup);
 }
 
+/* A few at once are shown at once; those behind them one by one. */
+static bool popups_pace(struct popups *popups)
+{
+	uint64_t now = now_boot_ns(), behind = BURST * PACE_NS;
+
+	if (popups->paced_ns + behind < now)
+		popups->paced_ns = now - behind;
+	if (popups->paced_ns + PACE_NS > now)
+		return false;
+	popups->paced_ns += PACE_NS;
+	return true;
+}
+
 static int popups_later(struct timer *timer);
 
 /*
@@ -91,6 +106,8 @@ static int popups_later(struct timer *timer);
  */
 static void popup_touch(struct popups *popups, struct popup *popup, bool now)
 {
+	uint64_t at;
+
 	popup->dirty = true;
 	if (!popup->shown || popup->call)
 		return;
@@ -98,10 +115,17 @@ static void popup_touch(struct popups *popups, struct popup *popup, bool now)
 		popups->face->wake(popups->user);
 		return;
 	}
-	if (now || now_boot_ns() >= popup->next_ns)
-		popup_send(popups, popup);
-	else if (!popups->later.loop)
-		timer_arm(popups->loop, &popups->later, popup->next_ns, popups_later);
+	if (now || now_boot_ns() >= popup->next_ns) {
+		if (popup->id || popups_pace(popups)) {
+			popup_send(popups, popup);
+			return;
+		}
+		at = popups->paced_ns + PACE_NS;
+	} else {
+		at = popup->next_ns;
+	}
+	if (!popups->later.loop)
+		timer_arm(popups->loop, &popups->later, at, popups_later);
 }
 
 static int popups_later(struct timer *timer)
@@ -159,26 +183,25 @@ static void tell(struct popups *popups, const struct terok_event *event, enum ur
 	popup_touch(popups, popup, true);
 }
 
-/* What became of an answer, in place of the question. */
-static void tell_outcome(struct popups *popups, struct popup *asked, bool allow,
-			 const char *problem)
+/* What became of an answer, in place of the question; @more: further lines, or "". */
+static void tell_outcome(struct popups *popups, struct popup *asked, bool allow, bool ok,
+			 const char *more)
 {
 	struct popup *popup = NULL;
 
 	if (popups->categories & POPUP_VERDICT &&
 	    (asked->id || asked->call || asked->answering || !(popups->categories & POPUP_BLOCKED)))
-		popup =
-		    passing_new(popups, asked, NULL, problem ? URGENCY_CRITICAL : URGENCY_NORMAL);
+		popup = passing_new(popups, asked, NULL, ok ? URGENCY_NORMAL : URGENCY_CRITICAL);
 	if (!popup)
 		return;
-	snprintf(popup->summary, sizeof(popup->summary), "%s: %s",
-		 problem ? allow ? "Allow failed" : "Deny failed"
-		 : allow ? "Allowed"
-			 : "Denied",
-		 asked->target);
+	snprintf(popup->summary, sizeof(popup->summary), "%s%s: %s",
+		 ok      ? allow ? "Allowed" : "Denied"
+		 : allow ? "Allow"
+			 : "Deny",
+		 ok ? "" : " failed", asked->target);
 	popup_body_begin(popup, popup->body, sizeof(popup->body));
-	if (problem && *problem)
-		popup_body_add(popup->body, sizeof(popup->body), "%s", problem);
+	if (*more)
+		popup_body_add(popup->body, sizeof(popup->body), "%s", more);
 	/* a question whose name we do not know yet is replaced when we do */
 	popup->id = asked->id;
 	popup->call = asked->call;
@@ -212,29 +235,42 @@ static struct popup *find_request(struct popups *popups, const char *request_id)
 	return NULL;
 }
 
-/* Those that are seen, and those that wait to be. */
-static unsigned count_of(struct popups *popups, const struct popup *like, bool shown)
+/* Is it one that nobody sees, and nobody put away? */
+static bool waits_unseen(const struct popup *popup)
+{
+	return popup->kind == KIND_BLOCKED && !popup->ending && !popup->shown && !popup->away;
+}
+
+/* How many wait unseen, and of how many containers, up to two; @one: one of them. */
+static unsigned count_unseen(struct popups *popups, const struct popup **one, bool *several)
 {
 	unsigned n = 0;
 
-	for (struct popup *popup = popups->first; popup; popup = popup->next)
-		n += popup->kind == KIND_BLOCKED && popup->shown == shown && !popup->away &&
-		     is_of(popup, like->guard, like->container);
+	*several = false;
+	for (const struct popup *popup = popups->first; popup; popup = popup->next) {
+		if (!waits_unseen(popup))
+			continue;
+		if (!n++)
+			*one = popup;
+		*several |= !is_of(popup, (*one)->guard, (*one)->container);
+	}
 	return n;
 }
 
-/* "and 37 more", for the container of @like; none is no popup. */
-static void more_tell(struct popups *popups, const struct popup *like)
+/* "and 37 more"; none is no popup. */
+static void more_tell(struct popups *popups)
 {
-	struct popup *more = find_kind(popups, KIND_MORE, like->guard, like->container);
-	unsigned n = count_of(popups, like, false);
+	struct popup *more = find_kind(popups, KIND_MORE, 0, "");
+	const struct popup *one;
+	bool several;
+	unsigned n = count_unseen(popups, &one, &several);
 
 	if (!n) {
 		if (more)
 			popup_end(popups, more);
 		return;
 	}
-	more = more ?: popup_new(popups, KIND_MORE, like, NULL);
+	more = more ?: popup_new(popups, KIND_MORE, NULL, NULL);
 	/* put away by somebody, it comes back when there are more */
 	if (!more || more->count == n || (more->away && more->count > n))
 		return;
@@ -243,35 +279,47 @@ static void more_tell(struct popups *popups, const struct popup *like)
 	more->away = false;
 	more->urgency = URGENCY_NORMAL;
 	snprintf(more->summary, sizeof(more->summary), "Blocked: %u more", n);
-	popup_body_begin(more, more->body, sizeof(more->body));
+	if (several)
+		COPY(more->body, "Several containers");
+	else
+		popup_body_begin(one, more->body, sizeof(more->body));
 	popup_body_add(more->body, sizeof(more->body), "and %u more: terok-clearance", n);
 	popup_touch(popups, more, false);
 }
 
-/* Let those come forward for which there is room, oldest first. */
-static void come_forward(struct popups *popups, const struct popup *like)
+static unsigned count_like(struct popup *const *seen, unsigned n, const struct popup *like)
 {
-	unsigned seen = count_of(popups, like, true);
+	unsigned count = 0;
 
-	for (struct popup *popup = popups->first; popup && seen < POPUPS_SHOWN;
-	     popup = popup->next) {
-		if (popup->kind != KIND_BLOCKED || popup->shown || popup->away ||
-		    !is_of(popup, like->guard, like->container))
+	for (unsigned i = 0; i < n; i++)
+		count += is_of(seen[i], like->guard, like->container);
+	return count;
+}
+
+/* Let those come forward for which there is room, oldest first. */
+static void come_forward(struct popups *popups)
+{
+	struct popup *seen[POPUPS_SEEN];
+	unsigned n = 0;
+
+	for (struct popup *popup = popups->first; popup && n < POPUPS_SEEN; popup = popup->next)
+		if (popup->kind == KIND_BLOCKED && popup->shown && !popup->ending)
+			seen[n++] = popup;
+	for (struct popup *popup = popups->first; popup && n < POPUPS_SEEN; popup = popup->next) {
+		if (!waits_unseen(popup) || count_like(seen, n, popup) >= POPUPS_SHOWN)
 			continue;
 		popup->shown = true;
-		seen++;
+		seen[n++] = popup;
 		popup_touch(popups, popup, true);
 	}
-	more_tell(popups, like);
+	more_tell(popups);
 }
 
 /* A request is over, whatever the reason; @popup is gone afterwards. */
 static void blocked_end(struct popups *popups, struct popup *popup)
 {
-	struct popup like = *popup;
-
 	popup_end(popups, popup);
-	come_forward(popups, &like);
+	come_forward(popups);
 }
 
 /* The oldest that nobody sees, else the oldest, gives way: the hub still has it. */
@@ -332,6 +380,7 @@ static void on_request(struct popups *popups, const struct terok_event *event)
 {
 	const char *target = *event->domain ? event->domain : event->dest;
 	struct popup *popup;
+	bool unseen;
 
 	if (!*target || !*event->request_id) {
 		log_warn(0, "a request without a %s is left out", *target ? "name" : "destination");
@@ -345,21 +394,22 @@ static void on_request(struct popups *popups, const struct terok_event *event)
 			return;
 		popup->since = time(NULL);
 	}
-	if (!blocked_fill(popup, event, target))
+	unseen = *popup->request_id && waits_unseen(popup);
+	if (!blocked_fill(popup, event, target) || unseen)
 		return;
 	/* asked again: whoever put it away is told once more */
 	popup->away = !(popups->categories & POPUP_BLOCKED);
 	if (popup->shown)
 		popup_touch(popups, popup, false);
 	else
-		come_forward(popups, popup);
+		come_forward(popups);
 }
 
 /* It may be answered again: what failed stays to be read, and the question is asked anew. */
 static void blocked_failed(struct popups *popups, struct popup *popup, bool allow,
 			   const char *problem)
 {
-	tell_outcome(popups, popup, allow, problem);
+	tell_outcome(popups, popup, allow, false, problem);
 	if (popup->answering) { /* a click puts it away on some desktops */
 		popup->shown = true;
 		popup->away = false;
@@ -372,6 +422,7 @@ static void on_verdict(struct popups *popups, const struct terok_event *event)
 {
 	struct popup *popup = find_request(popups, event->request_id);
 	bool allow = !strcmp(event->action, "allow");
+	char terms[POPUP_TERMS];
 
 	if (!popup)
 		return;
@@ -379,26 +430,45 @@ static void on_verdict(struct popups *popups, const struct terok_event *event)
 		blocked_failed(popups, popup, allow, event->problem);
 		return;
 	}
-	tell_outcome(popups, popup, allow, NULL);
+	popup_terms(terms, event->scope, event->until_ns, event->uid, "");
+	tell_outcome(popups, popup, allow, true, terms);
+	blocked_end(popups, popup);
+}
+
+static struct popup *find_cookie(struct popups *popups, uint64_t cookie)
+{
+	struct popup *popup = popups->first;
+
+	while (popup && (popup->number != cookie || popup->ending))
+		popup = popup->next;
+	return popup;
+}
+
+void popups_outcome(struct popups *popups, const struct terok_outcome *outcome, uint64_t cookie)
+{
+	struct popup *popup = find_cookie(popups, cookie);
+	char terms[POPUP_TERMS];
+
+	/* our own is told to everybody as an event */
+	if (!popup || !outcome->already)
+		return;
+	popup_terms(terms, outcome->scope, outcome->until_ns, outcome->uid, outcome->client);
+	tell_outcome(popups, popup, !strcmp(outcome->action, "allow"), true, terms);
 	blocked_end(popups, popup);
 }
 
 void popups_answered(struct popups *popups, const char *error, const char *problem, uint64_t cookie)
 {
-	struct popup *popup = popups->first;
-	bool over;
+	struct popup *popup = find_cookie(popups, cookie);
 
-	while (popup && (popup->number != cookie || popup->ending))
-		popup = popup->next;
 	/* success, and what was not applied, is told to everybody as an event */
 	if (!error || !popup || !popup->answering || strstr(error, ".NotApplied"))
 		return;
-	over = strstr(error, ".UnknownRequest") || strstr(error, ".AlreadyAnswered");
-	if (!over) {
+	if (!strstr(error, ".UnknownRequest")) {
 		blocked_failed(popups, popup, popup->allow, problem);
 		return;
 	}
-	tell_outcome(popups, popup, popup->allow, problem);
+	tell_outcome(popups, popup, popup->allow, false, problem);
 	blocked_end(popups, popup);
 }
 
@@ -410,10 +480,10 @@ static void container_end(struct popups *popups, const struct terok_event *event
 
 	for (struct popup *popup = popups->first; popup; popup = next) {
 		next = popup->next;
-		if ((popup->kind == KIND_BLOCKED || popup->kind == KIND_MORE) &&
-		    is_of(popup, event->guard, event->container))
+		if (popup->kind == KIND_BLOCKED && is_of(popup, event->guard, event->container))
 			popup_end(popups, popup);
 	}
+	come_forward(popups);
 }
 
 static void shield_end(struct popups *popups, const struct terok_event *event)
@@ -503,16 +573,23 @@ void popups_event(struct popups *popups, const struct terok_event *event)
 void popups_replay(struct popups *popups, bool begins)
 {
 	for (struct popup *popup = popups->first; begins && popup; popup = popup->next)
-		popup->stale = popup->kind == KIND_BLOCKED;
-	while (!begins) {
-		struct popup *popup = popups->first;
-
-		while (popup && (!popup->stale || popup->ending))
-			popup = popup->next;
-		if (!popup)
-			return;
-		blocked_end(popups, popup);
+		popup->stale = popup->kind == KIND_BLOCKED || popup->kind == KIND_SHIELD;
+	if (begins)
+		return;
+	for (struct popup *popup = popups->first, *next; popup; popup = next) {
+		next = popup->next;
+		if (popup->stale && !popup->ending)
+			popup_end(popups, popup);
 	}
+	come_forward(popups);
+}
+
+void popups_guard(struct popups *popups, const struct terok_guard_status *guard)
+{
+	struct popup *popup = find_kind(popups, KIND_SHIELD, guard->guard, guard->container);
+
+	if (popup && !strncmp(guard->state, "down", 4))
+		popup->stale = false;
 }
 
 void popups_hub_lost(struct popups *popups)

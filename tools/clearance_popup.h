@@ -7,9 +7,11 @@
  *   blocked   asked; may be clicked         -> outcome, or closed (expired, the container went)
  *   outcome   what became of an answer      -> forgotten once it is shown
  *
- * POPUPS_SHOWN of a container are shown at a time; those beyond wait, counted by one popup, and
- * come forward as others are answered. Knows no bus and no hub: both are behind functions of
- * the owner, and a reply of the service is awaited before a popup is sent again.
+ * POPUPS_SHOWN of a container are shown at a time, POPUPS_SEEN of all; those beyond wait,
+ * counted by one popup, and come forward as others are answered. What is new is shown at once
+ * up to a burst, then at a pace that a person can read. Knows no bus and no hub: both are
+ * behind functions of the owner, and a reply of the service is awaited before a popup is sent
+ * again.
  * Called by: clearance_notifier.c. Threads: none, all on one loop.
  */
 #ifndef TOOLS_CLEARANCE_POPUP_H
@@ -24,10 +26,12 @@
 #include "terok/clearance.h"
 
 #define POPUPS_SHOWN   5    /* of one container: as many as one looks at */
+#define POPUPS_SEEN    15   /* of all of them */
 #define POPUPS_MAX     1024 /* requests that wait: as many as a hub has open */
 #define POPUP_LABEL    224
 #define POPUP_CHOICES  4
-#define POPUPS_PASSING 32 /* news on their way to a service that is slow; more is not told */
+#define POPUPS_PASSING 16 /* news that wait for their turn; more is not told */
+#define POPUP_TERMS    128
 
 enum popup_category {
 	POPUP_BLOCKED = 1,
@@ -57,7 +61,7 @@ struct popup_face {
 
 enum popup_kind {
 	KIND_BLOCKED, /* waits for an answer */
-	KIND_MORE,    /* how many of a container wait unseen */
+	KIND_MORE,    /* how many wait unseen: one for all containers */
 	KIND_SHIELD,  /* a container's shield is down: until it is up, or the container ends */
 	KIND_PASSING, /* says something once */
 };
@@ -75,7 +79,8 @@ struct popup {
 	char request_id[80], target[256], process[96];
 	int64_t port, proto, count, before; /* before: counted under earlier request ids */
 	time_t since;
-	bool answering, allow, stale;
+	bool answering, allow;
+	bool stale; /* not told again by a hub that is back; also of KIND_SHIELD */
 
 	/* the others: what they say */
 	char summary[SUMMARY_MAX + 1], body[256];
@@ -101,7 +106,7 @@ struct popups {
 	struct popup *first, **last;
 	struct timer later;
 	unsigned n_waiting, n_passing;
-	uint64_t number;
+	uint64_t number, paced_ns;
 	bool ready;
 };
 
@@ -120,6 +125,9 @@ void popups_stop(struct popups *popups);
 /** popups_event() - something happened */
 void popups_event(struct popups *popups, const struct terok_event *event);
 
+/** popups_outcome() - somebody else's answer is in force; popups_answered() follows */
+void popups_outcome(struct popups *popups, const struct terok_outcome *outcome, uint64_t cookie);
+
 /** popups_answered() - what the hub said to an answer; @error as in terok_client_events */
 void popups_answered(struct popups *popups, const char *error, const char *problem,
 		     uint64_t cookie);
@@ -129,6 +137,9 @@ void popups_answered(struct popups *popups, const char *error, const char *probl
  * what it did not tell was decided elsewhere
  */
 void popups_replay(struct popups *popups, bool begins);
+
+/** popups_guard() - a guard that the hub has; between the two of popups_replay() */
+void popups_guard(struct popups *popups, const struct terok_guard_status *guard);
 
 /** popups_hub_lost() - what was answered and not heard of may be answered again */
 void popups_hub_lost(struct popups *popups);
@@ -164,6 +175,15 @@ void popup_note(const struct popup *popup, bool buttons, struct desktop_note *no
 void popup_body_begin(const struct popup *popup, char *buf, size_t size);
 void popup_body_add(char *buf, size_t size, const char *fmt, ...)
     __attribute__((__format__(__printf__, 3, 4)));
+
+/**
+ * popup_terms() - until when an answer holds and who gave it, for people
+ * @scope, @client: as the hub has them, or ""; @until_ns: CLOCK_BOOTTIME, 0: no end of its own
+ *
+ * Who gave it is not said where it was the user who reads it. Return: @buf; may be "".
+ */
+const char *popup_terms(char buf[static POPUP_TERMS], const char *scope, int64_t until_ns,
+			int64_t uid, const char *client);
 
 /* Keys of clicks and their labels, as the service takes them. */
 extern const char *const popup_actions[2 * POPUP_CHOICES + 1];

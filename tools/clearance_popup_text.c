@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/sanitise.h"
@@ -90,6 +91,36 @@ void popup_body_add(char *buf, size_t size, const char *fmt, ...)
 		vsnprintf(buf + n + 1, size - n - 1, fmt, ap);
 	}
 	va_end(ap);
+}
+
+/* The clock's time of one of CLOCK_BOOTTIME; beyond a day with its date. */
+static void until_text(char *buf, size_t size, int64_t boot_ns)
+{
+	time_t left = (boot_ns - (int64_t)now_boot_ns()) / (int64_t)SECOND_NS;
+	time_t at = time(NULL) + left;
+	struct tm tm;
+
+	if (!localtime_r(&at, &tm) ||
+	    !strftime(buf, size, left < 24 * 3600 ? "Until %T" : "Until %F %R", &tm))
+		*buf = '\0';
+}
+
+const char *popup_terms(char buf[static POPUP_TERMS], const char *scope, int64_t until_ns,
+			int64_t uid, const char *client)
+{
+	char until[40] = "", by[72] = "";
+
+	if (!strcmp(scope, "session"))
+		snprintf(until, sizeof(until), "Until the container ends");
+	else if (!strcmp(scope, "forever"))
+		snprintf(until, sizeof(until), "For ever");
+	else if (until_ns)
+		until_text(until, sizeof(until), until_ns);
+	if (uid != getuid())
+		snprintf(by, sizeof(by), "By user %" PRId64 "%s%.32s", uid, *client ? ", " : "",
+			 client);
+	snprintf(buf, POPUP_TERMS, "%s%s%s", until, *until && *by ? "\n" : "", by);
+	return buf;
 }
 
 static void blocked_summary(const struct popup *popup, char *buf, size_t size)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@
 #define PATH    "/org/freedesktop/Notifications"
 #define SHOWN   512
 
-static char address[128], config[96], socket_path[96], words[128];
+static char address[128], config[96], socket_path[96], services[96], words[128];
 static pid_t daemon_pid = -1;
 static sd_bus *service;
 static struct shown shown[SHOWN];
@@ -30,9 +31,10 @@ static unsigned n_shown, taken, n_closed, closed_taken, n_asked, strange;
 
 /* --- the bus ------------------------------------------------------------------------------ */
 
-/* No services that this machine happens to have: nobody is started. */
+/* No services that this machine happens to have: nobody is started but what the test wants. */
 static const char policy[] =
     "<busconfig><type>session</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>"
+    "<servicedir>%s</servicedir>"
     "<policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/>"
     "<allow eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>\n";
 
@@ -79,13 +81,30 @@ int desktop_end_start(const char *folder)
 	ids = 0;
 	snprintf(config, sizeof(config), "%s/bus.conf", folder);
 	snprintf(socket_path, sizeof(socket_path), "%s/bus", folder);
+	snprintf(services, sizeof(services), "%s/services", folder);
 	snprintf(address, sizeof(address), "unix:path=%s", socket_path);
 	f = fopen(config, "w");
 	if (!f)
 		return -1;
-	fprintf(f, policy, socket_path);
+	fprintf(f, policy, socket_path, services);
 	fclose(f);
+	if (mkdir(services, 0755))
+		return -1;
 	return daemon_start();
+}
+
+static const char *service_path(const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", services, name);
+	return path;
+}
+
+static void forget(void)
+{
+	unlink(service_path("notifications.service"));
+	unlink(service_path("started"));
 }
 
 void desktop_end_stop(void)
@@ -93,6 +112,8 @@ void desktop_end_stop(void)
 	desktop_end_leave();
 	daemon_stop();
 	unlink(config);
+	forget();
+	rmdir(services);
 }
 
 void desktop_end_restart(void)
@@ -116,6 +137,29 @@ static sd_bus *dial(void)
 	assert_true(sd_bus_set_bus_client(bus, true) >= 0);
 	assert_true(sd_bus_start(bus) >= 0);
 	return bus;
+}
+
+void desktop_end_startable(void)
+{
+	sd_bus *bus = NULL;
+	FILE *f = fopen(service_path("notifications.service"), "w");
+
+	assert_non_null(f);
+	fprintf(f, "[D-BUS Service]\nName=" SERVICE "\nExec=/bin/sh -c \"echo x >> %s; exit 1\"\n",
+		service_path("started"));
+	fclose(f);
+	bus = dial();
+	assert_true(sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+				       "org.freedesktop.DBus", "ReloadConfig", NULL, NULL,
+				       "") >= 0);
+	sd_bus_close_unref(bus);
+}
+
+unsigned desktop_end_starts(void)
+{
+	struct stat st;
+
+	return stat(service_path("started"), &st) ? 0 : st.st_size / 2;
 }
 
 /* --- the service ------------------------------------------------------------------------- */

@@ -29,6 +29,11 @@ void desktop_end_restart(void);
 /** desktop_end_address() - of the bus */
 const char *desktop_end_address(void);
 
+/** desktop_end_startable() - the bus knows how to start a service, which fails; while it is not there */
+void desktop_end_startable(void);
+/** desktop_end_starts() - how often it was started */
+unsigned desktop_end_starts(void);
+
 /** desktop_end_own() - the service comes; @capabilities: words with spaces between */
 void desktop_end_own(const char *capabilities);
 /** desktop_end_answers() - somebody asks what it can; waits */

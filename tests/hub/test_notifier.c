@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +20,13 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/event.h"
 #include "core_end.h"
 #include "desktop_end.h"
 
-#define CAN "body body-markup actions persistence"
-#define BOX "Container: box\nProtocol: TCP\nProcess: /usr/bin/curl[4711]"
+#define CAN         "body body-markup actions persistence"
+#define BOX_SESSION "Container: box\nUntil the container ends"
+#define BOX         "Container: box\nProtocol: TCP\nProcess: /usr/bin/curl[4711]"
 
 static pid_t program = -1;
 static FILE *said; /* its stderr, or stdout */
@@ -81,6 +84,27 @@ static const char *last_words(void)
 
 	text[n] = '\0';
 	return text;
+}
+
+/*
+ * It has done all that it can do of what was sent to it: whatever comes wakes it before the
+ * sender goes on, so asleep it has nothing left.
+ */
+static void is_idle(void)
+{
+	uint64_t until = now_boot_ns() + CORE_END_WAIT_S * SECOND_NS;
+	char path[64], state = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", program);
+	while (state != 'S') {
+		FILE *f = fopen(path, "r");
+
+		assert_non_null(f);
+		assert_int_equal(fscanf(f, "%*d (%*[^)]) %c", &state), 1);
+		fclose(f);
+		assert_true(now_boot_ns() < until);
+		sched_yield();
+	}
 }
 
 /* It is there, shows on a desktop that can @capabilities, and has heard what is open. */
@@ -154,7 +178,8 @@ static void a_request_is_shown_and_a_click_answers_it(void **state)
 	assert_int_equal(verdict.VERDICT.scope, SCOPE_ONCE);
 	core_end_results(&verdict, 0, "");
 	shown = desktop_end_shows();
-	is_shown(shown, "Allowed: example.com", "Container: box");
+	assert_string_equal(shown->summary, "Allowed: example.com");
+	assert_ptr_equal(strstr(shown->body, "Container: box\nUntil "), shown->body);
 	assert_int_equal(shown->replaces, id);
 	assert_string_equal(shown->actions, "");
 	assert_int_equal(shown->urgency, 1);
@@ -229,7 +254,7 @@ static void a_click_is_heard_of_nobody_but_the_service(void **state)
 	verdict = core_end_hears(MSG_VERDICT);
 	assert_int_equal(verdict.VERDICT.action, TEROK_DENY);
 	core_end_results(&verdict, 0, "");
-	is_shown(desktop_end_shows(), "Denied: 192.0.2.1", "Container: box");
+	is_shown(desktop_end_shows(), "Denied: 192.0.2.1", BOX_SESSION);
 	desktop_end_quiet();
 }
 
@@ -256,7 +281,7 @@ static void a_failure_is_told_and_the_question_asked_again(void **state)
 	desktop_end_click(shown->id, "allow");
 	verdict = core_end_hears(MSG_VERDICT);
 	core_end_results(&verdict, 0, "");
-	is_shown(desktop_end_shows(), "Allowed: 192.0.2.1", "Container: box");
+	is_shown(desktop_end_shows(), "Allowed: 192.0.2.1", BOX_SESSION);
 	desktop_end_quiet();
 }
 
@@ -480,16 +505,37 @@ static void what_is_shown_is_closed_when_it_ends(void **state)
 	assert_string_equal(last_words(), "");
 }
 
-static void without_a_service_it_says_so_and_fails(void **state)
+static void without_a_service_it_says_so_once_and_waits_for_one(void **state)
 {
+	const struct shown *shown;
+	char line[256] = "";
 	const char *text;
 
 	(void)state;
+	desktop_end_startable();
 	RUN(2, desktop_end_address(), "notifier", "--socket", core_end_path());
-	assert_int_equal(exit_code(), 1);
+	assert_non_null(fgets(line, sizeof(line), said));
+	assert_non_null(strstr(line, "nobody shows notifications here"));
+	assert_non_null(strstr(line, "answer with terok-clearance in a terminal"));
+	core_end_lists();
+	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
+	for (int i = 1; i < 100; i++)
+		core_end_refuses(1, 5, "192.0.2.1", 443, "", i);
+	core_end_told();
+	is_idle();
+	desktop_end_own(CAN);
+	shown = desktop_end_shows();
+	assert_string_equal(shown->summary, "Blocked: 192.0.2.1:443");
+	assert_non_null(strstr(shown->body, "\nBlocked 99 times since "));
+	/* what nobody could start was not tried over and over */
+	assert_int_equal(desktop_end_starts(), 1);
+	desktop_end_click(shown->id, "deny");
+	assert_int_equal(core_end_hears(MSG_VERDICT).VERDICT.ask, 5);
+	kill(program, SIGTERM);
+	assert_int_equal(desktop_end_closes(), shown->id);
+	assert_int_equal(exit_code(), 0);
 	text = last_words();
-	assert_non_null(strstr(text, "nobody shows notifications here"));
-	assert_non_null(strstr(text, "use terok-clearance in a terminal"));
+	assert_non_null(strstr(text, "notifications are shown"));
 	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 }
 
@@ -557,7 +603,7 @@ int main(void)
 		TEST(a_hub_that_is_back_has_what_it_does_not_tell_closed),
 		TEST(what_was_missed_is_asked_for),
 		TEST(what_is_shown_is_closed_when_it_ends),
-		TEST(without_a_service_it_says_so_and_fails),
+		TEST(without_a_service_it_says_so_once_and_waits_for_one),
 		TEST(without_a_bus_it_says_so_and_fails),
 		TEST(notify_shows_one_and_prints_its_number),
 		TEST(notify_without_a_desktop_prints_0_and_is_content),

@@ -133,6 +133,7 @@ static inline struct terok_event event_of(const char *type)
 		.action = "",
 		.scope = "",
 		.problem = "",
+		.uid = getuid(),
 		.json = "{}",
 		.process = { .comm = "", .exe = "", .cmdline = "", .parent_comm = "" },
 	};
@@ -147,6 +148,22 @@ static inline void blocks(const char *request_id, const char *dest, const char *
 	event.dest = dest;
 	event.domain = domain;
 	event.port = port;
+	event.proto = 6;
+	event.count = 1;
+	popups_event(&popups, &event);
+}
+
+/* The same of another guard. */
+static inline void blocks_in(int64_t guard, const char *container, const char *request_id,
+			     const char *dest)
+{
+	struct terok_event event = event_of("request");
+
+	event.guard = guard;
+	event.container = event.name = container;
+	event.request_id = request_id;
+	event.dest = dest;
+	event.port = 443;
 	event.proto = 6;
 	event.count = 1;
 	popups_event(&popups, &event);
@@ -179,11 +196,12 @@ static inline void said(const char *summary, const char *body)
 	assert_string_equal(sent[n_sent - 1].body, body);
 }
 
-/* A second passes. */
+/* A second passes, and with it whatever was too much. */
 static inline void quiet_is_over(void)
 {
 	for (struct popup *popup = popups.first; popup; popup = popup->next)
 		popup->next_ns = 0;
+	popups.paced_ns = 0;
 	if (popups.later.loop) {
 		timer_disarm(&popups.later);
 		popups_later(&popups.later);

@@ -257,6 +257,54 @@ static void an_answer_that_is_refused_is_told(void **state)
 	assert_int_equal(popups.n_waiting, 1);
 }
 
+static void a_click_behind_somebody_elses_answer_shows_that_one(void **state)
+{
+	const struct terok_outcome first = { .already = true,
+					     .uid = getuid() + 1,
+					     .action = "deny",
+					     .scope = "forever",
+					     .client = "web",
+					     .rule = "" };
+	const struct terok_outcome own = { .action = "", .scope = "", .client = "", .rule = "" };
+	char body[64];
+	uint32_t id;
+
+	(void)state;
+	blocks("box:1", "192.0.2.1", "", 443);
+	id = shows();
+	popups_action(&popups, id, "allow");
+	popups_outcome(&popups, &own, cookie);
+	popups_outcome(&popups, &first, 4711);
+	assert_int_equal(n_sent, 1);
+	popups_outcome(&popups, &first, cookie);
+	popups_answered(&popups, "org.terok.Firewall1.AlreadyAnswered", "x", cookie);
+	assert_int_equal(n_sent, 2);
+	assert_int_equal(sent[1].replaces, id);
+	snprintf(body, sizeof(body), "Container: box\nFor ever\nBy user %u, web", getuid() + 1);
+	said("Denied: 192.0.2.1", body);
+	shows();
+	assert_null(popups.first);
+}
+
+static void an_outcome_says_how_long_it_holds_and_who_gave_it(void **state)
+{
+	const int64_t minute = now_boot_ns() + 60 * SECOND_NS, week = minute + 604800 * SECOND_NS;
+	char buf[POPUP_TERMS], text[64];
+	int hour, min, sec;
+
+	(void)state;
+	assert_string_equal(popup_terms(buf, "session", 0, getuid(), ""),
+			    "Until the container ends");
+	assert_string_equal(popup_terms(buf, "forever", 0, getuid(), "tui"), "For ever");
+	assert_string_equal(popup_terms(buf, "", 0, getuid(), ""), "");
+	snprintf(text, sizeof(text), "By user %u", getuid() + 1);
+	assert_string_equal(popup_terms(buf, "", 0, getuid() + 1, ""), text);
+	popup_terms(buf, "once", minute, getuid(), "");
+	assert_int_equal(sscanf(buf, "Until %2d:%2d:%2d%63s", &hour, &min, &sec, text), 3);
+	popup_terms(buf, "time", week, getuid(), "");
+	assert_int_equal(sscanf(buf, "Until 20%*2d-%*2d-%*2d %2d:%2d%63s", &hour, &min, text), 2);
+}
+
 static void a_verdict_on_something_unknown_is_silent(void **state)
 {
 	(void)state;
@@ -541,6 +589,8 @@ int main(void)
 		TEST(an_answer_that_failed_says_why_and_can_be_tried_again),
 		TEST(a_newer_request_can_be_answered_while_the_older_is),
 		TEST(an_answer_that_is_refused_is_told),
+		TEST(a_click_behind_somebody_elses_answer_shows_that_one),
+		TEST(an_outcome_says_how_long_it_holds_and_who_gave_it),
 		TEST(a_verdict_on_something_unknown_is_silent),
 		TEST(an_outcome_waits_for_the_name_of_what_it_replaces),
 		TEST(a_click_that_closes_is_still_told_its_outcome),

@@ -79,6 +79,86 @@ static void the_counting_one_that_was_put_away_comes_back_when_there_are_more(vo
 	said("Blocked: 4 more", "Container: box\nand 4 more: terok-clearance");
 }
 
+static void of_many_containers_a_few_are_shown_and_one_counts_the_rest_of_all(void **state)
+{
+	char id[32], container[16];
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) {
+		snprintf(container, sizeof(container), "box%u", i / 3);
+		snprintf(id, sizeof(id), "%s:%u", container, i);
+		blocks_in(1 + i / 3, container, id, id);
+	}
+	assert_int_equal(n_sent, 12);
+	for (unsigned i = 12; i < 40; i++) {
+		snprintf(container, sizeof(container), "box%u", i);
+		snprintf(id, sizeof(id), "%s:%u", container, i);
+		blocks_in(1 + i, container, id, id);
+	}
+	assert_int_equal(n_sent, POPUPS_SEEN + 1);
+	popups_sent(&popups, sent[POPUPS_SEEN].call, 77);
+	quiet_is_over();
+	said("Blocked: 25 more", "Several containers\nand 25 more: terok-clearance");
+	assert_int_equal(sent[n_sent - 1].replaces, 77);
+	assert_int_equal(n_sent, POPUPS_SEEN + 2);
+}
+
+static void a_container_that_asks_much_leaves_room_for_others(void **state)
+{
+	(void)state;
+	many(100);
+	blocks_in(2, "bag", "bag:1", "192.0.2.1");
+	said("Blocked: 192.0.2.1:443", "Container: bag\nProtocol: TCP");
+}
+
+static void those_of_another_container_come_forward_when_one_goes(void **state)
+{
+	struct terok_event event = event_of("guard_state");
+	char id[32], container[16];
+
+	(void)state;
+	for (unsigned i = 0; i < POPUPS_SEEN + 1; i++) {
+		snprintf(container, sizeof(container), "box%u", i);
+		snprintf(id, sizeof(id), "%s:1", container);
+		blocks_in(10 + i, container, id, container);
+	}
+	assert_int_equal(n_sent, POPUPS_SEEN + 1);
+	for (unsigned i = 0; i < n_sent; i++)
+		popups_sent(&popups, sent[i].call, i + 1);
+	event.guard = 10;
+	event.container = event.name = "box0";
+	event.state = "off";
+	popups_event(&popups, &event);
+	said("Blocked: box15:443", "Container: box15\nProtocol: TCP");
+	assert_int_equal(n_closed, 2); /* that of box0, and the one that counted */
+}
+
+static void more_than_a_burst_is_shown_one_by_one(void **state)
+{
+	uint64_t began_ns = now_boot_ns();
+
+	(void)state;
+	/* answered as fast as they are asked */
+	for (unsigned i = 0; i < BURST; i++) {
+		blocks("box:1", "192.0.2.1", "", 443);
+		shows();
+		decides("box:1", "deny", true, "");
+		shows();
+	}
+	assert_int_equal(n_sent, 2 * BURST);
+	assert_true(popups.paced_ns >= began_ns);
+	popups.paced_ns += 100 * SECOND_NS; /* also on a machine that took its time */
+	blocks("box:2", "192.0.2.2", "", 443);
+	decides("box:2", "deny", true, ""); /* nobody saw it: nothing to tell */
+	blocks("box:3", "192.0.2.3", "", 443);
+	assert_int_equal(n_sent, 2 * BURST);
+	assert_non_null(popups.later.loop);
+	quiet_is_over();
+	assert_int_equal(n_sent, 2 * BURST + 1);
+	said("Blocked: 192.0.2.3:443", "Container: box\nProtocol: TCP");
+	shows();
+}
+
 static void as_many_are_kept_as_a_hub_has_and_no_more(void **state)
 {
 	char id[32], dest[32];
@@ -180,17 +260,49 @@ static void what_is_shown_is_closed_at_the_end_also_what_has_no_name_yet(void **
 	assert_true(popups_close(&popups));
 }
 
+static void an_alert_of_a_guard_that_a_hub_does_not_have_down_is_closed(void **state)
+{
+	struct terok_guard_status guard = { .guard = 1,
+					    .container = "0123456789ab",
+					    .state = "down" };
+	uint32_t id;
+
+	(void)state;
+	guard_is("guard_state", "down", "");
+	id = shows();
+	popups_replay(&popups, true);
+	popups_guard(&popups, &guard);
+	popups_replay(&popups, false);
+	assert_int_equal(n_closed, 0);
+	/* another state; of another guard; none at all */
+	popups_replay(&popups, true);
+	guard.state = "up";
+	popups_guard(&popups, &guard);
+	guard.state = "down";
+	guard.guard = 2;
+	popups_guard(&popups, &guard);
+	popups_replay(&popups, false);
+	assert_int_equal(n_closed, 1);
+	assert_int_equal(closed[0], id);
+	assert_null(popups.first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(beyond_a_few_of_a_container_there_is_one_that_counts),
 		TEST(the_counting_one_ends_when_there_are_no_more),
 		TEST(the_counting_one_that_was_put_away_comes_back_when_there_are_more),
+		TEST(of_many_containers_a_few_are_shown_and_one_counts_the_rest_of_all),
+		TEST(a_container_that_asks_much_leaves_room_for_others),
+		TEST(those_of_another_container_come_forward_when_one_goes),
+		TEST(more_than_a_burst_is_shown_one_by_one),
 		TEST(as_many_are_kept_as_a_hub_has_and_no_more),
 		TEST(news_that_a_slow_service_does_not_take_is_not_piled_up),
 		TEST(a_service_that_is_back_is_shown_what_waits),
 		TEST(what_is_shown_is_closed_at_the_end_also_what_has_no_name_yet),
 		TEST(what_a_hub_that_is_back_does_not_tell_is_closed),
+		TEST(an_alert_of_a_guard_that_a_hub_does_not_have_down_is_closed),
 	};
 
 	return cmocka_run_group_tests_name("popup_many", tests, NULL, NULL);
