@@ -31,7 +31,7 @@ endif
 AGENT_PKGS     := libbpf libelf zlib json-c libseccomp libnl-3.0 sqlite3
 OPENED_PKGS    := libpsl # by dlopen() where it is needed: its header is enough
 LIBRARY_PKGS   := json-c # libclearance, for everybody: it needs nothing more
-CLEARANCE_PKGS := json-c ncursesw libsystemd libseccomp
+CLEARANCE_PKGS := json-c ncursesw libsystemd libmicrohttpd libseccomp
 TEST_PKGS      := cmocka
 
 CFLAGS     ?= -O2 -g
@@ -39,7 +39,7 @@ WARN       := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-proto
 override CFLAGS += -std=gnu11 -D_GNU_SOURCE $(WARN) -fno-strict-aliasing -MMD -MP
 override CFLAGS += -fstack-protector-strong -fPIE -DTEROK_VERSION='"$(VERSION)"'
 override CFLAGS += -DTEROK_DATADIR='"$(DATADIR)"'
-override CFLAGS += -Iinclude -Iuser -I. -I$(B)/bpf -I$(B)/hub
+override CFLAGS += -Iinclude -Iuser -I. -I$(B)/bpf -I$(B)/hub -I$(B)/tools/web
 override CFLAGS += $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 override LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
 BPF_CFLAGS := -g -O2 -Wall -Werror -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) \
@@ -109,13 +109,15 @@ PODMAN     := $(wildcard tests/podman/test_*.sh)
 INSIDE     := $(B)/tests/podman/leave $(B)/tests/podman/limit.so
 NAMES      := $(B)/tests/names/server $(tunnel_OBJ:.o=)
 LATE       := $(B)/tests/names/late
-SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh)
+WEB        := $(B)/tests/web/hub
+SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh tests/web/test_*.sh)
 FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
+PAGE       := $(patsubst %,$(B)/%.h,$(wildcard tools/web/*))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+	      $(tool_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN8       := $(wildcard user/*.8)
 MAN3       := $(wildcard hub/*.3)
 MAN1       := $(wildcard tools/*.1)
@@ -154,7 +156,7 @@ $(TESTS:=.o): private CFLAGS += -Werror=unused-function
 $(TESTS:=.o) $(SUPPORT) $(FUZZ:=.o) $(names_OBJ): private CFLAGS += -Ibpf -Itests -I$(B)/tests/kernel
 $(FUZZ:=.o): private CFLAGS += -Wno-missing-prototypes
 $(bench_OBJ): private CFLAGS += -Ibpf -I$(B)/tools/bench
-$(ALL_OBJ): VERSION | $(SKELETONS) $(VARLINK)
+$(ALL_OBJ): VERSION | $(SKELETONS) $(VARLINK) $(PAGE)
 
 $(foreach d,$(test_dirs),$(eval $(call tests_in,$(d)): $(call support_in,$(d))))
 $(call tests_in,kernel/escape): $(call support_in,kernel)
@@ -169,11 +171,15 @@ $(B)/tests/names/tapper: private LIBS = -lm
 $(LATE): $(LATE).o $(B)/user/bpfd.o $(call archives,agent dns hub clearance base)
 $(LATE): private LIBS = $(AGENT_LIBS) -Wl,--wrap=names_learn,--wrap=bpf_map_update_elem,--wrap=worker_send
 
+# The hub that a page is tried on: the real worker, and a core that a script plays.
+$(WEB): $(WEB).o $(ARCHIVES)
+$(WEB): private LIBS = $(AGENT_LIBS)
+
 # Fuzz targets: in B=build/fuzz with libFuzzer's main; elsewhere with one that replays seeds.
 $(FUZZ): $(B)/%: $(B)/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(ARCHIVES)
 $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
 
-$(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE):
+$(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
@@ -239,6 +245,12 @@ $(B)/hub/%.varlink.h: hub/%.varlink
 	$(Q)mkdir -p $(@D) && { echo 'static const char $(subst .,_,$*)_varlink[] ='; \
 		sed 's/[\\"]/\\&/g; s/\t/\\t/g; s/^/\t"/; s/$$/\\n"/' $<; echo '	"";'; } > $@.tmp && mv $@.tmp $@
 
+# tools/web/app.js -> static const char app_js[] = "..."; the page is in the program.
+$(B)/tools/web/%.h: tools/web/%
+	$(call say,PAGE)
+	$(Q)mkdir -p $(@D) && { echo 'static const char $(subst .,_,$*)[] ='; \
+		sed 's/[\\"?]/\\&/g; s/\t/\\t/g; s/^/\t"/; s/$$/\\n"/' $<; echo '	"";'; } > $@.tmp && mv $@.tmp $@
+
 # What root built in a user's tree stays that user's to rebuild and remove.
 give_back = @[ -z "$$SUDO_UID" ] || [ ! -d $(B) ] || chown -hR "$$SUDO_UID:$$SUDO_GID" $(B)
 
@@ -247,7 +259,7 @@ help: ## this list
 run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what is missing
 	$(give_back)
 	@B=$(B) tools/demo
-test: $(PROGRAMS) $(WHY) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) ## all tests, as root on a real kernel; installs what is missing
+test: $(PROGRAMS) $(WHY) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) ## all tests, as root on a real kernel; installs what is missing
 	$(give_back)
 	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
@@ -268,6 +280,9 @@ podman: $(PROGRAMS) $(DEMO) $(INSIDE) $(NAMES) ## tests with real containers, as
 names: $(PROGRAMS) $(NAMES) ## people's resolvers against names, as root; NAMES_TABLE=FILE keeps the table
 	$(give_back)
 	@B=$(B) tests/run $(wildcard tests/names/test_*.sh)
+web: $(PROGRAMS) $(WEB) ## the web page, by curl and in a browser; its screenshots are in the build folder
+	$(give_back)
+	@B=$(B) tests/run $(wildcard tests/web/test_*.sh)
 lint: $(PROGRAMS) ## rules of the house that a machine can check
 	$(give_back)
 	@tests/lint/all $(B)
@@ -326,11 +341,11 @@ vmlinux: ## cut vmlinux/vmlinux.h again, from the running kernel
 clean: ## remove the build folder
 	rm -rf $(B)
 print-deps: ## packages to install
-	@tools/deps --list build test podman names
+	@tools/deps --list build test podman names browser
 
 -include $(shell find $(B) -path $(B)/asan -prune -o -path $(B)/fuzz -prune -o -name '*.d' -print 2>/dev/null)
 FORCE:
-.PHONY: all help run test unit kernel podman names lint check asan bench fuzz fuzz-targets install uninstall \
+.PHONY: all help run test unit kernel podman names web lint check asan bench fuzz fuzz-targets install uninstall \
 	test-kernels escape-table format vmlinux clean print-deps FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

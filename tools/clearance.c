@@ -75,6 +75,8 @@ static const struct cli_verb verbs[] = {
 	  verb_history },
 	{ "export", "--json [--guard N] [--socket PATH]", "Print the whole history", verb_export },
 	{ "guards", "[--json] [--socket PATH]", "Show guards and their counters", verb_guards },
+	{ "web", "[--socket PATH | --port N] [--hub PATH]", "The same in a browser, by a tunnel",
+	  verb_web },
 	{ "notifier", "[--only WORDS] [--socket PATH]",
 	  "Show requests as desktop notifications, with buttons", verb_notifier },
 	{ "notify", "SUMMARY [BODY] [-t MS]", "Show one desktop notification", verb_notify },

@@ -29,6 +29,9 @@ int verb_revoke(int argc, char **argv);
 int verb_history(int argc, char **argv);
 int verb_export(int argc, char **argv);
 
+/** verb_web() - the face for browsers: clearance_web.c */
+int verb_web(int argc, char **argv);
+
 /* For clearance_plain.c and its test. */
 enum plain_verb {
 	PLAIN_NONE,

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * hub.c - the real hub worker and a pretended core, played by a script
+ *
+ *   hub SOCKET	serves SOCKET until stdin ends; a command a line, fields with tabs between, in
+ *		them %XX is a byte:
+ *
+ *	guard	ID NAME CONTAINER
+ *	gone	ID
+ *	refuse	GUARD QUESTION ADDRESS PORT DOMAIN COMM PID EXE CMDLINE COUNT
+ *	fail	TEXT		the next answer cannot be applied
+ *	flood	GUARD QUESTION N	so many questions, each of a name of its own
+ *
+ * Every answer that reaches the core is a line on stdout: verdict QUESTION ACTION SCOPE SECONDS.
+ * Called by: test_web.sh, browser.py. Ends with its parent.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "base/event.h"
+#include "base/sock.h"
+#include "hub/worker.h"
+#include "terok/core_msg.h"
+
+#define FIELDS 12
+#define GUARDS 8
+
+static struct msg_guard guards[GUARDS];
+static unsigned n_guards;
+static char failure[128];
+static int core_fd;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "hub: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void tell(struct msg_packet *packet)
+{
+	if (send(core_fd, packet, core_msg_size(packet->type), MSG_NOSIGNAL) < 0)
+		die("the worker does not listen");
+}
+
+static void run_worker(int fd, int listen_fd)
+{
+	/* out of the way first: one may sit where the other belongs */
+	fd = dup2(fd, 100);
+	listen_fd = dup2(listen_fd, 101);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (fd < 0 || listen_fd < 0 || dup2(fd, 3) != 3 || dup2(listen_fd, 4) != 4)
+		_exit(99);
+	_exit(hub_worker_main());
+}
+
+static void tell_guard(const struct msg_guard *guard, uint32_t news, uint64_t token)
+{
+	struct msg_packet packet = { .type = MSG_GUARD };
+
+	packet.GUARD = *guard;
+	packet.GUARD.news = news;
+	packet.GUARD.token = token;
+	tell(&packet);
+}
+
+static void on_verdict(const struct msg_verdict *verdict)
+{
+	static const char *const scopes[] = { "session", "once", "time", "forever" };
+	struct msg_packet packet = { .type = MSG_RESULT };
+
+	printf("verdict %" PRIu64 " %s %s %" PRIu64 "\n", (uint64_t)verdict->ask,
+	       verdict->action == TEROK_ALLOW ? "allow" : "deny", scopes[verdict->scope],
+	       (uint64_t)verdict->seconds);
+	fflush(stdout);
+	packet.RESULT = (struct msg_result){ .ask = verdict->ask, .token = verdict->token };
+	if (*failure)
+		packet.RESULT.result = -ENOSPC;
+	memcpy(packet.RESULT.problem, failure, sizeof(failure));
+	failure[0] = '\0';
+	tell(&packet);
+}
+
+static void on_core(void)
+{
+	struct msg_packet packet, listed = { .type = MSG_LISTED };
+	ssize_t n = recv(core_fd, &packet, sizeof(packet), 0);
+
+	if (n <= 0 || !core_msg_check(&packet, n, FROM_HUB))
+		die("the worker ended, or said something that is no message");
+	if (packet.type == MSG_VERDICT)
+		on_verdict(&packet.VERDICT);
+	if (packet.type != MSG_LIST)
+		return;
+	for (unsigned i = 0; i < n_guards; i++)
+		tell_guard(&guards[i], GUARD_LISTED, packet.LIST.token);
+	listed.LISTED.token = packet.LIST.token;
+	tell(&listed);
+}
+
+/* --- commands ---------------------------------------------------------------------------- */
+
+static void on_guard(char *const field[])
+{
+	struct msg_guard *guard = &guards[n_guards++ % GUARDS];
+
+	*guard = (struct msg_guard){ .id = atoi(field[1]), .state = TEROK_STATE_UP };
+	guard->info.uid = getuid();
+	guard->info.kind = TEROK_KIND_CONTAINER;
+	snprintf(guard->info.name, sizeof(guard->info.name), "%s", field[2]);
+	snprintf(guard->info.container, sizeof(guard->info.container), "%s", field[3]);
+	tell_guard(guard, GUARD_ATTACHED, 0);
+}
+
+static void on_gone(char *const field[])
+{
+	struct msg_packet packet = { .type = MSG_GONE };
+
+	packet.GONE.id = atoi(field[1]);
+	strcpy(packet.GONE.reason, "cgroup removed");
+	for (unsigned i = 0; i < n_guards; i++)
+		if (guards[i].id == packet.GONE.id)
+			guards[i] = guards[--n_guards];
+	tell(&packet);
+}
+
+/* "refuse GUARD QUESTION ADDRESS PORT DOMAIN COMM PID EXE CMDLINE COUNT"; no address: by name */
+static void on_refuse(char *const field[])
+{
+	struct msg_packet packet = { .type = MSG_REFUSED };
+	struct terok_record *record = &packet.REFUSED.record;
+	struct dest dest = {};
+
+	if (*field[3] && dest_parse(field[3], &dest, NULL))
+		die(field[3]);
+	packet.REFUSED.ask = strtoull(field[2], NULL, 10);
+	packet.REFUSED.count = strtoull(field[10], NULL, 10);
+	packet.REFUSED.by_name = !*field[3];
+	*record = (struct terok_record){ .guard = atoi(field[1]),
+					 .reason = *field[3] ? TEROK_REASON_DEFAULT
+							     : TEROK_REASON_NAME_DENY,
+					 .hook = TEROK_HOOK_CONNECT4,
+					 .proto = *field[3] ? 6 : 0,
+					 .dst_port = atoi(field[4]),
+					 .tgid = atoi(field[7]),
+					 .pid = atoi(field[7]),
+					 .ppid = 1,
+					 .uid = 1000,
+					 .pcomm = "bash" };
+	memcpy(record->dst, dest.addr, 16);
+	snprintf(record->comm, sizeof(record->comm), "%s", field[6]);
+	snprintf(packet.REFUSED.domain, sizeof(packet.REFUSED.domain), "%s", field[5]);
+	snprintf(packet.REFUSED.exe, sizeof(packet.REFUSED.exe), "%s", field[8]);
+	snprintf(packet.REFUSED.cmdline, sizeof(packet.REFUSED.cmdline), "%s", field[9]);
+	record->boot_ns = now_boot_ns();
+	tell(&packet);
+}
+
+static void on_flood(char *const field[])
+{
+	char question[24], domain[64];
+	char *const refuse[] = { "refuse", field[1], question, "192.0.2.77", "443", domain,
+				 "flood",  "99",     "/bin/x", "x",          "1" };
+
+	for (int i = 0; i < atoi(field[3]); i++) {
+		snprintf(question, sizeof(question), "%d", atoi(field[2]) + i);
+		snprintf(domain, sizeof(domain), "n%d.flood%d.example", i, i / 50);
+		on_refuse(refuse);
+	}
+}
+
+static void decode(char *text)
+{
+	char *to = text;
+	unsigned byte;
+
+	for (; *text; text++) {
+		if (*text == '%' && sscanf(text + 1, "%2x", &byte) == 1) {
+			*to++ = byte;
+			text += 2;
+		} else {
+			*to++ = *text;
+		}
+	}
+	*to = '\0';
+}
+
+static void on_line(char *line)
+{
+	static const struct {
+		const char *word;
+		int fields;
+		void (*fn)(char *const field[]);
+	} commands[] = {
+		{ "guard", 4, on_guard },
+		{ "gone", 2, on_gone },
+		{ "refuse", 11, on_refuse },
+		{ "flood", 4, on_flood },
+	};
+	char *field[FIELDS] = {}, *one;
+	int n = 0;
+
+	while (n < FIELDS && (one = strsep(&line, "\t"))) {
+		decode(one);
+		field[n++] = one;
+	}
+	if (n == 2 && !strcmp(field[0], "fail"))
+		snprintf(failure, sizeof(failure), "%s", field[1]);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (n == commands[i].fields && !strcmp(field[0], commands[i].word))
+			commands[i].fn(field);
+}
+
+int main(int argc, char **argv)
+{
+	static char line[16384];
+	struct problem why = {};
+	int listen_fd, pair[2];
+
+	if (argc != 2)
+		return 2;
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	setvbuf(stdin, NULL, _IONBF, 0); /* what is read is not waited for again */
+	if (sock_listen(argv[1], 0600, &listen_fd, &why))
+		return fprintf(stderr, "hub: %s\n", why.text), 1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		die("socketpair");
+	if (!fork())
+		run_worker(pair[1], listen_fd);
+	core_fd = pair[0];
+	close(pair[1]);
+	close(listen_fd);
+	puts("ready");
+	fflush(stdout);
+	for (;;) {
+		struct pollfd fds[2] = { { .fd = 0, .events = POLLIN },
+					 { .fd = core_fd, .events = POLLIN } };
+
+		if (poll(fds, 2, -1) < 0)
+			die("poll");
+		if (fds[1].revents)
+			on_core();
+		if (!fds[0].revents)
+			continue;
+		if (!fgets(line, sizeof(line), stdin))
+			return 0;
+		line[strcspn(line, "\n")] = '\0';
+		on_line(line);
+	}
+}

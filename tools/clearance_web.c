@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * clearance_web.c - terok-clearance web: the live list in a browser (clearance_web.h)
+ *
+ * For machines without a screen: it listens on a unix socket of its user's or on loopback, and
+ * a tunnel brings it to where the browser is. The link that lets in goes to stdout; Enter or
+ * SIGUSR1 makes a new one.
+ */
+#include "clearance_web.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "base/cli.h"
+#include "base/confine.h"
+#include "base/log.h"
+#include "base/sock.h"
+#include "clearance.h"
+
+#define BACKLOG     64
+#define TUNNEL_PORT 8642 /* of the browser's machine, where we have none */
+
+struct program {
+	struct loop *loop;
+	struct source signals, keys;
+	int signal_fd;
+	struct door door;
+	struct web *web;
+	const char *socket, *address;
+	uint16_t port;
+};
+
+static int listen_tcp(const char *address, uint16_t *port, int *ret, struct problem *why)
+{
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(*port) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(*port) };
+	bool is_v6 = inet_pton(AF_INET6, address, &v6.sin6_addr) == 1;
+	struct sockaddr *at = is_v6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4;
+	socklen_t size = is_v6 ? sizeof(v6) : sizeof(v4);
+	_cleanup_close_ int fd = -1;
+
+	if (!is_v6)
+		inet_pton(AF_INET, address, &v4.sin_addr);
+	fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return problem(why, -errno, "make a socket: %s", strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (bind(fd, at, size) || listen(fd, BACKLOG) || getsockname(fd, at, &size))
+		return problem(why, -errno, "listen at %s port %u: %s", address, *port,
+			       strerror(errno));
+	*port = ntohs(is_v6 ? v6.sin6_port : v4.sin_port);
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+static void link_print(struct program *program)
+{
+	const char *token = door_token_new(&program->door, now_boot_ns());
+	bool v6 = program->address && strchr(program->address, ':');
+
+	if (!token) {
+		log_error(0, "no random numbers: no link");
+		return;
+	}
+	printf("http://%s%s%s:%u/#login=%s\n", v6 ? "[" : "", program->address ?: "localhost",
+	       v6 ? "]" : "", program->port, token);
+	fflush(stdout);
+}
+
+/* How to get here from where the browser is. */
+static void hint(const struct program *program)
+{
+	char host[65] = "HOST";
+	bool v6 = program->address && strchr(program->address, ':');
+
+	if (gethostname(host, sizeof(host) - 1))
+		strcpy(host, "HOST");
+	log_info("this link lets in one browser, once, for ten minutes; %sSIGUSR1 makes a new one",
+		 isatty(0) ? "Enter or " : "");
+	if (program->socket)
+		log_info("first, where the browser is: ssh -L %u:%s %s", program->port,
+			 program->socket, host);
+	else
+		log_info("from another machine, first: ssh -L %u:%s%s%s:%u %s", program->port,
+			 v6 ? "[" : "", program->address, v6 ? "]" : "", program->port, host);
+}
+
+static int on_signal(struct source *source, uint32_t events)
+{
+	struct program *program = container_of(source, struct program, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(program->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	if (info.ssi_signo == SIGUSR1)
+		link_print(program);
+	else
+		loop_stop(program->loop);
+	return 0;
+}
+
+static int on_key(struct source *source, uint32_t events)
+{
+	struct program *program = container_of(source, struct program, keys);
+	char line[64];
+	ssize_t n = read(0, line, sizeof(line));
+
+	(void)events;
+	if (n <= 0) /* no terminal any more, or not ours */
+		source_del(source);
+	else if (line[n - 1] == '\n')
+		link_print(program);
+	return 0;
+}
+
+static int program_listen(struct program *program, int *ret, struct problem *why)
+{
+	if (!program->socket)
+		return listen_tcp(program->address, &program->port, ret, why);
+	program->port = TUNNEL_PORT;
+	return sock_listen(program->socket, 0600, ret, why);
+}
+
+static int program_inputs(struct program *program)
+{
+	sigset_t set;
+	int r;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTTIN, SIG_IGN); /* in the background, its terminal's keys are not for us */
+	program->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (program->signal_fd < 0)
+		return -errno;
+	r = source_add(program->loop, &program->signals, program->signal_fd, EPOLLIN, on_signal);
+	if (!r && isatty(0))
+		r = source_add(program->loop, &program->keys, 0, EPOLLIN, on_key);
+	return r;
+}
+
+static int program_run(struct program *program, const char *hub)
+{
+	struct problem why = {};
+	int fd = -1, r;
+
+	r = loop_new(&program->loop);
+	if (!r)
+		r = door_open(&program->door);
+	if (!r)
+		r = program_inputs(program);
+	if (!r)
+		r = program_listen(program, &fd, &why);
+	web_site("example.com"); /* the list of suffixes is read while files may be */
+	if (!r) /* a program that listens and has secrets: no privileges, no core dump */
+		r = confine_privs();
+	if (!r)
+		r = confine_caps(0);
+	if (!r)
+		r = web_new(program->loop, TAKE_FD(fd), &program->door, hub, &program->web);
+	if (!r) {
+		hint(program);
+		link_print(program);
+		r = loop_run(program->loop);
+	}
+	if (why.text[0])
+		log_error(0, "%s", why.text);
+	else if (r)
+		log_error(r, "web");
+	else if (program->socket)
+		unlink(program->socket);
+	closep(&fd);
+	web_free(program->web);
+	source_del(&program->keys);
+	source_del(&program->signals);
+	closep(&program->signal_fd);
+	loop_free(program->loop);
+	return r;
+}
+
+int verb_web(int argc, char **argv)
+{
+	const char *socket = NULL, *port = NULL, *address = NULL, *hub = NULL;
+	const struct cli_option options[] = {
+		{ "socket", "PATH", "listen on a unix socket, for this user only", CLI_STRING,
+		  &socket },
+		{ "port", "N", "listen on this port of loopback (default: a free one)", CLI_STRING,
+		  &port },
+		{ "address", "ADDRESS", "of loopback: 127.0.0.1 (default) or ::1", CLI_STRING,
+		  &address },
+		{ "hub", "PATH", "the hub (/run/terok/clearance.sock)", CLI_STRING, &hub },
+		{},
+	};
+	struct program program = { .signal_fd = -1 };
+	struct problem why = {};
+	int r = cli_parse(argc, argv, options, 0, 0);
+
+	if (r < 0)
+		return r;
+	if (socket && (port || address))
+		return log_error(0, "--socket excludes --port and --address"), -EINVAL;
+	if (port && port_parse(port, &program.port, &why))
+		return log_error(0, "%s", why.text), -EINVAL;
+	if (address && !door_loopback(address))
+		return log_error(0,
+				 "'%s' is not loopback: others could reach it; take 127.0.0.1 or "
+				 "::1, and a tunnel: ssh -L",
+				 address),
+		       -EINVAL;
+	program.socket = socket;
+	program.address = socket ? NULL : address ?: "127.0.0.1";
+	return program_run(&program, hub ?: session_socket());
+}
