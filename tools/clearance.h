@@ -18,16 +18,16 @@ int tui_run(const char *path);
 int plain_run(const char *path, bool follow, bool reconnect);
 int stream_run(const char *path, bool reconnect);
 
-/* Verbs that ask once (clearance_verbs.c), each as cli.h has it. */
-int verb_list(int argc, char **argv);
-int verb_guards(int argc, char **argv);
-int verb_answer(int argc, char **argv);
-int verb_allow(int argc, char **argv);
-int verb_deny(int argc, char **argv);
-int verb_grants(int argc, char **argv);
-int verb_revoke(int argc, char **argv);
-int verb_history(int argc, char **argv);
-int verb_export(int argc, char **argv);
+/* Verbs that ask once (clearance_verbs.c, clearance_verb_answer.c), each as cli.h has it. */
+int once_list(int argc, char **argv);
+int once_guards(int argc, char **argv);
+int once_answer(int argc, char **argv);
+int once_allow(int argc, char **argv);
+int once_deny(int argc, char **argv);
+int once_grants(int argc, char **argv);
+int once_revoke(int argc, char **argv);
+int once_history(int argc, char **argv);
+int once_export(int argc, char **argv);
 
 /** verb_web() - the face for browsers: clearance_web.c */
 int verb_web(int argc, char **argv);

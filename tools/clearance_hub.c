@@ -37,6 +37,14 @@ static void on_event(const struct terok_event *event, int64_t lost, void *user)
 		line->events->event(event, lost, line->user);
 }
 
+static void on_outcome(const struct terok_outcome *outcome, uint64_t cookie, void *user)
+{
+	struct hub_line *line = user;
+
+	if (line->events->outcome)
+		line->events->outcome(outcome, cookie, line->user);
+}
+
 static void on_answered(const char *error, const char *problem, uint64_t cookie, void *user)
 {
 	struct hub_line *line = user;
@@ -64,6 +72,7 @@ static void on_closed(int error, void *user)
 static const struct terok_client_events events = {
 	.subscribed = on_subscribed,
 	.event = on_event,
+	.outcome = on_outcome,
 	.answered = on_answered,
 	.guard = on_guard,
 	.closed = on_closed,

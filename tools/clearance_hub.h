@@ -53,6 +53,7 @@ void hub_more(const struct terok_event *event, struct hub_more *ret);
 struct hub_events {
 	void (*subscribed)(void *user);
 	void (*event)(const struct terok_event *event, int64_t lost, void *user);
+	void (*outcome)(const struct terok_outcome *outcome, uint64_t cookie, void *user);
 	void (*answered)(const char *error, const char *problem, uint64_t cookie, void *user);
 	void (*guard)(const struct terok_guard_status *guard, void *user);
 	/* NULL after the last; @problem: NULL, or why there are none */

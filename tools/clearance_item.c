@@ -128,12 +128,17 @@ bool item_has(const struct item *item, const char *text)
 const char *item_answer_format(char *buf, size_t size, const struct item *item)
 {
 	const char *scope = item->answer.scope, *for_text = scope;
-	char time[32];
+	uint64_t now = now_boot_ns();
+	char time[32], age[16];
 
 	if (!strcmp(scope, "time") && item->answer.seconds) {
 		snprintf(
 		    time, sizeof(time), item->answer.seconds % 60 ? "%" PRId64 "s" : "%" PRId64 "m",
 		    item->answer.seconds % 60 ? item->answer.seconds : item->answer.seconds / 60);
+		for_text = time;
+	} else if (!strcmp(scope, "time") && (uint64_t)item->answer.until_ns > now) {
+		snprintf(time, sizeof(time), "%s left",
+			 age_format(age, item->answer.until_ns - now));
 		for_text = time;
 	} else if (!strcmp(scope, "session")) {
 		for_text = "until the container ends";

@@ -47,6 +47,7 @@ struct item {
 	char parents[160]; /* "bash < node < conmon", nearest first */
 	struct {           /* the answer that was given, or is on its way */
 		char action[8], scope[12], reach[12], ports[8], client[32];
+		char rule[320]; /* that was made of it; "": not known */
 		int64_t seconds, uid, until_ns;
 	} answer;
 	struct { /* clearance_plain.c's: as it was printed last */

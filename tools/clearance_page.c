@@ -46,6 +46,8 @@ static void page_item(struct page *page, const struct item *item)
 		add(page, item_state_name(item->state), "%s, by uid %" PRId64 "%s%s",
 		    item_answer_format(answer, sizeof(answer), item), item->answer.uid,
 		    *item->answer.client ? " with " : "", item->answer.client);
+	if (*item->answer.rule)
+		add(page, "rule made", "%s", item->answer.rule);
 	add(page, "where", "%s%s%s", item_where(where, item), *address ? "  address " : "",
 	    strcmp(address, item_name(item)) && *item_name(item) ? address : "");
 	add(page, "process", "%s[%" PRId64 "] uid %" PRId64 "  %s", item->comm, item->pid,

@@ -54,6 +54,22 @@ static void answer_failed(struct session *session, struct item *item, const char
 	item_changed(session, item, false);
 }
 
+/* What was answered, by whoever was first: of our own choice of reach and ports nothing is known. */
+static void answer_note(struct item *item, const char *action, const char *scope,
+			const char *client)
+{
+	bool ours = item->state == ITEM_ANSWERED && !strcmp(item->answer.action, action) &&
+		    !strcmp(item->answer.scope, scope);
+
+	COPY(item->answer.action, action);
+	COPY(item->answer.scope, scope);
+	COPY(item->answer.client, client);
+	if (ours)
+		return;
+	item->answer.reach[0] = item->answer.ports[0] = item->answer.rule[0] = '\0';
+	item->answer.seconds = 0;
+}
+
 static void answers_pump(struct session *session)
 {
 	struct answers *answers = &session->answers;
@@ -71,9 +87,7 @@ static void answers_pump(struct session *session)
 			       number);
 		answers->sent += !r;
 		if (r)
-			answer_failed(session, item,
-				      r == -EOPNOTSUPP ? "this hub knows no such reach or ports"
-						       : strerror(-r));
+			answer_failed(session, item, strerror(-r));
 	}
 }
 
@@ -93,6 +107,7 @@ int session_answer(struct session *session, struct item *item, const struct answ
 	COPY(item->answer.reach, choice->reach ?: "");
 	COPY(item->answer.ports, choice->ports ?: "");
 	COPY(item->answer.client, "");
+	COPY(item->answer.rule, "");
 	item->answer.seconds = choice->seconds;
 	list_set(&session->list, item, ITEM_ANSWERED);
 	answers->waiting[(answers->head + answers->n) % ITEMS_MAX].number = item->node.number;
@@ -107,6 +122,27 @@ static bool error_is(const char *error, const char *name)
 	const char *dot = strrchr(error, '.');
 
 	return !strcmp(dot ? dot + 1 : error, name);
+}
+
+/* Somebody was first: that is how it was answered, whatever we have heard of it. */
+static void on_outcome(const struct terok_outcome *outcome, uint64_t cookie, void *user)
+{
+	struct session *session = user;
+	struct item *item = list_find(&session->list, cookie);
+
+	if (!item)
+		return;
+	if (!outcome->already) {
+		COPY(item->answer.rule, outcome->rule);
+		return;
+	}
+	answer_note(item, outcome->action, outcome->scope, outcome->client);
+	item->answer.uid = outcome->uid;
+	item->answer.until_ns = outcome->until_ns;
+	if (item->state != ITEM_ANSWERED)
+		return;
+	list_set(&session->list, item,
+		 strcmp(outcome->action, "allow") ? ITEM_DENIED : ITEM_ALLOWED);
 }
 
 static void on_answered(const char *error, const char *problem, uint64_t cookie, void *user)
@@ -271,9 +307,7 @@ static void on_verdict(struct session *session, const struct terok_event *event)
 		return;
 	}
 	hub_more(event, &more);
-	COPY(item->answer.action, event->action);
-	COPY(item->answer.scope, event->scope);
-	COPY(item->answer.client, more.client);
+	answer_note(item, event->action, event->scope, more.client);
 	item->answer.uid = event->uid;
 	item->answer.until_ns = event->until_ns;
 	item_end(session, item, strcmp(event->action, "allow") ? ITEM_DENIED : ITEM_ALLOWED);
@@ -386,6 +420,7 @@ static void on_closed(int error, void *user)
 static const struct hub_events events = {
 	.subscribed = on_subscribed,
 	.event = on_event,
+	.outcome = on_outcome,
 	.answered = on_answered,
 	.guard = on_listed_guard,
 	.grant = on_grant,

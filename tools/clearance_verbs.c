@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * clearance_verbs.c - verbs that ask the hub once and print what it says
+ * clearance_verbs.c - verbs that ask the hub once and list what it says
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -68,7 +68,7 @@ static void guards_one(const struct terok_guard_status *guard, void *user)
 	       guard->counters.refused, guard->counters.limited + guard->counters.lost);
 }
 
-int verb_guards(int argc, char **argv)
+int once_guards(int argc, char **argv)
 {
 	static const struct hub_events events = { .guard = guards_one, .closed = single_closed };
 	struct single single = {};
@@ -130,7 +130,7 @@ static void list_end(const struct terok_guard_status *guard, void *user)
 	single->done = !guard;
 }
 
-int verb_list(int argc, char **argv)
+int once_list(int argc, char **argv)
 {
 	static const struct hub_events events = { .subscribed = list_subscribed,
 						  .event = list_event,
@@ -154,138 +154,6 @@ int verb_list(int argc, char **argv)
 		puts("nothing waits for an answer");
 	hub_close(&single.line);
 	return r;
-}
-
-/* --- answers --------------------------------------------------------------------------- */
-
-static void answer_done(const char *error, const char *problem, uint64_t cookie, void *user)
-{
-	struct single *single = user;
-
-	(void)cookie;
-	single->done = true;
-	if (!error)
-		return;
-	log_error(0, "%s: %s", single->id, problem);
-	single->result = -EIO;
-}
-
-static void result_print(const struct single *single, const char *key, const char *what)
-{
-	_cleanup_json_ struct json json = {};
-
-	if (!single->json) {
-		printf("%s: %s\n", single->id, what);
-		return;
-	}
-	json_open_object(&json, NULL);
-	json_add_string(&json, key, single->id);
-	json_add_string(&json, "result", what);
-	json_close_object(&json);
-	puts(json_done(&json) ?: "{}");
-}
-
-struct answer_options {
-	const char *path, *scope, *duration, *reach, *ports;
-};
-
-static bool is_one_of(const char *text, const char *const words[])
-{
-	for (; *words; words++)
-		if (!strcmp(text, *words))
-			return true;
-	return false;
-}
-
-/* What the options say, into @choice; -EINVAL, said. */
-static int answer_choose(const struct answer_options *options, struct answer_choice *choice)
-{
-	static const char *const scopes[] = { "once", "session", "task", "forever", NULL };
-	static const char *const reaches[] = { "address", "name", "children", NULL };
-	static const char *const ports[] = { "same", "any", NULL };
-	uint64_t seconds = 0;
-	struct problem why = {};
-
-	if (options->scope && options->duration)
-		return log_error(0, "--scope and --for exclude each other"), -EINVAL;
-	if (options->scope && !is_one_of(options->scope, scopes))
-		return log_error(0, "scope '%s' is none of once, session, forever", options->scope),
-		       -EINVAL;
-	if (options->duration && duration_parse(options->duration, &seconds, &why))
-		return log_error(0, "%s", why.text), -EINVAL;
-	if (options->reach && !is_one_of(options->reach, reaches))
-		return log_error(0, "reach '%s' is none of address, name, children",
-				 options->reach),
-		       -EINVAL;
-	if (options->ports && !is_one_of(options->ports, ports))
-		return log_error(0, "ports '%s' are none of same, any", options->ports), -EINVAL;
-	choice->scope = options->duration ? "time" : options->scope ?: "session";
-	if (!strcmp(choice->scope, "task"))
-		choice->scope = "session";
-	choice->seconds = seconds;
-	choice->reach = options->reach;
-	choice->ports = options->ports && !strcmp(options->ports, "any") ? "any" : NULL;
-	return 0;
-}
-
-/* @action NULL: it is the second argument. */
-static int answer(int argc, char **argv, const char *action)
-{
-	static const struct hub_events events = { .answered = answer_done,
-						  .closed = single_closed };
-	int n = action ? 1 : 2, r;
-	struct answer_options o = {};
-	struct answer_choice choice;
-	struct single single = {};
-	const struct cli_option options[] = {
-		{ "json", NULL, "one JSON object", CLI_FLAG, &single.json },
-		{ "scope", "SCOPE", "once (a minute), session (default) or forever", CLI_STRING,
-		  &o.scope },
-		{ "for", "TIME", "for so long: 90s, 10m, 2h, 1d", CLI_STRING, &o.duration },
-		{ "reach", "REACH", "address, name (default) or children", CLI_STRING, &o.reach },
-		{ "ports", "PORTS", "same (default) or any", CLI_STRING, &o.ports },
-		{ "socket", "PATH", "the hub (/run/terok/clearance.sock)", CLI_STRING, &o.path },
-		{},
-	};
-
-	r = cli_parse(argc, argv, options, n, n);
-	if (r < 0)
-		return r;
-	action = action ?: argv[2];
-	if (strcmp(action, "allow") && strcmp(action, "deny"))
-		return log_error(0, "'%s' is no answer: allow or deny", action), -EINVAL;
-	r = answer_choose(&o, &choice);
-	if (r)
-		return r;
-	choice.allow = !strcmp(action, "allow");
-	single.id = argv[1];
-	r = single_open(&single, o.path, &events);
-	if (!r) {
-		r = hub_answer(&single.line, argv[1], &choice, 0);
-		if (r)
-			log_error(r, "the answer was not sent");
-	}
-	if (!r)
-		r = single_wait(&single);
-	if (!r)
-		result_print(&single, "request_id", choice.allow ? "allowed" : "denied");
-	hub_close(&single.line);
-	return r;
-}
-
-int verb_answer(int argc, char **argv)
-{
-	return answer(argc, argv, NULL);
-}
-
-int verb_allow(int argc, char **argv)
-{
-	return answer(argc, argv, "allow");
-}
-
-int verb_deny(int argc, char **argv)
-{
-	return answer(argc, argv, "deny");
 }
 
 /* --- grants ---------------------------------------------------------------------------- */
@@ -317,7 +185,7 @@ static void grants_one(const struct grant *grant, const char *problem, void *use
 	       target_format(where, grant->dest, grant->port, grant->proto));
 }
 
-int verb_grants(int argc, char **argv)
+int once_grants(int argc, char **argv)
 {
 	static const struct hub_events events = { .grant = grants_one, .closed = single_closed };
 	const char *path = NULL, *guard_text = NULL;
@@ -337,32 +205,6 @@ int verb_grants(int argc, char **argv)
 		r = single_wait(&single);
 	if (!r && !single.json && !single.n)
 		puts("no grants");
-	hub_close(&single.line);
-	return r;
-}
-
-int verb_revoke(int argc, char **argv)
-{
-	static const struct hub_events events = { .revoked = answer_done, .closed = single_closed };
-	struct single single = {};
-	const char *path = NULL;
-	const struct cli_option options[] = {
-		{ "json", NULL, "one JSON object", CLI_FLAG, &single.json },
-		OPTION_SOCKET,
-		{},
-	};
-	int r = cli_parse(argc, argv, options, 1, 1);
-
-	if (r < 0)
-		return r;
-	single.id = argv[1];
-	r = single_open(&single, path, &events);
-	if (!r && (r = hub_revoke(&single.line, argv[1], 0)))
-		log_error(r, "the hub was not asked to revoke it");
-	if (!r)
-		r = single_wait(&single);
-	if (!r)
-		result_print(&single, "grant", "revoked");
 	hub_close(&single.line);
 	return r;
 }
@@ -433,7 +275,7 @@ static int history_run(struct single *single, const char *path, int64_t guard)
 	return r;
 }
 
-int verb_history(int argc, char **argv)
+int once_history(int argc, char **argv)
 {
 	const char *path = NULL, *guard_text = NULL, *limit = NULL;
 	struct single single = { .left = HISTORY_LINES };
@@ -454,7 +296,7 @@ int verb_history(int argc, char **argv)
 	return r < 0 ? r : history_run(&single, path, guard);
 }
 
-int verb_export(int argc, char **argv)
+int once_export(int argc, char **argv)
 {
 	const char *path = NULL, *guard_text = NULL;
 	struct single single = { .left = INT64_MAX };

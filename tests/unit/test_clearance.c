@@ -400,6 +400,58 @@ static void an_answer_to_what_nobody_waits_for_says_so(void **state)
 	assert_true(*list_find_id(&session.list, "box:1")->problem);
 }
 
+/* Its verdict may be told on the other connection before, or after. */
+static void who_was_first_is_how_it_was_answered(void **state)
+{
+	struct item *item;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		fake_hub_request(&hub, i ? "box:2" : "box:1", "box", "", "192.0.2.1", 1);
+		run_for(SOON);
+		item = list_find_id(&session.list, i ? "box:2" : "box:1");
+		assert_int_equal(answers(item->request_id), 0);
+		assert_non_null(hub_hears(".Answer"));
+		if (i) {
+			fake_hub_event(&hub, "\"type\":\"verdict\",\"request_id\":\"box:2\","
+					     "\"action\":\"deny\",\"scope\":\"forever\",\"ok\":"
+					     "true,\"uid\":1001");
+			run_for(SOON);
+			assert_int_equal(item->state, ITEM_DENIED);
+		}
+		fake_hub_reply(
+		    &hub, "{\"error\":\"org.terok.Firewall1.AlreadyAnswered\",\"parameters\":"
+			  "{\"request_id\":\"box:1\",\"action\":\"deny\",\"scope\":\"forever\","
+			  "\"until_ns\":0,\"uid\":1001,\"client\":\"terok-web\",\"ok\":true}}");
+		run_for(SOON);
+		assert_int_equal(item->state, ITEM_DENIED);
+		assert_string_equal(item->answer.scope, "forever");
+		assert_string_equal(item->answer.client, "terok-web");
+		assert_int_equal(item->answer.uid, 1001);
+		assert_non_null(strstr(item->problem, "answered it already"));
+	}
+}
+
+static void an_answer_says_the_rule_that_it_made(void **state)
+{
+	struct item *item;
+
+	(void)state;
+	fake_hub_request(&hub, "box:1", "box", "", "192.0.2.1", 1);
+	run_for(SOON);
+	item = list_find_id(&session.list, "box:1");
+	assert_int_equal(answers("box:1"), 0);
+	assert_non_null(hub_hears(".Answer"));
+	fake_hub_reply(&hub, "{\"parameters\":{\"until_ns\":7,\"rule\":\"allow 192.0.2.1\"}}");
+	run_for(SOON);
+	assert_string_equal(item->answer.rule, "allow 192.0.2.1");
+	fake_hub_event(&hub, "\"type\":\"verdict\",\"request_id\":\"box:1\",\"action\":\"allow\","
+			     "\"scope\":\"once\",\"ok\":true,\"uid\":0");
+	run_for(SOON);
+	assert_int_equal(item->state, ITEM_ALLOWED);
+	assert_string_equal(item->answer.rule, "allow 192.0.2.1");
+}
+
 static void a_container_that_ends_takes_its_requests_with_it(void **state)
 {
 	(void)state;
@@ -528,6 +580,8 @@ int main(void)
 		hub_test(a_hub_that_is_back_says_what_is_open),
 		hub_test(a_failed_answer_can_be_given_again),
 		hub_test(an_answer_to_what_nobody_waits_for_says_so),
+		hub_test(who_was_first_is_how_it_was_answered),
+		hub_test(an_answer_says_the_rule_that_it_made),
 		hub_test(a_container_that_ends_takes_its_requests_with_it),
 		hub_test(many_answers_go_one_behind_the_other),
 		hub_test(what_was_missed_is_asked_for_again),
