@@ -14,11 +14,12 @@
 #include "clearance_page.h"
 #include "clearance_ui.h"
 
-#define PANE         8  /* rows of details, its line included */
-#define PANE_FROM    20 /* rows of a screen that has them */
-#define WIDE         64 /* columns from which on a row says who */
-#define VERY_WIDE    110
-#define QUESTION_MAX 8 /* rows */
+#define PANE         8   /* rows of details, its line included */
+#define PANE_FROM    20  /* rows of a screen that has them */
+#define WIDE         64  /* columns from which on a row says who */
+#define VERY_WIDE    110 /* what it runs, too */
+#define WHY_WIDE     140 /* and why it was refused */
+#define QUESTION_MAX 8   /* rows */
 
 /* --- the rows of requests ------------------------------------------------------------- */
 
@@ -46,8 +47,10 @@ static const char *item_word(const struct item *item)
 }
 
 /* What a row says beside its target: who asks, or what became of it. */
-static const char *item_aside(char *buf, size_t size, const struct item *item)
+static const char *item_aside(char *buf, size_t size, const struct item *item, bool very)
 {
+	const char *runs = !very ? "" : *item->cmdline ? item->cmdline : item->exe;
+
 	char scope[64];
 
 	if (*item->problem)
@@ -58,7 +61,7 @@ static const char *item_aside(char *buf, size_t size, const struct item *item)
 	else if (item->state == ITEM_GONE)
 		snprintf(buf, size, "it does not wait any more");
 	else if (item->pid)
-		snprintf(buf, size, "%s[%" PRId64 "]", item->comm, item->pid);
+		snprintf(buf, size, "%s[%" PRId64 "]  %s", item->comm, item->pid, runs);
 	else
 		snprintf(buf, size, "%s", item->comm);
 	return buf;
@@ -67,25 +70,26 @@ static const char *item_aside(char *buf, size_t size, const struct item *item)
 static void draw_item(struct canvas *canvas, int y, int x, const struct item *item, int marked)
 {
 	bool wide = canvas->cols >= WIDE, very = canvas->cols >= VERY_WIDE;
-	int paint = item_paint(item) | marked, who = wide ? canvas->cols / 4 : 0;
-	int rule = very ? 20 : 0, ages = canvas->cols >= 30 ? 5 : 0, times = wide ? 7 : 0;
+	int paint = item_paint(item) | marked, who = canvas->cols / (very ? 3 : 4);
+	int why = canvas->cols >= WHY_WIDE ? 25 : 0, ages = canvas->cols >= 30 ? 5 : 0,
+	    times = wide ? 7 : 0;
 	char where[TARGET_LEN], aside[256], number[32] = "", age[16];
 	uint64_t since = now_boot_ns() - item->seen_ns;
 
 	x = canvas_text(canvas, y, x, 8, paint, item_word(item));
-	x = canvas_end(canvas, y, x, canvas->cols - x - who - rule - times - ages, paint,
-		       item_where(where, item));
+	x = canvas_end(canvas, y, x, canvas->cols - x - (wide ? who : 0) - why - times - ages,
+		       paint, item_where(where, item));
 	if (wide) {
 		canvas_text(canvas, y, x, 1, paint, "");
 		canvas_text(canvas, y, x + 1, who - 1, paint,
-			    item_aside(aside, sizeof(aside), item));
+			    item_aside(aside, sizeof(aside), item, very));
 		x += who;
 	}
-	if (very) {
+	if (why) {
 		canvas_text(canvas, y, x, 1, paint, "");
-		canvas_text(canvas, y, x + 1, rule - 1, paint,
-			    *item->rule ? item->rule : item->reason);
-		x += rule;
+		canvas_text(canvas, y, x + 1, why - 1, paint,
+			    *item->rule ? item->rule : item_reason(item));
+		x += why;
 	}
 	if (wide) {
 		if (item->count > 1)
@@ -164,8 +168,10 @@ static struct node *requests_top(struct ui *ui, struct node *cursor, int rows)
 static bool draw_requests(struct ui *ui, struct canvas *canvas, int from, int rows)
 {
 	struct list *list = &ui->session->list;
+	bool fresh = !list->cursor;
 	struct node *cursor = list_cursor(list), *node;
 
+	ui->y = fresh ? rows : ui->y; /* with what is above it */
 	ui->seen = (struct seen){};
 	ui->seen_newest = list->numbers;
 	ui->frame++;

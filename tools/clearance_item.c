@@ -37,8 +37,16 @@ static bool is_address(const char *text)
 void item_fill(struct item *item, const struct terok_event *event)
 {
 	struct hub_more more;
+	uint64_t now = now_boot_ns();
 
 	hub_more(event, &more);
+	item->told_ns = event->boot_ns > 0 ? (uint64_t)event->boot_ns : now;
+	if (item->told_ns > now)
+		item->told_ns = now;
+	if (!item->seen_ns) {
+		item->seen_ns = item->told_ns;
+		item->from_first = event->count <= 1;
+	}
 	item->guard = event->guard;
 	item->count = event->count;
 	item->port = event->port;
@@ -64,6 +72,23 @@ void item_fill(struct item *item, const struct terok_event *event)
 const char *item_name(const struct item *item)
 {
 	return item->domain;
+}
+
+const char *item_reason(const struct item *item)
+{
+	static const struct {
+		const char *reason, *words;
+	} known[] = {
+		{ "default", "no rule allows it" },  { "name_deny", "no rule allows the name" },
+		{ "rule_deny", "a rule denies it" }, { "expired", "its rule has ended" },
+		{ "private", "private address" },    { "hard_deny", "metadata or link-local" },
+		{ "blocked", "all is blocked" },     { "hello", "it names somebody else" },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strcmp(item->reason, known[i].reason))
+			return known[i].words;
+	return item->reason;
 }
 
 const char *item_address(const struct item *item)
@@ -114,9 +139,9 @@ const char *item_where(char buf[static TARGET_LEN], const struct item *item)
 
 bool item_has(const struct item *item, const char *text)
 {
-	const char *const shown[] = { item->name, item->domain,  item->dest, item->comm,
-				      item->exe,  item->cmdline, item->rule, item->reason,
-				      item->said, item->parents };
+	const char *const shown[] = { item->name, item->domain,  item->dest,       item->comm,
+				      item->exe,  item->cmdline, item->rule,       item->reason,
+				      item->said, item->parents, item_reason(item) };
 	char where[TARGET_LEN];
 
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)

@@ -34,9 +34,11 @@ struct item {
 	struct item *older, *newer;         /* among those that are as alive as it is */
 	struct group *group;
 	enum item_state state;
-	bool unsure;                /* the hub came back and has not told it again */
-	bool faded;                 /* over for so long that it is shown no more */
-	uint64_t seen_ns, ended_ns; /* CLOCK_BOOTTIME */
+	bool unsure;     /* the hub came back and has not told it again */
+	bool faded;      /* over for so long that it is shown no more */
+	bool from_first; /* seen_ns is when it was asked first */
+	/* CLOCK_BOOTTIME: the first asking that we know of, the last one that was told, its end */
+	uint64_t seen_ns, told_ns, ended_ns;
 	int64_t guard, count, port, pid, uid, parent_pid;
 	uint8_t proto;
 	char request_id[80], container[72], name[72];
@@ -65,6 +67,9 @@ void item_fill(struct item *item, const struct terok_event *event);
 
 /** item_name() - the name that was meant; "": there is an address only */
 const char *item_name(const struct item *item);
+
+/** item_reason() - why it was refused, in words; static, or item->reason */
+const char *item_reason(const struct item *item);
 
 /** item_address() - the address that was tried; "": a name was refused, before there was one */
 const char *item_address(const struct item *item);

@@ -252,9 +252,19 @@ void list_fold(struct list *list, struct node *node, bool folded)
 		list->cursor = node_row(list->cursor);
 }
 
+/* Not a group: Enter would answer all of it. */
+static struct node *first_request(struct list *list)
+{
+	struct node *node = node_first(&list->root);
+
+	while (node && node->kind != NODE_ITEM)
+		node = node_next(node);
+	return node ?: node_first(&list->root);
+}
+
 struct node *list_cursor(struct list *list)
 {
-	list->cursor = list->cursor ? node_row(list->cursor) : node_first(&list->root);
+	list->cursor = list->cursor ? node_row(list->cursor) : first_request(list);
 	return list->cursor;
 }
 
@@ -335,7 +345,6 @@ static struct item *item_new(struct list *list, const struct terok_event *event)
 	item->node.kind = NODE_ITEM;
 	item->node.number = ++list->numbers;
 	item->node.open = 1;
-	item->seen_ns = now_boot_ns();
 	list->open++;
 	order_add(&list->alive, item);
 	item_enter(list, item);

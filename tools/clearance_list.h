@@ -84,7 +84,7 @@ uint64_t list_fade(struct list *list, uint64_t now_ns);
 /** list_fold() - hide or show what is below a group */
 void list_fold(struct list *list, struct node *node, bool folded);
 
-/** list_cursor() - the row that is marked; the first when there was none; NULL: no rows */
+/** list_cursor() - the row that is marked; the first request when there was none; NULL: no rows */
 struct node *list_cursor(struct list *list);
 
 /** list_each_below() - every item below @node, oldest first, itself if it is one */

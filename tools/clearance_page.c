@@ -9,6 +9,7 @@
 
 #define LABEL      11 /* columns */
 #define PAGE_LINES 24
+#define ASKERS_MAX 200 /* requests of a group that are looked at for who asks */
 
 struct page {
 	unsigned n;
@@ -33,12 +34,30 @@ static void add(struct page *page, const char *label, const char *fmt, ...)
 	va_end(args);
 }
 
+static void add_if(struct page *page, const char *label, const char *text)
+{
+	if (*text)
+		add(page, label, "%s", text);
+}
+
+static void add_asked(struct page *page, const struct item *item)
+{
+	uint64_t now = now_boot_ns();
+	char first[40] = "", last[16], age[16];
+
+	if (item->count > 1 && item->from_first)
+		snprintf(first, sizeof(first), "first %s ago, ",
+			 age_format(age, now - item->seen_ns));
+	add(page, "asked", "%" PRId64 " time%s, %s%s%s ago; container %s, guard %" PRId64,
+	    item->count, item->count == 1 ? "" : "s", first, item->count == 1 ? "" : "last ",
+	    age_format(last, now - item->told_ns), item->name, item->guard);
+}
+
 /* In the order of their weight: a pane shows the first ones. */
 static void page_item(struct page *page, const struct item *item)
 {
 	const char *address = item_address(item);
-	char where[TARGET_LEN], age[16], answer[80];
-	uint64_t now = now_boot_ns();
+	char where[TARGET_LEN], answer[80];
 
 	if (*item->problem)
 		add(page, item->state == ITEM_OPEN ? "FAILED" : "told", "%s", item->problem);
@@ -46,33 +65,56 @@ static void page_item(struct page *page, const struct item *item)
 		add(page, item_state_name(item->state), "%s, by uid %" PRId64 "%s%s",
 		    item_answer_format(answer, sizeof(answer), item), item->answer.uid,
 		    *item->answer.client ? " with " : "", item->answer.client);
-	if (*item->answer.rule)
-		add(page, "rule made", "%s", item->answer.rule);
-	add(page, "where", "%s%s%s", item_where(where, item), *address ? "  address " : "",
-	    strcmp(address, item_name(item)) && *item_name(item) ? address : "");
-	add(page, "process", "%s[%" PRId64 "] uid %" PRId64 "  %s", item->comm, item->pid,
-	    item->uid, item->exe);
-	add(page, "command", "%s", item->cmdline);
-	add(page, "started by", "%s", item->parents);
-	add(page, "rule", "%s%s%s%s%s", item->rule, *item->rule ? "  (" : "", item->reason,
-	    *item->rule ? ")" : "", "");
-	if (*item->said)
-		add(page, "it said", "%s", item->said);
-	add(page, "asked", "%" PRId64 " time%s, first %s ago; container %s, guard %" PRId64,
-	    item->count, item->count == 1 ? "" : "s", age_format(age, now - item->seen_ns),
-	    item->name, item->guard);
+	add_if(page, "rule made", item->answer.rule);
+	add(page, "where", "%s%s%s", item_where(where, item),
+	    *address && *item_name(item) ? "  address " : "", *item_name(item) ? address : "");
+	if (item->pid)
+		add(page, "process", "%s[%" PRId64 "] uid %" PRId64 "  %s", item->comm, item->pid,
+		    item->uid, *item->exe ? item->exe : "(it had ended)");
+	else
+		add(page, "process", "not known: a name is asked for by way of the resolver");
+	add_if(page, "command", item->cmdline);
+	add_if(page, "started by", item->parents);
+	add(page, "why", "%s (%s)", item_reason(item), item->reason);
+	add_if(page, "rule", item->rule);
+	add_if(page, "it said", item->said);
+	add_asked(page, item);
 	add(page, "request", "%s  %s  %s", item->request_id, item->hook, item->container);
+}
+
+struct askers {
+	unsigned n, left;
+	char text[300];
+};
+
+/* Each program once, as far as there is room. */
+static void add_asker(struct item *item, void *user)
+{
+	struct askers *askers = user;
+	size_t n = strlen(askers->text), size = sizeof(askers->text);
+	char word[32];
+
+	if (!askers->left || item->state > ITEM_ANSWERED || !*item->comm)
+		return;
+	askers->left--;
+	snprintf(word, sizeof(word), " %s,", item->comm);
+	if (!strstr(askers->text, word))
+		snprintf(askers->text + n, size - n, "%s", word);
 }
 
 static void page_group(struct page *page, struct node *node)
 {
 	const struct group *group = node_group(node);
+	struct askers askers = { .left = ASKERS_MAX };
 	char label[300];
 
 	add(page, "group", "%s", group_label(label, sizeof(label), group));
 	if (group->container)
 		add(page, "container", "%s", group_label(label, sizeof(label), group->container));
-	add(page, "open", "%u", node->open);
+	add(page, "open", "%u request%s", node->open, node->open == 1 ? "" : "s");
+	list_each_below(node, add_asker, &askers);
+	if (*askers.text)
+		add(page, "asked by", "%.*s", (int)strlen(askers.text) - 2, askers.text + 1);
 	add(page, "", "Enter denies all of them; a or d, then a scope, answers all of them.");
 	add(page, "", "%s",
 	    node_is_folded(node) ? "Right or space shows them." : "Left or space hides them.");

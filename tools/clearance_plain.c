@@ -163,7 +163,7 @@ const char *plain_format(char *buf, size_t size, const struct item *item)
 			 item->answer.client);
 	snprintf(buf, size, "[%u] %s  %s  %s  %s[%" PRId64 "] %s  (%s)%s%s%s%s", item->node.number,
 		 what, item_where(where, item), item->name, item->comm, item->pid, item->exe,
-		 *item->rule ? item->rule : item->reason, times, answer,
+		 *item->rule ? item->rule : item_reason(item), times, answer,
 		 !*item->problem            ? ""
 		 : item->state == ITEM_OPEN ? "  failed: "
 					    : "  ",

@@ -216,7 +216,8 @@ static int on_signal(struct source *source, uint32_t events)
 	(void)events;
 	if (read(tui->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return 0;
-	if (info.ssi_signo != SIGWINCH) {
+	/* who was stopped is not told of another size */
+	if (info.ssi_signo != SIGWINCH && info.ssi_signo != SIGCONT) {
 		tui->interrupted = info.ssi_signo == SIGINT;
 		loop_stop(tui->session.loop);
 		return 0;
@@ -238,6 +239,7 @@ static int tui_signals(struct tui *tui)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGWINCH);
+	sigaddset(&set, SIGCONT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	tui->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (tui->signal_fd < 0)

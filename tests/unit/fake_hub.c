@@ -156,6 +156,18 @@ const char *fake_hub_hear(struct fake_hub *hub, int ms)
 	return call;
 }
 
+static bool is_left(int fd, int ms)
+{
+	struct pollfd ready = { .fd = fd };
+
+	return poll(&ready, 1, ms) == 1 && ready.revents & POLLHUP;
+}
+
+bool fake_hub_is_left(struct fake_hub *hub, int ms)
+{
+	return is_left(hub->stream_fd, ms) && is_left(hub->calls_fd, ms);
+}
+
 const char *fake_hub_serve(struct fake_hub *hub, int ms, const char *until)
 {
 	uint64_t end = now_boot_ns() + ms * UINT64_C(1000000);

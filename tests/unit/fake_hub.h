@@ -44,6 +44,9 @@ void fake_hub_reply(struct fake_hub *hub, const char *frame);
 /** fake_hub_hear() - the next call within @ms, until the next one is asked for; NULL: none */
 const char *fake_hub_hear(struct fake_hub *hub, int ms);
 
+/** fake_hub_is_left() - the client has closed both of its connections, within @ms each */
+bool fake_hub_is_left(struct fake_hub *hub, int ms);
+
 /** fake_hub_serve() - answer what it hears for @ms, or until a call has @until in it */
 const char *fake_hub_serve(struct fake_hub *hub, int ms, const char *until);
 

@@ -170,21 +170,23 @@ static void an_item_is_one_line(void **state)
 		item.answer.uid = 1000;
 		strcpy(item.answer.scope, "forever");
 		strcpy(item.answer.client, "web");
-		snprintf(line, sizeof(line),
-			 "[3] %s  192.0.2.1:443/tcp  box  curl[4711] /usr/bin/curl  (default)%s",
-			 state_words[i],
-			 i == ITEM_ALLOWED || i == ITEM_DENIED ? "  for ever, by uid 1000 web"
-							       : "");
+		snprintf(
+		    line, sizeof(line),
+		    "[3] %s  192.0.2.1:443/tcp  box  curl[4711] /usr/bin/curl  (no rule allows it)%s",
+		    state_words[i],
+		    i == ITEM_ALLOWED || i == ITEM_DENIED ? "  for ever, by uid 1000 web" : "");
 		shows(&item, line);
 	}
 	item = example();
 	item.count = 4;
 	item.proto = 132;
-	shows(&item, "[3] BLOCKED  192.0.2.1:443/132  box  curl[4711] /usr/bin/curl  (default)"
-		     "  4 times");
+	shows(&item,
+	      "[3] BLOCKED  192.0.2.1:443/132  box  curl[4711] /usr/bin/curl  (no rule allows it)"
+	      "  4 times");
 	strcpy(item.problem, "the table is full");
-	shows(&item, "[3] BLOCKED  192.0.2.1:443/132  box  curl[4711] /usr/bin/curl  (default)"
-		     "  4 times  failed: the table is full");
+	shows(&item,
+	      "[3] BLOCKED  192.0.2.1:443/132  box  curl[4711] /usr/bin/curl  (no rule allows it)"
+	      "  4 times  failed: the table is full");
 }
 
 static void the_port_of_an_ipv6_address_is_not_part_of_it(void **state)
@@ -193,8 +195,9 @@ static void the_port_of_an_ipv6_address_is_not_part_of_it(void **state)
 
 	(void)state;
 	strcpy(item.dest, "2001:db8::1");
-	shows(&item,
-	      "[3] BLOCKED  [2001:db8::1]:443/tcp  box  curl[4711] /usr/bin/curl  (default)");
+	shows(
+	    &item,
+	    "[3] BLOCKED  [2001:db8::1]:443/tcp  box  curl[4711] /usr/bin/curl  (no rule allows it)");
 }
 
 static void a_name_has_no_port(void **state)
@@ -215,7 +218,8 @@ static void nothing_unprintable_is_in_a_line(void **state)
 
 	(void)state;
 	strcpy(item.exe, "/\033[2J\342\200\256\n\177");
-	shows(&item, "[3] BLOCKED  192.0.2.1:443/tcp  box  curl[4711] /?[2J?????  (default)");
+	shows(&item,
+	      "[3] BLOCKED  192.0.2.1:443/tcp  box  curl[4711] /?[2J?????  (no rule allows it)");
 }
 
 static void a_line_that_is_too_long_is_cut(void **state)

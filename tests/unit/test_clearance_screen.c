@@ -31,6 +31,7 @@ static char program[512], pane[65536], fifo[128];
 static char *raw; /* all that was written to the terminal */
 static size_t n_raw;
 static int fifo_fd = -1;
+static const char *in_shell; /* one with jobs, in which it is started; NULL: sh */
 
 /* A tmux command; what it prints is in pane; its exit code. */
 static int tmux(const char *fmt, ...)
@@ -92,8 +93,16 @@ static bool await(const char *text, bool there)
 #define sees(text)         assert_true(await(text, true))
 #define sees_no_more(text) assert_true(await(text, false))
 
-static void keys(const char *names)
+static void keys(const char *fmt, ...) __attribute__((__format__(__printf__, 1, 2)));
+
+static void keys(const char *fmt, ...)
 {
+	char names[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(names, sizeof(names), fmt, args);
+	va_end(args);
 	assert_int_equal(tmux("send-keys -t 0 %s", names), 0);
 }
 
@@ -104,13 +113,19 @@ static void start(int cols, int rows)
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	fifo_fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	assert_true(fifo_fd >= 0);
-	assert_int_equal(
-	    tmux("new-session -d -x %d -y %d \"sh -c 'trap : INT; read go; %s --socket %s; "
-		 "echo ended \\$?; exec sleep 60'\"",
-		 cols, rows, program, hub.path),
-	    0);
+	if (in_shell)
+		assert_int_equal(tmux("new-session -d -x %d -y %d '%s'", cols, rows, in_shell), 0);
+	else
+		assert_int_equal(
+		    tmux("new-session -d -x %d -y %d \"sh -c 'trap : INT; read go; %s --socket %s; "
+			 "echo ended \\$?; exec sleep 60'\"",
+			 cols, rows, program, hub.path),
+		    0);
 	assert_int_equal(tmux("pipe-pane -t 0 'exec cat >%s'", fifo), 0);
-	keys("Enter");
+	if (in_shell)
+		keys("'%s --socket %s' Enter", program, hub.path);
+	else
+		keys("Enter");
 	assert_true(fake_hub_accept(&hub));
 	fake_hub_stands(&hub);
 	fake_hub_hear(&hub, 10000); /* ListGuards */
@@ -121,6 +136,7 @@ static int setup(void **state)
 {
 	(void)state;
 	n_raw = 0;
+	in_shell = NULL;
 	return fake_hub_open(&hub) ? 0 : -1;
 }
 
@@ -158,7 +174,7 @@ static void a_request_is_seen_and_answered(int cols, int rows)
 	sees("api.example.com:443");
 	sees("192.0.2.9:443");
 	sees("2");
-	keys("n a");
+	keys("a");
 	sees("o once");
 	keys("o");
 	call = fake_hub_serve(&hub, 10000, ".Answer");
@@ -305,6 +321,54 @@ static void what_ends_with_its_container_is_seen_as_gone(void **state)
 	sees("web is guarded no more: cgroup removed");
 }
 
+/* In a shell with jobs: what came meanwhile is seen when it goes on, on a screen that is whole. */
+static void it_can_be_stopped_and_goes_on(void **state)
+{
+	(void)state;
+	in_shell = "bash --norc --noprofile -i";
+	start(80, 24);
+	fake_hub_request(&hub, "web:1", "web", "", "192.0.2.1", 1);
+	sees("1 open");
+	keys("C-z");
+	sees("Stopped");
+	assert_null(strstr(pane, "Requests")); /* the shell has its own screen back */
+	fake_hub_request(&hub, "web:2", "web", "", "192.0.2.2", 1);
+	assert_int_equal(tmux("resize-window -t 0 -x 100 -y 30"), 0);
+	keys("fg Enter");
+	sees("2 open");
+	sees("192.0.2.2:443/tcp");
+	sees("n next"); /* for which 80 columns have no room */
+	keys("q");
+	sees_no_more("Requests");
+}
+
+static void a_terminal_that_goes_away_ends_it(void **state)
+{
+	(void)state;
+	start(80, 24);
+	fake_hub_request(&hub, "web:1", "web", "", "192.0.2.1", 1);
+	sees("1 open");
+	assert_int_equal(tmux("kill-pane -t 0"), 0);
+	/* its end of both connections closes: nobody is left who calls */
+	assert_null(fake_hub_serve(&hub, 20000, NULL));
+	assert_true(fake_hub_is_left(&hub, 20000));
+}
+
+/* Of which one is as wide as two of a terminal's columns: no row may become longer by them. */
+static void wide_characters_shift_nothing(void **state)
+{
+	(void)state;
+	start(80, 24);
+	fake_hub_request(&hub, "web:1", "\u65e5\u672c\u8a9e", "", "192.0.2.1", 1);
+	fake_hub_request(&hub, "web:2", "\xe6\x97\xa5\xe6\x9c\xac", "", "192.0.2.2", 1);
+	sees("192.0.2.2:443/tcp");
+	for (char *line = strtok(pane, "\n"); line; line = strtok(NULL, "\n")) {
+		assert_true(strlen(line) <= 80);
+		for (char *p = line; *p; p++)
+			assert_true(*p >= ' ' && *p <= '~');
+	}
+}
+
 static void an_interrupt_ends_it_as_a_shell_has_it(void **state)
 {
 	(void)state;
@@ -324,6 +388,9 @@ int main(void)
 		screen_test(what_a_terminal_would_obey_never_reaches_it),
 		screen_test(a_hub_that_goes_away_is_seen_and_waited_for),
 		screen_test(what_ends_with_its_container_is_seen_as_gone),
+		screen_test(it_can_be_stopped_and_goes_on),
+		screen_test(a_terminal_that_goes_away_ends_it),
+		screen_test(wide_characters_shift_nothing),
 		screen_test(an_interrupt_ends_it_as_a_shell_has_it),
 	};
 	const char *build = getenv("B");

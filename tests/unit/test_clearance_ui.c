@@ -284,6 +284,23 @@ static void who_was_first_is_shown(void **state)
 
 /* --- moving about --------------------------------------------------------------------- */
 
+/* Not its group: the first Enter would deny all of that. */
+static void the_first_request_is_marked_below_its_groups(void **state)
+{
+	char id[16];
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		snprintf(id, sizeof(id), "r%d", i);
+		comes(id, 1, i % 2 ? "x.example.com" : "y.example.com", "192.0.2.1");
+	}
+	assert_int_equal(row_of("web"), 1);
+	assert_int_equal(row_of("> "), 3);
+	assert_ptr_equal(cursor(), &list_find_id(&session.list, "r0")->node);
+	keys("\n");
+	did_is("deny r0 session;");
+}
+
 static void keys_move_over_groups_and_requests(void **state)
 {
 	(void)state;
@@ -291,6 +308,7 @@ static void keys_move_over_groups_and_requests(void **state)
 	comes("b", 1, "y.example.com", "192.0.2.2");
 	comes("c", 2, "", "192.0.2.3");
 	draw();
+	keys("g");
 	assert_int_equal(cursor()->kind, NODE_CONTAINER);
 	keys("jj");
 	assert_ptr_equal(cursor(), &list_find_id(&session.list, "a")->node);
@@ -299,6 +317,7 @@ static void keys_move_over_groups_and_requests(void **state)
 	ui_key(&ui, UI_KEY_LEFT);
 	assert_false(on_screen("x.example.com"));
 	assert_true(on_screen("+ example.com"));
+	assert_true(on_screen("asked by   curl"));
 	ui_key(&ui, UI_KEY_RIGHT);
 	assert_true(on_screen("x.example.com"));
 	keys("G");
@@ -352,6 +371,7 @@ static void every_row_can_be_reached(void **state)
 		comes(id, 1 + i % 2, "", "192.0.2.1");
 	}
 	draw();
+	keys("g");
 	for (struct node *node = node_first(&session.list.root); node; node = node_next(node)) {
 		assert_ptr_equal(cursor(), node);
 		assert_true(on_screen(">"));
@@ -532,6 +552,7 @@ int main(void)
 		ui_test(an_answer_that_is_not_sent_says_so_and_can_be_tried_again),
 		ui_test(a_failed_answer_is_shown_on_its_request),
 		ui_test(who_was_first_is_shown),
+		ui_test(the_first_request_is_marked_below_its_groups),
 		ui_test(keys_move_over_groups_and_requests),
 		ui_test(the_marked_row_does_not_move_under_the_finger),
 		ui_test(every_row_can_be_reached),
