@@ -23,7 +23,7 @@
 
 struct session session;
 
-static int dialled[16];
+static int dialled[256];
 static unsigned n_dialled;
 
 static int manager_bind(void)

@@ -238,6 +238,106 @@ static void an_answer_on_its_way_is_told_before_the_end(void **state)
 	close(alive);
 }
 
+/* Subscribers that never read, with all that a queue and a socket hold, and one that does. */
+static void subscribers_that_are_stuck(int reader, unsigned n)
+{
+	enum { LINES = 4000 };
+	int reads = session_subscribe();
+
+	for (unsigned i = 0; i < n; i++)
+		session_subscribe();
+	for (int i = 0; i < LINES; i++) {
+		session_line(reader, UP);
+		session_hear(reads, UP_EVENT);
+	}
+}
+
+/* From the signal to the end of the process; it must be its own end. */
+static uint64_t ends_in(pid_t *process)
+{
+	uint64_t begin = now_boot_ns();
+
+	assert_int_equal(session_end(process, SIGTERM), 0);
+	return now_boot_ns() - begin;
+}
+
+static void subscribers_that_never_read_do_not_keep_it(void **state)
+{
+	(void)state;
+	session_hub();
+	subscribers_that_are_stuck(session_dial(session.readers), 20);
+	assert_true(ends_in(&session.hub) < SECOND_NS);
+	assert_false(is_there(session.clients));
+	assert_false(is_there(session.readers));
+}
+
+/* One that writes for as long as somebody takes it. */
+static pid_t reader_floods(void)
+{
+	static const char text[] = UP "\n" UP "\n" UP "\n" UP "\n";
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		int fd = session_dial(session.readers);
+
+		while (send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL) > 0)
+			;
+		_exit(0);
+	}
+	return pid;
+}
+
+/* Some of them in the middle of a line, some that write without end. */
+static void a_hundred_readers_do_not_keep_it(void **state)
+{
+	enum { FLOODS = 4 };
+	pid_t floods[FLOODS];
+	int stream, status;
+
+	(void)state;
+	session_hub();
+	stream = session_subscribe();
+	for (int i = 0; i < 100; i++) {
+		int fd = session_dial(session.readers);
+
+		assert_int_equal(send(fd, UP, i % 2 ? 20 : sizeof(UP) - 1, 0),
+				 i % 2 ? 20 : sizeof(UP) - 1);
+	}
+	for (int i = 0; i < FLOODS; i++)
+		floods[i] = reader_floods();
+	session_hear(stream, UP_EVENT); /* they are heard */
+	assert_true(ends_in(&session.hub) < SECOND_NS);
+	for (int i = 0; i < FLOODS; i++) {
+		assert_int_equal(waitpid(floods[i], &status, 0), floods[i]);
+		assert_int_equal(status, 0); /* and hear of the end */
+	}
+	assert_false(is_there(session.readers));
+}
+
+/* All of it at once: a second is the longest that it takes. */
+static void nothing_keeps_it_for_longer_than_a_second(void **state)
+{
+	int calls, alive, status;
+	pid_t flood;
+
+	(void)state;
+	gate_make("begun");
+	alive = hang("trap '' TERM; echo >begun; sleep 60", &calls);
+	session_say(calls, VERDICT("c1", "c1:1", "198.51.100.1", "allow"));
+	wait_for("begun");
+	subscribers_that_are_stuck(session_dial(session.readers), 10);
+	for (int i = 0; i < 100; i++)
+		session_line(session_dial(session.readers), UP);
+	flood = reader_floods();
+	assert_true(ends_in(&session.hub) < 2 * SECOND_NS);
+	assert_int_equal(waitpid(flood, &status, 0), flood);
+	assert_true(ends_in(&session.verdicts) < 2 * SECOND_NS);
+	close(alive);
+}
+
 static void a_second_signal_waits_for_nothing(void **state)
 {
 	int calls, alive;
@@ -359,6 +459,9 @@ int main(void)
 		T(it_comes_back_at_the_same_place),
 		T(a_shield_that_hangs_keeps_neither_for_more_than_a_second),
 		T(an_answer_on_its_way_is_told_before_the_end),
+		T(subscribers_that_never_read_do_not_keep_it),
+		T(a_hundred_readers_do_not_keep_it),
+		T(nothing_keeps_it_for_longer_than_a_second),
 		T(a_second_signal_waits_for_nothing),
 		T(it_has_given_up_what_it_does_not_need),
 		T(a_reader_of_another_user_is_not_heard),

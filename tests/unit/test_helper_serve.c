@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -262,6 +264,35 @@ static void a_late_shield_is_killed_with_all_that_it_started(void **state)
 	close(alive[0]);
 }
 
+/* What leaves its group on purpose lives on, as a pause process of podman's does: nobody waits. */
+static void what_has_left_the_shield_is_neither_killed_nor_waited_for(void **state)
+{
+	struct pollfd gone = { .events = POLLIN };
+	char script[256], pid[16] = "";
+	int fifo, alive[2];
+	uint64_t begin;
+
+	(void)state;
+	teardown(NULL);
+	setup_limit(SECOND_NS / 2);
+	fifo = fifo_make("f");
+	assert_int_equal(pipe(alive), 0);
+	snprintf(script, sizeof(script),
+		 "setsid sh -c 'echo $$ >%s/f; exec sleep 60' & exec sleep 60", folder);
+	shield_is(script, 0700);
+	begin = now_boot_ns();
+	is_answered(APPLY("c", "d", "allow"), SAID("false", "timed out after 0.5s"));
+	assert_true(now_boot_ns() - begin < 5 * SECOND_NS);
+	close(alive[1]);
+	gone.fd = alive[0];
+	assert_int_equal(poll(&gone, 1, 0), 0);
+	assert_true(read(fifo, pid, sizeof(pid) - 1) > 0);
+	assert_int_equal(kill(atoi(pid), SIGKILL), 0);
+	assert_int_equal(poll(&gone, 1, 5000), 1);
+	close(alive[0]);
+	fifo_remove("f", fifo);
+}
+
 static void verdicts_of_two_connections_run_beside_each_other(void **state)
 {
 	_cleanup_close_ int other = dial();
@@ -409,6 +440,7 @@ int main(void)
 		T(a_shield_that_cannot_be_run_is_an_answer),
 		T(what_it_says_is_cut_and_printable),
 		T(a_late_shield_is_killed_with_all_that_it_started),
+		T(what_has_left_the_shield_is_neither_killed_nor_waited_for),
 		T(verdicts_of_two_connections_run_beside_each_other),
 		T(more_than_run_at_once_wait_their_turn),
 		T(calls_on_one_connection_are_answered_in_their_order),
