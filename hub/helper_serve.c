@@ -78,6 +78,15 @@ static bool in_path(char *buf, size_t size)
 	return false;
 }
 
+/* Where a user's own programs are. A service manager's PATH often knows nothing of it. */
+static bool at_home(char *buf, size_t size)
+{
+	const char *home = getenv("HOME");
+
+	return home && *home == '/' &&
+	       snprintf(buf, size, "%s/.local/bin/" SHIELD, home) < (int)size && is_program(buf);
+}
+
 /* --- verdicts ------------------------------------------------------------------------ */
 
 static void reply(struct varlink_call *call, bool ok, const char *text)
@@ -180,7 +189,8 @@ static void verdicts_begin(struct helper *helper)
 		verdict_over(verdict, false, ENDS);
 		return;
 	}
-	if (!program && (beside_us(path, sizeof(path)) || in_path(path, sizeof(path))))
+	if (!program && (beside_us(path, sizeof(path)) || in_path(path, sizeof(path)) ||
+			 at_home(path, sizeof(path))))
 		program = path;
 	verdict_begin(verdict, program);
 }

@@ -24,7 +24,7 @@ struct helper;
 /**
  * helper_new() - serve verdicts on the listening socket @fd, which stays the caller's
  * @program: path of the shield; NULL: looked for at each verdict, beside our own program,
- *	     then in the PATH
+ *	     then in the PATH, then in ~/.local/bin
  * @limit_ns: for one run of it; HELPER_LIMIT_NS
  */
 int helper_new(struct loop *loop, int fd, const char *program, uint64_t limit_ns,

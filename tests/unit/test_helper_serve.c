@@ -228,6 +228,63 @@ static void a_shield_that_cannot_be_run_is_an_answer(void **state)
 	is_answered(APPLY("c", "d", "allow"), SAID("false", "spawn failed: Permission denied"));
 }
 
+/* Only a program counts, and only a folder that is named wholly: a shield at @path says so. */
+static void program_at(const char *where, mode_t mode, const char *says)
+{
+	_cleanup_fclose_ FILE *file = fopen(where, "w");
+
+	assert_non_null(file);
+	fprintf(file, "#!/bin/sh\necho %s >&2\n", says);
+	assert_int_equal(fchmod(fileno(file), mode), 0);
+}
+
+static void it_is_looked_for_in_the_path_and_then_at_home(void **state)
+{
+	static const char *const parts[] = {
+		"a/terok-shield",          "b/terok-shield", "b",
+		".local/bin/terok-shield", ".local/bin",     ".local"
+	};
+	char where[96], path_was[4096], home_was[4096], search[256];
+
+	(void)state;
+	snprintf(path_was, sizeof(path_was), "%s", getenv("PATH") ?: "");
+	snprintf(home_was, sizeof(home_was), "%s", getenv("HOME") ?: "/");
+	helper_free(helper);
+	assert_int_equal(helper_new(loop, listen_fd, NULL, HELPER_LIMIT_NS, &helper), 0);
+	for (int i = sizeof(parts) / sizeof(*parts); i-- > 0;) {
+		snprintf(where, sizeof(where), "%s/%s", folder, parts[i]);
+		if (!strchr(parts[i], '-'))
+			assert_int_equal(mkdir(where, 0700), 0);
+	}
+	snprintf(where, sizeof(where), "%s/a", folder);
+	assert_int_equal(mkdir(where, 0700), 0);
+	assert_int_equal(chdir(folder), 0); /* "." must not be looked at */
+	snprintf(search, sizeof(search), ":.:%s/a:%s/b:/bin", folder, folder);
+	setenv("PATH", search, 1);
+	setenv("HOME", folder, 1);
+	program_at("terok-shield", 0700, "chance");
+	is_answered(APPLY("c", "d", "allow"), SAID("false", "terok-shield not found on PATH"));
+	program_at(".local/bin/terok-shield", 0700, "home");
+	is_answered(APPLY("c", "d", "allow"), SAID("true", "home"));
+	program_at("b/terok-shield", 0700, "b");
+	is_answered(APPLY("c", "d", "allow"), SAID("true", "b"));
+	assert_int_equal(mkdir("a/terok-shield", 0700), 0); /* no program */
+	is_answered(APPLY("c", "d", "allow"), SAID("true", "b"));
+	assert_int_equal(rmdir("a/terok-shield"), 0);
+	program_at("a/terok-shield", 0600, "a"); /* none that may be run */
+	is_answered(APPLY("c", "d", "allow"), SAID("true", "b"));
+	setenv("HOME", "", 1);
+	assert_int_equal(unlink("b/terok-shield"), 0);
+	is_answered(APPLY("c", "d", "allow"), SAID("false", "terok-shield not found on PATH"));
+	program_at("b/terok-shield", 0700, "b");
+	setenv("PATH", path_was, 1);
+	setenv("HOME", home_was, 1);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		assert_int_equal(remove(parts[i]), 0);
+	assert_int_equal(remove("a"), 0);
+	assert_int_equal(chdir("/"), 0);
+}
+
 static void what_it_says_is_cut_and_printable(void **state)
 {
 	char want[1024], text[513];
@@ -438,6 +495,7 @@ int main(void)
 		T(it_has_our_environment_and_no_input),
 		T(words_that_are_no_verdict_do_not_reach_the_shield),
 		T(a_shield_that_cannot_be_run_is_an_answer),
+		T(it_is_looked_for_in_the_path_and_then_at_home),
 		T(what_it_says_is_cut_and_printable),
 		T(a_late_shield_is_killed_with_all_that_it_started),
 		T(what_has_left_the_shield_is_neither_killed_nor_waited_for),

@@ -1,0 +1,202 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# test_units.sh - a session's hub and helper as units of a user's service manager
+#
+# A service manager of its own, in a cgroup, a mount and a cgroup namespace of its own, with the
+# units as they are installed: they begin, work, come back, and end in the time that they have,
+# also with a shield that does not.
+set -u
+B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
+here=$(readlink -f "$(dirname "$0")")
+manager=/lib/systemd/systemd
+cgroup=terok-test-units.$$
+
+skip() { echo "SKIP: $1"; exit 77; }
+
+clear_up() {
+	local i
+	echo 1 >"$dir/cgroup2/$cgroup/cgroup.kill" 2>/dev/null
+	for ((i = 0; i < 50; i++)); do # what is killed takes a moment
+		find "$dir/cgroup2/$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null && break
+		sleep 0.1
+	done
+	umount "$dir/cgroup2" && rm -rf "$dir"
+}
+
+# --- outside: a place for the manager, and its removal ------------------------------------
+
+if [ "${1:-}" != inside ]; then
+	[ "$(id -u)" -eq 0 ] || skip "needs root (sudo make test)"
+	[ -x $manager ] || skip "there is no service manager here (systemd)"
+	for need in nc jq systemctl systemd-analyze; do
+		command -v $need >/dev/null || skip "$need is not installed (tools/deps --install test)"
+	done
+	[ -x "$B/terok-clearance" ] || { echo "$B/terok-clearance is not there (make)"; exit 1; }
+	dir=$(mktemp -d)
+	mkdir "$dir/cgroup2"
+	mount -t cgroup2 none "$dir/cgroup2" || skip "no cgroup v2"
+	mkdir "$dir/cgroup2/$cgroup"
+	trap 'clear_up' EXIT
+	trap 'exit 130' INT TERM HUP
+	# shellcheck disable=SC2016
+	unshare --mount --propagation private bash -c '
+		echo $$ >"$1/cgroup2/$2/cgroup.procs" && exec unshare --cgroup "$3" inside "$1"' \
+		outside "$dir" "$cgroup" "$0" &
+	wait $!
+	exit $?
+fi
+
+# --- inside ------------------------------------------------------------------------------
+
+dir=$2 bad=0
+export XDG_RUNTIME_DIR=$dir/run XDG_CONFIG_HOME=$dir/config HOME=$dir LC_ALL=C
+unset DBUS_SESSION_BUS_ADDRESS NOTIFY_SOCKET
+hub=terok-clearance-hub.service verdict=terok-clearance-verdict.service
+events=$XDG_RUNTIME_DIR/terok-shield-events.sock clients=$XDG_RUNTIME_DIR/terok-clearance.sock
+units=$XDG_CONFIG_HOME/systemd/user
+
+is() {
+	local name=$1
+	shift
+	if "$@" >"$dir/said" 2>&1; then
+		echo "ok $name"
+	else
+		echo "not ok $name"
+		cat "$dir/said"
+		bad=1
+	fi
+}
+ctl() { timeout 30 systemctl --user "$@"; }
+shows() { ctl show --value -p "$2" "$1"; } # UNIT PROPERTY
+
+mkdir -m 0700 "$dir/run"
+mkdir -p "$dir/.local/bin"
+mkdir -p "$units"
+for unit in $hub $verdict; do
+	sed "s,@BINDIR@,$B," "$here/../../hub/$unit" >"$units/$unit"
+done
+mkfifo "$dir/begun"
+# a shield that may do what the real one must, and notes who it is; then it hangs, if it is to
+cat >"$dir/.local/bin/terok-shield" <<EOT
+#!/bin/sh
+unshare --user --map-root-user --net true || exit 9
+echo "\$*" >>$dir/shielded
+[ "\$2" != stuck ] && exit 0
+trap '' TERM HUP INT
+echo \$\$ >$dir/stuck
+echo >$dir/begun
+sleep 300 &
+sleep 300
+EOT
+chmod 0755 "$dir/.local/bin/terok-shield"
+
+# as systemd sees them; where its manual looks for ours is not this test's
+faultless() {
+	systemd-analyze --user verify "$units/$hub" "$units/$verdict" 2>&1 |
+		grep -v "Command 'man \|^Failed to lookup RuntimeDirectory" >"$dir/found"
+	! [ -s "$dir/found" ] || { cat "$dir/found"; return 1; }
+}
+
+mount -t tmpfs none /run/systemd && mkdir /run/systemd/system
+mount -t cgroup2 none /sys/fs/cgroup || exit 1
+is "the units have no mistake" faultless
+$manager --user --log-target=console --log-level=notice 2>"$dir/manager.log" &
+manager_pid=$!
+trap 'kill -TERM $manager_pid 2>/dev/null; wait' EXIT
+
+manager_serves() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		ctl is-system-running --wait 2>/dev/null | grep -qE "running|degraded" && return
+		sleep 0.1
+	done
+	return 1
+}
+if ! manager_serves; then
+	cat "$dir/manager.log"
+	skip "a service manager does not begin here"
+fi
+
+started() { ctl start $hub && ctl is-active $hub $verdict; }
+is "the hub begins, with its helper" started
+
+private() { [ "$(stat -c %a "$events" "$clients" "$XDG_RUNTIME_DIR/terok-clearance-verdict.sock" | sort -u)" = 600 ]; }
+is "its sockets are there, and nobody else's" private
+
+frame() { printf '%s\0' "$1"; }
+# hears TYPE: read frames of a stream on descriptor 4 until an event of that type
+hears() {
+	local text
+	while IFS= read -r -t 10 -d '' text <&4; do
+		[ "$(jq -r '.parameters.event.type // "stands"' <<<"$text")" = "$1" ] && return
+	done
+	return 1
+}
+exec 4< <(frame '{"method":"org.terok.Firewall1.Monitor","more":true}' | timeout 60 nc -U "$clients")
+says() { printf '%s\n' "$1" | timeout 10 nc -N -U "$events"; }
+verdict() { # CONTAINER ID: the reply
+	frame '{"method":"org.terok.Clearance1.Verdict","parameters":{"container":"'"$1"'","request_id":"'"$2"'","dest":"198.51.100.1","action":"allow"}}' |
+		timeout 20 nc -N -U "$clients" | tr -d '\0'
+}
+line() { echo '{"type":"pending","container":"'"$1"'","id":"'"$2"'","dest":"198.51.100.1","port":443,"proto":6}'; }
+
+told() { hears stands && says "$(line c1 c1:1)" && hears request; }
+is "a reader's line reaches who listens" told
+
+shielded() { [ "$(verdict c1 c1:1)" = '{"parameters":{"ok":true}}' ] && hears verdict && grep -qx "allow c1 198.51.100.1" "$dir/shielded"; }
+is "an answer runs the shield, which may enter namespaces" shielded
+
+confined() { grep -q "^Seccomp:.2" "/proc/$(shows $hub MainPID)/status" && grep -q "^NoNewPrivs:.1" "/proc/$(shows $verdict MainPID)/status"; }
+is "the hub has given up what it does not need" confined
+
+is_back() { # UNIT PID
+	local i
+	for ((i = 0; i < 100; i++)); do
+		[ "$(shows "$1" ActiveState)" = active ] && [ "$(shows "$1" MainPID)" != "$2" ] && return
+		sleep 0.1
+	done
+	return 1
+}
+comes_back() {
+	local pid
+	pid=$(shows "$1" MainPID)
+	kill -KILL "$pid" && is_back "$1" "$pid"
+}
+is "a hub that is killed comes back" comes_back $hub
+is "and so does a helper" comes_back $verdict
+exec 4< <(frame '{"method":"org.terok.Firewall1.Monitor","more":true}' | timeout 60 nc -U "$clients")
+again() { hears stands && says "$(line c1 c1:2)" && hears request && [ "$(verdict c1 c1:2)" = '{"parameters":{"ok":true}}' ]; }
+is "and they work as before" again
+
+# begins UNIT with an answer whose shield hangs
+hang() {
+	says "$(line stuck "$1")" && hears request || return 1
+	verdict stuck "$1" >/dev/null &
+	read -r -t 10 <>"$dir/begun"
+}
+# ends_well UNIT...: by its own will, in less than the time that it has
+ends_well() {
+	local begin=$SECONDS unit
+	ctl stop "$@" || return 1
+	[ $((SECONDS - begin)) -le 5 ] || { echo "it took $((SECONDS - begin)) s"; return 1; }
+	for unit in "$@"; do
+		[ "$(shows "$unit" Result) $(shows "$unit" ActiveState) $(shows "$unit" ExecMainStatus)" = "success inactive 0" ] ||
+			{ ctl status --no-pager "$unit"; return 1; }
+	done
+}
+nothing_left() { ! kill -0 "$(cat "$dir/stuck")" 2>/dev/null && ! [ -e "$clients" ] && ! [ -e "$events" ]; }
+
+is "a shield hangs" hang stuck:1
+is "the hub ends in its time, with an answer on its way" ends_well $hub
+is "the helper ends in its time, with a shield that ignores signals" ends_well $verdict
+is "and nothing is left of either" nothing_left
+
+both_again() { ctl start $hub; }
+is "they begin again where they were" both_again
+exec 4< <(frame '{"method":"org.terok.Firewall1.Monitor","more":true}' | timeout 60 nc -U "$clients")
+hears stands
+is "a shield hangs again" hang stuck:2
+is "both end in their time, together" ends_well $hub $verdict
+is "and nothing is left of them" nothing_left
+exec 4<&-
+exit $bad
