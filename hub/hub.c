@@ -217,7 +217,6 @@ void hub_requests(struct hub *hub, uint32_t uid, uint32_t guard,
 }
 
 struct wanted {
-	uint32_t uid;
 	const char *container, *dest;
 	void (*fn)(struct request *request, void *user);
 	void *user;
@@ -227,17 +226,19 @@ static void wanted_one(const struct request *request, void *user)
 {
 	const struct wanted *wanted = user;
 
-	if (may_see(wanted->uid, request->uid) && !strcmp(request->container, wanted->container) &&
-	    !strcmp(request->dest, wanted->dest))
+	if (!strcmp(request->container, wanted->container) && !strcmp(request->dest, wanted->dest))
 		wanted->fn((struct request *)request, wanted->user);
 }
 
 void hub_requests_for(struct hub *hub, uint32_t uid, const char *container, const char *dest,
 		      void (*fn)(struct request *request, void *user), void *user)
 {
-	struct wanted wanted = { uid, container, dest, fn, user };
+	struct wanted wanted = { container, dest, fn, user };
 
-	requests_each(hub->requests, wanted_one, &wanted);
+	if (uid)
+		requests_each_own(hub->requests, uid, wanted_one, &wanted);
+	else
+		requests_each(hub->requests, wanted_one, &wanted);
 }
 
 bool hub_has_guards(const struct hub *hub)

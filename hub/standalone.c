@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/confine.h"
 #include "base/log.h"
@@ -116,6 +117,8 @@ static int start(struct standalone *all, struct problem *why)
 		r = hub_reader_new(loop, all->helper_path, &all->hub);
 	if (!r)
 		r = serve_new(loop, all->clients.fd, hub_reader_hub(all->hub), &all->server);
+	if (!r)
+		varlink_server_own(all->server, getuid());
 	if (!r)
 		r = ingest_new(loop, all->readers.fd, hub_reader_hear, all->hub, &all->ingest);
 	return r;

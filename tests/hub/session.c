@@ -182,6 +182,19 @@ int session_dial(const char *path)
 	return fd;
 }
 
+int session_dial_as(uid_t uid, const char *path)
+{
+	uid_t was = geteuid();
+	int fd;
+
+	if (uid != was)
+		assert_int_equal(seteuid(uid), 0);
+	fd = session_dial(path);
+	if (uid != was)
+		assert_int_equal(seteuid(was), 0);
+	return fd;
+}
+
 static void send_all(int fd, const char *bytes, size_t n)
 {
 	assert_int_equal(send(fd, bytes, n, MSG_NOSIGNAL), n);

@@ -81,6 +81,9 @@ const char *session_told(void);
 /** session_dial() - connect to one of the sockets; it waits, up to its patience; teardown closes it */
 int session_dial(const char *path);
 
+/** session_dial_as() - the same as another user, if this is root */
+int session_dial_as(uid_t uid, const char *path);
+
 /** session_say() - a frame with its NUL; session_line() - a line with its newline */
 void session_say(int fd, const char *frame);
 void session_line(int fd, const char *text);

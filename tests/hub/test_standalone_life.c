@@ -426,6 +426,27 @@ static void a_reader_of_another_user_is_not_heard(void **state)
 	session_hear(stream, UP_EVENT); /* and nothing before it */
 }
 
+/* It is one user's: nobody is kept out by how many clients that one has. */
+static void a_user_has_as_many_clients_as_they_like(void **state)
+{
+	enum { CLIENTS_OF_ONE = 200 };
+	int stream[CLIENTS_OF_ONE];
+
+	(void)state;
+	if (!geteuid())
+		session_give(4001);
+	session_hub();
+	for (int i = 0; i < CLIENTS_OF_ONE; i++) {
+		stream[i] = session_dial_as(session.uid, session.clients);
+		session_say(stream[i],
+			    "{\"method\":\"org.terok.Firewall1.Monitor\",\"more\":true}");
+		assert_string_not_equal(session_heard(stream[i]), "");
+	}
+	session_line(session_dial_as(session.uid, session.readers), UP);
+	for (int i = 0; i < CLIENTS_OF_ONE; i++)
+		assert_non_null(strstr(session_heard(stream[i]), "guard_state"));
+}
+
 static void readers_come_and_go_by_the_thousand(void **state)
 {
 	int stream;
@@ -465,6 +486,7 @@ int main(void)
 		T(a_second_signal_waits_for_nothing),
 		T(it_has_given_up_what_it_does_not_need),
 		T(a_reader_of_another_user_is_not_heard),
+		T(a_user_has_as_many_clients_as_they_like),
 		T(readers_come_and_go_by_the_thousand),
 	};
 

@@ -623,6 +623,27 @@ static void a_users_unfinished_calls_have_a_limit_together(void **state)
 	close(other);
 }
 
+static void a_server_may_be_for_one_user_and_root(void **state)
+{
+	int own[VARLINK_UID_MAX + 1], other, root;
+
+	(void)state;
+	users_begin();
+	varlink_server_own(server, 1000);
+	other = dial_as(1001);
+	root = dial_as(0);
+	for (unsigned i = 0; i <= VARLINK_UID_MAX; i++)
+		own[i] = dial_as(1000);
+	assert_true(hung_up(other));
+	assert_true(counts(root));
+	for (unsigned i = 0; i <= VARLINK_UID_MAX; i++) {
+		assert_true(counts(own[i]));
+		close(own[i]);
+	}
+	close(other);
+	close(root);
+}
+
 static void a_socket_may_be_for_one_user_and_root(void **state)
 {
 	char theirs[80], all[64];
@@ -703,6 +724,7 @@ int main(void)
 		TEST(the_last_peer_waits_until_another_ends),
 		TEST(a_users_calls_take_turns_with_those_of_others),
 		TEST(a_users_unfinished_calls_have_a_limit_together),
+		TEST(a_server_may_be_for_one_user_and_root),
 		TEST(a_socket_may_be_for_one_user_and_root),
 		TEST(a_label_neither_begins_nor_ends_with_a_dash),
 	};

@@ -35,6 +35,27 @@ static void a_user_has_so_many_places_and_root_all_it_wants(void **state)
 	assert_int_equal(shares.users + shares.peers, 0);
 }
 
+static void who_is_exempt_is_as_root(void **state)
+{
+	struct shares shares = { .exempt = 1000 };
+	struct share *own = NULL, *other = NULL;
+
+	(void)state;
+	for (unsigned i = 0; i < VARLINK_PEERS_MAX; i++)
+		assert_non_null(own = share_join(&shares, 1000));
+	share_resize(&shares, own, 0, VARLINK_UID_BYTES);
+	assert_true(share_may_take(&shares, own, VARLINK_USERS_BYTES));
+	assert_int_equal(shares.users + shares.peers + shares.bytes, 0);
+	for (unsigned i = 0; i < VARLINK_UID_MAX; i++)
+		assert_non_null(other = share_join(&shares, 1001));
+	assert_null(share_join(&shares, 1001));
+	assert_true(share_may_take(&shares, other, VARLINK_UID_BYTES));
+	assert_false(share_may_take(&shares, other, VARLINK_UID_BYTES + 1));
+	while (shares.first)
+		share_leave(&shares, shares.first);
+	assert_int_equal(shares.users + shares.peers, 0);
+}
+
 static void all_users_together_leave_places(void **state)
 {
 	struct shares shares = {};
@@ -93,6 +114,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_user_has_so_many_places_and_root_all_it_wants),
+		cmocka_unit_test(who_is_exempt_is_as_root),
 		cmocka_unit_test(all_users_together_leave_places),
 		cmocka_unit_test(a_users_bytes_have_a_limit_and_roots_have_none),
 		cmocka_unit_test(when_all_have_much_who_has_little_still_gets_some),

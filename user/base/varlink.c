@@ -44,6 +44,7 @@ struct listener {
 };
 
 struct varlink_server {
+	bool own;           /* of one user: .shares.exempt */
 	struct timer pause; /* armed: accept() failed for want of something */
 	struct timer turn;  /* armed: peers wait for the next one */
 	struct loop *loop;
@@ -461,6 +462,16 @@ static struct peer *peer_new(struct varlink_server *server, int fd, const struct
 	return peer;
 }
 
+static bool is_welcome(const struct listener *listener, uint32_t uid)
+{
+	const struct varlink_server *server = listener->server;
+
+	if (!uid)
+		return true;
+	return (listener->uid == VARLINK_ANYBODY || uid == listener->uid) &&
+	       (!server->own || uid == server->shares.exempt);
+}
+
 static int server_accept(struct source *source, uint32_t events)
 {
 	struct listener *listener = container_of(source, struct listener, source);
@@ -475,7 +486,7 @@ static int server_accept(struct source *source, uint32_t events)
 		accept_failed(server);
 	if (fd < 0 || sock_peer(fd, &cred))
 		return 0;
-	if (listener->uid != VARLINK_ANYBODY && cred.uid && cred.uid != listener->uid)
+	if (!is_welcome(listener, cred.uid))
 		return 0; /* closed: this is somebody else's door */
 	peer = peer_new(server, fd, &cred);
 	if (!peer)
@@ -560,6 +571,12 @@ int varlink_server_new(struct loop *loop, int fd, const struct varlink_info *inf
 	}
 	*ret = server;
 	return 0;
+}
+
+void varlink_server_own(struct varlink_server *server, uint32_t uid)
+{
+	server->own = true;
+	server->shares.exempt = uid;
 }
 
 void varlink_server_free(struct varlink_server *server)

@@ -81,6 +81,12 @@ int varlink_server_new(struct loop *loop, int fd, const struct varlink_info *inf
  */
 int varlink_server_listen(struct varlink_server *server, int fd, uint32_t uid, unsigned place);
 
+/**
+ * varlink_server_own() - all of it is for one user: besides root nobody else is served, and they
+ * have no limit of their own, for there is nobody whom they could keep out. Before the first peer.
+ */
+void varlink_server_own(struct varlink_server *server, uint32_t uid);
+
 /** varlink_server_unlisten() - close the sockets for @uid; who is connected stays so */
 void varlink_server_unlisten(struct varlink_server *server, uint32_t uid);
 

@@ -5,13 +5,19 @@
 
 #include "base/varlink.h"
 
+static bool is_limited(const struct shares *shares, uint32_t uid)
+{
+	return uid && uid != shares->exempt;
+}
+
 struct share *share_join(struct shares *shares, uint32_t uid)
 {
+	bool limited = is_limited(shares, uid);
 	struct share *share = shares->first;
 
 	while (share && share->uid != uid)
 		share = share->next;
-	if (uid &&
+	if (limited &&
 	    (shares->peers == VARLINK_USERS_MAX || (share && share->peers == VARLINK_UID_MAX)))
 		return NULL;
 	if (!share) {
@@ -21,31 +27,32 @@ struct share *share_join(struct shares *shares, uint32_t uid)
 		share->uid = uid;
 		share->next = shares->first;
 		shares->first = share;
-		shares->users += uid != 0;
+		shares->users += limited;
 	}
 	share->peers++;
-	shares->peers += uid != 0;
+	shares->peers += limited;
 	return share;
 }
 
 void share_leave(struct shares *shares, struct share *share)
 {
+	bool limited = is_limited(shares, share->uid);
 	struct share **slot = &shares->first;
 
-	shares->peers -= share->uid != 0;
+	shares->peers -= limited;
 	if (--share->peers)
 		return;
 	while (*slot != share)
 		slot = &(*slot)->next;
 	*slot = share->next;
-	shares->users -= share->uid != 0;
+	shares->users -= limited;
 	free(share);
 }
 
 /* When all of them are too many, who has more than an equal part gets no more. */
 bool share_may_take(const struct shares *shares, const struct share *share, size_t bytes)
 {
-	if (!share->uid)
+	if (!is_limited(shares, share->uid))
 		return true;
 	if (share->bytes + bytes > VARLINK_UID_BYTES)
 		return false;
@@ -56,6 +63,6 @@ bool share_may_take(const struct shares *shares, const struct share *share, size
 void share_resize(struct shares *shares, struct share *share, size_t from, size_t to)
 {
 	share->bytes += to - from;
-	if (share->uid)
+	if (is_limited(shares, share->uid))
 		shares->bytes += to - from;
 }

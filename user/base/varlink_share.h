@@ -5,7 +5,7 @@
  * One user's connections, however many and whatever they send or leave unread, cost the
  * others nothing: each user has so many places, so many bytes in all their buffers
  * together, and one slice of the server's time a turn. Root has no limit of its own, and
- * users together leave it places and memory.
+ * users together leave it places and memory. Where there is only one user, that one may be exempt, too.
  * Called by: varlink.c alone. Owns: the shares; one exists while its user is connected.
  * Threads: none.
  */
@@ -31,9 +31,10 @@ struct share {
 
 struct shares {
 	struct share *first;
-	unsigned users; /* users but root */
-	unsigned peers; /* theirs */
-	size_t bytes;   /* theirs */
+	uint32_t exempt; /* as root: no limit of their own; 0: nobody else is */
+	unsigned users;  /* the others */
+	unsigned peers;  /* theirs */
+	size_t bytes;    /* theirs */
 };
 
 /** share_join() - one more connection of @uid; NULL: no place, or no memory */
