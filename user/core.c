@@ -349,8 +349,7 @@ static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 		verdict_text(packet.RESULT.rule, verdict->action, &rule);
 	}
 	worker_send(&core->hub, &packet);
-	history_verdict(core->history, &question, verdict, packet.RESULT.until_ns,
-			!packet.RESULT.result);
+	history_verdict(core->history, &question, verdict, &packet.RESULT);
 	if (packet.RESULT.result)
 		return;
 	if (verdict->action == TEROK_DENY)

@@ -295,7 +295,7 @@ static uint64_t wall_of(uint64_t until_ns)
 }
 
 void history_verdict(struct history *history, const struct asked *asked,
-		     const struct msg_verdict *verdict, uint64_t until_ns, bool ok)
+		     const struct msg_verdict *verdict, const struct msg_result *result)
 {
 	struct msg_entry *entry = entry_new(history, asked->record.guard, ENTRY_VERDICT);
 
@@ -304,9 +304,9 @@ void history_verdict(struct history *history, const struct asked *asked,
 	entry_of_asked(entry, asked);
 	entry->action = verdict->action;
 	entry->scope = verdict->scope;
-	entry->until_ns = wall_of(until_ns);
+	entry->until_ns = wall_of(result->until_ns);
 	entry->uid = verdict->uid;
-	entry->ok = ok;
+	entry->ok = !result->result;
 }
 
 void history_revoked(struct history *history, uint32_t guard, const char *dest, uint16_t port,

@@ -45,9 +45,9 @@ void history_request(struct history *history, const struct asked *asked,
 /** history_expired() - nobody can answer it any more */
 void history_expired(struct history *history, const struct asked *asked);
 
-/** history_verdict() - somebody answered, if that was asked; @until_ns: CLOCK_BOOTTIME; @ok: it is in force */
+/** history_verdict() - somebody answered, if that was asked; @result: what became of it */
 void history_verdict(struct history *history, const struct asked *asked,
-		     const struct msg_verdict *verdict, uint64_t until_ns, bool ok);
+		     const struct msg_verdict *verdict, const struct msg_result *result);
 
 /**
  * history_revoked() - somebody took back a rule that an answer had made

@@ -25,7 +25,7 @@ static const char *const layouts[] = {
 	"CREATE TABLE who (id INTEGER PRIMARY KEY, owner INTEGER NOT NULL,"
 	" guard INTEGER NOT NULL, container TEXT NOT NULL, name TEXT NOT NULL,"
 	" entries INTEGER NOT NULL DEFAULT 0, UNIQUE (owner, guard, container, name)) STRICT;"
-	/* numbers are never used twice, also of entries that are gone */
+	/* numbers are moments, see insert(); none is used twice, also of entries that are gone */
 	"CREATE TABLE entry (number INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" who INTEGER NOT NULL REFERENCES who, owner INTEGER NOT NULL, wall INTEGER NOT NULL,"
 	" type INTEGER NOT NULL, ask INTEGER NOT NULL, count INTEGER NOT NULL,"
@@ -311,6 +311,11 @@ static void bind_entry(sqlite3_stmt *stmt, const struct msg_entry *entry)
 	BIND_FIELD(stmt, 19, entry->process);
 }
 
+/*
+ * A number is the entry's moment in microseconds, or one more than the last: counted from one,
+ * a user's own numbers would tell how much happened to others meanwhile. A clock that was set
+ * back counts until it has caught up.
+ */
 static int insert(struct history_db *db, const struct msg_entry *entry, unsigned n,
 		  struct problem *why)
 {
@@ -321,13 +326,15 @@ static int insert(struct history_db *db, const struct msg_entry *entry, unsigned
 			   &who, why);
 
 	if (!r)
-		r = db_prepare(db->sqlite,
-			       "INSERT INTO entry (who, owner, wall, type, ask, count, dest,"
-			       " domain, port, proto, action, scope, until, uid, client, ok,"
-			       " process) SELECT id, ?1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-			       " ?14, ?15, ?16, ?17, ?18, ?19 FROM who WHERE owner = ?1"
-			       " AND guard = ?2 AND container = ?3 AND name = ?4",
-			       &stmt, why);
+		r = db_prepare(
+		    db->sqlite,
+		    "INSERT INTO entry (number, who, owner, wall, type, ask, count, dest,"
+		    " domain, port, proto, action, scope, until, uid, client, ok,"
+		    " process) SELECT max(?5 / 1000, 1 + coalesce((SELECT seq FROM"
+		    " sqlite_sequence WHERE name = 'entry'), 0)), id, ?1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+		    " ?14, ?15, ?16, ?17, ?18, ?19 FROM who WHERE owner = ?1"
+		    " AND guard = ?2 AND container = ?3 AND name = ?4",
+		    &stmt, why);
 	for (unsigned i = 0; !r && i < n; i++) {
 		bind_who(who, &entry[i]);
 		bind_entry(stmt, &entry[i]);

@@ -175,7 +175,7 @@ enum entry_type {
 /* One entry of the journal; what does not belong to its type is zero. Texts end in a NUL. */
 struct msg_entry {
 	__u64 token;  /* of the MSG_HISTORY it answers */
-	__u64 number; /* rises for ever */
+	__u64 number; /* rises for ever; a moment, in microseconds or later */
 	__u64 wall_ns;
 	__u64 until_ns; /* CLOCK_REALTIME, which outlives a boot as the entry does; 0: no end */
 	__u64 ask;      /* the question; 0: it is of none */

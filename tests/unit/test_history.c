@@ -141,8 +141,8 @@ static void an_entry_comes_back_as_it_went(void **state)
 	write_one(entry);
 	assert_int_equal(read_with((struct history_query){}), 0);
 	assert_int_equal(n_heard, 1);
-	assert_int_equal(heard[0].number, 1);
-	entry.number = 1;
+	assert_int_equal(heard[0].number, entry.wall_ns / 1000);
+	entry.number = entry.wall_ns / 1000;
 	assert_memory_equal(&heard[0], &entry, sizeof(entry));
 	/* and after the file was closed and opened */
 	open_with(&usual);
@@ -152,23 +152,54 @@ static void an_entry_comes_back_as_it_went(void **state)
 
 static void pages_go_from_the_newest_to_the_oldest_and_back(void **state)
 {
+	struct msg_entry entry = entry_of(1, ALICE, ENTRY_REQUEST);
+	uint64_t first = entry.wall_ns / 1000;
+
 	(void)state;
 	open_with(&usual);
 	for (unsigned i = 0; i < 10; i++)
-		write_one(entry_of(1, ALICE, ENTRY_REQUEST));
+		write_one(entry); /* all of one moment, and yet one after the other */
 	assert_int_equal(read_with((struct history_query){ .limit = 4 }), 1);
 	assert_int_equal(n_heard, 4);
-	assert_int_equal(heard[0].number, 10);
-	assert_int_equal(heard[3].number, 7);
-	assert_int_equal(read_with((struct history_query){ .limit = 6, .after = 7 }), 0);
+	assert_int_equal(heard[0].number, first + 9);
+	assert_int_equal(heard[3].number, first + 6);
+	assert_int_equal(read_with((struct history_query){ .limit = 6, .after = first + 6 }), 0);
 	assert_int_equal(n_heard, 6);
-	assert_int_equal(heard[5].number, 1);
-	assert_int_equal(read_with((struct history_query){ .after = 1 }), 0);
+	assert_int_equal(heard[5].number, first);
+	assert_int_equal(read_with((struct history_query){ .after = first }), 0);
 	assert_int_equal(n_heard, 0);
-	assert_int_equal(
-	    read_with((struct history_query){ .limit = 3, .after = 2, .oldest_first = true }), 1);
-	assert_int_equal(heard[0].number, 3);
-	assert_int_equal(heard[2].number, 5);
+	assert_int_equal(read_with((struct history_query){
+			     .limit = 3, .after = first + 1, .oldest_first = true }),
+			 1);
+	assert_int_equal(heard[0].number, first + 2);
+	assert_int_equal(heard[2].number, first + 4);
+}
+
+/* Between two of a user's entries there is time, and not how much happened to others. */
+static void a_number_tells_nothing_of_other_users(void **state)
+{
+	struct msg_entry alices = entry_of(1, ALICE, ENTRY_REQUEST);
+	struct msg_entry bobs = entry_of(2, BOB, ENTRY_REQUEST);
+
+	(void)state;
+	open_with(&usual);
+	for (unsigned round = 0; round < 2; round++) {
+		write_one(alices);
+		alices.wall_ns += SECOND_NS;
+		for (unsigned i = 0; i < (round ? 1 : 500); i++) {
+			bobs.wall_ns = alices.wall_ns - SECOND_NS / 2;
+			write_one(bobs);
+		}
+	}
+	write_one(alices);
+	assert_int_equal(count_of(ALICE), 3);
+	assert_int_equal(heard[0].number - heard[1].number, 1000000);
+	assert_int_equal(heard[1].number - heard[2].number, 1000000);
+	/* also by a clock that was set back a number is not used twice */
+	alices.wall_ns -= 3600 * SECOND_NS;
+	write_one(alices);
+	assert_int_equal(count_of(ALICE), 4);
+	assert_int_equal(heard[0].number - heard[1].number, 1);
 }
 
 static void everybody_reads_their_own_and_root_all(void **state)
@@ -228,13 +259,13 @@ static void what_is_too_old_goes_and_nothing_else(void **state)
 	open_with(&two);
 	assert_int_equal(history_db_trim(db, NULL), 0);
 	assert_int_equal(count_of(0), 3);
-	assert_int_equal(heard[2].number, 9);
+	assert_int_equal(heard[2].wall_ns, now - DAY_NS - SECOND_NS);
 	/* the next is due when the oldest is two days old */
 	assert_int_equal(history_db_due(db), heard[2].wall_ns + 2 * DAY_NS);
-	/* a number is never given twice */
+	/* and the one of the wrong clock stays the last */
 	write_one(entry_of(1, ALICE, ENTRY_REQUEST));
 	assert_int_equal(count_of(0), 4);
-	assert_int_equal(heard[0].number, 12);
+	assert_int_equal(heard[0].number, entry.wall_ns / 1000 + 1);
 }
 
 static void old_entries_go_in_bites(void **state)
@@ -293,7 +324,6 @@ static void the_file_never_grows_beyond_its_limit(void **state)
 	flood(1, ALICE, 60000, HISTORY_MIB_MIN << 20);
 	assert_int_equal(read_with((struct history_query){}), 0);
 	assert_true(n_heard > 5000); /* and it is used */
-	assert_int_equal(heard[0].number, 60000);
 }
 
 static void noise_pushes_out_nobody_elses_entries(void **state)
@@ -313,7 +343,6 @@ static void noise_pushes_out_nobody_elses_entries(void **state)
 	assert_int_equal(n_heard, 100);
 	/* and of the noise the newest is there */
 	assert_true(count_of(BOB) > 5000);
-	assert_int_equal(heard[0].number, 60200);
 }
 
 static void a_lower_limit_shortens_the_file(void **state)
@@ -473,12 +502,13 @@ static void what_happened_is_there_as_soon_as_somebody_asks(void **state)
 	struct msg_verdict verdict = {
 		.ask = 5, .action = TEROK_ALLOW, .scope = SCOPE_ONCE, .uid = ALICE
 	};
+	struct msg_result applied = { .until_ns = now_boot_ns() + 60 * SECOND_NS };
 	struct asked asked = question(5);
 	uint64_t now = wall_now_ns();
 
 	(void)state;
 	request(5);
-	history_verdict(history, &asked, &verdict, now_boot_ns() + 60 * SECOND_NS, true);
+	history_verdict(history, &asked, &verdict, &applied);
 	asked.id = 6;
 	history_expired(history, &asked);
 	history_revoked(history, 1, "192.0.2.1", 443, 6, TEROK_ALLOW, ALICE, "web");
@@ -526,7 +556,7 @@ static void a_guard_that_asks_for_ever_is_counted(void **state)
 	for (unsigned i = 0; i < HISTORY_BURST + 50; i++)
 		request(i);
 	/* what people do has no budget */
-	history_verdict(history, &asked, &verdict, 0, true);
+	history_verdict(history, &asked, &verdict, &(struct msg_result){});
 	recall((struct history_query){});
 	assert_in_range(n_heard, HISTORY_BURST + 3, HISTORY_BURST + 10);
 	assert_int_equal(heard[0].type, ENTRY_VERDICT);
@@ -604,6 +634,7 @@ int main(void)
 #define H(name) cmocka_unit_test_setup_teardown(name, setup_history, teardown_history)
 		T(an_entry_comes_back_as_it_went),
 		T(pages_go_from_the_newest_to_the_oldest_and_back),
+		T(a_number_tells_nothing_of_other_users),
 		T(everybody_reads_their_own_and_root_all),
 		T(a_guard_is_found_by_number_name_or_part_of_its_id),
 		T(what_is_too_old_goes_and_nothing_else),
