@@ -47,19 +47,22 @@ static int verb_live(int argc, char **argv)
 /* Needs no hub: it is for who is inside a guard. */
 static int verb_why(int argc, char **argv)
 {
-	bool json = false;
+	const char *wait = NULL;
+	struct why_wish wish = {};
 	const struct cli_option options[] = {
-		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
+		{ "json", NULL, "one JSON object", CLI_FLAG, &wish.json },
+		{ "wait", "TIME", "while somebody is asked, for so long: 90s, 10m, 2h", CLI_STRING,
+		  &wait },
 		{},
 	};
 	int r = cli_parse(argc, argv, options, 0, 1);
 
 	if (r < 0)
 		return r;
-	r = why_ask(r ? argv[1] : NULL, json);
-	if (r == -EINVAL)
-		log_error(0, "'%.80s' is neither an address nor a name", argv[1]);
-	return r;
+	if (wait && !why_wait_parse(wait, &wish.wait_s))
+		return log_error(0, "'%.20s' is no time to wait", wait), -EINVAL;
+	wish.dest = r ? argv[1] : NULL;
+	return why_ask(&wish);
 }
 
 static const struct cli_verb verbs[] = {
@@ -80,7 +83,8 @@ static const struct cli_verb verbs[] = {
 	{ "notifier", "[--only WORDS] [--socket PATH]",
 	  "Show requests as desktop notifications, with buttons", verb_notifier },
 	{ "notify", "SUMMARY [BODY] [-t MS]", "Show one desktop notification", verb_notify },
-	{ "why", "[DEST] [--json]", "Say, inside a guard, what it was refused and why", verb_why },
+	{ "why", "[DEST] [--json] [--wait TIME]",
+	  "Say, inside a guard, what it was refused and why", verb_why },
 	{ "serve", "[--socket PATH] [--readers PATH] [--helper PATH]",
 	  "Be the hub of a session: hear readers, serve clients", verb_serve },
 	{ "serve-verdict", "[--socket PATH] [--shield PATH]",

@@ -5,14 +5,17 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "terok/abi.h"
 
 #define REPLY_MAX (1 << 20) /* bytes; the longest there is has 40,000 */
+#define AGAIN_S   1         /* between two questions: five a second are answered */
 
 static int server_connect(void)
 {
@@ -41,11 +44,11 @@ static bool is_dest(const char *text)
 				 "0123456789.:-_*")] == '\0';
 }
 
-static int request_send(int fd, const char *dest, bool json)
+static int request_send(int fd, const struct why_wish *wish)
 {
 	char request[TEROK_DOMAIN_LEN + 64];
 	int n = snprintf(request, sizeof(request), "GET /why%s/%s HTTP/1.1\r\nHost: why\r\n\r\n",
-			 json ? ".json" : "", dest ? dest : "");
+			 wish->json ? ".json" : "", wish->dest ? wish->dest : "");
 
 	return send(fd, request, n, MSG_NOSIGNAL) == n ? 0 : -errno;
 }
@@ -62,38 +65,103 @@ static int reply_read(int fd, char *reply, size_t size)
 	return n ? 0 : -ETIMEDOUT;
 }
 
-static int reply_print(const char *reply)
+/* The whole reply is in @reply; -EPROTO: it is somebody else's, outside of a guard. */
+static int server_ask(const struct why_wish *wish, char *reply, size_t size)
 {
-	const char *body = strstr(reply, "\r\n\r\n");
-	const char *ours = strstr(reply, "\r\nServer: terok\r\n");
-	bool good = !strncmp(reply, "HTTP/1.1 200 ", 13);
+	int fd = server_connect(), r = fd;
+	const char *body, *ours;
 
-	if (!body || !ours || ours > body) /* outside of a guard somebody else may be there */
-		return -ENOENT;
-	fputs(body + 4, good ? stdout : stderr);
-	return good ? 0 : -EPROTO;
-}
-
-int why_ask(const char *dest, bool json)
-{
-	static char reply[REPLY_MAX];
-	int fd, r;
-
-	if (dest && !is_dest(dest))
-		return -EINVAL;
-	fd = server_connect();
-	r = fd < 0 ? fd : request_send(fd, dest, json);
+	if (fd >= 0)
+		r = request_send(fd, wish);
 	if (!r)
-		r = reply_read(fd, reply, sizeof(reply));
+		r = reply_read(fd, reply, size);
 	if (fd >= 0)
 		close(fd);
-	if (!r)
-		r = reply_print(reply);
-	if (!r || r == -EPROTO)
+	if (r)
 		return r;
+	body = strstr(reply, "\r\n\r\n");
+	ours = strstr(reply, "\r\nServer: terok\r\n");
+	return body && ours && ours < body ? 0 : -EPROTO;
+}
+
+static bool reply_is(const char *reply, const char *status)
+{
+	return !strncmp(reply, "HTTP/1.1 ", 9) && !strncmp(reply + 9, status, 3);
+}
+
+/* What the head says, which ends before what was chosen by anybody. */
+static enum why_exit reply_worth(const char *reply)
+{
+	const char *retry = strstr(reply, "\r\nTerok-Retry: "), *body = strstr(reply, "\r\n\r\n");
+
+	if (!reply_is(reply, "200") || !retry || retry > body)
+		return WHY_ALONE;
+	retry += strlen("\r\nTerok-Retry: ");
+	if (!strncmp(retry, "now\r", 4))
+		return WHY_RETRY;
+	return !strncmp(retry, "no\r", 3) ? WHY_NEVER : WHY_LATER;
+}
+
+static enum why_exit alone(int error)
+{
 	fprintf(stderr,
 		"no guard's agent answers at 169.254.84.75 (%s): this is no guard, or one without "
 		"a resolver, or its agent does not run\n",
-		strerror(-r));
-	return r;
+		strerror(-error));
+	return WHY_ALONE;
+}
+
+static time_t seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec;
+}
+
+enum why_exit why_ask(const struct why_wish *wish)
+{
+	time_t until = seconds_now() + wish->wait_s;
+	static char reply[REPLY_MAX];
+	enum why_exit worth;
+	bool busy;
+	int r;
+
+	if (wish->dest && !is_dest(wish->dest)) {
+		fprintf(stderr, "'%.80s' is neither an address nor a name\n", wish->dest);
+		return WHY_WRONG;
+	}
+	for (;;) {
+		r = server_ask(wish, reply, sizeof(reply));
+		if (r)
+			return alone(r);
+		worth = reply_worth(reply);
+		busy = reply_is(reply, "429") || reply_is(reply, "503");
+		if ((worth != WHY_LATER && !busy) || seconds_now() >= until)
+			break;
+		sleep(AGAIN_S);
+	}
+	fputs(strstr(reply, "\r\n\r\n") + 4, worth == WHY_ALONE ? stderr : stdout);
+	return worth;
+}
+
+bool why_wait_parse(const char *text, unsigned *ret_s)
+{
+	static const struct {
+		const char *name;
+		unsigned seconds;
+	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 } };
+	unsigned long n;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	n = strtoul(text, &end, 10);
+	for (unsigned i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(end, units[i].name) || n > WHY_WAIT_S / units[i].seconds)
+			continue;
+		*ret_s = n * units[i].seconds;
+		return true;
+	}
+	return false;
 }

@@ -459,10 +459,54 @@ static void scripts_in_a_container_have_a_program(void **state)
 	}
 	assert_int_equal(in_box("terok-why a/b"), 2);
 	assert_int_equal(in_box("terok-why --nonsense"), 2);
+	assert_int_equal(in_box("terok-why --wait soon"), 2);
+	assert_int_equal(in_box("terok-clearance why --wait soon"), 2);
 	agent_end(SIGTERM);
 	assert_int_equal(in_box("terok-why"), 1);
 	assert_said("no guard's agent answers");
 	people_leave();
+}
+
+/* Asked for the last refusal, of whatever namespace; waits for @exit. */
+static void await_exit(const char *command, int exit)
+{
+	uint64_t until = now_boot_ns() + LIMIT_MS * UINT64_C(1000000);
+	int got;
+
+	while ((got = in_box(command)) != exit) {
+		if (now_boot_ns() > until)
+			fail_msg("'%s': exit %d and not %d: %s", command, got, exit, said);
+		poll(NULL, 0, 1000 / RATE);
+	}
+}
+
+static void its_exit_says_whether_to_retry(void **state)
+{
+	uint64_t begun;
+
+	(void)state;
+	agent_start_asking(lookup_serve("127.0.0.1", zone));
+	box_begin();
+	attach_box();
+	people_listen();
+	assert_int_equal(in_box("bash -c ': </dev/tcp/" TEST_FAR "/443' 2>/dev/null"), 1);
+	people_await("request", TEST_FAR);
+	await_exit("terok-why " TEST_FAR, 3);
+	assert_said("  answer:  open: ");
+	await_exit("terok-clearance why " TEST_FAR, 3);
+	/* who waits is told when it is answered, and not before */
+	begun = now_boot_ns();
+	await_exit("terok-why --wait 2 " TEST_FAR, 3);
+	assert_true(now_boot_ns() - begun >= SECOND_NS);
+	people_answer(TEST_FAR, "allow", "session");
+	await_exit("terok-why --wait 20 " TEST_FAR, 0);
+	assert_said("  answer:  allowed: ");
+	assert_works("deny", "box", "198.51.100.0/24");
+	assert_int_equal(in_box("bash -c ': </dev/tcp/198.51.100.9/443' 2>/dev/null"), 1);
+	await_exit("terok-why --wait 20 198.51.100.9", 4);
+	await_exit("terok-why --json", 4);
+	people_leave();
+	agent_end(SIGTERM);
 }
 
 int main(void)
@@ -480,6 +524,7 @@ int main(void)
 		T(a_slow_request_is_answered_and_a_slower_one_ended),
 		T(many_questions_are_refused_and_names_go_on),
 		T(scripts_in_a_container_have_a_program),
+		T(its_exit_says_whether_to_retry),
 	};
 
 	test_require("kernel/why");

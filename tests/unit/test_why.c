@@ -220,10 +220,11 @@ static void a_name_is_what_the_resolver_would_say(void **state)
 
 /* --- the reply -------------------------------------------------------------------------------- */
 
+static struct json out;
+
 static const char *written(const struct msg_because *because, unsigned n, const char *dest,
 			   bool json)
 {
-	static struct json out;
 	struct why_page page = { .because = because, .n = n, .now_ns = NOW };
 	const char *body;
 	size_t size;
@@ -297,6 +298,26 @@ static void json_has_the_same(void **state)
 			    "{\"guard\":\"box\",\"state\":\"up\",\"refused\":[]}\n");
 }
 
+/* For who reads no further than the head. */
+static void the_head_says_when_to_retry(void **state)
+{
+	struct msg_because because[3] = { refusal(), refusal(), refusal() };
+
+	(void)state;
+	because[0].question = 0;
+	because[1].addr[15] = 2;
+	because[2].addr[15] = 3;
+	because[2].now_action = TEROK_ALLOW;
+	written(because, 3, "", false);
+	assert_non_null(strstr(out.text, "\r\nTerok-Retry: no\r\n"));
+	written(because, 3, "192.0.2.2", true);
+	assert_non_null(strstr(out.text, "\r\nTerok-Retry: 5\r\n"));
+	written(because, 3, "192.0.2.3", true);
+	assert_non_null(strstr(out.text, "\r\nTerok-Retry: now\r\n"));
+	written(because, 3, "192.0.2.4", true);
+	assert_non_null(strstr(out.text, "\r\nTerok-Retry: now\r\n"));
+}
+
 static void nothing_unprintable_leaves(void **state)
 {
 	struct msg_because because = refusal();
@@ -318,13 +339,13 @@ static void an_error_is_a_reply_too(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-		_cleanup_json_ struct json out = {};
+		_cleanup_json_ struct json reply = {};
 		char first[32];
 
-		why_write_error(&out, statuses[i]);
+		why_write_error(&reply, statuses[i]);
 		snprintf(first, sizeof(first), "HTTP/1.1 %d ", statuses[i]);
-		assert_int_equal(strncmp(json_done(&out), first, strlen(first)), 0);
-		assert_non_null(strstr(out.text, "Connection: close\r\n"));
+		assert_int_equal(strncmp(json_done(&reply), first, strlen(first)), 0);
+		assert_non_null(strstr(reply.text, "Connection: close\r\n"));
 	}
 }
 
@@ -341,6 +362,7 @@ int main(void)
 		cmocka_unit_test(a_name_is_what_the_resolver_would_say),
 		cmocka_unit_test(text_says_what_to_do),
 		cmocka_unit_test(json_has_the_same),
+		cmocka_unit_test(the_head_says_when_to_retry),
 		cmocka_unit_test(nothing_unprintable_leaves),
 		cmocka_unit_test(an_error_is_a_reply_too),
 	};

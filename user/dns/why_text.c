@@ -262,15 +262,17 @@ static const char *status_hint(int status)
 	}
 }
 
-static void reply_write(struct json *out, int status, bool json, const char *body, size_t n)
+/* @retry: a header of its own, or "" */
+static void reply_write(struct json *out, int status, bool json, const char *retry,
+			const char *body, size_t n)
 {
-	char head[256];
+	char head[320];
 	int size = snprintf(
 	    head, sizeof(head),
 	    "HTTP/1.1 %d %s\r\nServer: terok\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-	    "Cache-Control: no-store\r\n%s%sConnection: close\r\n\r\n",
+	    "Cache-Control: no-store\r\n%s%s%sConnection: close\r\n\r\n",
 	    status, status_text(status), json ? "application/json" : "text/plain; charset=us-ascii",
-	    n, status == 405 ? "Allow: GET\r\n" : "",
+	    n, retry, status == 405 ? "Allow: GET\r\n" : "",
 	    status == 429 || status == 503 ? "Retry-After: 1\r\n" : "");
 
 	out->comma = false;
@@ -279,9 +281,28 @@ static void reply_write(struct json *out, int status, bool json, const char *bod
 	json_add_raw(out, NULL, body, n);
 }
 
+/* The newest that was asked about, for programs that read no further. */
+static void retry_header(char *buf, size_t size, const struct why_page *page)
+{
+	struct why_fate fate = { .retry = true };
+	unsigned i = 0;
+
+	while (i < page->n && !is_wanted(page, &page->because[i]))
+		i++;
+	if (i < page->n)
+		fate = why_fate_of(&page->because[i], page->last.heard, page->now_ns);
+	if (!fate.retry)
+		snprintf(buf, size, "Terok-Retry: no\r\n");
+	else if (!fate.after_s)
+		snprintf(buf, size, "Terok-Retry: now\r\n");
+	else
+		snprintf(buf, size, "Terok-Retry: %llu\r\n", (unsigned long long)fate.after_s);
+}
+
 void why_write(struct json *out, const struct why_page *page)
 {
 	_cleanup_free_ char *body = NULL;
+	char retry[48];
 	size_t size = 0;
 	FILE *stream = open_memstream(&body, &size);
 
@@ -289,6 +310,7 @@ void why_write(struct json *out, const struct why_page *page)
 		why_write_error(out, 503);
 		return;
 	}
+	retry_header(retry, sizeof(retry), page);
 	if (page->request->json)
 		page_json(stream, page);
 	else
@@ -296,7 +318,7 @@ void why_write(struct json *out, const struct why_page *page)
 	if (fclose(stream))
 		why_write_error(out, 503);
 	else
-		reply_write(out, 200, page->request->json, body, size);
+		reply_write(out, 200, page->request->json, retry, body, size);
 }
 
 void why_write_error(struct json *out, int status)
@@ -305,5 +327,5 @@ void why_write_error(struct json *out, int status)
 	int size = snprintf(body, sizeof(body), "%d %s: %s\n", status, status_text(status),
 			    status_hint(status));
 
-	reply_write(out, status, false, body, size);
+	reply_write(out, status, false, "", body, size);
 }

@@ -3,7 +3,8 @@
  * why_text.h - refusals for who was refused: text/plain and JSON, with the head of HTTP before it
  *
  * Said is what the core told (core_msg.h) in words that a program can act on: was somebody
- * asked, what came of it, is it worth a retry and when.
+ * asked, what came of it, is it worth a retry and when. The header Terok-Retry says that of the
+ * newest refusal: now (also if there is none), no, or the seconds until then.
  * Called by: why.c. Threads: none.
  */
 #ifndef TEROK_DNS_WHY_TEXT_H
