@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -509,6 +510,76 @@ static void its_exit_says_whether_to_retry(void **state)
 	agent_end(SIGTERM);
 }
 
+/* --- its end ---------------------------------------------------------------------------------- */
+
+static bool file_is_there(const void *path)
+{
+	return !access(path, F_OK);
+}
+
+/* The other end is in the box's namespace, and goes when that does. */
+static bool cable_is_gone(const void *cable)
+{
+	return !if_nametoindex(cable);
+}
+
+static void await(bool (*is_so)(const void *of), const void *of)
+{
+	uint64_t until = now_boot_ns() + LIMIT_MS * UINT64_C(1000000);
+
+	while (!is_so(of)) {
+		assert_true(now_boot_ns() < until);
+		poll(NULL, 0, 20);
+	}
+}
+
+/* A process in the box that has asked half a question; when its connection ends it makes @path. */
+static void hold(const char *path)
+{
+	char command[512];
+
+	unlink(path);
+	snprintf(command, sizeof(command),
+		 "bash -c '(exec 3<>/dev/tcp/" WHY "/80; printf \"GET / \" >&3; cat <&3; : >%s; "
+		 "exec sleep 1000) >/dev/null 2>&1 </dev/null &'",
+		 path);
+	assert_int_equal(in_box(command), 0);
+}
+
+static void box_kill(void)
+{
+	char procs[CGROUP_ROOT_LEN];
+
+	assert_int_equal(cgroup_root(procs, NULL), 0);
+	run("xargs -r kill -9 <%s%s/cgroup.procs", procs, world->cgroup_path);
+	waitpid(box.pid, NULL, 0);
+	box.pid = 0;
+}
+
+static void it_ends_with_its_guard_and_keeps_no_namespace(void **state)
+{
+	char ended[128];
+
+	(void)state;
+	snprintf(ended, sizeof(ended), "%s/ended", world->dir);
+	agent_start_asking(lookup_serve("127.0.0.1", zone));
+	box_begin();
+	attach_box();
+	assert_int_equal(in_box("terok-why"), 0);
+	hold(ended);
+	assert_works("detach", "box");
+	await(file_is_there, ended);
+	assert_int_equal(in_box("terok-why"), 1);
+	attach_box();
+	await_exit("terok-why", 0);
+	hold(ended);
+	assert_false(cable_is_gone(CABLE));
+	box_kill();
+	await(cable_is_gone, CABLE);
+	agent_end(SIGTERM);
+	unlink(ended);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -525,6 +596,7 @@ int main(void)
 		T(many_questions_are_refused_and_names_go_on),
 		T(scripts_in_a_container_have_a_program),
 		T(its_exit_says_whether_to_retry),
+		T(it_ends_with_its_guard_and_keeps_no_namespace),
 	};
 
 	test_require("kernel/why");
