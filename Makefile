@@ -274,7 +274,7 @@ test-kernels: all $(call tests_in,kernel) $(call tests_in,kernel/escape) ## the 
 escape-table: $(call tests_in,kernel/escape) ## tests/kernel/escape/TABLE.md again, from this kernel, as root
 	$(give_back)
 	@ESCAPE_TABLE=tests/kernel/escape/TABLE.md $(B)/tests/kernel/escape/test_escape >/dev/null 2>&1
-podman: $(PROGRAMS) $(DEMO) $(INSIDE) $(NAMES) ## tests with real containers, as root
+podman: $(PROGRAMS) $(WHY) $(DEMO) $(INSIDE) $(NAMES) ## tests with real containers, as root
 	$(give_back)
 	@B=$(B) tests/run $(PODMAN)
 names: $(PROGRAMS) $(NAMES) ## people's resolvers against names, as root; NAMES_TABLE=FILE keeps the table

@@ -121,10 +121,11 @@ stop_agent() {
 	: >/run/agent.log
 }
 
-# A hub client in the background; its events come as lines on descriptor 8.
+# A hub client in the background, CLIENT; its events come as lines on descriptor 8.
 start_client() {
 	mkfifo /run/events
 	"$CLEARANCE" --json >/run/events 2>>/run/agent.log &
+	CLIENT=$!
 	exec 8</run/events
 }
 
