@@ -128,8 +128,9 @@ static bool hub_listens(void)
 	return yes;
 }
 
-static void agent_exec(const char *upstream)
+static void agent_exec(const struct agent *agent)
 {
+	const char *days = agent->forgets ? "--history-days=0" : "--history-days=30";
 	char program[512], log[512];
 	int fd;
 
@@ -140,7 +141,8 @@ static void agent_exec(const char *upstream)
 		dup2(fd, STDOUT_FILENO);
 		dup2(fd, STDERR_FILENO);
 	}
-	execl(program, "terok-bpfd", "run", upstream ? "--upstream" : NULL, upstream, NULL);
+	execl(program, "terok-bpfd", "run", days, agent->upstream ? "--upstream" : NULL,
+	      agent->upstream, NULL);
 	_exit(127);
 }
 
@@ -148,7 +150,7 @@ int agent_start(struct agent *agent, bool pinned)
 {
 	agent->pid = child_start(pinned);
 	if (!agent->pid)
-		agent_exec(agent->upstream);
+		agent_exec(agent);
 	for (int i = 0; i < START_TRIES; i++) {
 		if (hub_listens())
 			return 0;

@@ -36,6 +36,7 @@ void reader_stop(struct reader *reader);
 struct agent {
 	pid_t pid;
 	const char *upstream; /* its name server; NULL: the host's */
+	bool forgets;         /* it keeps no history */
 };
 
 /**

@@ -30,7 +30,7 @@ static const struct family {
 	{ "bulk", bench_bulk },       { "flows", bench_flows },
 	{ "names", bench_names },     { "idle", bench_idle },
 	{ "load", bench_load },       { "transition", bench_transition },
-	{ "ingest", bench_ingest },
+	{ "ingest", bench_ingest },   { "history", bench_history },
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 
