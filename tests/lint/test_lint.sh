@@ -54,6 +54,7 @@ breaks layers "the hub including the agent" hub/new.c add hub/new.c '#include "g
 breaks layers "a tool including the hub" tools/new.c add tools/new.c '#include "hub/wire.h"'
 breaks layers "base including a room" user/base/new.c add user/base/new.c '#include "kernel.h"'
 breaks layers "the agent including more than the hub's worker" user/new.c add user/new.c '#include "hub/wire.h"'
+breaks layers "the agent on the session bus" user/new.c add user/new.c '#include <systemd/sd-bus.h>'
 breaks layers "a header that is nowhere" user/new.c add user/new.c '#include "nowhere.h"'
 breaks layers "a hook including the agent" bpf/new.h add bpf/new.h '#include "user/guard.h"'
 
