@@ -149,7 +149,7 @@ $(B)/terok-clearance $(DEMO): private LIBS = $(CLEARANCE_LIBS)
 $(BENCH): private LIBS = $(AGENT_LIBS) -lm
 $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_screen: | $(B)/terok-clearance
-$(addprefix $(B)/tests/unit/,test_clearance_tui test_desktop) $(call tests_in,hub): private LIBS += $(CLEARANCE_LIBS)
+$(addprefix $(B)/tests/unit/,test_clearance_tui test_desktop) $(call tests_in,hub) $(B)/tests/kernel/test_bridge: private LIBS += $(CLEARANCE_LIBS)
 $(B)/tests/kernel/test_clock: private LIBS += -Wl,--wrap=time
 $(base_OBJ) $(clearance_OBJ): private CFLAGS += -fPIC -fno-semantic-interposition
 $(TESTS:=.o): private CFLAGS += -Werror=unused-function
@@ -160,6 +160,7 @@ $(ALL_OBJ): VERSION | $(SKELETONS) $(VARLINK) $(PAGE)
 
 $(foreach d,$(test_dirs),$(eval $(call tests_in,$(d)): $(call support_in,$(d))))
 $(call tests_in,kernel/escape): $(call support_in,kernel)
+$(B)/tests/kernel/test_bridge: $(call obj,tests/hub/bus.c tests/hub/pretend.c)
 $(TESTS): $(B)/%: $(B)/%.o $(ARCHIVES)
 
 # The tests' name server: no library, ours included, so that it agrees with nothing by mistake.

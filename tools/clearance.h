@@ -32,6 +32,10 @@ int once_export(int argc, char **argv);
 /** verb_web() - the face for browsers: clearance_web.c */
 int verb_web(int argc, char **argv);
 
+/* Verbs with a file of their own: clearance_bridge.c, clearance_lines.c. */
+int verb_bridge(int argc, char **argv);
+int verb_session(int argc, char **argv);
+
 /* For clearance_plain.c and its test. */
 enum plain_verb {
 	PLAIN_NONE,

@@ -31,6 +31,7 @@ cat >>"$dir/terok-clearance" <<'EOT'
 case "$*" in
 *--help) exec "$build/terok-clearance" "$@" ;;
 list*) printf '{"sequence":1,"request_id":"%s","name":"x"}\n' 0123456789ab:7 fedcba987654:12 'x y' ;;
+guards*) printf '{"guard":1,"name":"%s"}\n' web.service 'two words' ;;
 grants*) printf '{"guard":1,"grant":"%s","dest":"x"}\n' 1.3 2.9 ;;
 esac
 EOT
@@ -72,6 +73,7 @@ is "an id that was begun is ended" "fedcba987654:12" "$(clears terok-clearance d
 is "behind a colon only the rest of it is put in" "7" "$(clears terok-clearance deny 0123456789ab:)"
 is "answer offers what can be answered" "allow" "$(clears terok-clearance answer 0123456789ab:7 al)"
 is "revoke offers every grant" "1.3 2.9" "$(clears terok-clearance revoke "")"
+is "session offers guards" "web.service" "$(clears terok-clearance session --json "")"
 is "--reach offers how far" "address name children" "$(clears terok-clearance allow x --reach "")"
 is "--scope offers for how long" "session" "$(clears terok-clearance allow x --scope s)"
 

@@ -35,6 +35,7 @@ dest/opt/lib/libclearance.so
 dest/opt/lib/libclearance.so.0
 dest/opt/lib/pkgconfig/libclearance.pc
 dest/opt/lib/systemd/system/terok-bpfd.service
+dest/opt/lib/systemd/user/terok-clearance-bridge.service
 dest/opt/lib/systemd/user/terok-clearance-notifier.service
 dest/opt/sbin/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-bpfd
@@ -53,7 +54,10 @@ dest/opt/share/terok/profiles/dev-standard.txt
 dest/opt/share/terok/profiles/nvidia-hpc.txt
 dest/opt/share/terok/terok-logo.svg'
 install_all() { make install DESTDIR="$tree/dest" PREFIX=/opt && [ "$(LC_ALL=C files)" = "$installed" ]; }
-finds_program() { grep -x 'ExecStart=/opt/bin/terok-clearance notifier' dest/opt/lib/systemd/user/*.service && grep -x 'ExecStart=/opt/sbin/terok-bpfd run' dest/opt/lib/systemd/system/terok-bpfd.service &&
+finds_program() { for v in bridge notifier; do
+		grep -hx "ExecStart=/opt/bin/terok-clearance $v" dest/opt/lib/systemd/user/*.service || return 1
+	done
+	grep -x 'ExecStart=/opt/sbin/terok-bpfd run' dest/opt/lib/systemd/system/terok-bpfd.service &&
 	jq -es 'length == 2 and all(.hook.path == "/opt/sbin/terok-bpfd" and .stages == .hook.args[2:])' \
 		dest/opt/share/containers/oci/hooks.d/*.json; }
 finds_profiles() { grep -qa /opt/share/terok dest/opt/sbin/terok-bpfd; }
