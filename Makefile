@@ -342,7 +342,7 @@ vmlinux: ## cut vmlinux/vmlinux.h again, from the running kernel
 clean: ## remove the build folder
 	rm -rf $(B)
 print-deps: ## packages to install
-	@tools/deps --list build test podman names browser
+	@tools/deps --list build test podman names browser desktop
 
 -include $(shell find $(B) -path $(B)/asan -prune -o -path $(B)/fuzz -prune -o -name '*.d' -print 2>/dev/null)
 FORCE:

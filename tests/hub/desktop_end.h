@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * desktop_end.h - a session bus of the test's own, and the notification service on it
+ * desktop_end.h - a session bus of the test's own, and a mock of the notification service on it
  *
- * The service is the test itself: it acts only while the test waits for something, and every
+ * The bus is dbus-daemon; the mock is the test itself: it acts only while the test waits for something, and every
  * wait has an end. Threads: none. One bus per test program.
  */
 #ifndef TESTS_HUB_DESKTOP_END_H

@@ -2,110 +2,27 @@
 /*
  * test_notifier.c - terok-clearance notifier between a hub and a desktop
  *
- * The program runs as people run it; the hub is a real one whose core is the test, and so is
- * the notification service, on a bus of the test's own.
+ * The program runs as people run it, and so do the hub, whose core is the test, and dbus-daemon.
+ * The notification service is a mock (desktop_end.c), which says what it was asked to show;
+ * test_dunst.c has a real one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <cmocka.h>
 
-#include "base/event.h"
 #include "core_end.h"
 #include "desktop_end.h"
+#include "program.h"
 
 #define CAN         "body body-markup actions persistence"
 #define BOX_SESSION "Container: box\nUntil the container ends"
 #define BOX         "Container: box\nProtocol: TCP\nProcess: /usr/bin/curl[4711]"
-
-static pid_t program = -1;
-static FILE *said; /* its stderr, or stdout */
-
-/* --- the program ----------------------------------------------------------------------- */
-
-/* terok-clearance, with @stream of it to be read; it dies with the test. */
-static void run(int stream, const char *bus, const char *const args[])
-{
-	const char *build = getenv("B") ?: "build", *argv[12] = { "terok-clearance" };
-	char path[256];
-	int out[2];
-
-	snprintf(path, sizeof(path), "%s/terok-clearance", build);
-	for (int i = 0; args[i]; i++)
-		argv[i + 1] = args[i];
-	assert_int_equal(pipe(out), 0);
-	fflush(NULL);
-	program = fork();
-	if (!program) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		alarm(6 * CORE_END_WAIT_S);
-		unsetenv("XDG_RUNTIME_DIR");
-		setenv("XDG_DATA_DIRS", "/nonexistent", 1);
-		setenv("XDG_DATA_HOME", "/nonexistent", 1);
-		setenv("TEROK_DATA", "/nonexistent", 1);
-		if (bus)
-			setenv("DBUS_SESSION_BUS_ADDRESS", bus, 1);
-		else
-			unsetenv("DBUS_SESSION_BUS_ADDRESS");
-		dup2(out[1], stream);
-		execv(path, (char **)argv);
-		_exit(127);
-	}
-	assert_true(program > 0);
-	close(out[1]);
-	said = fdopen(out[0], "r");
-}
-
-#define RUN(stream, bus, ...) run(stream, bus, (const char *const[]){ __VA_ARGS__, NULL })
-
-static int exit_code(void)
-{
-	int status;
-
-	assert_int_equal(waitpid(program, &status, 0), program);
-	program = -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static const char *last_words(void)
-{
-	static char text[1024];
-	size_t n = fread(text, 1, sizeof(text) - 1, said);
-
-	text[n] = '\0';
-	return text;
-}
-
-/*
- * It has done all that it can do of what was sent to it: whatever comes wakes it before the
- * sender goes on, so asleep it has nothing left.
- */
-static void is_idle(void)
-{
-	uint64_t until = now_boot_ns() + CORE_END_WAIT_S * SECOND_NS;
-	char path[64], state = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", program);
-	while (state != 'S') {
-		FILE *f = fopen(path, "r");
-
-		assert_non_null(f);
-		assert_int_equal(fscanf(f, "%*d (%*[^)]) %c", &state), 1);
-		fclose(f);
-		assert_true(now_boot_ns() < until);
-		sched_yield();
-	}
-}
 
 /* It is there, shows on a desktop that can @capabilities, and has heard what is open. */
 static void notifier(const char *capabilities)
@@ -120,8 +37,6 @@ static void notifier(const char *capabilities)
 static int setup(void **state)
 {
 	(void)state;
-	program = -1;
-	said = NULL;
 	if (core_end_start())
 		return -1;
 	return desktop_end_start(core_end_folder());
@@ -130,12 +45,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	if (program > 0) {
-		kill(program, SIGKILL);
-		waitpid(program, NULL, 0);
-	}
-	if (said)
-		fclose(said);
+	program_stop();
 	desktop_end_stop();
 	core_end_stop();
 	return 0;
@@ -343,7 +253,7 @@ static void a_desktop_without_markup_and_buttons_gets_plain_text_and_a_command(v
 
 	(void)state;
 	notifier("body");
-	assert_non_null(fgets(line, sizeof(line), said));
+	assert_non_null(fgets(line, sizeof(line), program_said));
 	assert_non_null(strstr(line, "answer with terok-clearance"));
 	core_end_guard(1, "<b>&", GUARD_LISTED, TEROK_STATE_UP);
 	core_end_refuses(1, 5, "192.0.2.1", 443, "", 1);
@@ -419,7 +329,7 @@ static void a_hub_that_is_not_there_yet_is_waited_for(void **state)
 	desktop_end_own(CAN);
 	RUN(2, desktop_end_address(), "notifier", "--socket", core_end_path());
 	desktop_end_answers();
-	assert_non_null(fgets(line, sizeof(line), said));
+	assert_non_null(fgets(line, sizeof(line), program_said));
 	assert_non_null(strstr(line, "waiting for it"));
 	core_end_restart();
 	core_end_guard(1, "box", GUARD_LISTED, TEROK_STATE_UP);
@@ -438,7 +348,7 @@ static void a_click_without_a_hub_is_told(void **state)
 	id = desktop_end_shows()->id;
 	core_end_down();
 	/* it says so when it knows */
-	assert_non_null(fgets((char[256]){ "" }, 256, said));
+	assert_non_null(fgets((char[256]){ "" }, 256, program_said));
 	desktop_end_click(id, "allow");
 	is_shown(desktop_end_shows(), "Allow failed: 192.0.2.1", "Container: box\nthe hub is away");
 	is_shown(desktop_end_shows(), "Blocked: 192.0.2.1:443", BOX);
@@ -501,8 +411,8 @@ static void what_is_shown_is_closed_when_it_ends(void **state)
 	id = desktop_end_shows()->id;
 	kill(program, SIGTERM);
 	assert_int_equal(desktop_end_closes(), id);
-	assert_int_equal(exit_code(), 0);
-	assert_string_equal(last_words(), "");
+	assert_int_equal(program_exits(), 0);
+	assert_string_equal(program_last_words(), "");
 }
 
 static void without_a_service_it_says_so_once_and_waits_for_one(void **state)
@@ -514,7 +424,7 @@ static void without_a_service_it_says_so_once_and_waits_for_one(void **state)
 	(void)state;
 	desktop_end_startable();
 	RUN(2, desktop_end_address(), "notifier", "--socket", core_end_path());
-	assert_non_null(fgets(line, sizeof(line), said));
+	assert_non_null(fgets(line, sizeof(line), program_said));
 	assert_non_null(strstr(line, "nobody shows notifications here"));
 	assert_non_null(strstr(line, "answer with terok-clearance in a terminal"));
 	core_end_lists();
@@ -522,7 +432,7 @@ static void without_a_service_it_says_so_once_and_waits_for_one(void **state)
 	for (int i = 1; i < 100; i++)
 		core_end_refuses(1, 5, "192.0.2.1", 443, "", i);
 	core_end_told();
-	is_idle();
+	program_idles();
 	desktop_end_own(CAN);
 	shown = desktop_end_shows();
 	assert_string_equal(shown->summary, "Blocked: 192.0.2.1:443");
@@ -533,8 +443,8 @@ static void without_a_service_it_says_so_once_and_waits_for_one(void **state)
 	assert_int_equal(core_end_hears(MSG_VERDICT).VERDICT.ask, 5);
 	kill(program, SIGTERM);
 	assert_int_equal(desktop_end_closes(), shown->id);
-	assert_int_equal(exit_code(), 0);
-	text = last_words();
+	assert_int_equal(program_exits(), 0);
+	text = program_last_words();
 	assert_non_null(strstr(text, "notifications are shown"));
 	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 }
@@ -545,8 +455,8 @@ static void without_a_bus_it_says_so_and_fails(void **state)
 
 	(void)state;
 	RUN(2, NULL, "notifier", "--socket", core_end_path());
-	assert_int_equal(exit_code(), 1);
-	text = last_words();
+	assert_int_equal(program_exits(), 1);
+	text = program_last_words();
 	assert_non_null(strstr(text, "cannot reach the session bus"));
 	assert_non_null(strstr(text, "use terok-clearance in a terminal"));
 	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
@@ -563,8 +473,8 @@ static void notify_shows_one_and_prints_its_number(void **state)
 	is_shown(shown, "a b title", "one &lt; two\n&amp; three");
 	assert_int_equal(shown->timeout_ms, 5000);
 	assert_string_equal(shown->actions, "");
-	assert_int_equal(exit_code(), 0);
-	assert_string_equal(last_words(), "1\n");
+	assert_int_equal(program_exits(), 0);
+	assert_string_equal(program_last_words(), "1\n");
 }
 
 static void notify_without_a_desktop_prints_0_and_is_content(void **state)
@@ -573,10 +483,9 @@ static void notify_without_a_desktop_prints_0_and_is_content(void **state)
 	for (int i = 0; i < 2; i++) { /* no bus; a bus and nobody on it */
 		for (int stream = 1; stream <= 2; stream++) {
 			RUN(stream, i ? desktop_end_address() : NULL, "notify", "title");
-			assert_int_equal(exit_code(), 0);
-			assert_string_equal(last_words(), stream == 1 ? "0\n" : "");
-			fclose(said);
-			said = NULL;
+			assert_int_equal(program_exits(), 0);
+			assert_string_equal(program_last_words(), stream == 1 ? "0\n" : "");
+			program_stop();
 		}
 	}
 }
