@@ -13,6 +13,7 @@ int bench_connect(void);    /* an allowed connect() */
 int bench_refuse(void);     /* a refused one */
 int bench_rate(void);       /* refusals flat out */
 int bench_ask(void);        /* refusal to event */
+int bench_screen(void);     /* event to terminal */
 int bench_robot(void);      /* refusal to a retry that passes */
 int bench_verdict(void);    /* verdict to the connect() that passes */
 int bench_names(void);      /* answers, and connects to what was answered */
