@@ -15,8 +15,13 @@
 
 #include "app.css.h"
 #include "app.js.h"
+#include "ask.js.h"
+#include "hub.js.h"
 #include "icon.svg.h"
 #include "index.html.h"
+#include "list.js.h"
+#include "tables.js.h"
+#include "words.js.h"
 
 /* --- paths ------------------------------------------------------------------------------ */
 
@@ -25,10 +30,17 @@
 		path, type, text, sizeof(text) - 1                                                 \
 	}
 
+#define SCRIPT "text/javascript; charset=utf-8"
+
 static const struct web_asset assets[] = {
 	ASSET("/", "text/html; charset=utf-8", index_html),
 	ASSET("/app.css", "text/css; charset=utf-8", app_css),
-	ASSET("/app.js", "text/javascript; charset=utf-8", app_js),
+	ASSET("/words.js", SCRIPT, words_js),
+	ASSET("/hub.js", SCRIPT, hub_js),
+	ASSET("/list.js", SCRIPT, list_js),
+	ASSET("/ask.js", SCRIPT, ask_js),
+	ASSET("/tables.js", SCRIPT, tables_js),
+	ASSET("/app.js", SCRIPT, app_js),
 	ASSET("/icon.svg", "image/svg+xml", icon_svg),
 };
 

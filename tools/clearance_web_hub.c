@@ -230,7 +230,7 @@ struct ask {
 	void *user;
 	struct json json;
 	unsigned status, waits; /* answers that have not come */
-	bool over, closed;
+	bool over, closed, outcome;
 	char ids[WEB_ANSWERS][WEB_ID_LEN];
 };
 
@@ -308,11 +308,31 @@ static void on_ask_guard(const struct terok_guard_status *guard, void *user)
 	ask_over(ask, 200);
 }
 
+/* Before on_answered(), which closes the object. */
+static void on_outcome(const struct terok_outcome *outcome, uint64_t cookie, void *user)
+{
+	struct ask *ask = user;
+
+	(void)cookie;
+	json_open_object(&ask->json, NULL);
+	json_add_int(&ask->json, "until_ns", outcome->until_ns);
+	json_add_string(&ask->json, "rule", outcome->rule);
+	if (outcome->already) {
+		json_add_string(&ask->json, "action", outcome->action);
+		json_add_string(&ask->json, "scope", outcome->scope);
+		json_add_string(&ask->json, "client", outcome->client);
+		json_add_int(&ask->json, "uid", outcome->uid);
+	}
+	ask->outcome = true;
+}
+
 static void on_answered(const char *error, const char *text, uint64_t cookie, void *user)
 {
 	struct ask *ask = user;
 
-	json_open_object(&ask->json, NULL);
+	if (!ask->outcome)
+		json_open_object(&ask->json, NULL);
+	ask->outcome = false;
 	json_add_string(&ask->json, "request_id", ask->ids[cookie]);
 	json_add_bool(&ask->json, "ok", !error);
 	if (error) {
@@ -328,6 +348,7 @@ static void on_answered(const char *error, const char *text, uint64_t cookie, vo
 }
 
 static const struct terok_client_events ask_events = { .guard = on_ask_guard,
+						       .outcome = on_outcome,
 						       .answered = on_answered,
 						       .closed = on_ask_closed };
 
@@ -377,17 +398,10 @@ static void list_open(struct ask *ask, const char *key)
 	json_open_array(&ask->json, key);
 }
 
-static int answer_send(struct ask *ask, const struct web_answer *answer, unsigned i)
-{
-	if ((answer->reach && strcmp(answer->reach, "name")) ||
-	    (answer->ports && strcmp(answer->ports, "same")))
-		return -EOPNOTSUPP;
-	return terok_client_answer(ask->client, answer->ids[i], answer->action, answer->scope,
-				   answer->seconds, i);
-}
-
 void ask_answer(struct ask *ask, const struct web_answer *answer)
 {
+	const struct terok_answer what = { answer->action, answer->scope, answer->seconds,
+					   answer->reach, answer->ports };
 	int r = 0;
 
 	if (ask->over)
@@ -396,7 +410,7 @@ void ask_answer(struct ask *ask, const struct web_answer *answer)
 	for (unsigned i = 0; !r && i < answer->n; i++) {
 		strcpy(ask->ids[i], answer->ids[i]);
 		ask->waits++;
-		r = answer_send(ask, answer, i);
+		r = terok_client_answer_with(ask->client, ask->ids[i], &what, i);
 	}
 	ask_sent(ask, r);
 }

@@ -11,7 +11,7 @@
 
 #include "clearance_web_http.h"
 
-#define FULL (128 << 10) /* bytes that wait for a reader; then the hub is not read */
+#define FULL (512 << 10) /* bytes that wait for a reader; then the hub is not read */
 
 struct stream {
 	struct stream *next, **slot;

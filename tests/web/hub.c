@@ -11,7 +11,8 @@
  *	fail	TEXT		the next answer cannot be applied
  *	flood	GUARD QUESTION N	so many questions, each of a name of its own
  *
- * Every answer that reaches the core is a line on stdout: verdict QUESTION ACTION SCOPE SECONDS.
+ * Every answer that reaches the core is a line on stdout: verdict QUESTION ACTION SCOPE
+ * SECONDS REACH PORTS.
  * Called by: test_web.sh, browser.py. Ends with its parent.
  */
 #include <arpa/inet.h>
@@ -77,13 +78,18 @@ static void tell_guard(const struct msg_guard *guard, uint32_t news, uint64_t to
 static void on_verdict(const struct msg_verdict *verdict)
 {
 	static const char *const scopes[] = { "session", "once", "time", "forever" };
+	static const char *const reaches[] = { "asked", "address", "name", "children" };
 	struct msg_packet packet = { .type = MSG_RESULT };
+	uint64_t seconds = verdict->scope == SCOPE_ONCE ? 60 : verdict->seconds;
 
-	printf("verdict %" PRIu64 " %s %s %" PRIu64 "\n", (uint64_t)verdict->ask,
+	printf("verdict %" PRIu64 " %s %s %" PRIu64 " %s %s\n", (uint64_t)verdict->ask,
 	       verdict->action == TEROK_ALLOW ? "allow" : "deny", scopes[verdict->scope],
-	       (uint64_t)verdict->seconds);
+	       (uint64_t)verdict->seconds, reaches[verdict->reach],
+	       verdict->ports == PORTS_ANY ? "any" : "same");
 	fflush(stdout);
 	packet.RESULT = (struct msg_result){ .ask = verdict->ask, .token = verdict->token };
+	if (seconds)
+		packet.RESULT.until_ns = now_boot_ns() + seconds * SECOND_NS;
 	if (*failure)
 		packet.RESULT.result = -ENOSPC;
 	memcpy(packet.RESULT.problem, failure, sizeof(failure));

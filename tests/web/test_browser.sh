@@ -16,6 +16,7 @@ web_start || exit 1
 chromedriver --port=0 >"$DIR/driver.log" 2>&1 &
 pids="$pids $!"
 await "$DIR/driver.log" 'started successfully on port' || exit 1
-export HOME=$DIR # the browser's files
-python3 "$(dirname "$0")/browser.py" "$DIR" "$WEB_PID" "$B/tests/web/shots" 8>&8 || BAD=1
+export HOME=$DIR PYTHONDONTWRITEBYTECODE=1 # the browser's files; nothing beside the sources
+export WEB_BIN HUB_BIN
+python3 "$(dirname "$0")/browser.py" "$DIR" "$WEB_PID" "$HUB_PID" "$B/tests/web/shots" 8>&8 || BAD=1
 exit $BAD

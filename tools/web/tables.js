@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// tables.js - grants and history
+"use strict";
+
+let grants = null, history_ = [], historyMore = false, problems = {}, refreshing = 0;
+
+function refresh() {
+	if (refreshing || view === "requests")
+		return;
+	refreshing = setTimeout(() => {
+		refreshing = 0;
+		load();
+	}, 250);
+}
+
+async function load() {
+	if (view === "grants") {
+		const said = await call("/api/grants");
+		problems.grants = said.problem || "";
+		grants = said.grants || [];
+	} else if (view === "history") {
+		const said = await call("/api/history?limit=" + Math.max(100, Math.min(history_.length, 1000)));
+		problems.history = said.problem || "";
+		history_ = said.entries || [];
+		historyMore = Boolean(said.more);
+	}
+	draw();
+}
+
+async function older() {
+	const said = await call("/api/history?limit=100&after=" + history_[history_.length - 1].number);
+	history_ = history_.concat(said.entries || []);
+	historyMore = Boolean(said.more);
+	draw();
+}
+
+function cell(label, kind, ...content) {
+	return h("td", { class: kind, "data-label": label, role: "cell" }, h("div", {}, ...content));
+}
+
+function table(heads, lines) {
+	return h("section", { class: "card" }, h("table", { role: "table" },
+		h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads.map((head) => h("th", { scope: "col", role: "columnheader" }, head || h("span", { class: "unseen" }, "Revoke"))))),
+		h("tbody", { role: "rowgroup" }, ...lines.map((line) => h("tr", { role: "row" }, ...line)))));
+}
+
+const verdict = (action) => h("span", { class: "chip " + (action === "allow" ? "allow" : "deny") }, action === "allow" ? "Allowed" : "Denied");
+const target = (x) => h("span", {}, h("span", { class: "what" }, x.dest || x.domain), h("span", { class: "sub" }, portOf(x) || " any port"));
+
+function remaining(g) {
+	if (!g.until_ns)
+		return [g.scope === "forever" ? "for ever" : "until the container ends"];
+	const end = wall(g.until_ns), start = wall(g.since_ns);
+	return [span(end - Date.now()) + " left", h("progress", { class: "left", max: Math.max(1, Math.round(end - start)), value: Math.max(0, Math.round(end - Date.now())), "aria-label": "time left" })];
+}
+
+function grantLine(g) {
+	const revoke = h("button", { type: "button", class: "act", "data-grant": g.grant, onclick: async () => {
+		revoke.disabled = true;
+		const said = await call("/api/revoke", { grant: g.grant });
+		if (said.error)
+			toast("Not revoked: " + (said.problem || said.error));
+		else
+			say("Revoked: " + (g.dest || g.name));
+		load();
+	} }, icon("undo"), "Revoke");
+	return [cell("Answer", "tight", verdict(g.action)), cell("Where", "", target(g)), cell("Container", "", g.name || g.container),
+		cell("Time", "tight", ...remaining(g)), cell("By", "tight", userOf(g.uid)), cell("", "tight end", revoke)];
+}
+
+function drawGrants() {
+	const list = (grants || []).filter((g) => matches(g.name, g.container, g.dest, g.action, g.scope) && !(g.until_ns && wall(g.until_ns) <= Date.now()));
+	const held = document.activeElement && document.activeElement.dataset.grant;
+	const part = list.length ? table(["Answer", "Where", "Container", "Time", "By", ""], list.map(grantLine))
+		: problems.grants ? empty("warn", "No list of grants", problems.grants)
+		: grants === null ? empty("clock", "Loading", "")
+		: filter ? empty("search", "Nothing matches", "No grant has these words.")
+		: empty("key", "No grants", "Answers that are in force appear here, with the time that they have left.");
+	$("view-grants").replaceChildren(part);
+	const again = held && [...part.querySelectorAll("[data-grant]")].find((button) => button.dataset.grant === held);
+	if (again)
+		again.focus();
+}
+
+const EVENTS = {
+	request: ["Asked", "wait"], expired: ["Expired", ""], revoked: ["Revoked", ""],
+	guard_attached: ["Guarded", ""], guard_detached: ["Ended", ""],
+};
+
+function historyLine(e) {
+	const [word, kind] = EVENTS[e.type] || [e.type, ""];
+	const guard = e.type.startsWith("guard_");
+	return [cell("Time", "tight", stamp(e.wall_ns / 1e6)),
+		cell("What", "tight", e.type === "verdict" ? verdict(e.action) : h("span", { class: "chip " + kind }, word)),
+		cell("Where", "", guard ? h("span", { class: "sub" }, "container " + (e.type === "guard_attached" ? "began" : "ended")) : target(e)),
+		cell("Container", "", e.name || e.container),
+		cell("Who", "", h("span", { class: "sub" }, e.type === "request" ? e.process + (e.count > 1 ? ", " + e.count + " times" : "")
+			: e.type === "verdict" ? userOf(e.uid) + (e.client ? ", " + e.client : "") + ", " + scopeWords(e.scope, 0) + (e.ok ? "" : " (failed)")
+			: e.type === "revoked" ? userOf(e.uid) : ""))];
+}
+
+function drawHistory() {
+	const list = history_.filter((e) => matches(e.name, e.container, e.dest, e.domain, e.type, e.action, e.process, e.client));
+	const parts = list.length ? [table(["Time", "What", "Where", "Container", "Who"], list.map(historyLine))]
+		: [problems.history ? empty("warn", "No history", problems.history)
+			: filter ? empty("search", "Nothing matches", "No entry that is loaded has these words.")
+			: empty("clock", "No history yet", "Requests, answers and their ends appear here.")];
+	if (historyMore)
+		parts.push(h("button", { type: "button", class: "act older", onclick: older }, "Load older"));
+	$("view-history").replaceChildren(...parts);
+}
