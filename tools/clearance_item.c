@@ -2,12 +2,14 @@
 #include "clearance_item.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/addr.h"
 #include "base/event.h"
+#include "base/suffix.h"
 #include "clearance_hub.h"
 
 static const char *const state_names[] = { "open", "answered", "allowed", "denied", "gone" };
@@ -100,6 +102,23 @@ static bool v4_is_local(uint32_t a)
 {
 	return a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || /* RFC 1918 */
 	       a >> 16 == 0xa9fe || a >> 24 == 127 || a >> 24 == 0 || a >> 22 == 0x6440 >> 6;
+}
+
+void item_domain(char ret[static 256], const struct item *item)
+{
+	const char *owner;
+	size_t n;
+
+	/* lower case without a dot at its end, as the list of suffixes has it */
+	text_copy(ret, 256, item_name(item));
+	n = strlen(ret);
+	if (n && ret[n - 1] == '.')
+		ret[n - 1] = '\0';
+	for (char *p = ret; *p; p++)
+		*p = tolower((unsigned char)*p);
+	owner = suffix_registrable(ret);
+	if (owner)
+		memmove(ret, owner, strlen(owner) + 1);
 }
 
 bool item_is_local(const struct item *item)

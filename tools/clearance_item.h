@@ -4,7 +4,8 @@
  *
  * Texts are cut to their fields; whoever shows them makes them printable once more, whatever the
  * hub promises.
- * Called by: clearance_list.c, which owns them, and the faces. Threads: none.
+ * Called by: clearance_list.c, which owns them, and the faces; clearance_web_hub.c, which has one for
+ * as long as it tells of it. Threads: none.
  */
 #ifndef TOOLS_CLEARANCE_ITEM_H
 #define TOOLS_CLEARANCE_ITEM_H
@@ -73,6 +74,9 @@ const char *item_reason(const struct item *item);
 
 /** item_address() - the address that was tried; "": a name was refused, before there was one */
 const char *item_address(const struct item *item);
+
+/** item_domain() - the registrable part of the name that was meant, else all of it; "": no name */
+void item_domain(char ret[static 256], const struct item *item);
 
 /** item_is_local() - an address of a private network, of the link or of this machine? */
 bool item_is_local(const struct item *item);

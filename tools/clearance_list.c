@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clearance_list.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/event.h"
-#include "base/suffix.h"
 
 /* --- in order of time ----------------------------------------------------------------- */
 
@@ -134,23 +132,6 @@ static void group_put(struct list *list, struct group *group)
 		group_put(list, container);
 }
 
-/* Lower case without a dot at its end, as the list of suffixes has it. */
-static void domain_of(const char *name, char ret[static 256])
-{
-	const char *owner;
-	size_t n;
-
-	text_copy(ret, 256, name);
-	n = strlen(ret);
-	if (n && ret[n - 1] == '.')
-		ret[n - 1] = '\0';
-	for (char *p = ret; *p; p++)
-		*p = tolower((unsigned char)*p);
-	owner = suffix_registrable(ret);
-	if (owner)
-		memmove(ret, owner, strlen(owner) + 1);
-}
-
 /* The group where @item belongs, one member more; NULL: no memory. */
 static struct group *group_for(struct list *list, const struct item *item)
 {
@@ -167,7 +148,7 @@ static struct group *group_for(struct list *list, const struct item *item)
 		like.kind = GROUP_LOCAL;
 	} else if (*item_name(item)) {
 		like.kind = GROUP_DOMAIN;
-		domain_of(item_name(item), like.text);
+		item_domain(like.text, item);
 	}
 	group = group_get(list, &like);
 	if (group)
