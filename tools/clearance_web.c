@@ -22,6 +22,7 @@
 #include "base/confine.h"
 #include "base/log.h"
 #include "base/sock.h"
+#include "base/suffix.h"
 #include "clearance.h"
 
 #define BACKLOG     64
@@ -163,7 +164,7 @@ static int program_run(struct program *program, const char *hub)
 		r = program_inputs(program);
 	if (!r)
 		r = program_listen(program, &fd, &why);
-	web_site("example.com"); /* the list of suffixes is read while files may be */
+	suffix_registrable("example.com"); /* the list of suffixes is read while files may be */
 	if (!r) /* a program that listens and has secrets: no privileges, no core dump */
 		r = confine_privs();
 	if (!r)

@@ -148,9 +148,6 @@ void ask_grants(struct ask *ask);
 void ask_history(struct ask *ask, int64_t after, int64_t limit);
 void ask_revoke(struct ask *ask, const char *grant);
 
-/** web_site() - the registrable domain of @domain, "" for none; the end of @domain */
-const char *web_site(const char *domain);
-
 /* --- HTTP (clearance_web_http.c) --------------------------------------------------------- */
 
 struct web;

@@ -15,33 +15,10 @@
 #include <time.h>
 
 #include "base/cleanup.h"
-#include "base/suffix.h"
+#include "clearance_item.h"
 #include "clearance_web.h"
 
 #define ASK_NS (5 * SECOND_NS) /* how long a call to the hub may take */
-
-/* --- names ----------------------------------------------------------------------------- */
-
-/* Without a list of public suffixes: its last two labels. */
-static const char *last_labels(const char *domain)
-{
-	const char *site = domain;
-	unsigned dots = 0;
-
-	for (const char *p = domain + strlen(domain); p > domain; p--)
-		if (p[-1] == '.' && ++dots == 2) {
-			site = p;
-			break;
-		}
-	return site;
-}
-
-const char *web_site(const char *domain)
-{
-	if (!*domain)
-		return domain;
-	return suffix_registrable(domain) ?: last_labels(domain);
-}
 
 /* --- feed ------------------------------------------------------------------------------ */
 
@@ -74,6 +51,18 @@ static void tell_hub(struct feed *feed, bool connected)
 	feed_tell(feed, "hub");
 }
 
+/* Where it belongs, as the terminal's list has it. */
+static void add_group(struct json *json, const struct terok_event *event)
+{
+	struct item item = {};
+	char domain[256];
+
+	item_fill(&item, event);
+	item_domain(domain, &item);
+	json_add_string(json, "site", domain);
+	json_add_bool(json, "local", item_is_local(&item));
+}
+
 static void on_event(const struct terok_event *event, int64_t lost, void *user)
 {
 	struct feed *feed = user;
@@ -89,7 +78,8 @@ static void on_event(const struct terok_event *event, int64_t lost, void *user)
 		return;
 	json_open_object(&feed->json, NULL);
 	json_add_raw(&feed->json, "event", event->json, strlen(event->json));
-	json_add_string(&feed->json, "site", web_site(event->domain));
+	if (!strcmp(event->type, "request"))
+		add_group(&feed->json, event);
 	json_close_object(&feed->json);
 	feed_tell(feed, "event");
 }
@@ -308,6 +298,22 @@ static void on_ask_guard(const struct terok_guard_status *guard, void *user)
 	ask_over(ask, 200);
 }
 
+static void on_entry(const struct terok_entry *entry, bool more, const char *text, void *user)
+{
+	struct ask *ask = user;
+
+	if (entry) {
+		json_add_raw(&ask->json, NULL, entry->json, strlen(entry->json));
+		return;
+	}
+	json_close_array(&ask->json);
+	json_add_bool(&ask->json, "more", more);
+	if (text) /* what came is true all the same */
+		json_add_string(&ask->json, "problem", text);
+	json_close_object(&ask->json);
+	ask_over(ask, 200);
+}
+
 /* Before on_answered(), which closes the object. */
 static void on_outcome(const struct terok_outcome *outcome, uint64_t cookie, void *user)
 {
@@ -350,6 +356,7 @@ static void on_answered(const char *error, const char *text, uint64_t cookie, vo
 static const struct terok_client_events ask_events = { .guard = on_ask_guard,
 						       .outcome = on_outcome,
 						       .answered = on_answered,
+						       .entry = on_entry,
 						       .closed = on_ask_closed };
 
 struct ask *ask_new(struct loop *loop, const char *path, ask_fn done, void *user)
@@ -430,9 +437,10 @@ void ask_grants(struct ask *ask)
 
 void ask_history(struct ask *ask, int64_t after, int64_t limit)
 {
-	(void)after;
-	(void)limit;
-	ask_sent(ask, -EOPNOTSUPP);
+	if (ask->over)
+		return;
+	list_open(ask, "entries");
+	ask_sent(ask, terok_client_history(ask->client, 0, after, limit));
 }
 
 void ask_revoke(struct ask *ask, const char *grant)

@@ -324,6 +324,28 @@ def tabs_change_the_view_by_keys():
     wait_for("requests", lambda: browser.run("return !$('view-requests').hidden && document.activeElement.id") == "tab-requests")
 
 
+@in_order
+def history_has_what_was_asked_and_answered():
+    browser.click("#tab-history")
+    wait_for("entries", lambda: "api.github.com" in browser.text("#view-history"))
+    lines = browser.run("return [...document.querySelectorAll('#view-history tbody tr')].map((tr) => [...tr.children].map((td) => td.innerText.trim()))")
+    found = [line for line in lines if line[1] == "Allowed" and line[2].startswith("api.github.com:443/tcp")]
+    assert found and found[0][3] == "agent-7" and found[0][4] == "root, for 1 h", lines
+    found = [line for line in lines if line[1] == "Denied" and "telemetry.vendor.example" in line[2]]
+    assert found and found[0][4] == "root, until the container ends", lines
+    assert any(line[1] == "Ended" for line in lines) and any(line[1] == "Guarded" for line in lines), lines
+    assert any("npm ci[912]" in line[4] for line in lines), lines
+    assert browser.unnamed() == [], browser.unnamed()
+    browser.shot("history")
+    number = refuse(1, "198.51.100.8", 443, "live.example", "curl")
+    wait_for("it is live", lambda: "live.example" in browser.text("#view-history tbody tr"))
+    browser.type("#filter", "telemetry")
+    wait_for("a filter", lambda: "api.github.com" not in browser.text("#view-history"))
+    browser.run("$('filter').value = ''; $('filter').dispatchEvent(new Event('input'))")
+    subprocess.run([os.environ["WEB_BIN"], "answer", "--socket", DIR + "/hub.sock", f"3f9c1ab2d47e:{number}", "deny"], check=True, capture_output=True)
+    browser.click("#tab-requests")
+
+
 # --- what must not happen
 
 EVIL = """<!doctype html><title>evil</title><iframe name=frame></iframe>
@@ -445,6 +467,15 @@ def a_thousand_requests_are_counted_and_the_page_stays_quick():
     wait_for("one answer for all of them", lambda: len([v for v in verdicts() if int(v.split()[0]) >= 5950]) == 50)
     browser.run("const e = $('filter'); e.value = ''; e.dispatchEvent(new Event('input'))")
     browser.run("scrollTo(0, 0)")
+    browser.click("#tab-history")
+    rows_of = "return document.querySelectorAll('#view-history tbody tr').length"
+    wait_for("a page of it", lambda: browser.run(rows_of) >= 100)
+    before = browser.run(rows_of)
+    browser.click(".older")
+    wait_for("an older page below it", lambda: browser.run(rows_of) == before + 100)
+    numbers = browser.run("return history_.map((e) => e.number)")
+    assert numbers == sorted(set(numbers), reverse=True), "twice, or not newest first"
+    browser.click("#tab-requests")
 
 
 @in_order
@@ -515,6 +546,7 @@ try:
             print(f"   {type(error).__name__}: {error}", flush=True)
             browser.shot("failed-" + name, ((1280, 860),), check=False)
             browser.keys(ESCAPE)
+            browser.run("document.getElementById('tab-requests')?.click()")
 finally:
     browser.quit()
     for child in children:

@@ -26,6 +26,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/addr.h"
@@ -36,10 +37,13 @@
 
 #define FIELDS 12
 #define GUARDS 8
+#define KEPT   2048 /* entries of history */
 
 static struct msg_guard guards[GUARDS];
 static unsigned n_guards;
 static char failure[128];
+static struct msg_entry kept[KEPT]; /* by their numbers, which begin at 1 */
+static unsigned n_kept;
 static int core_fd;
 
 static void die(const char *what)
@@ -75,6 +79,59 @@ static void tell_guard(const struct msg_guard *guard, uint32_t news, uint64_t to
 	tell(&packet);
 }
 
+/* An entry of the guard, for the caller to fill. */
+static struct msg_entry *keep(enum entry_type type, unsigned guard)
+{
+	struct msg_entry *entry = &kept[n_kept % KEPT];
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	*entry = (struct msg_entry){ .number = ++n_kept, .type = type, .guard = guard, .ok = 1 };
+	entry->wall_ns = now.tv_sec * SECOND_NS + now.tv_nsec;
+	for (unsigned i = 0; i < n_guards; i++)
+		if (guards[i].id == guard) {
+			memcpy(entry->name, guards[i].info.name, sizeof(entry->name));
+			memcpy(entry->container, guards[i].info.container,
+			       sizeof(entry->container));
+		}
+	return entry;
+}
+
+static void keep_verdict(const struct msg_verdict *verdict, uint64_t seconds, bool ok)
+{
+	for (unsigned i = 0; i < n_kept && i < KEPT; i++)
+		if (kept[i].ask == verdict->ask && kept[i].type == ENTRY_REQUEST) {
+			struct msg_entry *entry = keep(ENTRY_VERDICT, kept[i].guard), of = *entry;
+
+			*entry = kept[i];
+			entry->number = of.number;
+			entry->wall_ns = of.wall_ns;
+			entry->type = ENTRY_VERDICT;
+			entry->uid = verdict->uid;
+			entry->action = verdict->action;
+			entry->scope = verdict->scope;
+			entry->until_ns = seconds ? of.wall_ns + seconds * SECOND_NS : 0;
+			entry->ok = ok;
+			return;
+		}
+}
+
+static void on_history(const struct msg_history *asked)
+{
+	struct msg_packet packet = { .type = MSG_ENTRY }, end = { .type = MSG_LISTED };
+	uint64_t at = asked->after && asked->after <= n_kept ? asked->after - 1 : n_kept;
+	uint64_t first = n_kept > KEPT ? n_kept - KEPT : 0;
+
+	for (unsigned i = 0; i < asked->limit && at > first; i++, at--) {
+		packet.ENTRY = kept[(at - 1) % KEPT];
+		packet.ENTRY.token = asked->token;
+		tell(&packet);
+	}
+	end.LISTED.token = asked->token;
+	end.LISTED.more = at > first;
+	tell(&end);
+}
+
 static void on_verdict(const struct msg_verdict *verdict)
 {
 	static const char *const scopes[] = { "session", "once", "time", "forever" };
@@ -92,6 +149,7 @@ static void on_verdict(const struct msg_verdict *verdict)
 		packet.RESULT.until_ns = now_boot_ns() + seconds * SECOND_NS;
 	if (*failure)
 		packet.RESULT.result = -ENOSPC;
+	keep_verdict(verdict, seconds, !*failure);
 	memcpy(packet.RESULT.problem, failure, sizeof(failure));
 	failure[0] = '\0';
 	tell(&packet);
@@ -106,6 +164,8 @@ static void on_core(void)
 		die("the worker ended, or said something that is no message");
 	if (packet.type == MSG_VERDICT)
 		on_verdict(&packet.VERDICT);
+	if (packet.type == MSG_HISTORY)
+		on_history(&packet.HISTORY);
 	if (packet.type != MSG_LIST)
 		return;
 	for (unsigned i = 0; i < n_guards; i++)
@@ -126,6 +186,7 @@ static void on_guard(char *const field[])
 	snprintf(guard->info.name, sizeof(guard->info.name), "%s", field[2]);
 	snprintf(guard->info.container, sizeof(guard->info.container), "%s", field[3]);
 	tell_guard(guard, GUARD_ATTACHED, 0);
+	keep(ENTRY_ATTACHED, guard->id);
 }
 
 static void on_gone(char *const field[])
@@ -134,6 +195,7 @@ static void on_gone(char *const field[])
 
 	packet.GONE.id = atoi(field[1]);
 	strcpy(packet.GONE.reason, "cgroup removed");
+	keep(ENTRY_DETACHED, packet.GONE.id);
 	for (unsigned i = 0; i < n_guards; i++)
 		if (guards[i].id == packet.GONE.id)
 			guards[i] = guards[--n_guards];
@@ -145,6 +207,7 @@ static void on_refuse(char *const field[])
 {
 	struct msg_packet packet = { .type = MSG_REFUSED };
 	struct terok_record *record = &packet.REFUSED.record;
+	struct msg_entry *entry;
 	struct dest dest = {};
 
 	if (*field[3] && dest_parse(field[3], &dest, NULL))
@@ -170,6 +233,14 @@ static void on_refuse(char *const field[])
 	snprintf(packet.REFUSED.cmdline, sizeof(packet.REFUSED.cmdline), "%s", field[9]);
 	record->boot_ns = now_boot_ns();
 	tell(&packet);
+	entry = keep(ENTRY_REQUEST, record->guard);
+	entry->ask = packet.REFUSED.ask;
+	entry->count = packet.REFUSED.count;
+	entry->port = record->dst_port;
+	entry->proto = record->proto;
+	snprintf(entry->dest, sizeof(entry->dest), "%s", *field[3] ? field[3] : field[5]);
+	snprintf(entry->domain, sizeof(entry->domain), "%s", field[5]);
+	snprintf(entry->process, sizeof(entry->process), "%s[%s] %s", field[6], field[7], field[8]);
 }
 
 static void on_flood(char *const field[])

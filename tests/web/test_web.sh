@@ -112,6 +112,8 @@ status 431 "a head without an end is refused" -H "X-Long: $(cat "$DIR/huge")" "$
 status 400 "what is no answer is refused" "${us[@]}" "${json[@]}" "${origin[@]}" -d '{"requests":["a"],"action":"maybe"}' "$url/api/answer"
 says "with a sentence" 'action is allow or deny'
 status 400 "a number that is none is refused" "${us[@]}" "$url/api/history?limit=1001"
+status 200 "history is there" "${us[@]}" "$url/api/history?limit=1"
+[ "$(jq -c "[(.entries[0].type, .more)]" "$DIR/body")" = '["request",true]' ] && ok "the newest of it, and whether there is more" || not_ok "the newest of it, and whether there is more" "$(cat "$DIR/body")"
 
 # --- the stream
 curl -s -N "${us[@]}" "$url/api/events" >"$DIR/stream" 2>/dev/null &

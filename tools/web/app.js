@@ -25,6 +25,7 @@ function show(name, focus) {
 			tab.focus();
 	}
 	$("keys").hidden = name !== "requests";
+	dirty = true;
 	load();
 }
 
@@ -101,7 +102,7 @@ document.querySelector(".tabs").addEventListener("keydown", (event) => {
 });
 $("filter").addEventListener("input", () => {
 	filter = $("filter").value.trim().toLowerCase();
-	draw();
+	redraw();
 });
 $("filter").addEventListener("keydown", (event) => {
 	if (event.key === "Enter" && rowList().length)
@@ -128,5 +129,5 @@ $("ask-form").addEventListener("submit", (event) => {
 $("ask-allow").addEventListener("click", () => askAnswer("allow"));
 $("ask-close").addEventListener("click", () => $("ask").close());
 window.addEventListener("hashchange", start);
-setInterval(() => { if (!document.hidden) draw(); }, 5000);
+setInterval(() => { if (!document.hidden) redraw(); }, 5000);
 start();

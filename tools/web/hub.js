@@ -151,7 +151,7 @@ function hear(kind, data) {
 		toast(plural(data.lost, "event") + " missed: this page was too slow; what is open is loaded again");
 		reload();
 	} else if (kind === "event") {
-		happened(data.event, data.site);
+		happened(data.event, data);
 	} else if (kind === "bye") {
 		showLogin("You are logged out.");
 	}
@@ -170,10 +170,10 @@ function reload() {
 	}, 3000);
 }
 
-function happened(e, site) {
+function happened(e, group) {
 	const r = requests.get(e.request_id);
 	if (e.type === "request") {
-		asked(e, site);
+		asked(e, group);
 	} else if (e.type === "verdict") {
 		if (r && e.ok) {
 			decided(r, e);
@@ -196,7 +196,7 @@ function happened(e, site) {
 				if (one.guard === e.guard && one.container === e.container)
 					finish(one, "gone");
 	}
-	if (e.type !== "request")
+	if (e.type !== "request" || view === "history")
 		refresh();
 }
 
@@ -206,7 +206,7 @@ function decided(r, e) {
 	finish(r, e.action === "allow" ? "allowed" : "denied");
 }
 
-function asked(e, site) {
+function asked(e, group) {
 	let r = requests.get(e.request_id);
 	const at = wall(e.boot_ns);
 	if (!r) {
@@ -216,7 +216,8 @@ function asked(e, site) {
 			announce(e);
 	}
 	Object.assign(r, {
-		guard: e.guard, container: e.container, name: e.name, dest: e.dest, domain: e.domain, site,
+		guard: e.guard, container: e.container, name: e.name, dest: e.dest, domain: e.domain,
+		site: group.site, local: group.local,
 		port: e.port, proto: e.proto, reason: e.reason, rule: e.rule || "", said: e.said, count: e.count,
 		parents: e.parents || (e.process.parent_comm ? [e.process.parent_comm] : []),
 		process: e.process, last: at, stale: false, problem: r.problem || "",

@@ -84,10 +84,11 @@ function grouped(list) {
 		if (!boxes.has(boxKey))
 			boxes.set(boxKey, { key: boxKey, of: r, list: [], sites: new Map() });
 		const box = boxes.get(boxKey);
-		const site = r.site || (r.domain ? r.domain : "");
+		const site = r.local ? "local" : r.site ? "." + r.site : "none";
 		box.list.push(r);
 		if (!box.sites.has(site))
-			box.sites.set(site, { key: boxKey + "/" + site, name: site, list: [] });
+			box.sites.set(site, { key: boxKey + "/" + site, list: [],
+				name: r.local ? "Private and local addresses" : r.site || "Addresses without a name" });
 		box.sites.get(site).list.push(r);
 	}
 	return [...boxes.values()];
@@ -153,7 +154,7 @@ function drawSite(site, used) {
 	}, used);
 	const open = openOf(site.list), several = site.list.length > 1;
 	element.list = site.list;
-	text(element.name, site.name || "Addresses without a name");
+	text(element.name, site.name);
 	text(element.many, plural(site.list.length, "request"));
 	element.deny.hidden = element.allow.hidden = open.length < 2;
 	element.classList.toggle("in", several);
@@ -183,7 +184,8 @@ function makeRow(r) {
 
 function drawRow(r, used) {
 	const row = keep("r:" + r.id, () => makeRow(r), used);
-	const name = nameOf(r), site = r.site && name.endsWith("." + r.site) ? r.site : name, process = r.process;
+	const name = nameOf(r), process = r.process;
+	const site = r.site && name.toLowerCase().endsWith("." + r.site) ? name.slice(-r.site.length) : name;
 	const at = r.dest === name ? "" : r.dest;
 	row.request = r;
 	if (row.drawn !== name + portOf(r) + at) {
@@ -193,7 +195,7 @@ function drawRow(r, used) {
 			h("span", { class: "main" }, site),
 			h("span", { class: "port" }, portOf(r)),
 			at && "  ", at && h("span", { class: "at" }, at),
-			MARKS[r.reason] ? h("span", { class: "chip" }, MARKS[r.reason]) : "",
+			own(MARKS, r.reason) ? h("span", { class: "chip" }, own(MARKS, r.reason)) : "",
 		].filter((part) => part !== ""));
 	}
 	text(row.rule, r.rule ? "Refused by the rule " + r.rule : "");

@@ -3,6 +3,12 @@
 "use strict";
 
 let grants = null, history_ = [], historyMore = false, problems = {}, refreshing = 0;
+let dirty = true;            // what a table shows has changed since it was drawn
+
+function redraw() {
+	dirty = true;
+	draw();
+}
 
 function refresh() {
 	if (refreshing || view === "requests")
@@ -10,7 +16,7 @@ function refresh() {
 	refreshing = setTimeout(() => {
 		refreshing = 0;
 		load();
-	}, 250);
+	}, 400);
 }
 
 async function load() {
@@ -19,33 +25,47 @@ async function load() {
 		problems.grants = said.problem || "";
 		grants = said.grants || [];
 	} else if (view === "history") {
-		const said = await call("/api/history?limit=" + Math.max(100, Math.min(history_.length, 1000)));
+		const said = await call("/api/history?limit=100"), newest = said.entries || [];
+		const end = newest.length ? newest[newest.length - 1].number : 0;
+		const older = history_.filter((e) => e.number < end);
 		problems.history = said.problem || "";
-		history_ = said.entries || [];
-		historyMore = Boolean(said.more);
+		// older pages stay, unless so much has happened that there is a gap
+		if (!older.length || !history_.some((e) => e.number >= end)) {
+			history_ = newest;
+			historyMore = Boolean(said.more);
+		} else {
+			history_ = newest.concat(older);
+		}
 	}
-	draw();
+	redraw();
 }
 
 async function older() {
 	const said = await call("/api/history?limit=100&after=" + history_[history_.length - 1].number);
 	history_ = history_.concat(said.entries || []);
 	historyMore = Boolean(said.more);
-	draw();
+	if (said.problem)
+		toast("No older entries: " + said.problem);
+	redraw();
 }
 
 function cell(label, kind, ...content) {
 	return h("td", { class: kind, "data-label": label, role: "cell" }, h("div", {}, ...content));
 }
 
-function table(heads, lines) {
-	return h("section", { class: "card" }, h("table", { role: "table" },
-		h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads.map((head) => h("th", { scope: "col", role: "columnheader" }, head || h("span", { class: "unseen" }, "Revoke"))))),
+function table(label, heads, lines) {
+	return h("section", { class: "card" }, h("table", { role: "table", "aria-label": label },
+		h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads.map((head) => h("th", { scope: "col", role: "columnheader", class: head.toLowerCase() }, head || h("span", { class: "unseen" }, "Revoke"))))),
 		h("tbody", { role: "rowgroup" }, ...lines.map((line) => h("tr", { role: "row" }, ...line)))));
 }
 
 const verdict = (action) => h("span", { class: "chip " + (action === "allow" ? "allow" : "deny") }, action === "allow" ? "Allowed" : "Denied");
-const target = (x) => h("span", {}, h("span", { class: "what" }, x.dest || x.domain), h("span", { class: "sub" }, portOf(x) || " any port"));
+
+function target(x) {
+	const name = x.domain || x.dest;
+	return h("span", {}, h("span", { class: "what" }, name), h("span", { class: "sub" }, portOf(x) || " any port"),
+		x.dest && x.dest !== name ? h("span", { class: "sub mono" }, "  " + x.dest) : "");
+}
 
 function remaining(g) {
 	if (!g.until_ns)
@@ -69,9 +89,12 @@ function grantLine(g) {
 }
 
 function drawGrants() {
+	if (!dirty)
+		return;
+	dirty = false;
 	const list = (grants || []).filter((g) => matches(g.name, g.container, g.dest, g.action, g.scope) && !(g.until_ns && wall(g.until_ns) <= Date.now()));
 	const held = document.activeElement && document.activeElement.dataset.grant;
-	const part = list.length ? table(["Answer", "Where", "Container", "Time", "By", ""], list.map(grantLine))
+	const part = list.length ? table("Grants", ["Answer", "Where", "Container", "Time", "By", ""], list.map(grantLine))
 		: problems.grants ? empty("warn", "No list of grants", problems.grants)
 		: grants === null ? empty("clock", "Loading", "")
 		: filter ? empty("search", "Nothing matches", "No grant has these words.")
@@ -84,28 +107,43 @@ function drawGrants() {
 
 const EVENTS = {
 	request: ["Asked", "wait"], expired: ["Expired", ""], revoked: ["Revoked", ""],
-	guard_attached: ["Guarded", ""], guard_detached: ["Ended", ""],
+	guard_attached: ["Guarded", ""], guard_detached: ["Ended", ""], missed: ["Missed", "wait"],
 };
 
+// what was done and by whom, in words
+function historyWho(e) {
+	const times = e.count > 1 ? ", " + e.count + " times" : "";
+	if (e.type === "request")
+		return e.process + times;
+	if (e.type === "verdict" || e.type === "revoked")
+		return [userOf(e.uid), e.client, e.type === "verdict" ? historyScope(e) : "", e.ok ? "" : "it failed"].filter(Boolean).join(", ");
+	return e.type === "missed" ? plural(e.count, "entry", "entries") + " not kept: too many" : "";
+}
+
+const historyScope = (e) => e.until_ns && e.scope === "time" ? "for " + span((e.until_ns - e.wall_ns) / 1e6) : scopeWords(e.scope, 0);
+
 function historyLine(e) {
-	const [word, kind] = EVENTS[e.type] || [e.type, ""];
-	const guard = e.type.startsWith("guard_");
-	return [cell("Time", "tight", stamp(e.wall_ns / 1e6)),
+	const [word, kind] = own(EVENTS, e.type) || [e.type, ""];
+	const where = e.dest || e.domain ? target(e) : e.type === "guard_attached" ? "the container began"
+		: e.type === "guard_detached" ? "the container ended" : "";
+	return [cell("Time", "", stamp(e.wall_ns / 1e6)),
 		cell("What", "tight", e.type === "verdict" ? verdict(e.action) : h("span", { class: "chip " + kind }, word)),
-		cell("Where", "", guard ? h("span", { class: "sub" }, "container " + (e.type === "guard_attached" ? "began" : "ended")) : target(e)),
-		cell("Container", "", e.name || e.container),
-		cell("Who", "", h("span", { class: "sub" }, e.type === "request" ? e.process + (e.count > 1 ? ", " + e.count + " times" : "")
-			: e.type === "verdict" ? userOf(e.uid) + (e.client ? ", " + e.client : "") + ", " + scopeWords(e.scope, 0) + (e.ok ? "" : " (failed)")
-			: e.type === "revoked" ? userOf(e.uid) : ""))];
+		cell("Where", "", where), cell("Container", "", e.name || e.container),
+		cell("Who", "", h("span", { class: "sub" }, historyWho(e)))];
 }
 
 function drawHistory() {
+	if (!dirty)
+		return;
+	dirty = false;
 	const list = history_.filter((e) => matches(e.name, e.container, e.dest, e.domain, e.type, e.action, e.process, e.client));
-	const parts = list.length ? [table(["Time", "What", "Where", "Container", "Who"], list.map(historyLine))]
+	const held = document.activeElement && document.activeElement.classList.contains("older");
+	const parts = list.length ? [table("History", ["Time", "What", "Where", "Container", "Who"], list.map(historyLine))]
 		: [problems.history ? empty("warn", "No history", problems.history)
 			: filter ? empty("search", "Nothing matches", "No entry that is loaded has these words.")
 			: empty("clock", "No history yet", "Requests, answers and their ends appear here.")];
-	if (historyMore)
-		parts.push(h("button", { type: "button", class: "act older", onclick: older }, "Load older"));
-	$("view-history").replaceChildren(...parts);
+	const button = historyMore && h("button", { type: "button", class: "act older", onclick: older }, "Load older");
+	$("view-history").replaceChildren(...parts, ...(button ? [button] : []));
+	if (held && button)
+		button.focus();
 }

@@ -68,6 +68,9 @@ function toast(text) {
 
 // --- words
 
+// what a table of ours says of a word of the hub's, and nothing that every object has
+const own = (table, key) => Object.hasOwn(table, key) ? table[key] : undefined;
+
 const plural = (n, one, many) => n + " " + (n === 1 ? one : many || one + "s");
 const nameOf = (r) => r.domain || r.dest;
 const protocol = (n) => ({ 6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6" })[n] || String(n);
