@@ -367,3 +367,38 @@ int test_udp(struct test_world *world, const char *addr)
 
 	return test_inside(world, test_sendto, &dest);
 }
+
+/* terok-bpfd --worker NAME, which are three strings in a row. */
+static bool is_worker(long pid, const char *name)
+{
+	char path[64], command[256] = "";
+	const char *last = command;
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%ld/cmdline", pid);
+	f = fopen(path, "re");
+	if (f) {
+		n = fread(command, 1, sizeof(command) - 1, f);
+		fclose(f);
+	}
+	for (const char *at = command; at < command + n; at += strlen(at) + 1)
+		last = at;
+	return !strcmp(last, name);
+}
+
+pid_t test_worker(pid_t agent, const char *name)
+{
+	char path[64];
+	long pid, found = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", agent, agent);
+	f = fopen(path, "re");
+	while (f && !found && fscanf(f, "%ld", &pid) == 1)
+		if (is_worker(pid, name))
+			found = pid;
+	if (f)
+		fclose(f);
+	return found;
+}

@@ -84,4 +84,7 @@ int test_socket(const void *dest);       /* socket() only */
 int test_tcp(struct test_world *world, const char *addr);
 int test_udp(struct test_world *world, const char *addr);
 
+/** test_worker() - the process of an agent's worker of that name; 0: there is none */
+pid_t test_worker(pid_t agent, const char *name);
+
 #endif

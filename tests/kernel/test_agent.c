@@ -256,21 +256,6 @@ static void a_second_agent_is_refused_with_the_pid_of_the_first(void **state)
 	assert_said("not running");
 }
 
-static pid_t child_of(pid_t parent)
-{
-	char path[64];
-	long pid = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
-	f = fopen(path, "r");
-	assert_non_null(f);
-	if (fscanf(f, "%ld", &pid) != 1)
-		pid = 0;
-	fclose(f);
-	return pid;
-}
-
 static void a_killed_hub_is_started_again_and_knows_what_is_open(void **state)
 {
 	struct pollfd gone = { .events = POLLIN };
@@ -284,7 +269,7 @@ static void a_killed_hub_is_started_again_and_knows_what_is_open(void **state)
 	hub_wait(NULL, "request");
 	terok_client_close(hub.client);
 
-	worker = child_of(agent);
+	worker = test_worker(agent, "hub");
 	assert_true(worker > 0);
 	gone.fd = pidfd_open(worker, 0);
 	kill(worker, SIGKILL);
@@ -344,7 +329,7 @@ static void privileges_are_what_they_are_said_to_be(void **state)
 	(void)state;
 	agent_start();
 	hub_connect(false); /* it serves: it is confined */
-	worker = child_of(agent);
+	worker = test_worker(agent, "hub");
 	for (size_t i = 0; i < 5; i++) {
 		status_line(worker, sets[i], value);
 		assert_string_equal(value, "0000000000000000");

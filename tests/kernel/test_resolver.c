@@ -170,25 +170,7 @@ static bool is_bound(pid_t pid, const char *table, unsigned port)
 
 static pid_t worker(void)
 {
-	char path[64], command[256];
-	long pid = 0, found = 0;
-	FILE *f, *g;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", agent, agent);
-	f = fopen(path, "re");
-	assert_non_null(f);
-	while (fscanf(f, "%ld", &pid) == 1) {
-		snprintf(path, sizeof(path), "/proc/%ld/cmdline", pid);
-		g = fopen(path, "re");
-		memset(command, 0, sizeof(command));
-		if (g && fread(command, 1, sizeof(command) - 1, g) > 0 &&
-		    memmem(command, sizeof(command), "resolver", 8))
-			found = pid;
-		if (g)
-			fclose(g);
-	}
-	fclose(f);
-	return found;
+	return test_worker(agent, "resolver");
 }
 
 /* Time on a processor, in ticks of 10 ms. */

@@ -33,29 +33,6 @@ static char other_path[TEROK_PATH_LEN + 8];
 static int other_fd; /* its socket, connected to its name server */
 static pid_t worker;
 
-static pid_t worker_find(void)
-{
-	char path[64], command[256];
-	long pid = 0, found = 0;
-	FILE *f, *g;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", agent, agent);
-	f = fopen(path, "re");
-	assert_non_null(f);
-	while (fscanf(f, "%ld", &pid) == 1) {
-		snprintf(path, sizeof(path), "/proc/%ld/cmdline", pid);
-		g = fopen(path, "re");
-		memset(command, 0, sizeof(command));
-		if (g && fread(command, 1, sizeof(command) - 1, g) > 0 &&
-		    memmem(command, sizeof(command), "resolver", 8))
-			found = pid;
-		if (g)
-			fclose(g);
-	}
-	fclose(f);
-	return found;
-}
-
 static int guarded(int family, int type)
 {
 	const struct sockaddr *server = to(LOOKUP_SERVER, 53);
@@ -80,14 +57,14 @@ static int setup(void **state)
 	other_fd = place_socket(&other, AF_INET, SOCK_DGRAM, 0);
 	assert_int_equal(connect(other_fd, server, to_size(server)), 0);
 	assert_int_equal(lookup_by(other_fd, "api.example", TYPE_A, LIMIT_MS)->n, 1);
-	worker = worker_find();
+	worker = test_worker(agent, "resolver");
 	assert_true(worker > 0);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	int r = worker_find() == worker;
+	int r = test_worker(agent, "resolver") == worker;
 
 	close(other_fd);
 	close(other.cgroup_fd);
@@ -108,7 +85,7 @@ static void assert_answered(void)
 	assert_found("api.example", "203.0.113.10");
 	assert_int_equal(lookup_tcp("api.example", TYPE_A)->n, 1);
 	assert_other_is_answered();
-	assert_int_equal(worker_find(), worker);
+	assert_int_equal(test_worker(agent, "resolver"), worker);
 }
 
 /* What the worker counted comes about once a second. */
