@@ -206,11 +206,26 @@ static void process_fill(struct terok_process *process, struct json_object *from
 	};
 }
 
+static void parents_fill(struct terok_event *event, struct json_object *from)
+{
+	size_t n = json_object_get_type(from) == json_type_array ? json_object_array_length(from)
+								 : 0;
+
+	for (size_t i = 0; i < n && event->parents < TEROK_PARENTS; i++) {
+		struct json_object *comm = json_object_array_get_idx(from, i);
+
+		if (json_object_get_type(comm) == json_type_string)
+			event->parent[event->parents++] =
+			    make_printable((char *)json_object_get_string(comm));
+	}
+}
+
 static void event_hand_over(struct terok_client *client, struct json_object *from, int64_t lost)
 {
 	struct terok_event event = {
 		.sequence = int_of(from, "sequence"),
 		.boot_ns = int_of(from, "boot_ns"),
+		.wall_ns = int_of(from, "wall_ns"),
 		.guard = int_of(from, "guard"),
 		.port = int_of(from, "port"),
 		.proto = int_of(from, "proto"),
@@ -235,12 +250,15 @@ static void event_hand_over(struct terok_client *client, struct json_object *fro
 		.action = text_of(from, "action"),
 		.scope = text_of(from, "scope"),
 		.problem = text_of(from, "problem"),
+		.rule = text_of(from, "rule"),
+		.client = text_of(from, "client"),
 		.ok = json_object_get_boolean(json_object_object_get(from, "ok")),
 	};
 	struct json_object *process = json_object_object_get(from, "process");
 
 	process_fill(&event.process,
 		     json_object_get_type(process) == json_type_object ? process : NULL);
+	parents_fill(&event, json_object_object_get(from, "parents"));
 	event.json = json_of(from);
 	if (client->events.event)
 		client->events.event(&event, lost, client->user);

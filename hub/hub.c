@@ -88,6 +88,15 @@ static bool is_heard(const struct hub *hub, enum face face)
 	return s;
 }
 
+/* When it happened, which for a refusal is before it is told. */
+static void news_date(struct news *news)
+{
+	uint64_t now = now_boot_ns(), wall = now_wall_ns();
+
+	news->boot_ns = news->refused ? news->refused->record.boot_ns : now;
+	news->wall_ns = news->boot_ns < now ? wall - (now - news->boot_ns) : wall;
+}
+
 /*
  * Everyone who may hear it hears it. @keep: make the text of Firewall1 in any case, for those
  * who ask later. Returns the event, with a reference; NULL: no memory.
@@ -99,7 +108,7 @@ static struct event *publish(struct hub *hub, struct news *news, bool keep)
 	_cleanup_json_ struct json clearance = {}, firewall = {};
 	struct event *event;
 
-	news->boot_ns = now_boot_ns();
+	news_date(news);
 	if (news->clearance && is_heard(hub, FACE_CLEARANCE))
 		wire_clearance(&clearance, news);
 	if (keep || is_heard(hub, FACE_FIREWALL))
@@ -391,6 +400,8 @@ static void answer_tell(struct hub *hub, const struct answer *answer,
 			     .until_ns = outcome->until_ns,
 			     .ok = !outcome->result,
 			     .problem = outcome->problem,
+			     .rule = outcome->rule,
+			     .client = outcome->client,
 			     .uid = answer->given.uid };
 
 	/* the guard may have gone meanwhile: its owner still hears the end of the story */

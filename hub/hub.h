@@ -39,7 +39,7 @@ struct hub;
 
 /* What somebody answered. */
 struct hub_answer {
-	uint32_t uid; /* who, by peer credentials */
+	uint32_t uid, pid; /* who, by peer credentials; pid for the program's name, 0: not known */
 	enum terok_action action;
 	enum scope scope;
 	uint64_t seconds; /* SCOPE_TIME */

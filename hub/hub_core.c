@@ -34,7 +34,8 @@ static int core_answer(const struct request *request, const struct hub_answer *a
 					       .seconds = answer->seconds,
 					       .reach = answer->reach,
 					       .ports = answer->ports,
-					       .uid = answer->uid };
+					       .uid = answer->uid,
+					       .pid = answer->pid };
 	return core->send(&packet, core->user);
 }
 
@@ -236,11 +237,13 @@ static void on_gone(struct hub_core *core, const struct msg_gone *msg)
 static void on_result(struct hub_core *core, const struct msg_result *result)
 {
 	const struct request *request = hub_answering(core->hub, result->token);
-	char problem[sizeof(result->problem) + 1], rule[sizeof(result->rule) + 1];
+	char problem[sizeof(result->problem) + 1], rule[sizeof(result->rule) + 1],
+	    client[sizeof(result->client) + 1];
 	struct hub_outcome outcome = { .result = result->result,
 				       .until_ns = result->until_ns,
 				       .problem = text_of(problem, result->problem),
-				       .rule = text_of(rule, result->rule) };
+				       .rule = text_of(rule, result->rule),
+				       .client = text_of(client, result->client) };
 
 	if (!request || request->ask != result->ask)
 		return; /* nobody's: the hub was started anew meanwhile */

@@ -134,7 +134,9 @@ void serve_verdict(struct varlink_call *call, struct json_object *parameters)
 		   *id = param_text(parameters, "request_id"),
 		   *dest = param_text(parameters, "dest"),
 		   *action = param_text(parameters, "action");
-	struct hub_answer given = { .uid = varlink_call_uid(call), .scope = SCOPE_FOREVER };
+	struct hub_answer given = { .uid = varlink_call_uid(call),
+				    .pid = varlink_call_pid(call),
+				    .scope = SCOPE_FOREVER };
 	struct request *request;
 
 	if (!action_parse(action, &given.action)) {
@@ -294,7 +296,7 @@ void serve_answer(struct varlink_call *call, struct json_object *parameters)
 {
 	const char *id = param_text(parameters, "request_id"),
 		   *action = param_text(parameters, "action");
-	struct hub_answer given = { .uid = varlink_call_uid(call) };
+	struct hub_answer given = { .uid = varlink_call_uid(call), .pid = varlink_call_pid(call) };
 	struct waiting *waiting;
 
 	if (!action_parse(action, &given.action)) {

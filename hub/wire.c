@@ -175,6 +175,14 @@ static void add_process(struct json *json, const struct msg_refused *refused)
 	json_close_object(json);
 }
 
+static void add_parents(struct json *json, const struct msg_refused *refused)
+{
+	json_open_array(json, "parents");
+	for (unsigned i = 0; refused && i < MSG_PARENTS && *refused->parents[i]; i++)
+		add_field(json, NULL, refused->parents[i]);
+	json_close_array(json);
+}
+
 static void add_refusal(struct json *json, const struct news *news)
 {
 	const struct terok_record *record = news->refused ? &news->refused->record : &no_record;
@@ -186,6 +194,10 @@ static void add_refusal(struct json *json, const struct news *news)
 	wire_text(json, "reason", news->refused ? terok_reason_name(record->reason) : news->reason);
 	json_add_string(json, "hook", record->hook ? terok_hook_name(record->hook) : "");
 	add_safe(json, "said", news->refused ? news->refused->said : "", TEROK_DOMAIN_LEN);
+	if (news->refused)
+		add_field(json, "rule", news->refused->rule);
+	else
+		wire_text(json, "rule", news->rule);
 	json_add_string(json, "source", buf);
 	json_add_uint(json, "source_port", record->src_port);
 	add_number_text(json, "socket_cookie", record->sock_cookie);
@@ -193,6 +205,7 @@ static void add_refusal(struct json *json, const struct news *news)
 	add_number_text(json, "cgroup", record->cgroup);
 	json_add_uint(json, "count", news->refused ? news->refused->count : 0);
 	add_process(json, news->refused);
+	add_parents(json, news->refused);
 }
 
 void wire_firewall(struct json *json, const struct news *news)
@@ -201,8 +214,8 @@ void wire_firewall(struct json *json, const struct news *news)
 
 	json_open_object(json, NULL);
 	json_add_string(json, "type", news->type);
-	json_add_uint(json, "boot_ns",
-		      news->refused ? news->refused->record.boot_ns : news->boot_ns);
+	json_add_uint(json, "boot_ns", news->boot_ns);
+	json_add_uint(json, "wall_ns", news->wall_ns);
 	json_add_uint(json, "guard", news_guard(news));
 	add_container(json, news);
 	add_safe(json, "name", label ? label->info.name : news->name ?: "", TEROK_NAME_LEN);
@@ -216,6 +229,7 @@ void wire_firewall(struct json *json, const struct news *news)
 	json_add_bool(json, "ok", news->ok);
 	wire_text(json, "problem", news->problem);
 	json_add_uint(json, "uid", news->uid);
+	wire_text(json, "client", news->client);
 	json_close_object(json);
 }
 

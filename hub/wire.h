@@ -28,7 +28,7 @@ struct said {
 
 /* One thing that happened; what does not belong to it stays zero. Texts are sanitised here. */
 struct news {
-	uint64_t boot_ns;
+	uint64_t boot_ns, wall_ns;
 	const char *type;          /* of Firewall1 */
 	const char *clearance;     /* of Clearance1; NULL: not told there */
 	const struct label *label; /* NULL: no guard that we know; then of these what there is */
@@ -44,6 +44,7 @@ struct news {
 	const char *name, *state; /* of the container, where there is no label */
 	const char *request_id;
 	const char *action, *scope, *reason, *problem;
+	const char *rule, *client; /* of a verdict: what was made, by which program */
 	uint64_t until_ns;
 	uint32_t uid; /* who answered */
 	bool ok;

@@ -12,7 +12,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "clearance_item.h"
@@ -21,14 +20,6 @@
 #define ASK_NS (5 * SECOND_NS) /* how long a call to the hub may take */
 
 /* --- feed ------------------------------------------------------------------------------ */
-
-static int64_t now_wall_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
 
 static void feed_tell(struct feed *feed, const char *event)
 {

@@ -27,6 +27,7 @@
 #include "owners.h"
 #include "process.h"
 #include "record.h"
+#include "refused.h"
 #include "verdict.h"
 #include "watched.h"
 #include "why.h"
@@ -92,21 +93,10 @@ static void tell_refused(const struct asked *asked, void *user)
 {
 	struct core *core = user;
 	struct msg_packet packet = { .type = MSG_REFUSED };
-	const struct process_text *text = process_name(&asked->record);
 
-	packet.REFUSED.ask = asked->question ? asked->id : 0;
-	packet.REFUSED.count = asked->count;
-	packet.REFUSED.record = asked->record;
-	packet.REFUSED.by_name = *asked->name;
-	if (*asked->name)
-		memcpy(packet.REFUSED.domain, asked->name, sizeof(packet.REFUSED.domain));
-	else if (names_reverse(core->kernel, asked->record.guard, asked->record.dst,
-			       packet.REFUSED.domain))
+	refused_describe(core->kernel, asked, &packet.REFUSED);
+	if (!*asked->name)
 		asked_told(core->asked, asked->id, packet.REFUSED.domain);
-	if (asked->record.reason == TEROK_REASON_HELLO)
-		names_said(core->kernel, asked->record.sock_cookie, packet.REFUSED.said);
-	memcpy(packet.REFUSED.exe, text->exe, sizeof(text->exe));
-	memcpy(packet.REFUSED.cmdline, text->cmdline, sizeof(text->cmdline));
 	worker_send(&core->hub, &packet);
 }
 
@@ -342,6 +332,7 @@ static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 
 	packet.RESULT.ask = verdict->ask;
 	packet.RESULT.token = verdict->token;
+	process_comm(verdict->pid, verdict->uid, packet.RESULT.client);
 	packet.RESULT.result = apply_verdict(core, verdict, asked, &rule, &why);
 	snprintf(packet.RESULT.problem, sizeof(packet.RESULT.problem), "%.127s", why.text);
 	if (!packet.RESULT.result) {

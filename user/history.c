@@ -307,6 +307,7 @@ void history_verdict(struct history *history, const struct asked *asked,
 	entry->until_ns = wall_of(result->until_ns);
 	entry->uid = verdict->uid;
 	entry->ok = !result->result;
+	memcpy(entry->client, result->client, sizeof(result->client));
 }
 
 void history_revoked(struct history *history, uint32_t guard, const char *dest, uint16_t port,

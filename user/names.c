@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/event.h"
@@ -49,6 +50,37 @@ bool names_domain(const struct kernel *kernel, uint32_t guard, struct domain_rul
 
 	return !domain_key(guard, rule, &key) &&
 	       !bpf_map_lookup_elem(kernel->map[MAP_DOMAINS], &key, &rule->value);
+}
+
+/* "x.y.z" itself, then "*.x.y.z", "*.y.z", "*.z" */
+bool names_domain_of(const struct kernel *kernel, uint32_t guard, const char *name,
+		     struct domain_rule *rule)
+{
+	struct domain_rule look = *rule;
+	const char *below = NULL;
+
+	for (;;) {
+		int n = snprintf(look.domain, sizeof(look.domain), "%s%s", below ? "*." : "",
+				 below ?: name);
+
+		if (n < (int)sizeof(look.domain) && names_domain(kernel, guard, &look) &&
+		    look.value.action == rule->value.action) {
+			*rule = look;
+			return true;
+		}
+		below = below ? strchr(below, '.') : name;
+		if (!below)
+			return false;
+		below += *below == '.';
+	}
+}
+
+bool names_get(const struct kernel *kernel, uint32_t guard, const char *name,
+	       struct terok_name *ret)
+{
+	struct terok_name_key key = { .guard = guard, .name = dns_name_hash(name) };
+
+	return !bpf_map_lookup_elem(kernel->map[MAP_NAMES], &key, ret) && !strcmp(ret->text, name);
 }
 
 bool names_has(const struct kernel *kernel, uint32_t guard, const uint8_t addr[static 16],

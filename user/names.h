@@ -54,6 +54,17 @@ int names_domains(const struct kernel *kernel, uint32_t guard,
 /** names_domain() - the rule of that domain, port and protocol, its value filled in; false: none */
 bool names_domain(const struct kernel *kernel, uint32_t guard, struct domain_rule *rule);
 
+/**
+ * names_domain_of() - the rule of that port and protocol for @name or what it is below
+ * @rule: dest and value.action; domain and value are filled in, the nearest
+ */
+bool names_domain_of(const struct kernel *kernel, uint32_t guard, const char *name,
+		     struct domain_rule *rule);
+
+/** names_get() - what is said of a name that was asked for and may be had; false: it is none */
+bool names_get(const struct kernel *kernel, uint32_t guard, const char *name,
+	       struct terok_name *ret);
+
 /** names_policy() - the same as something that names can be looked up in; -ENOMEM */
 int names_policy(const struct kernel *kernel, uint32_t guard, struct dns_policy *ret);
 

@@ -27,21 +27,44 @@ static ssize_t file_read(int dir, const char *name, char *buf, size_t size)
 	return n;
 }
 
-/*
- * Field 22 of /proc/PID/stat is the birth in clock ticks since boot. The command name in
- * field 2 may hold anything, parentheses included: fields are counted from its last one.
- */
+/* What we take of /proc/PID/stat. */
+struct stat_line {
+	char comm[TEROK_COMM_LEN];
+	unsigned parent;
+	uint64_t born; /* in clock ticks since boot */
+};
+
+/* The command name in field 2 may hold anything, parentheses included: it ends at the last one. */
+static bool stat_read(int dir, const char *name, struct stat_line *ret)
+{
+	char text[512], *from, *to, *p;
+
+	if (file_read(dir, name, text, sizeof(text)) <= 0)
+		return false;
+	from = strchr(text, '(');
+	to = strrchr(text, ')');
+	if (!from || !to || to < from)
+		return false;
+	*to = '\0';
+	snprintf(ret->comm, sizeof(ret->comm), "%s", from + 1);
+	if (sscanf(to + 1, " %*c %u", &ret->parent) != 1)
+		return false;
+	p = to + 1;
+	for (int field = 3; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	return p && sscanf(p, " %lu", &ret->born) == 1;
+}
+
+static uint64_t ticks_of(uint64_t ns)
+{
+	return ns / (UINT64_C(1000000000) / sysconf(_SC_CLK_TCK));
+}
+
 static bool is_born_at(int dir, uint64_t start_ns)
 {
-	uint64_t tick_ns = UINT64_C(1000000000) / sysconf(_SC_CLK_TCK), ticks;
-	char stat[512], *p;
+	struct stat_line line;
 
-	if (file_read(dir, "stat", stat, sizeof(stat)) <= 0)
-		return false;
-	p = strrchr(stat, ')');
-	for (int field = 2; p && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	return p && sscanf(p, " %lu", &ticks) == 1 && ticks == start_ns / tick_ns;
+	return stat_read(dir, "stat", &line) && line.born == ticks_of(start_ns);
 }
 
 /*
@@ -54,6 +77,30 @@ static bool is_program(int dir, uint64_t exe_ino)
 	struct stat st;
 
 	return !exe_ino || (!fstatat(dir, "exe", &st, 0) && st.st_ino == exe_ino);
+}
+
+/*
+ * Nobody is born before their parent: a number that was given anew ends the line. The first is in
+ * the record, too, as the kernel saw it: if /proc has another there, that one alone is known.
+ */
+static void parents_read(const struct terok_record *record, struct process_text *ret)
+{
+	uint64_t child_born = ticks_of(record->start_ns);
+	unsigned pid = record->ppid;
+	struct stat_line line;
+	char name[32];
+
+	memset(ret->parents, 0, sizeof(ret->parents));
+	memccpy(ret->parents[0], record->pcomm, '\0', TEROK_COMM_LEN - 1);
+	for (unsigned i = 0; pid && i < MSG_PARENTS; i++) {
+		snprintf(name, sizeof(name), "/proc/%u/stat", pid);
+		if (!stat_read(AT_FDCWD, name, &line) || line.born > child_born ||
+		    (!i && strcmp(line.comm, ret->parents[0])))
+			return;
+		memcpy(ret->parents[i], line.comm, TEROK_COMM_LEN);
+		child_born = line.born;
+		pid = line.parent;
+	}
 }
 
 static void text_read(const struct terok_record *record, struct process_text *ret)
@@ -95,5 +142,20 @@ const struct process_text *process_name(const struct terok_record *record)
 	slot->start_ns = record->start_ns;
 	slot->exe_ino = record->exe_ino;
 	text_read(record, &slot->text);
+	parents_read(record, &slot->text);
 	return &slot->text;
+}
+
+void process_comm(uint32_t pid, uint32_t uid, char ret[static TEROK_COMM_LEN])
+{
+	_cleanup_close_ int dir = -1;
+	struct stat_line line;
+	struct stat st;
+	char path[32];
+
+	memset(ret, 0, TEROK_COMM_LEN);
+	snprintf(path, sizeof(path), "/proc/%u", pid);
+	dir = pid ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (dir >= 0 && !fstat(dir, &st) && st.st_uid == uid && stat_read(dir, "stat", &line))
+		memcpy(ret, line.comm, TEROK_COMM_LEN);
 }

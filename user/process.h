@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * process.h - what /proc adds to a record: executable path and command line
+ * process.h - what /proc adds to a record: executable path, command line, ancestors
  *
  * A process is its number and its birth: text is taken only while /proc shows a process
  * of that number that was born when the record says, checked before and after reading.
@@ -11,6 +11,8 @@
 #ifndef TEROK_PROCESS_H
 #define TEROK_PROCESS_H
 
+#include <stdint.h>
+
 #include "terok/abi.h"
 #include "terok/core_msg.h"
 
@@ -19,9 +21,18 @@
 struct process_text {
 	char exe[MSG_TEXT];     /* empty: gone, or not to be seen from our namespace */
 	char cmdline[MSG_TEXT]; /* spaces between arguments */
+	char parents[MSG_PARENTS][TEROK_COMM_LEN]; /* nearest first; "": no more are known */
 };
 
 /** process_name() - text for the process of a record; borrowed until the next call */
 const struct process_text *process_name(const struct terok_record *record);
+
+/**
+ * process_comm() - what the process of that number calls itself; "" if it is not (any more) @uid's
+ *
+ * For people, of somebody who has a connection: a number that was given anew to the same user's
+ * next process is not found out.
+ */
+void process_comm(uint32_t pid, uint32_t uid, char ret[static TEROK_COMM_LEN]);
 
 #endif

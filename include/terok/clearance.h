@@ -18,6 +18,8 @@ extern "C" {
 
 #define TEROK_CLEARANCE_SOCKET "/run/terok/clearance.sock"
 
+#define TEROK_PARENTS          8 /* of one process, at most */
+
 struct terok_client;
 
 struct terok_process {
@@ -27,10 +29,13 @@ struct terok_process {
 
 /* One event; strings are never NULL, live until the callback returns, and are printable ASCII. */
 struct terok_event {
-	int64_t sequence, boot_ns, guard, port, proto, source_port, count, until_ns, uid;
+	int64_t sequence, boot_ns, wall_ns, guard, port, proto, source_port, count, until_ns, uid;
 	const char *type, *container, *name, *request_id, *dest, *domain, *reason, *hook, *source;
 	const char *said, *socket_cookie, *netns_cookie, *cgroup, *state, *action, *scope, *problem;
+	const char *rule, *client;
 	struct terok_process process;
+	const char *parent[TEROK_PARENTS]; /* what its ancestors call themselves, nearest first */
+	unsigned parents;                  /* how many there are */
 	bool ok;
 	const char *json; /* the event as it came, one line */
 };

@@ -19,8 +19,9 @@
 
 #include "terok/abi.h"
 
-#define MSG_TEXT 256
-#define MSG_RULE 320 /* a rule as one line: a domain, and some words */
+#define MSG_TEXT    256
+#define MSG_PARENTS 8
+#define MSG_RULE    320 /* a rule as one line: a domain, and some words */
 
 /* Guards' shares of a full table of questions are counted in so many buckets, on both sides. */
 #define MSG_SHARE_BUCKETS 4096
@@ -97,6 +98,8 @@ struct msg_refused {
 	__u32 pad;
 	char domain[TEROK_DOMAIN_LEN]; /* it, or the name of the address; "": none */
 	char said[TEROK_DOMAIN_LEN];   /* TEROK_REASON_HELLO: whom the flow named; "": nobody */
+	char rule[MSG_RULE]; /* that denied it, has ended, or allows something else of it */
+	char parents[MSG_PARENTS][TEROK_COMM_LEN]; /* its ancestors, nearest first; "": no more */
 };
 
 /* What became of a verdict: 0 or a negative errno; the map was written before this was sent. */
@@ -105,9 +108,10 @@ struct msg_result {
 	__u64 token;  /* of the MSG_VERDICT */
 	__s32 result; /* -ENOENT: no such question (any more); -ENOSPC: rule table full */
 	__u32 pad;
-	__u64 until_ns;      /* when the rule ends; 0: with its guard */
-	char problem[128];   /* for people; empty on success */
-	char rule[MSG_RULE]; /* that was made; empty on failure */
+	__u64 until_ns;              /* when the rule ends; 0: with its guard */
+	char problem[128];           /* for people; empty on success */
+	char rule[MSG_RULE];         /* that was made; empty on failure */
+	char client[TEROK_COMM_LEN]; /* the program that answered; empty: not known */
 };
 
 /* All guards of a MSG_LIST have been sent, or all entries of a MSG_HISTORY. */
@@ -135,7 +139,7 @@ struct msg_verdict {
 	__u32 reach;   /* enum reach */
 	__u32 ports;   /* enum ports */
 	__u32 uid;     /* of the client, by peer credentials: for the rule's "who said so" */
-	__u32 pad;
+	__u32 pid;     /* the same, for its name; 0: not known */
 };
 
 /*

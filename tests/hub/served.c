@@ -158,6 +158,8 @@ void core_refuses(uint64_t ask)
 	memcpy(record->dst, "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\x02\x01", 16);
 	strcpy(packet.REFUSED.exe, "/usr/bin/curl");
 	strcpy(packet.REFUSED.cmdline, "curl -v");
+	strcpy(packet.REFUSED.parents[0], "bash");
+	strcpy(packet.REFUSED.parents[1], "sh");
 	core_says(&packet);
 }
 
@@ -170,6 +172,9 @@ void core_results(const struct msg_packet *verdict, int result, const char *prob
 					     .result = result,
 					     .until_ns = result ? 0 : 99 };
 	strcpy(packet.RESULT.problem, problem);
+	if (!result)
+		strcpy(packet.RESULT.rule, "allow 192.0.2.1 port 443 tcp");
+	strcpy(packet.RESULT.client, "tui");
 	core_says(&packet);
 }
 

@@ -37,17 +37,31 @@
 	    "\"name\":\"box\",\"container_name\":\"box\","                                         \
 	    "\"process\":\"curl[4711] /usr/bin/curl\",\"parent\":\"bash[4700]\",\"uid\":\"1000\"," \
 	    "\"reason\":\"default\",\"hook\":\"connect4\"")
-#define REQUEST                                                                                       \
-	"{\"continues\":true,\"parameters\":{\"event\":{\"sequence\":1,\"type\":\"request\","         \
-	"\"boot_ns\":77,\"guard\":1,\"container\":\"" CONTAINER "\",\"name\":\"box\","                \
-	"\"request_id\":\"" ID "\",\"dest\":\"192.0.2.1\",\"port\":443,\"proto\":6,"                  \
-	"\"domain\":\"\",\"reason\":\"default\",\"hook\":\"connect4\",\"said\":\"\",\"source\":\"\"," \
-	"\"source_port\":0,\"socket_cookie\":\"0\",\"netns_cookie\":\"0\",\"cgroup\":\"0\","          \
-	"\"count\":3,\"process\":{\"pid\":4711,\"thread\":4712,\"start_ns\":0,\"uid\":1000,"          \
-	"\"gid\":0,\"comm\":\"curl\",\"exe\":\"/usr/bin/curl\",\"cmdline\":\"curl -v\","              \
-	"\"exe_inode\":\"0\",\"exe_device\":\"0\",\"parent_pid\":4700,\"parent_comm\":\"bash\"},"     \
-	"\"state\":\"up\",\"action\":\"\",\"scope\":\"\",\"until_ns\":0,\"ok\":false,"                \
-	"\"problem\":\"\",\"uid\":0},\"lost\":0}}"
+#define REQUEST                                                                                                                 \
+	"{\"continues\":true,\"parameters\":{\"event\":{\"sequence\":1,\"type\":\"request\","                                   \
+	"\"boot_ns\":77,\"wall_ns\":0,\"guard\":1,\"container\":\"" CONTAINER                                                   \
+	"\",\"name\":\"box\","                                                                                                  \
+	"\"request_id\":\"" ID "\",\"dest\":\"192.0.2.1\",\"port\":443,\"proto\":6,"                                            \
+	"\"domain\":\"\",\"reason\":\"default\",\"hook\":\"connect4\",\"said\":\"\",\"rule\":\"\",\"source\":\"\","             \
+	"\"source_port\":0,\"socket_cookie\":\"0\",\"netns_cookie\":\"0\",\"cgroup\":\"0\","                                    \
+	"\"count\":3,\"process\":{\"pid\":4711,\"thread\":4712,\"start_ns\":0,\"uid\":1000,"                                    \
+	"\"gid\":0,\"comm\":\"curl\",\"exe\":\"/usr/bin/curl\",\"cmdline\":\"curl -v\","                                        \
+	"\"exe_inode\":\"0\",\"exe_device\":\"0\",\"parent_pid\":4700,\"parent_comm\":\"bash\"},\"parents\":[\"bash\",\"sh\"]," \
+	"\"state\":\"up\",\"action\":\"\",\"scope\":\"\",\"until_ns\":0,\"ok\":false,"                                          \
+	"\"problem\":\"\",\"uid\":0,\"client\":\"\"},\"lost\":0}}"
+
+/* An event, which has the time of day in it: it is there, and all else is as it should be. */
+static void hear_event(int fd, const char *frame)
+{
+	const char *told = heard(fd), *wall = strstr(told, "\"wall_ns\":");
+	size_t digits = wall ? strspn(wall + 10, "0123456789") : 0;
+	char text[4096];
+
+	assert_non_null(wall);
+	assert_true(digits > 10);
+	snprintf(text, sizeof(text), "%.*s0%s", (int)(wall + 10 - told), told, wall + 10 + digits);
+	assert_string_equal(text, frame);
+}
 
 /* A client of Clearance1 and one of Firewall1, and a question that both have heard. */
 static void one_question(int *subscriber, int *monitor)
@@ -59,7 +73,7 @@ static void one_question(int *subscriber, int *monitor)
 	hear(*monitor, STANDS);
 	core_guard(0);
 	core_refuses(5);
-	hear(*monitor, REQUEST);
+	hear_event(*monitor, REQUEST);
 	hear(*subscriber, BLOCKED);
 }
 
@@ -87,6 +101,7 @@ static void an_answer_makes_its_way_and_everybody_hears_of_it(void **state)
 {
 	int subscriber, monitor, caller = dial();
 	struct msg_packet verdict;
+	const char *told;
 
 	(void)state;
 	one_question(&subscriber, &monitor);
@@ -96,10 +111,14 @@ static void an_answer_makes_its_way_and_everybody_hears_of_it(void **state)
 	assert_int_equal(verdict.VERDICT.action, TEROK_ALLOW);
 	assert_int_equal(verdict.VERDICT.scope, SCOPE_FOREVER);
 	assert_int_equal(verdict.VERDICT.uid, getuid());
+	assert_int_equal(verdict.VERDICT.pid, getpid()); /* the core knows its name */
 	core_results(&verdict, 0, "");
 	hear(subscriber, TOLD("verdict_applied", ID, "", "0", "0", "allow", "true", ""));
 	hear(caller, "{\"parameters\":{\"ok\":true}}");
-	assert_non_null(strstr(heard(monitor), "\"type\":\"verdict\""));
+	told = heard(monitor);
+	assert_non_null(strstr(told, "\"type\":\"verdict\""));
+	assert_non_null(strstr(told, "\"rule\":\"allow 192.0.2.1 port 443 tcp\""));
+	assert_non_null(strstr(told, "\"client\":\"tui\""));
 	say(caller, VERDICT(CONTAINER, ID, "192.0.2.1", "allow"));
 	hear(caller, "{\"error\":\"" CLEARANCE
 		     ".UnknownRequest\",\"parameters\":{\"request_id\":\"" ID "\"}}");
@@ -117,12 +136,13 @@ static void a_second_answer_is_told_of_the_first(void **state)
 	snprintf(already, sizeof(already),
 		 "{\"error\":\"" FIREWALL ".AlreadyAnswered\",\"parameters\":{\"request_id\":\"" ID
 		 "\",\"action\":\"allow\",\"scope\":\"session\",\"until_ns\":99,\"uid\":%u,"
-		 "\"client\":\"\",\"ok\":true}}",
+		 "\"client\":\"tui\",\"ok\":true}}",
 		 getuid());
 	say(caller, ANSWER("\"action\":\"allow\""));
 	verdict = core_hears(MSG_VERDICT);
 	core_results(&verdict, 0, "");
-	hear(caller, "{\"parameters\":{\"until_ns\":99,\"rule\":\"\"}}");
+	hear(caller,
+	     "{\"parameters\":{\"until_ns\":99,\"rule\":\"allow 192.0.2.1 port 443 tcp\"}}");
 	say(caller, ANSWER("\"action\":\"deny\""));
 	hear(caller, already);
 	say(caller, VERDICT(CONTAINER, ID, "192.0.2.1", "deny"));
@@ -149,7 +169,8 @@ static void an_answer_waits_for_the_end_of_the_one_before(void **state)
 	verdict = core_hears(MSG_VERDICT);
 	assert_int_equal(verdict.VERDICT.action, TEROK_DENY);
 	core_results(&verdict, 0, "");
-	hear(second, "{\"parameters\":{\"until_ns\":99,\"rule\":\"\"}}");
+	hear(second,
+	     "{\"parameters\":{\"until_ns\":99,\"rule\":\"allow 192.0.2.1 port 443 tcp\"}}");
 	assert_non_null(strstr(heard(third),
 			       ".AlreadyAnswered\",\"parameters\":{\"request_id\":\"" ID
 			       "\",\"action\":\"deny\""));
@@ -275,7 +296,8 @@ static void an_answer_may_have_a_scope(void **state)
 	verdict = core_hears(MSG_VERDICT);
 	assert_int_equal(verdict.VERDICT.scope, SCOPE_ONCE);
 	core_results(&verdict, 0, "");
-	hear(caller, "{\"parameters\":{\"until_ns\":99,\"rule\":\"\"}}");
+	hear(caller,
+	     "{\"parameters\":{\"until_ns\":99,\"rule\":\"allow 192.0.2.1 port 443 tcp\"}}");
 }
 
 static void another_user_neither_sees_nor_answers(void **state)

@@ -518,9 +518,7 @@ static struct {
 	bool subscribed, answered;
 	char error[256], rule[320];
 	unsigned n;
-	struct heard {
-		char type[16], what[256], reason[24], id[40];
-	} heard[HEARD_MAX];
+	struct heard heard[HEARD_MAX];
 } people;
 
 static void on_subscribed(void *user)
@@ -543,6 +541,10 @@ static void on_event(const struct terok_event *event, int64_t lost, void *user)
 		 *event->domain ? event->domain : event->dest);
 	snprintf(heard->reason, sizeof(heard->reason), "%s", event->reason);
 	snprintf(heard->id, sizeof(heard->id), "%s", event->request_id);
+	snprintf(heard->rule, sizeof(heard->rule), "%s", event->rule);
+	snprintf(heard->client, sizeof(heard->client), "%s", event->client);
+	snprintf(heard->parent, sizeof(heard->parent), "%s",
+		 event->parents ? event->parent[0] : "");
 }
 
 static void on_answered(const char *error, const char *problem, uint64_t cookie, void *user)
@@ -609,6 +611,25 @@ void people_await(const char *type, const char *what)
 	uint64_t until = now_boot_ns() + LIMIT_MS * UINT64_C(1000000);
 
 	while (!people_heard(type, what, NULL))
+		people_hear(until);
+}
+
+const struct heard *people_last(const char *type, const char *what)
+{
+	const struct heard *last = NULL;
+
+	for (unsigned i = 0; i < people.n; i++)
+		if (!strcmp(people.heard[i].type, type) &&
+		    (!what || !strcmp(people.heard[i].what, what)))
+			last = &people.heard[i];
+	return last;
+}
+
+void people_await_verdict(void)
+{
+	uint64_t until = now_boot_ns() + LIMIT_MS * UINT64_C(1000000);
+
+	while (!people_last("verdict", NULL))
 		people_hear(until);
 }
 

@@ -120,6 +120,11 @@ int stream_moves(int fd, int ms);
 
 /* --- people ------------------------------------------------------------------------------------ */
 
+struct heard {
+	char type[16], what[256], reason[24], id[40];
+	char rule[320], client[16], parent[16]; /* parent: the nearest of the ancestors */
+};
+
 /** people_listen() - a client of the hub from now on; people_leave() */
 void people_listen(void);
 void people_leave(void);
@@ -129,6 +134,12 @@ void people_await(const char *type, const char *what);
 
 /** people_heard() - how often, so far; @type "request" or "refused", @reason NULL: any */
 unsigned people_heard(const char *type, const char *what, const char *reason);
+
+/** people_last() - the last of that type about that, @what NULL: anything; NULL: none so far */
+const struct heard *people_last(const char *type, const char *what);
+
+/** people_await_verdict() - until an answer, whosever, is told */
+void people_await_verdict(void);
 
 /** people_answer() - the last request about it; returns when the answer was answered */
 void people_answer(const char *what, const char *action, const char *scope);

@@ -31,7 +31,8 @@ static int listen_fd, stream_fd, calls_fd; /* the hub's ends */
 static struct terok_client *client;
 static struct {
 	unsigned subscribed, events, outcomes, answered, guards, lists, entries, pages, closed;
-	int64_t until_ns, uid;
+	unsigned parents;
+	int64_t until_ns, uid, wall_ns;
 	int error;
 	int64_t lost, sequence, pid;
 	char name[64], comm[64], json[1024], problem[128], failed[64], order[64];
@@ -71,6 +72,8 @@ static void on_event(const struct terok_event *event, int64_t lost, void *user)
 		event->action,
 		event->scope,
 		event->problem,
+		event->rule,
+		event->client,
 		event->process.comm,
 		event->process.exe,
 		event->process.cmdline,
@@ -88,6 +91,10 @@ static void on_event(const struct terok_event *event, int64_t lost, void *user)
 	told.lost = lost;
 	told.sequence = event->sequence;
 	told.pid = event->process.pid;
+	told.parents = event->parents;
+	told.wall_ns = event->wall_ns;
+	for (unsigned i = 0; i < event->parents; i++)
+		is_printable(event->parent[i]);
 	told.ok = event->ok;
 	snprintf(told.name, sizeof(told.name), "%s", event->name);
 	snprintf(told.comm, sizeof(told.comm), "%s", event->process.comm);
@@ -304,6 +311,21 @@ static void a_field_that_is_missing_or_of_another_kind_is_empty(void **state)
 	assert_int_equal(told.pid, 0);
 	assert_int_equal(hub_says(stream_fd, "{\"parameters\":{\"event\":null,\"lost\":9}}"), 0);
 	assert_int_equal(told.events, 1);
+}
+
+static void ancestors_are_told_as_far_as_there_is_room(void **state)
+{
+	(void)state;
+	hub_says(stream_fd, STANDS);
+	hub_says(stream_fd,
+		 EVENT("\"wall_ns\":1700000000000000000,\"parents\":[\"a\",7,\"\\u001b\"]"));
+	assert_int_equal(told.parents, 2);
+	assert_int_equal(told.wall_ns, 1700000000000000000);
+	hub_says(stream_fd,
+		 EVENT("\"parents\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]"));
+	assert_int_equal(told.parents, TEROK_PARENTS);
+	hub_says(stream_fd, EVENT("\"parents\":\"a\""));
+	assert_int_equal(told.parents, 0);
 }
 
 static void text_of_the_hub_is_made_printable(void **state)
@@ -559,6 +581,7 @@ int main(void)
 		T(bytes_may_come_one_at_a_time),
 		T(many_frames_may_come_at_once),
 		T(a_field_that_is_missing_or_of_another_kind_is_empty),
+		T(ancestors_are_told_as_far_as_there_is_room),
 		T(text_of_the_hub_is_made_printable),
 		T(the_event_as_it_came_is_printable_too),
 		T(answers_come_back_in_order_with_their_cookies),

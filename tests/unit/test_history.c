@@ -502,7 +502,7 @@ static void what_happened_is_there_as_soon_as_somebody_asks(void **state)
 	struct msg_verdict verdict = {
 		.ask = 5, .action = TEROK_ALLOW, .scope = SCOPE_ONCE, .uid = ALICE
 	};
-	struct msg_result applied = { .until_ns = now_boot_ns() + 60 * SECOND_NS };
+	struct msg_result applied = { .until_ns = now_boot_ns() + 60 * SECOND_NS, .client = "tui" };
 	struct asked asked = question(5);
 	uint64_t now = wall_now_ns();
 
@@ -523,6 +523,7 @@ static void what_happened_is_there_as_soon_as_somebody_asks(void **state)
 	assert_string_equal(heard[4].process, "curl[9] /usr/bin/curl");
 	assert_int_equal(heard[3].type, ENTRY_VERDICT);
 	assert_int_equal(heard[3].uid, ALICE);
+	assert_string_equal(heard[3].client, "tui");
 	assert_true(heard[3].until_ns >= now + 59 * SECOND_NS);
 	assert_true(heard[3].until_ns <= wall_now_ns() + 60 * SECOND_NS);
 	assert_int_equal(heard[2].type, ENTRY_EXPIRED);

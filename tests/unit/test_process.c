@@ -114,6 +114,74 @@ static void a_program_that_replaced_the_refused_one_gives_it_no_name(void **stat
 	child_end(pid);
 }
 
+/* Ourselves as the parent, as the kernel would say. */
+static void parent_is_us(struct terok_record *record)
+{
+	FILE *f = fopen("/proc/self/comm", "r");
+
+	assert_non_null(f);
+	assert_non_null(fgets(record->pcomm, sizeof(record->pcomm), f));
+	fclose(f);
+	record->pcomm[strcspn(record->pcomm, "\n")] = '\0';
+	record->ppid = getpid();
+}
+
+static void ancestors_are_named_nearest_first(void **state)
+{
+	pid_t pid = child_start();
+	struct terok_record record = record_of(pid);
+	const struct process_text *text;
+
+	(void)state;
+	parent_is_us(&record);
+	text = process_name(&record);
+	assert_string_equal(text->parents[0], record.pcomm);
+	if (getppid() > 0)
+		assert_string_not_equal(text->parents[1], "");
+	child_end(pid);
+}
+
+/* A number that belongs to somebody else by now says nothing of who the parent was. */
+static void a_parent_that_is_another_by_now_ends_the_line(void **state)
+{
+	pid_t pid = child_start(), older = child_start();
+	struct terok_record record = record_of(pid);
+	const struct process_text *text;
+
+	(void)state;
+	parent_is_us(&record);
+	strcpy(record.pcomm, "somebody");
+	text = process_name(&record);
+	assert_string_equal(text->parents[0], "somebody");
+	assert_string_equal(text->parents[1], "");
+	/* born after its child */
+	record = record_of(older);
+	parent_is_us(&record);
+	record.start_ns = 1;
+	text = process_name(&record);
+	assert_string_equal(text->parents[0], record.pcomm);
+	assert_string_equal(text->parents[1], "");
+	child_end(pid);
+	child_end(older);
+}
+
+static void a_client_is_named_if_it_is_its_users(void **state)
+{
+	char comm[TEROK_COMM_LEN];
+	pid_t pid = child_start();
+
+	(void)state;
+	process_comm(pid, geteuid(), comm);
+	assert_string_equal(comm, "sh");
+	process_comm(pid, geteuid() + 1, comm);
+	assert_string_equal(comm, "");
+	process_comm(0, geteuid(), comm);
+	assert_string_equal(comm, "");
+	child_end(pid);
+	process_comm(pid, geteuid(), comm);
+	assert_string_equal(comm, "");
+}
+
 static void no_process_has_no_name(void **state)
 {
 	struct terok_record record = {};
@@ -128,6 +196,9 @@ int main(void)
 		cmocka_unit_test(a_process_is_named_by_path_and_arguments),
 		cmocka_unit_test(another_birth_is_another_process),
 		cmocka_unit_test(a_program_that_replaced_the_refused_one_gives_it_no_name),
+		cmocka_unit_test(ancestors_are_named_nearest_first),
+		cmocka_unit_test(a_parent_that_is_another_by_now_ends_the_line),
+		cmocka_unit_test(a_client_is_named_if_it_is_its_users),
 		cmocka_unit_test(no_process_has_no_name),
 	};
 

@@ -75,4 +75,7 @@ void timer_disarm(struct timer *timer);
 /** now_boot_ns() - CLOCK_BOOTTIME, the clock of bpf_ktime_get_boot_ns() */
 uint64_t now_boot_ns(void);
 
+/** now_wall_ns() - CLOCK_REALTIME: for people, never to calculate with */
+uint64_t now_wall_ns(void);
+
 #endif
