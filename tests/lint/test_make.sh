@@ -28,6 +28,7 @@ told() { build/terok-bpfd --version | grep -qx 'terok-bpfd 9.9.9'; }
 files() { find dest ! -type d | sort; }
 # in the order that files() has
 installed='dest/opt/bin/terok-clearance
+dest/opt/bin/terok-clearance-hub
 dest/opt/bin/terok-why
 dest/opt/include/terok/clearance.h
 dest/opt/lib/libclearance.a
@@ -36,13 +37,16 @@ dest/opt/lib/libclearance.so.0
 dest/opt/lib/pkgconfig/libclearance.pc
 dest/opt/lib/systemd/system/terok-bpfd.service
 dest/opt/lib/systemd/user/terok-clearance-bridge.service
+dest/opt/lib/systemd/user/terok-clearance-hub.service
 dest/opt/lib/systemd/user/terok-clearance-notifier.service
+dest/opt/lib/systemd/user/terok-clearance-verdict.service
 dest/opt/sbin/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-clearance
 dest/opt/share/containers/oci/hooks.d/terok-bpfd-precreate.json
 dest/opt/share/containers/oci/hooks.d/terok-bpfd.json
 dest/opt/share/doc/libclearance/watch.c
+dest/opt/share/man/man1/terok-clearance-hub.1
 dest/opt/share/man/man1/terok-clearance.1
 dest/opt/share/man/man1/terok-why.1
 dest/opt/share/man/man3/libclearance.3
