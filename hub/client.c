@@ -24,7 +24,7 @@
 #define CALLS_MAX 256 /* on their way; a client that needs more asks too fast */
 
 enum conn_kind { CONN_STREAM, CONN_CALLS, CONN_MAX_ };
-enum call_kind { CALL_ANSWER, CALL_GUARDS, CALL_HISTORY };
+enum call_kind { CALL_ANSWER, CALL_GUARDS, CALL_HISTORY, CALL_GRANTS, CALL_REVOKE };
 
 struct conn {
 	int fd;
@@ -327,6 +327,49 @@ static int on_guards(struct terok_client *client, struct json_object *parameters
 	return 0;
 }
 
+static void grant_hand_over(struct terok_client *client, struct json_object *from)
+{
+	struct terok_grant_status grant = {
+		.guard = int_of(from, "guard"),
+		.port = int_of(from, "port"),
+		.proto = int_of(from, "proto"),
+		.uid = int_of(from, "uid"),
+		.until_ns = int_of(from, "until_ns"),
+		.since_ns = int_of(from, "since_ns"),
+		.grant = text_of(from, "grant"),
+		.container = text_of(from, "container"),
+		.name = text_of(from, "name"),
+		.dest = text_of(from, "dest"),
+		.action = text_of(from, "action"),
+		.scope = text_of(from, "scope"),
+	};
+
+	grant.json = json_of(from);
+	client->events.grant(&grant, false, NULL, client->user);
+}
+
+/* @problem: NULL, or why there is nothing in @parameters. */
+static int on_grants(struct terok_client *client, struct json_object *parameters,
+		     const char *problem)
+{
+	struct json_object *list = parameters ? json_object_object_get(parameters, "grants") : NULL;
+	bool more;
+
+	if (!problem && json_object_get_type(list) != json_type_array)
+		return -EPROTO;
+	if (!client->events.grant)
+		return 0;
+	for (size_t i = 0; !problem && !client->closed && i < json_object_array_length(list); i++) {
+		struct json_object *grant = json_object_array_get_idx(list, i);
+
+		if (json_object_get_type(grant) == json_type_object)
+			grant_hand_over(client, grant);
+	}
+	more = !problem && json_object_get_boolean(json_object_object_get(parameters, "more"));
+	client->events.grant(NULL, more, problem, client->user);
+	return 0;
+}
+
 static void entry_hand_over(struct terok_client *client, struct json_object *from)
 {
 	struct terok_entry entry = {
@@ -387,6 +430,8 @@ static const char *problem_of(struct json_object *parameters, const char *error)
 		return reason;
 	if (!strcmp(error, FIREWALL ".UnknownRequest"))
 		return "nobody waits for that answer (any more)";
+	if (!strcmp(error, FIREWALL ".UnknownGrant"))
+		return "there is no such grant (any more)";
 	return error;
 }
 
@@ -451,6 +496,14 @@ static int on_reply(struct terok_client *client, struct json_object *frame,
 	if (call.kind == CALL_HISTORY)
 		return on_history(client, parameters,
 				  *error ? problem_of(parameters, error) : NULL);
+	if (call.kind == CALL_GRANTS)
+		return on_grants(client, parameters, *error ? problem_of(parameters, error) : NULL);
+	if (call.kind == CALL_REVOKE && client->events.revoked)
+		client->events.revoked(*error ? error : NULL,
+				       *error ? problem_of(parameters, error) : "", call.cookie,
+				       client->user);
+	if (call.kind == CALL_REVOKE)
+		return 0;
 	on_answered(client, error, parameters, call.cookie);
 	return 0;
 }
@@ -602,6 +655,33 @@ int terok_client_list_guards(struct terok_client *client)
 	json_add_string(&frame, "method", FIREWALL ".ListGuards");
 	json_close_object(&frame);
 	return call_send(client, &frame, (struct call){ CALL_GUARDS, 0 });
+}
+
+int terok_client_list_grants(struct terok_client *client, int64_t guard)
+{
+	_cleanup_json_ struct json frame = {};
+
+	json_open_object(&frame, NULL);
+	json_add_string(&frame, "method", FIREWALL ".ListGrants");
+	json_open_object(&frame, "parameters");
+	if (guard)
+		json_add_int(&frame, "guard", guard);
+	json_close_object(&frame);
+	json_close_object(&frame);
+	return call_send(client, &frame, (struct call){ CALL_GRANTS, 0 });
+}
+
+int terok_client_revoke(struct terok_client *client, const char *grant, uint64_t cookie)
+{
+	_cleanup_json_ struct json frame = {};
+
+	json_open_object(&frame, NULL);
+	json_add_string(&frame, "method", FIREWALL ".Revoke");
+	json_open_object(&frame, "parameters");
+	json_add_string(&frame, "grant", grant);
+	json_close_object(&frame);
+	json_close_object(&frame);
+	return call_send(client, &frame, (struct call){ CALL_REVOKE, cookie });
 }
 
 int terok_client_history(struct terok_client *client, int64_t guard, int64_t after, int64_t limit)

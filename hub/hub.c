@@ -27,6 +27,7 @@ struct hub {
 	struct answer *answers;
 	struct listing *listings;
 	struct recalls recalls;
+	struct grant_calls grants;
 	struct msg_audience audience; /* as the back end knows it */
 	uint64_t token;
 };
@@ -41,6 +42,7 @@ int hub_new(const struct hub_back *back, void *user, struct hub **ret)
 	hub->back = back;
 	hub->user = user;
 	hub->recalls = (struct recalls){ .ask = back->history, .user = user };
+	hub->grants = (struct grant_calls){ .back = back, .user = user };
 	r = requests_new(&hub->requests);
 	if (!r)
 		r = answered_new(&hub->answered);
@@ -552,6 +554,16 @@ void hub_list_done(struct hub *hub, uint64_t token)
 			return;
 		}
 	}
+}
+
+struct grant_calls *hub_grants(struct hub *hub)
+{
+	return &hub->grants;
+}
+
+const struct label *hub_label(struct hub *hub, uint32_t guard)
+{
+	return hub->back->label ? hub->back->label(guard, hub->user) : NULL;
 }
 
 void hub_recall(struct hub *hub, struct recall *recall)

@@ -28,6 +28,7 @@
 #include "answered.h"
 #include "base/cleanup.h"
 #include "event.h"
+#include "grant_calls.h"
 #include "recall.h"
 #include "request.h"
 #include "terok/core_msg.h"
@@ -67,6 +68,10 @@ struct hub_back {
 	int (*list)(uint64_t token, uint32_t uid, void *user);
 	/* Send entries by hub_recall_entry(), then hub_recall_done(). NULL: there is no journal. */
 	int (*history)(const struct msg_history *wanted, void *user);
+	/* Send grants by grant_calls_heard(), then ..._heard_all(); NULL: answers make no rules here. */
+	int (*grants)(const struct msg_grants *wanted, void *user);
+	/* Take one back: grant_calls_heard_revoked() says what became of it. NULL as grants. */
+	int (*revoke)(const struct msg_revoke *revoke, void *user);
 	/* Who listens has changed; not 0: say it again at the next change. NULL: it does not matter. */
 	int (*audience)(const struct msg_audience *audience, void *user);
 	/* What is known of a guard, borrowed; NULL: nothing (any more). May be NULL itself. */
@@ -193,6 +198,12 @@ struct listing {
 int hub_list(struct hub *hub, struct listing *listing);
 /** hub_list_end() - forget it, also before it is done */
 void hub_list_end(struct hub *hub, struct listing *listing);
+
+/** hub_grants() - for calls about grants, and the back end's words on them */
+struct grant_calls *hub_grants(struct hub *hub);
+
+/** hub_label() - what is known of a guard, borrowed; NULL: nothing (any more) */
+const struct label *hub_label(struct hub *hub, uint32_t guard);
 
 /** hub_recall() - ask what happened; hub_recall_end() - forget that, also before it is answered */
 void hub_recall(struct hub *hub, struct recall *recall);

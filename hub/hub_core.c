@@ -65,6 +65,22 @@ static int core_audience(const struct msg_audience *audience, void *user)
 	return core->send(&packet, core->user);
 }
 
+static int core_grants(const struct msg_grants *wanted, void *user)
+{
+	struct hub_core *core = user;
+	struct msg_packet packet = { .type = MSG_GRANTS, .GRANTS = *wanted };
+
+	return core->send(&packet, core->user);
+}
+
+static int core_revoke(const struct msg_revoke *revoke, void *user)
+{
+	struct hub_core *core = user;
+	struct msg_packet packet = { .type = MSG_REVOKE, .REVOKE = *revoke };
+
+	return core->send(&packet, core->user);
+}
+
 static struct known **known_slot(struct hub_core *core, uint32_t id)
 {
 	struct known **slot = &core->bucket[id % BUCKETS];
@@ -84,6 +100,8 @@ static const struct label *core_label(uint32_t guard, void *user)
 static const struct hub_back back = { .answer = core_answer,
 				      .list = core_list,
 				      .history = core_history,
+				      .grants = core_grants,
+				      .revoke = core_revoke,
 				      .audience = core_audience,
 				      .label = core_label };
 
@@ -250,6 +268,31 @@ static void on_result(struct hub_core *core, const struct msg_result *result)
 	hub_answered(core->hub, result->token, &outcome);
 }
 
+/* Who took it back waits: the news is for the others. */
+static void on_revoked(struct hub_core *core, const struct msg_revoked *revoked)
+{
+	const struct msg_grant *grant = &revoked->grant;
+	char dest[sizeof(grant->dest) + 1], rule[sizeof(revoked->rule) + 1],
+	    client[sizeof(revoked->client) + 1];
+	struct news news = { .type = "revoked",
+			     .label = core_label(grant->guard, core),
+			     .dest = text_of(dest, grant->dest),
+			     .domain = grant->by_name ? dest : NULL,
+			     .port = grant->port,
+			     .proto = grant->proto,
+			     .action = wire_action(grant->action),
+			     .scope = wire_scope(grant->scope),
+			     .until_ns = grant->until_ns,
+			     .rule = text_of(rule, revoked->rule),
+			     .client = text_of(client, revoked->client),
+			     .uid = revoked->uid,
+			     .ok = true };
+
+	grant_calls_heard_revoked(hub_grants(core->hub), revoked);
+	if (!revoked->result && news.label)
+		hub_publish(core->hub, &news);
+}
+
 void hub_core_hear(struct hub_core *core, const struct msg_packet *packet)
 {
 	switch (packet->type) {
@@ -262,5 +305,8 @@ void hub_core_hear(struct hub_core *core, const struct msg_packet *packet)
 		hub_recall_done(core->hub, &packet->LISTED);
 		break;
 	case MSG_ENTRY: hub_recall_entry(core->hub, &packet->ENTRY); break;
+	case MSG_GRANT: grant_calls_heard(hub_grants(core->hub), &packet->GRANT); break;
+	case MSG_GRANTED: grant_calls_heard_all(hub_grants(core->hub), &packet->GRANTED); break;
+	case MSG_REVOKED: on_revoked(core, &packet->REVOKED); break;
 	}
 }

@@ -9,6 +9,7 @@
 #include "org.terok.Firewall1.varlink.h"
 #include "queue.h"
 #include "serve_answer.h"
+#include "serve_grants.h"
 #include "serve_apply.h"
 #include "serve_history.h"
 
@@ -287,16 +288,20 @@ static const struct varlink_method firewall_methods[] = {
 	{ "ListRequests", monitor_params, 1, false, run_list_requests },
 	{ "ListGuards", NULL, 0, false, run_list_guards },
 	{ "History", serve_history_params, SERVE_HISTORY_PARAMS, false, serve_history },
+	{ "ListGrants", serve_grants_params, SERVE_GRANTS_PARAMS, false, serve_list_grants },
+	{ "Revoke", serve_revoke_params, SERVE_REVOKE_PARAMS, false, serve_revoke },
 };
+#define FIREWALL_METHODS (sizeof(firewall_methods) / sizeof(firewall_methods[0]))
+
 static const struct varlink_interface of_agent[] = {
 	{ CLEARANCE, org_terok_Clearance1_varlink, clearance_methods, 2 },
 	{ CLEARANCE_VERDICT, org_terok_ClearanceVerdict1_varlink, verdict_methods, 1 },
-	{ FIREWALL, org_terok_Firewall1_varlink, firewall_methods, 5 },
+	{ FIREWALL, org_terok_Firewall1_varlink, firewall_methods, FIREWALL_METHODS },
 };
 /* Its verdicts are carried out by a helper, which has a socket of its own. */
 static const struct varlink_interface of_session[] = {
 	{ CLEARANCE, org_terok_Clearance1_varlink, clearance_methods, 2 },
-	{ FIREWALL, org_terok_Firewall1_varlink, firewall_methods, 5 },
+	{ FIREWALL, org_terok_Firewall1_varlink, firewall_methods, FIREWALL_METHODS },
 };
 static const struct varlink_info info = { "terok", "terok-clearance", TEROK_VERSION,
 					  "https://github.com/terok-ai/terok-clearance" };

@@ -13,15 +13,15 @@
 
 static const struct terok_record no_record;
 
-/* Text that a container may have chosen, in a field of fixed size. */
-static void add_safe(struct json *json, const char *key, const char *text, size_t size)
+/* Text that a container may have chosen. */
+void wire_field(struct json *json, const char *key, const char *text, size_t size)
 {
 	char buf[SANITISE_MAX + 1];
 
 	json_add_string(json, key, sanitise(buf, SANITISE_MAX, text, strnlen(text, size)));
 }
 
-#define add_field(json, key, field) add_safe(json, key, field, sizeof(field))
+#define add_field(json, key, field) wire_field(json, key, field, sizeof(field))
 
 static void add_number_text(struct json *json, const char *key, uint64_t value)
 {
@@ -48,7 +48,7 @@ void wire_request_id(char ret[static 32], const struct label *label, uint64_t as
 
 void wire_text(struct json *json, const char *key, const char *text)
 {
-	add_safe(json, key, text ?: "", SANITISE_BYTES);
+	wire_field(json, key, text ?: "", SANITISE_BYTES);
 }
 
 const char *wire_action(enum terok_action action)
@@ -166,8 +166,8 @@ static void add_process(struct json *json, const struct msg_refused *refused)
 	json_add_uint(json, "uid", record->uid);
 	json_add_uint(json, "gid", record->gid);
 	add_field(json, "comm", record->comm);
-	add_safe(json, "exe", refused ? refused->exe : "", MSG_TEXT);
-	add_safe(json, "cmdline", refused ? refused->cmdline : "", MSG_TEXT);
+	wire_field(json, "exe", refused ? refused->exe : "", MSG_TEXT);
+	wire_field(json, "cmdline", refused ? refused->cmdline : "", MSG_TEXT);
 	add_number_text(json, "exe_inode", record->exe_ino);
 	add_number_text(json, "exe_device", record->exe_dev);
 	json_add_uint(json, "parent_pid", record->ppid);
@@ -193,7 +193,7 @@ static void add_refusal(struct json *json, const struct news *news)
 		addr_format(buf, record->src);
 	wire_text(json, "reason", news->refused ? terok_reason_name(record->reason) : news->reason);
 	json_add_string(json, "hook", record->hook ? terok_hook_name(record->hook) : "");
-	add_safe(json, "said", news->refused ? news->refused->said : "", TEROK_DOMAIN_LEN);
+	wire_field(json, "said", news->refused ? news->refused->said : "", TEROK_DOMAIN_LEN);
 	if (news->refused)
 		add_field(json, "rule", news->refused->rule);
 	else
@@ -218,7 +218,7 @@ void wire_firewall(struct json *json, const struct news *news)
 	json_add_uint(json, "wall_ns", news->wall_ns);
 	json_add_uint(json, "guard", news_guard(news));
 	add_container(json, news);
-	add_safe(json, "name", label ? label->info.name : news->name ?: "", TEROK_NAME_LEN);
+	wire_field(json, "name", label ? label->info.name : news->name ?: "", TEROK_NAME_LEN);
 	json_add_string(json, "request_id", news->request_id ?: "");
 	add_dest(json, news);
 	add_refusal(json, news);

@@ -63,6 +63,9 @@ void wire_firewall(struct json *json, const struct news *news);
 /** wire_text() - @text (NULL: "") as people are shown it, sanitised */
 void wire_text(struct json *json, const char *key, const char *text);
 
+/** wire_field() - the same of a field of fixed size, which may fill it to its end */
+void wire_field(struct json *json, const char *key, const char *text, size_t size);
+
 /** wire_action(), wire_scope() - the words of both interfaces */
 const char *wire_action(enum terok_action action);
 const char *wire_scope(enum scope scope);

@@ -19,6 +19,7 @@
 #include "base/sock.h"
 #include "control.h"
 #include "flows.h"
+#include "grants_tell.h"
 #include "guard.h"
 #include "history.h"
 #include "kernel.h"
@@ -48,6 +49,7 @@ struct core {
 	struct kernel_load load;
 	struct records *records;
 	struct asked_table *asked;
+	struct grants *grants;
 	struct watched *watched; /* the guards as people were last told of them */
 	struct control *control;
 	struct history *history; /* NULL: none is kept */
@@ -199,6 +201,7 @@ static void on_guard(const struct guard *guard, enum guard_news news, uint64_t t
 		asked_forget_guard(core->asked, guard->id);
 	timer_disarm(&core->give_up);
 	history_guard(core->history, guard->id, &guard->info, news == GUARD_ATTACHED);
+	grants_guard(core->grants, guard->id, guard->info.uid);
 	worker_send(&core->hub, &packet);
 	owners_guard(core->owners, guard->id, guard->info.uid);
 }
@@ -246,6 +249,7 @@ static void on_gone(uint32_t id, const char *reason, void *user)
 
 	asked_forget_guard(core->asked, id);
 	history_gone(core->history, id);
+	grants_gone(core->grants, id);
 	nameserver_leave(core->nameserver, id);
 	packet.GONE.id = id;
 	snprintf(packet.GONE.reason, sizeof(packet.GONE.reason), "%s", reason);
@@ -315,6 +319,7 @@ static int apply_verdict(struct core *core, const struct msg_verdict *verdict,
 	if (r)
 		return r;
 	asked_answered(core->asked, verdict->ask);
+	grants_note(core->grants, guard, rule, verdict->action, verdict->scope);
 	if (rule->by_name) /* its resolver answers by it from now on */
 		watched_look(core->watched, guard);
 	return 0;
@@ -385,6 +390,30 @@ static void on_history(struct core *core, const struct msg_history *asked)
 	worker_send(&core->hub, &done);
 }
 
+static void tell_hub(struct msg_packet *packet, void *user)
+{
+	struct core *core = user;
+
+	worker_send(&core->hub, packet);
+}
+
+static void on_revoke(struct core *core, const struct msg_revoke *revoke)
+{
+	struct msg_packet packet = { .type = MSG_REVOKED };
+	struct granted granted;
+	int r = grants_take_back(core->grants, revoke, &granted, &packet.REVOKED);
+
+	if (!r) /* its resolver answers without it from now on */
+		watched_look(core->watched, granted.guard);
+	worker_send(&core->hub, &packet);
+	if (r)
+		return;
+	history_revoked(core->history, granted.guard, packet.REVOKED.grant.dest,
+			packet.REVOKED.grant.port, packet.REVOKED.grant.proto,
+			packet.REVOKED.grant.action, revoke->uid, packet.REVOKED.client);
+	grants_note_end(core->kernel, &granted, revoke->uid);
+}
+
 static void on_hub_message(const struct msg_packet *packet, void *user)
 {
 	struct core *core = user;
@@ -397,6 +426,10 @@ static void on_hub_message(const struct msg_packet *packet, void *user)
 		on_history(core, &packet->HISTORY);
 	else if (packet->type == MSG_AUDIENCE)
 		core->audience.now = packet->AUDIENCE;
+	else if (packet->type == MSG_GRANTS)
+		grants_tell(core->grants, &packet->GRANTS, tell_hub, core);
+	else if (packet->type == MSG_REVOKE)
+		on_revoke(core, &packet->REVOKE);
 }
 
 static const struct worker_events hub_events = { .ready = on_hub_ready, .message = on_hub_message };
@@ -499,6 +532,8 @@ static int core_open(struct core *core, struct problem *why)
 	if (!r)
 		r = asked_new(&core->asked);
 	if (!r)
+		r = grants_new(core->kernel, &core->grants);
+	if (!r)
 		asked_on_expired(core->asked, on_expired, core);
 	if (!r)
 		r = watched_new(core->loop, core->kernel, &watched_events, core, &core->watched);
@@ -530,6 +565,7 @@ static void core_close(struct core *core)
 		asked_each(core->asked, on_expired, core);
 	history_free(core->history);
 	asked_free(core->asked);
+	grants_free(core->grants);
 	source_del(&core->signals);
 	timer_disarm(&core->give_up);
 	loop_free(core->loop);

@@ -335,6 +335,24 @@ int domains_list(const struct kernel *kernel, uint32_t guard, struct domain_rule
 	return list.n;
 }
 
+static int is_the_same(const struct domain_rule *kept, void *user)
+{
+	const struct domain_rule *name = user;
+
+	return kept->dest.port == name->dest.port && kept->dest.proto == name->dest.proto &&
+	       kept->value.action == name->value.action && !strcmp(kept->domain, name->domain);
+}
+
+bool domains_is_kept(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name)
+{
+	_cleanup_close_ int lock = kernel_lock(NULL);
+	char key[JOURNAL_KEY_LEN];
+	struct terok_info info;
+
+	return lock >= 0 && !guard_info(kernel, guard, &info) && journal_key(&info, key) &&
+	       journal_each_domain(key, is_the_same, (void *)name, NULL) == 1;
+}
+
 struct adopt {
 	const struct kernel *kernel;
 	uint32_t guard;

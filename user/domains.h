@@ -64,6 +64,9 @@ int domains_put_session(const struct kernel *kernel, uint32_t guard, const struc
 int domains_drop(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name,
 		 struct problem *why);
 
+/** domains_is_kept() - does the journal say the same of that domain, port and protocol? */
+bool domains_is_kept(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name);
+
 /** domains_adopt() - what the journal has and the kernel, loaded by an older build, has not */
 void domains_adopt(const struct kernel *kernel, uint32_t guard);
 

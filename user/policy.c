@@ -199,6 +199,23 @@ static int rule_get(const struct kernel *kernel, const struct rule *rule, struct
 	return ret->bits == rule->dest.bits;
 }
 
+bool policy_exact(const struct kernel *kernel, struct rule *rule)
+{
+	return exact_get(kernel, rule, &rule->value) > 0;
+}
+
+bool policy_is_kept(const struct kernel *kernel, const struct rule *rule)
+{
+	_cleanup_close_ int lock = kernel_lock(NULL);
+	char key[JOURNAL_KEY_LEN];
+	struct terok_info info;
+	struct rule kept;
+
+	return lock >= 0 && !guard_info(kernel, rule->guard, &info) && journal_key(&info, key) &&
+	       journal_get_rule(key, rule, &kept, NULL) > 0 &&
+	       kept.value.action == rule->value.action;
+}
+
 static int map_remove(const struct kernel *kernel, const struct rule *rule)
 {
 	struct terok_rule_key exact = exact_key(rule);

@@ -45,6 +45,12 @@ int policy_add(const struct kernel *kernel, const struct rule *rule, struct prob
 /** policy_remove() - remove the rule of exactly this destination, port, protocol, action; -ENOENT */
 int policy_remove(const struct kernel *kernel, const struct rule *rule, struct problem *why);
 
+/** policy_exact() - the rule of one address, port and protocol, its value filled in; false: none */
+bool policy_exact(const struct kernel *kernel, struct rule *rule);
+
+/** policy_is_kept() - has the journal such a rule, with that action, of this guard? */
+bool policy_is_kept(const struct kernel *kernel, const struct rule *rule);
+
 /** policy_each() - every rule of @guard (0: all), in no order; stops at fn's first non-zero */
 int policy_each(const struct kernel *kernel, uint32_t guard,
 		int (*fn)(const struct rule *rule, void *user), void *user);

@@ -58,6 +58,15 @@ struct terok_outcome {
 	const char *rule;                    /* of this client's: what was made; else "" */
 };
 
+/* A rule that an answer made and that is in force; strings as those of an event. */
+struct terok_grant_status {
+	int64_t guard, port, proto, uid; /* port, proto 0: all; uid: who answered */
+	int64_t until_ns, since_ns;      /* CLOCK_BOOTTIME; until_ns 0: no end of its own */
+	const char *grant;               /* what terok_client_revoke() names */
+	const char *container, *name, *dest, *action, *scope;
+	const char *json;
+};
+
 /* One entry of the journal; strings as those of an event. Times are CLOCK_REALTIME. */
 struct terok_entry {
 	int64_t number, wall_ns, guard, port, proto, until_ns, uid, count;
@@ -75,6 +84,9 @@ struct terok_entry {
  * @answered:	what became of terok_client_answer(): @error NULL on success, else the
  *		varlink error's name; @problem: for people; @cookie: the caller's
  * @guard:	one guard of terok_client_list_guards(); NULL after the last
+ * @grant:	one grant of terok_client_list_grants(); NULL after the last, with @more: there
+ *		are more than one call tells, and @problem: NULL, or why there are none
+ * @revoked:	what became of terok_client_revoke(), as @answered
  * @entry:	one entry of terok_client_history(), newest first; NULL after the last, with
  *		@more: there are older ones, and @problem: NULL, or why they cannot be read
  * @closed:	the hub went away (0) or broke the protocol (negative errno); the client
@@ -86,6 +98,9 @@ struct terok_client_events {
 	void (*outcome)(const struct terok_outcome *outcome, uint64_t cookie, void *user);
 	void (*answered)(const char *error, const char *problem, uint64_t cookie, void *user);
 	void (*guard)(const struct terok_guard_status *guard, void *user);
+	void (*grant)(const struct terok_grant_status *grant, bool more, const char *problem,
+		      void *user);
+	void (*revoked)(const char *error, const char *problem, uint64_t cookie, void *user);
 	void (*entry)(const struct terok_entry *entry, bool more, const char *problem, void *user);
 	void (*closed)(int error, void *user);
 };
@@ -137,6 +152,12 @@ int terok_client_answer_with(struct terok_client *client, const char *request_id
 
 /** terok_client_list_guards() - ask for all guards, each through events->guard */
 int terok_client_list_guards(struct terok_client *client);
+
+/** terok_client_list_grants() - ask what answers have made, each through events->grant; 0: all guards */
+int terok_client_list_grants(struct terok_client *client, int64_t guard);
+
+/** terok_client_revoke() - take that one back; events->revoked tells the rest */
+int terok_client_revoke(struct terok_client *client, const char *grant, uint64_t cookie);
 
 /**
  * terok_client_history() - ask for what happened, each through events->entry

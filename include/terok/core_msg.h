@@ -58,7 +58,12 @@ enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER };
 	X(BECAUSE, struct msg_because, FROM_CORE)                                                  \
 	X(BECAUSES, struct msg_becauses, FROM_CORE)                                                \
 	X(OPEN, struct msg_owner, FROM_CORE)                                                       \
-	X(CLOSE, struct msg_owner, FROM_CORE)
+	X(CLOSE, struct msg_owner, FROM_CORE)                                                      \
+	X(GRANTS, struct msg_grants, FROM_HUB)                                                     \
+	X(GRANT, struct msg_grant, FROM_CORE)                                                      \
+	X(GRANTED, struct msg_granted, FROM_CORE)                                                  \
+	X(REVOKE, struct msg_revoke, FROM_HUB)                                                     \
+	X(REVOKED, struct msg_revoked, FROM_CORE)
 
 enum msg_type {
 	MSG_NONE,
@@ -223,6 +228,51 @@ struct msg_audience {
 		__u32 uid;   /* 0: may answer for every guard */
 		__u32 guard; /* only of that one; 0: of all that it may see */
 	} who[MSG_AUDIENCE_MAX];
+};
+
+struct msg_grants { /* send what answers have made, MSG_GRANT each, then MSG_GRANTED */
+	__u64 token;
+	__u32 uid;   /* who asks: 0 all, else of that user's guards */
+	__u32 guard; /* 0: all of those */
+};
+
+/* A rule that an answer made and that is in force (user/grants.h). */
+struct msg_grant {
+	__u64 token;
+	__u64 number; /* what MSG_REVOKE names */
+	__u64 until_ns, since_ns;
+	__u32 guard;
+	__u32 uid; /* who answered */
+	__u16 port;
+	__u8 proto;
+	__u8 action;                 /* enum terok_action */
+	__u16 scope;                 /* enum scope */
+	__u16 by_name;               /* dest is a domain */
+	char dest[TEROK_DOMAIN_LEN]; /* an address or a domain, as rules are written */
+};
+
+struct msg_granted { /* all of a MSG_GRANTS have been sent */
+	__u64 token;
+	__u32 more; /* there are more than one call shows */
+	__u32 pad;
+};
+
+struct msg_revoke { /* take that one back */
+	__u64 token;
+	__u64 number;
+	__u32 uid; /* of the client, by peer credentials; it must be its guard's, or root */
+	__u32 pid; /* the same, for its name; 0: not known */
+};
+
+/* What became of it; on success the rule was gone before this was sent. */
+struct msg_revoked {
+	__u64 token;
+	__s32 result; /* -ENOENT: there is no such grant (any more) */
+	__u32 uid;    /* who took it back */
+	struct msg_grant grant;
+	char rule[MSG_RULE]; /* that was taken back; empty on failure */
+	char problem[128];   /* for people; empty on success */
+	char client[TEROK_COMM_LEN];
 };
 
 /* --- core and resolver --------------------------------------------------------------------- */

@@ -31,6 +31,7 @@ static int listen_fd, stream_fd, calls_fd; /* the hub's ends */
 static struct terok_client *client;
 static struct {
 	unsigned subscribed, events, outcomes, answered, guards, lists, entries, pages, closed;
+	unsigned grants, grant_lists, revoked;
 	unsigned parents;
 	int64_t until_ns, uid, wall_ns;
 	int error;
@@ -163,6 +164,33 @@ static void on_entry(const struct terok_entry *entry, bool more, const char *pro
 	snprintf(told.name, sizeof(told.name), "%s %s %s", entry->type, entry->dest, entry->client);
 }
 
+static void on_grant(const struct terok_grant_status *grant, bool more, const char *problem,
+		     void *user)
+{
+	assert_ptr_equal(user, &told);
+	if (!grant) {
+		told.grant_lists++;
+		told.more = more;
+		snprintf(told.problem, sizeof(told.problem), "%s", problem ?: "");
+		return;
+	}
+	is_printable(grant->dest);
+	is_printable(grant->json);
+	told.grants++;
+	told.until_ns = grant->until_ns;
+	snprintf(told.name, sizeof(told.name), "%s %s %s %s", grant->grant, grant->action,
+		 grant->dest, grant->scope);
+}
+
+static void on_revoked(const char *error, const char *problem, uint64_t cookie, void *user)
+{
+	assert_ptr_equal(user, &told);
+	told.revoked++;
+	told.cookie = cookie;
+	snprintf(told.failed, sizeof(told.failed), "%s", error ?: "");
+	snprintf(told.problem, sizeof(told.problem), "%s", problem);
+}
+
 static void on_closed(int error, void *user)
 {
 	assert_ptr_equal(user, &told);
@@ -177,6 +205,8 @@ static const struct terok_client_events events = {
 	.answered = on_answered,
 	.guard = on_guard,
 	.entry = on_entry,
+	.grant = on_grant,
+	.revoked = on_revoked,
 	.closed = on_closed,
 };
 
@@ -459,6 +489,39 @@ static void entries_of_the_journal_come_with_the_news_whether_there_are_more(voi
 	assert_int_equal(told.closed, 0);
 }
 
+static void grants_come_and_are_taken_back(void **state)
+{
+	(void)state;
+	assert_int_equal(terok_client_list_grants(client, 7), 0);
+	assert_int_equal(terok_client_revoke(client, "123", 9), 0);
+	assert_int_equal(terok_client_revoke(client, "124", 10), 0);
+	hub_hears(calls_fd, "{\"method\":\"org.terok.Firewall1.ListGrants\",\"parameters\":{"
+			    "\"guard\":7}}");
+	hub_hears(calls_fd, "{\"method\":\"org.terok.Firewall1.Revoke\",\"parameters\":{"
+			    "\"grant\":\"123\"}}");
+	assert_int_equal(hub_says(calls_fd,
+				  "{\"parameters\":{\"grants\":[{\"grant\":\"122\"},7,"
+				  "{\"grant\":\"123\",\"action\":\"allow\",\"dest\":\"a\\u001bb\","
+				  "\"scope\":\"time\",\"until_ns\":77}],\"more\":true}}"),
+			 0);
+	assert_int_equal(told.grants, 2);
+	assert_int_equal(told.grant_lists, 1);
+	assert_true(told.more);
+	assert_int_equal(told.until_ns, 77);
+	assert_string_equal(told.name, "123 allow a b time");
+	assert_int_equal(hub_says(calls_fd, "{}"), 0);
+	assert_int_equal(told.revoked, 1);
+	assert_int_equal(told.cookie, 9);
+	assert_string_equal(told.failed, "");
+	assert_int_equal(hub_says(calls_fd, "{\"error\":\"org.terok.Firewall1.UnknownGrant\","
+					    "\"parameters\":{\"grant\":\"124\"}}"),
+			 0);
+	assert_int_equal(told.revoked, 2);
+	assert_int_equal(told.cookie, 10);
+	assert_string_equal(told.problem, "there is no such grant (any more)");
+	assert_int_equal(told.closed, 0);
+}
+
 static void an_error_without_a_reason_is_told_by_its_name(void **state)
 {
 	(void)state;
@@ -588,6 +651,7 @@ int main(void)
 		T(an_answer_says_how_much_is_meant),
 		T(an_outcome_is_told_before_its_answer),
 		T(entries_of_the_journal_come_with_the_news_whether_there_are_more),
+		T(grants_come_and_are_taken_back),
 		T(an_error_without_a_reason_is_told_by_its_name),
 		T(there_is_an_end_to_answers_on_their_way),
 		T(a_hub_that_breaks_the_protocol_is_closed),
