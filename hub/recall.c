@@ -7,18 +7,29 @@
 /* Tokens of other questions count up from 1: these are never one of them. */
 #define TOKENS (UINT64_C(1) << 63)
 
-/* The first of another user than the last time, else the first. */
+/*
+ * When it is a user's turn again: in the round that is being served, if they were not the last in
+ * it, else in the one behind those that their other questions wait for.
+ */
+static uint64_t round_of(const struct recalls *recalls, uint32_t uid)
+{
+	uint64_t round = recalls->round + (uid == recalls->last_uid);
+
+	for (const struct recall *waits = recalls->waiting; waits; waits = waits->next)
+		if (waits->uid == uid && waits->round >= round)
+			round = waits->round + 1;
+	return round;
+}
+
 static struct recall *turn_take(struct recalls *recalls)
 {
-	struct recall **slot = &recalls->waiting, *recall;
+	struct recall *recall = recalls->waiting;
 
-	while (*slot && (*slot)->uid == recalls->last_uid)
-		slot = &(*slot)->next;
-	if (!*slot)
-		slot = &recalls->waiting;
-	recall = *slot;
-	if (recall)
-		*slot = recall->next;
+	if (recall) {
+		recalls->waiting = recall->next;
+		recalls->round = recall->round;
+		recalls->last_uid = recall->uid;
+	}
 	return recall;
 }
 
@@ -31,7 +42,6 @@ static int page_ask(struct recalls *recalls)
 
 	wanted.limit = recall->limit < MSG_HISTORY_MAX ? recall->limit : MSG_HISTORY_MAX;
 	wanted.token = recalls->token = TOKENS | (recalls->token + 1);
-	recalls->last_uid = recall->uid;
 	recalls->enough = false;
 	return recalls->ask ? recalls->ask(&wanted, recalls->user) : -ENOSYS;
 }
@@ -60,9 +70,10 @@ void recall_begin(struct recalls *recalls, struct recall *recall)
 {
 	struct recall **slot = &recalls->waiting;
 
-	while (*slot)
+	recall->round = round_of(recalls, recall->uid);
+	while (*slot && (*slot)->round <= recall->round)
 		slot = &(*slot)->next;
-	recall->next = NULL;
+	recall->next = *slot;
 	*slot = recall;
 	turns_go_on(recalls);
 }
@@ -83,27 +94,16 @@ void recall_entry(struct recalls *recalls, const struct msg_entry *entry)
 {
 	struct recall *recall = recalls->now;
 
-	if (!recall || entry->token != recalls->token || recalls->enough || !recall->limit)
-		return;
-	recalls->enough = !recall->entry(recall, entry);
-	recall->after = entry->number;
-	recall->limit--;
+	if (recall && entry->token == recalls->token && !recalls->enough)
+		recalls->enough = !recall->entry(recall, entry);
 }
 
-/* One page has come. What is still wanted waits for its next turn. */
 void recall_done(struct recalls *recalls, const struct msg_listed *listed)
 {
-	struct recall *recall = recalls->now;
-
 	if (!recalls->busy || listed->token != recalls->token)
 		return;
 	recalls->busy = false;
-	if (recall && !listed->result && listed->more && !recalls->enough && recall->limit) {
-		recalls->now = NULL;
-		recall_begin(recalls, recall);
-		return;
-	}
-	if (recall)
+	if (recalls->now)
 		recall_finish(recalls, listed->more || recalls->enough, listed->result);
 	turns_go_on(recalls);
 }

@@ -3,8 +3,9 @@
  * recall.h - who asks what happened: one page of the journal at a time, for one after the other
  *
  * The journal is the core's, which has other things to do: one question is on its way to it at
- * any time, and users take turns, so that one who asks a thousand times keeps nobody waiting
- * for more than one of his.
+ * any time, for one page, and users take turns: each waits for one page of every other's at most,
+ * however often those ask. A question is answered by its one page, so that whoever waits holds
+ * no entries.
  * Owned by: hub.c. Called by: serve_history.c. Threads: none.
  */
 #ifndef HUB_RECALL_H
@@ -20,7 +21,8 @@ struct recall {
 	struct recall *next;
 	uint32_t uid, guard; /* guard 0: all that the user may see */
 	uint64_t after;      /* only entries before that number; 0: from the newest */
-	uint32_t limit;      /* entries that are still wanted */
+	uint32_t limit;      /* entries; MSG_HISTORY_MAX come at most */
+	uint64_t round;      /* its turn */
 	/* one entry; false: that is enough, there are more */
 	bool (*entry)(struct recall *recall, const struct msg_entry *entry);
 	/* the last; @error: negative errno. May free @recall. */
@@ -34,6 +36,7 @@ struct recalls {
 	struct recall *now; /* for whom the core was asked; NULL: nobody, or he was forgotten */
 	uint64_t token;     /* of that */
 	bool busy;          /* the core owes the rest of an answer */
+	uint64_t round;     /* that is being served */
 	uint32_t last_uid;  /* whose turn was it? */
 	bool enough;        /* the rest of what the core sends is not wanted */
 };

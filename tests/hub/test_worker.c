@@ -336,6 +336,8 @@ static void core_entries(const struct msg_history *wanted, unsigned n)
 						   .type = ENTRY_EXPIRED };
 		memset(packet.ENTRY.dest, '"', sizeof(packet.ENTRY.dest) - 1);
 		memset(packet.ENTRY.domain, '"', sizeof(packet.ENTRY.domain) - 1);
+		memset(packet.ENTRY.name, '"', sizeof(packet.ENTRY.name) - 1);
+		memset(packet.ENTRY.process, '"', sizeof(packet.ENTRY.process) - 1);
 		core_says(&packet);
 	}
 	packet = (struct msg_packet){ .type = MSG_LISTED };
@@ -369,10 +371,6 @@ static void the_journal_is_asked_for_who_calls(void **state)
 	assert_int_equal(asked.HISTORY.after, 99);
 	assert_int_equal(asked.HISTORY.limit, 2);
 	core_entries(&asked.HISTORY, 1);
-	asked = core_hears(MSG_HISTORY); /* there are more, and one is wanted still */
-	assert_int_equal(asked.HISTORY.after, 1000);
-	assert_int_equal(asked.HISTORY.limit, 1);
-	core_entries(&asked.HISTORY, 1);
 	reply = heard(caller);
 	assert_non_null(strstr(reply, "{\"parameters\":{\"entries\":[{\"number\":1000,"));
 	assert_non_null(strstr(reply, "}],\"more\":true}}"));
@@ -400,16 +398,11 @@ static void a_page_of_the_journal_is_no_longer_than_a_client_takes(void **state)
 	int caller = dial(), other = dial();
 	struct msg_packet asked;
 	const char *reply;
-	unsigned pages = 0;
 
 	(void)state;
 	say(caller, HISTORY(""));
 	asked = core_hears(MSG_HISTORY);
-	for (; pages < 2; pages++) {
-		core_entries(&asked.HISTORY, MSG_HISTORY_MAX);
-		if (!pages)
-			asked = core_hears(MSG_HISTORY);
-	}
+	core_entries(&asked.HISTORY, MSG_HISTORY_MAX);
 	reply = heard_long(caller);
 	assert_in_range(strlen(reply), 150 << 10, 256 << 10);
 	assert_non_null(strstr(reply, "}],\"more\":true}}"));

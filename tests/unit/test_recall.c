@@ -88,24 +88,26 @@ static void ask(struct asker *asker, uint32_t uid, uint32_t limit)
 	recall_begin(&recalls, &asker->recall);
 }
 
-static void many_entries_come_in_pages(void **state)
+static void a_question_is_answered_by_one_page(void **state)
 {
 	struct asker asker;
 
 	(void)state;
-	journal = 2 * MSG_HISTORY_MAX + 10;
+	journal = MSG_HISTORY_MAX + 10;
 	ask(&asker, 4001, 1000);
 	assert_int_equal(asked.uid, 4001);
 	assert_int_equal(asked.limit, MSG_HISTORY_MAX);
 	core_answers();
-	assert_int_equal(asker.done, 0);
-	core_answers();
-	core_answers();
-	assert_int_equal(n_asked, 3);
 	assert_int_equal(asker.done, 1);
-	assert_int_equal(asker.entries, journal);
-	assert_int_equal(asker.last, 1);
+	assert_int_equal(asker.entries, MSG_HISTORY_MAX);
+	assert_int_equal(asker.last, 11);
+	assert_true(asker.more);
+	journal = 10;
+	ask(&asker, 4001, 1000);
+	core_answers();
+	assert_int_equal(asker.entries, 10);
 	assert_false(asker.more);
+	assert_int_equal(n_asked, 2);
 }
 
 static void no_more_than_the_limit_comes(void **state)
@@ -114,12 +116,10 @@ static void no_more_than_the_limit_comes(void **state)
 
 	(void)state;
 	journal = 1000;
-	ask(&asker, 4001, MSG_HISTORY_MAX + 1);
+	ask(&asker, 4001, 3);
+	assert_int_equal(asked.limit, 3);
 	core_answers();
-	assert_int_equal(asked.limit, 1);
-	assert_int_equal(asked.after, 1000 - MSG_HISTORY_MAX + 1);
-	core_answers();
-	assert_int_equal(asker.entries, MSG_HISTORY_MAX + 1);
+	assert_int_equal(asker.entries, 3);
 	assert_true(asker.more);
 	ask(&asker, 4001, 0);
 	core_answers();
@@ -143,23 +143,51 @@ static void who_has_enough_gets_no_more(void **state)
 
 static void users_take_turns(void **state)
 {
-	struct asker greedy[3], other;
+	struct asker first[9], second[9], other;
 
 	(void)state;
 	journal = 10 * MSG_HISTORY_MAX;
-	for (unsigned i = 0; i < 3; i++)
-		ask(&greedy[i], 4001, 1000);
-	ask(&other, 4002, 1);
+	for (unsigned i = 0; i < 9; i++) {
+		ask(&first[i], 4001, 1000);
+		ask(&second[i], 4002, 1000);
+	}
 	assert_int_equal(n_asked, 1); /* one at a time */
 	core_answers();
-	assert_int_equal(asked.uid, 4002);
 	core_answers();
-	assert_int_equal(other.done, 1);
-	assert_int_equal(greedy[0].done + greedy[1].done + greedy[2].done, 0);
-	for (unsigned i = 0; i < 24; i++)
+	assert_int_equal(asked.uid, 4001);
+	/* however many others ask together: one page of each is what somebody waits for */
+	ask(&other, 4003, 1);
+	for (unsigned i = 0; i < 3; i++)
 		core_answers();
-	assert_int_equal(greedy[0].done + greedy[1].done + greedy[2].done, 3);
-	assert_int_equal(greedy[2].entries, 1000);
+	assert_int_equal(other.done, 1);
+	ask(&other, 4003, 1);
+	for (unsigned i = 0; i < 3; i++)
+		core_answers();
+	assert_int_equal(other.done, 1);
+	while (recalls.busy)
+		core_answers();
+	assert_int_equal(n_asked, 9 + 9 + 2);
+	assert_int_equal(first[8].done + second[8].done, 2);
+}
+
+/* Who asks one thing after the other has no more of it than who asks all at once. */
+static void who_comes_again_has_one_turn(void **state)
+{
+	struct asker many[9], one;
+	unsigned before;
+
+	(void)state;
+	journal = 10;
+	for (unsigned i = 0; i < 9; i++)
+		ask(&many[i], 4001, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		ask(&one, 4002, 1);
+		for (before = n_asked; !one.done;)
+			core_answers();
+		assert_in_range(n_asked - before, 1, 3);
+	}
+	assert_true(many[2].done);
+	assert_false(many[8].done);
 }
 
 static void who_went_away_hears_nothing_and_holds_up_nobody(void **state)
@@ -270,10 +298,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup(name, setup)
-		T(many_entries_come_in_pages),
+		T(a_question_is_answered_by_one_page),
 		T(no_more_than_the_limit_comes),
 		T(who_has_enough_gets_no_more),
 		T(users_take_turns),
+		T(who_comes_again_has_one_turn),
 		T(who_went_away_hears_nothing_and_holds_up_nobody),
 		T(what_fails_is_told_and_the_next_is_asked),
 		T(what_was_not_asked_for_is_passed_over),
