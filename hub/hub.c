@@ -267,18 +267,31 @@ static void replay_push(const struct event *event, void *user)
 		subscriber->push(subscriber, (struct event *)event);
 }
 
-/* Each who listens once. */
-static void audience_note(struct msg_audience *audience, const struct subscriber *subscriber)
+/*
+ * Each who listens once. A user who listens to many single guards takes the place of one who
+ * listens to all of theirs, or one user could take every place.
+ */
+static void audience_note(struct msg_audience *audience, uint32_t uid, uint32_t guard)
 {
-	unsigned i = 0;
+	unsigned theirs = 0, n = 0;
 
-	while (i < audience->n && (audience->who[i].uid != subscriber->uid ||
-				   audience->who[i].guard != subscriber->guard))
-		i++;
-	if (i < audience->n || i == MSG_AUDIENCE_MAX)
-		return;
-	audience->who[i].uid = subscriber->uid;
-	audience->who[i].guard = subscriber->guard;
+	for (unsigned i = 0; i < audience->n; i++) {
+		if (audience->who[i].uid != uid)
+			continue;
+		if (!audience->who[i].guard || audience->who[i].guard == guard)
+			return;
+		theirs++;
+	}
+	if (theirs == MSG_AUDIENCE_GUARDS)
+		guard = 0;
+	for (unsigned i = 0; i < audience->n; i++)
+		if (guard || audience->who[i].uid != uid)
+			audience->who[n++] = audience->who[i];
+	audience->n = n;
+	if (n < MSG_AUDIENCE_MAX) {
+		audience->who[n].uid = uid;
+		audience->who[n].guard = guard;
+	}
 	audience->n++;
 }
 
@@ -288,8 +301,8 @@ static void audience_tell(struct hub *hub)
 
 	if (!hub->back->audience)
 		return;
-	for (struct subscriber *s = hub->subscribers; s; s = s->next)
-		audience_note(&now, s);
+	for (struct subscriber *s = hub->subscribers; s && now.n <= MSG_AUDIENCE_MAX; s = s->next)
+		audience_note(&now, s->uid, s->guard);
 	if (memcmp(&now, &hub->audience, sizeof(now)) && !hub->back->audience(&now, hub->user))
 		hub->audience = now;
 }

@@ -17,11 +17,20 @@
 #define LISTEN_FD 4
 #define BITE      64 /* messages taken from the core a round: clients get their turn between */
 
+/*
+ * Who listens is said so often at most: what says it is long, and somebody who came and went all
+ * the time would leave no room for answers in a core's socket that is busy.
+ */
+#define AUDIENCE_NS (SECOND_NS / 10)
+
 struct hub_worker {
 	struct source core;
 	struct loop *loop;
 	struct hub_core *hub;
 	struct varlink_server *server;
+	struct timer tell;        /* armed: who listens is to be told */
+	uint64_t told_ns;         /* when it was last */
+	struct msg_packet latest; /* that says it */
 };
 
 /* What the worker may still do, and who needs it. */
@@ -64,12 +73,39 @@ static const char *const calls[] = {
 	NULL,
 };
 
-static int worker_send(struct msg_packet *packet, void *user)
+static int packet_send(struct msg_packet *packet)
 {
-	(void)user;
 	packet->pad = 0;
 	if (send(CORE_FD, packet, core_msg_size(packet->type), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return -errno;
+	return 0;
+}
+
+static void audience_arm(struct hub_worker *worker);
+
+static int audience_tell(struct timer *timer)
+{
+	struct hub_worker *worker = container_of(timer, struct hub_worker, tell);
+
+	worker->told_ns = now_boot_ns();
+	if (packet_send(&worker->latest) == -EAGAIN)
+		audience_arm(worker);
+	return 0;
+}
+
+static void audience_arm(struct hub_worker *worker)
+{
+	timer_arm(worker->loop, &worker->tell, worker->told_ns + AUDIENCE_NS, audience_tell);
+}
+
+static int worker_send(struct msg_packet *packet, void *user)
+{
+	struct hub_worker *worker = user;
+
+	if (packet->type != MSG_AUDIENCE)
+		return packet_send(packet);
+	worker->latest = *packet;
+	audience_arm(worker);
 	return 0;
 }
 

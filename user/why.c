@@ -17,7 +17,9 @@ bool why_hears(const struct why_audience *audience, uint32_t guard, uint32_t own
 {
 	const struct msg_audience *now = &audience->now;
 
-	for (unsigned i = 0; i < now->n && i < MSG_AUDIENCE_MAX; i++)
+	if (now->n > MSG_AUDIENCE_MAX)
+		return true;
+	for (unsigned i = 0; i < now->n; i++)
 		if ((!now->who[i].uid || now->who[i].uid == owner) &&
 		    (!now->who[i].guard || now->who[i].guard == guard))
 			return true;

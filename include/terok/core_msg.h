@@ -218,11 +218,12 @@ struct msg_history { /* send entries, newest first, then MSG_LISTED */
 	__u32 pad;
 };
 
-#define MSG_AUDIENCE_MAX 256 /* as many as can be connected */
+#define MSG_AUDIENCE_MAX    256
+#define MSG_AUDIENCE_GUARDS 8 /* of one user: more are all of theirs */
 
 /* Who listens now, each once: whoever may answer for a guard is asked about it. */
 struct msg_audience {
-	__u32 n;
+	__u32 n; /* above MSG_AUDIENCE_MAX: there is no room for all, it may be anybody */
 	__u32 pad;
 	struct {
 		__u32 uid;   /* 0: may answer for every guard */

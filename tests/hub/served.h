@@ -55,6 +55,8 @@ const char *served_path(void);
 
 /** dial() - a connection, closed by the fixture; set_patience() - it waits, but not for ever */
 int dial(void);
+/** hang_up() - closes the last of them now */
+void hang_up(void);
 void set_patience(int fd);
 
 /** say() - a frame, its NUL included */

@@ -418,6 +418,41 @@ static void a_page_of_the_journal_is_no_longer_than_a_client_takes(void **state)
 	assert_non_null(strstr(heard(other), "\"number\":1000"));
 }
 
+/* Not while the core is busy either, which takes nothing meanwhile. */
+static void who_comes_and_goes_leaves_room_for_answers(void **state)
+{
+	int subscriber, monitor, caller = dial(), coming;
+	struct msg_packet packet;
+
+	(void)state;
+	if (getuid()) {
+		print_message("SKIP: only root can call as other users\n");
+		skip();
+	}
+	one_question(&subscriber, &monitor);
+	for (unsigned i = 0; i < 300; i++) {
+		assert_int_equal(seteuid(1001), 0);
+		coming = dial();
+		assert_int_equal(seteuid(0), 0);
+		say(coming, "{\"method\":\"" FIREWALL ".Monitor\",\"parameters\":{\"guard\":77},"
+			    "\"more\":true}");
+		hear(coming, STANDS);
+		if (i < 299)
+			hang_up();
+	}
+	say(caller, VERDICT(CONTAINER, ID, "192.0.2.1", "allow"));
+	packet = core_hears(MSG_VERDICT);
+	core_results(&packet, 0, "");
+	hear(caller, "{\"parameters\":{\"ok\":true}}");
+	/* and the last word on it comes */
+	do
+		packet = core_hears(MSG_AUDIENCE);
+	while (packet.AUDIENCE.n != 2);
+	assert_int_equal(packet.AUDIENCE.who[0].uid, 1001);
+	assert_int_equal(packet.AUDIENCE.who[0].guard, 77);
+	assert_int_equal(packet.AUDIENCE.who[1].uid, 0);
+}
+
 /* Of an event: sequence, and the lost count of its frame. */
 static uint64_t sequence_of(const char *frame, uint64_t *lost)
 {
@@ -627,6 +662,7 @@ int main(void)
 		T(another_user_neither_sees_nor_answers),
 		T(the_journal_is_asked_for_who_calls),
 		T(a_page_of_the_journal_is_no_longer_than_a_client_takes),
+		T(who_comes_and_goes_leaves_room_for_answers),
 		T(a_client_that_reads_misses_nothing),
 		T(a_client_that_does_not_read_gets_the_newest_and_the_number_lost),
 		T(an_answer_with_a_nul_in_it_is_refused),

@@ -721,6 +721,37 @@ static void what_a_container_chose_is_told_harmless(void **state)
 	assert_non_null(hub_find(hub, "cccccccccccc:5", 1000));
 }
 
+/* One who may answer is known to be there, whoever else fills the table. */
+static void who_listens_is_told_each_once(void **state)
+{
+	static struct listener many[MSG_AUDIENCE_MAX + 1];
+
+	(void)state;
+	assert_int_equal(sent.type, MSG_AUDIENCE);
+	assert_int_equal(sent.AUDIENCE.n, 3); /* alice by two faces */
+	for (unsigned i = 0; i < 2 * MSG_AUDIENCE_GUARDS; i++) {
+		many[i].subscriber =
+		    (struct subscriber){ .uid = 4001, .guard = i + 1, .push = keep };
+		hub_subscribe(hub, &many[i].subscriber, false);
+		if (i < MSG_AUDIENCE_GUARDS)
+			assert_int_equal(sent.AUDIENCE.n, 3 + i + 1);
+		else
+			assert_int_equal(sent.AUDIENCE.n, 4);
+	}
+	for (unsigned i = 0; i < 2 * MSG_AUDIENCE_GUARDS; i++)
+		hub_unsubscribe(&many[i].subscriber);
+	assert_int_equal(sent.AUDIENCE.n, 3);
+	/* more users than there is room for: it may be anybody */
+	for (unsigned i = 0; i < MSG_AUDIENCE_MAX; i++) {
+		many[i].subscriber = (struct subscriber){ .uid = 5000 + i, .push = keep };
+		hub_subscribe(hub, &many[i].subscriber, false);
+	}
+	assert_int_equal(sent.AUDIENCE.n, MSG_AUDIENCE_MAX + 1);
+	for (unsigned i = 0; i < MSG_AUDIENCE_MAX; i++)
+		hub_unsubscribe(&many[i].subscriber);
+	assert_int_equal(sent.AUDIENCE.n, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -742,6 +773,7 @@ int main(void)
 		T(a_listing_shows_what_its_asker_may_see),
 		T(a_clearance_event_has_the_contracts_eleven_keys_and_no_other),
 		T(what_a_container_chose_is_told_harmless),
+		T(who_listens_is_told_each_once),
 	};
 
 	return cmocka_run_group_tests_name("hub", tests, NULL, NULL);
