@@ -7,12 +7,23 @@
 
 #include "request.h"
 
+#define OWNERS 64
+#define OWN    64 /* buckets of one owner */
+
+/* One owner's; no other's is in its buckets, so looking in them passes none by. */
+struct owner {
+	struct owner *next;
+	uint32_t uid;
+	unsigned n;
+	struct answered *bucket[OWN];
+};
+
 /* A ring, the oldest replaced; buckets find them by their id. */
 struct answered_table {
 	unsigned next; /* place to use next */
 	struct answered place[ANSWERED_MAX];
 	struct answered *bucket[ANSWERED_MAX];
-	struct answered *own[ANSWERED_MAX]; /* the same by id and owner */
+	struct owner *owners[OWNERS];
 };
 
 int answered_new(struct answered_table **ret)
@@ -25,11 +36,13 @@ int answered_new(struct answered_table **ret)
 	return 0;
 }
 
-void answered_free(struct answered_table *table)
+static struct owner **owner_slot(const struct answered_table *table, uint32_t uid)
 {
-	for (unsigned i = 0; table && i < ANSWERED_MAX; i++)
-		free(table->place[i].id);
-	free(table);
+	struct owner **slot = (struct owner **)&table->owners[uid % OWNERS];
+
+	while (*slot && (*slot)->uid != uid)
+		slot = &(*slot)->next;
+	return slot;
 }
 
 const struct answered *answered_find(const struct answered_table *table, const char *id)
@@ -41,19 +54,30 @@ const struct answered *answered_find(const struct answered_table *table, const c
 	return answered;
 }
 
-static unsigned own_bucket(const char *id, uint32_t owner)
-{
-	return (request_hash(id) ^ owner * 2654435761U) % ANSWERED_MAX;
-}
-
 const struct answered *answered_find_own(const struct answered_table *table, const char *id,
 					 uint32_t owner)
 {
-	const struct answered *answered = table->own[own_bucket(id, owner)];
+	unsigned bucket = request_hash(id) % OWN;
+	const struct owner *own = *owner_slot(table, owner);
+	const struct answered *answered = own ? own->bucket[bucket] : NULL;
 
-	while (answered && (answered->owner != owner || strcmp(answered->id, id)))
+	while (answered && strcmp(answered->id, id))
 		answered = answered->next_own;
 	return answered;
+}
+
+static void own_forget(struct answered_table *table, const struct answered *answered)
+{
+	struct owner **slot = owner_slot(table, answered->owner), *own = *slot;
+	struct answered **place = &own->bucket[request_hash(answered->id) % OWN];
+
+	while (*place != answered)
+		place = &(*place)->next_own;
+	*place = answered->next_own;
+	if (--own->n)
+		return;
+	*slot = own->next;
+	free(own);
 }
 
 static void forget(struct answered_table *table, struct answered *answered)
@@ -66,12 +90,28 @@ static void forget(struct answered_table *table, struct answered *answered)
 	while (*slot != answered)
 		slot = &(*slot)->next;
 	*slot = answered->next;
-	slot = &table->own[own_bucket(answered->id, answered->owner)];
-	while (*slot != answered)
-		slot = &(*slot)->next_own;
-	*slot = answered->next_own;
+	own_forget(table, answered);
 	free(answered->id);
 	answered->id = NULL;
+}
+
+void answered_free(struct answered_table *table)
+{
+	for (unsigned i = 0; table && i < ANSWERED_MAX; i++)
+		forget(table, &table->place[i]);
+	free(table);
+}
+
+/* The owner's, made if there was none; NULL: no memory. */
+static struct owner *owner_of(struct answered_table *table, uint32_t uid)
+{
+	struct owner **slot = owner_slot(table, uid);
+
+	if (!*slot)
+		*slot = calloc(1, sizeof(**slot));
+	if (*slot)
+		(*slot)->uid = uid;
+	return *slot;
 }
 
 void answered_note(struct answered_table *table, const struct answered *answered)
@@ -79,17 +119,24 @@ void answered_note(struct answered_table *table, const struct answered *answered
 	struct answered *place = &table->place[table->next];
 	struct answered **bucket = &table->bucket[request_hash(answered->id) % ANSWERED_MAX];
 	char *id = strdup(answered->id);
+	struct owner *own;
 
 	if (!id)
 		return;
 	forget(table, (struct answered *)answered_find(table, id));
 	forget(table, place);
+	own = owner_of(table, answered->owner);
+	if (!own) {
+		free(id);
+		return;
+	}
+	own->n++;
 	table->next = (table->next + 1) % ANSWERED_MAX;
 	*place = *answered;
 	place->id = id;
 	place->next = *bucket;
 	*bucket = place;
-	bucket = &table->own[own_bucket(id, place->owner)];
+	bucket = &own->bucket[request_hash(id) % OWN];
 	place->next_own = *bucket;
 	*bucket = place;
 }

@@ -8,14 +8,15 @@
 #include "terok/core_msg.h"
 
 #define BUCKETS 1024
-
 #define ASKERS  64
+#define OWN     64 /* buckets of one user */
 
-/* One user's requests. */
+/* One user's requests; no other's is in its buckets, so looking in them passes none by. */
 struct asker {
 	struct asker *next;
 	uint32_t uid;
 	struct request *oldest, *newest;
+	struct request *bucket[OWN];
 };
 
 struct requests {
@@ -23,7 +24,6 @@ struct requests {
 	uint16_t open[MSG_SHARE_BUCKETS]; /* of each share */
 	struct request *oldest, *newest;
 	struct request *bucket[BUCKETS];
-	struct request *own[BUCKETS]; /* the same by id and user */
 	struct asker *askers[ASKERS];
 };
 
@@ -69,20 +69,6 @@ struct request *request_find(struct requests *requests, const char *id)
 
 /* --- each user's own ------------------------------------------------------------------ */
 
-static struct request **own_bucket(struct requests *requests, const char *id, uint32_t uid)
-{
-	return &requests->own[(request_hash(id) ^ uid * 2654435761U) % BUCKETS];
-}
-
-struct request *request_find_own(struct requests *requests, const char *id, uint32_t uid)
-{
-	struct request *request = *own_bucket(requests, id, uid);
-
-	while (request && (request->uid != uid || request->dead || strcmp(request->id, id)))
-		request = request->next_own;
-	return request;
-}
-
 static struct asker **asker_slot(struct requests *requests, uint32_t uid)
 {
 	struct asker **slot = &requests->askers[uid % ASKERS];
@@ -92,10 +78,21 @@ static struct asker **asker_slot(struct requests *requests, uint32_t uid)
 	return slot;
 }
 
+struct request *request_find_own(struct requests *requests, const char *id, uint32_t uid)
+{
+	unsigned bucket = request_hash(id) % OWN;
+	struct asker *asker = *asker_slot(requests, uid);
+	struct request *request = asker ? asker->bucket[bucket] : NULL;
+
+	while (request && (request->dead || strcmp(request->id, id)))
+		request = request->next_own;
+	return request;
+}
+
 static int own_add(struct requests *requests, struct request *request)
 {
 	struct asker **slot = asker_slot(requests, request->uid);
-	struct request **bucket = own_bucket(requests, request->id, request->uid);
+	struct request **bucket;
 
 	if (!*slot) {
 		*slot = calloc(1, sizeof(**slot));
@@ -109,6 +106,7 @@ static int own_add(struct requests *requests, struct request *request)
 	else
 		(*slot)->oldest = request;
 	(*slot)->newest = request;
+	bucket = &(*slot)->bucket[request_hash(request->id) % OWN];
 	request->next_own = *bucket;
 	*bucket = request;
 	return 0;
@@ -116,8 +114,8 @@ static int own_add(struct requests *requests, struct request *request)
 
 static void own_remove(struct requests *requests, struct request *request)
 {
-	struct request **bucket = own_bucket(requests, request->id, request->uid);
 	struct asker **slot = asker_slot(requests, request->uid), *asker = *slot;
+	struct request **bucket = &asker->bucket[request_hash(request->id) % OWN];
 
 	while (*bucket != request)
 		bucket = &(*bucket)->next_own;
