@@ -21,6 +21,16 @@ pid_t worker;
 static char folder[64], path[96];
 static int clients[CLIENTS];
 static unsigned n_clients;
+static uid_t users[4]; /* with sockets of their own */
+static unsigned n_users;
+
+static const char *own_path(uid_t uid)
+{
+	static char own[128];
+
+	snprintf(own, sizeof(own), "%s.%u", path, uid);
+	return own;
+}
 
 /* --- the process --------------------------------------------------------------------- */
 
@@ -42,7 +52,7 @@ int served_setup(void **state)
 	int pair[2];
 
 	(void)state;
-	n_clients = 0;
+	n_clients = n_users = 0;
 	strcpy(folder, "/tmp/test_worker.XXXXXX");
 	if (!mkdtemp(folder) || chmod(folder, 0755))
 		return -1;
@@ -70,6 +80,8 @@ int served_teardown(void **state)
 		waitpid(worker, NULL, 0);
 	}
 	unlink(path);
+	while (n_users)
+		unlink(own_path(users[--n_users]));
 	return rmdir(folder);
 }
 
@@ -136,6 +148,29 @@ void core_guard(uint64_t token)
 	core_says(&packet);
 }
 
+void core_opens(uid_t uid)
+{
+	struct msg_packet packet = { .type = MSG_OPEN, .OPEN = { uid, 1 << PLACE_ONE } };
+	struct iovec bytes = { &packet, core_msg_size(MSG_OPEN) };
+	_cleanup_close_ int fd = -1;
+	struct problem why = {};
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .head = { .cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS,
+				.cmsg_len = CMSG_LEN(sizeof(int)) } };
+	struct msghdr msg = { .msg_iov = &bytes,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+
+	assert_int_equal(sock_listen(own_path(uid), 0666, &fd, &why), 0);
+	users[n_users++] = uid;
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	assert_int_equal(sendmsg(core_fd, &msg, MSG_NOSIGNAL), bytes.iov_len);
+}
+
 void core_refuses(uint64_t ask)
 {
 	struct msg_packet packet = { .type = MSG_REFUSED };
@@ -185,15 +220,30 @@ const char *served_path(void)
 	return path;
 }
 
-int dial(void)
+static int dial_path(const char *where)
 {
-	int fd = sock_connect(path);
+	int fd = sock_connect(where);
 
 	assert_true(fd >= 0);
 	assert_int_equal(fcntl(fd, F_SETFL, 0), 0); /* waits, up to its patience */
 	set_patience(fd);
 	assert_true(n_clients < CLIENTS);
 	clients[n_clients++] = fd;
+	return fd;
+}
+
+int dial(void)
+{
+	return dial_path(path);
+}
+
+int dial_as(uid_t uid, uid_t of)
+{
+	int fd;
+
+	assert_int_equal(seteuid(uid), 0);
+	fd = dial_path(of ? own_path(of) : path);
+	assert_int_equal(seteuid(0), 0);
 	return fd;
 }
 

@@ -42,6 +42,9 @@ struct msg_packet core_hears(uint32_t type);
 /** core_guard() - guard 1 "box" of uid 1000 is there; @token: of a listing */
 void core_guard(uint64_t token);
 
+/** core_opens() - sockets for that user alone, as in their folder */
+void core_opens(uid_t uid);
+
 /** core_refuses() - it was refused 192.0.2.1 port 443; @ask: the question's number, 0: none */
 void core_refuses(uint64_t ask);
 
@@ -58,6 +61,9 @@ int dial(void);
 /** hang_up() - closes the last of them now */
 void hang_up(void);
 void set_patience(int fd);
+
+/** dial_as() - as that user, by a socket of the user @of; 0: by everybody's */
+int dial_as(uid_t uid, uid_t of);
 
 /** say() - a frame, its NUL included */
 void say(int fd, const char *frame);
