@@ -1,24 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "persons.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "base/cleanup.h"
 #include "base/sock.h"
+#include "cgroup.h"
+#include "control.h"
+
+static char users[96]; /* in place of /run/user */
+static struct guarded {
+	uint32_t guard;
+	char cgroup[TEROK_PATH_LEN];
+} guarded[8];
+static unsigned n_guarded;
+
+/* --- processes and connections --------------------------------------------------------- */
 
 int person_as(uid_t uid, int (*fn)(void *arg), void *arg)
 {
@@ -137,4 +148,122 @@ void person_await(const char *folder, const char *name, bool there)
 			fail_msg("%s is %s there", path, there ? "not" : "still");
 		assert_true(read(fd, buf, sizeof(buf)) > 0);
 	}
+}
+
+/* --- their folders and their guards ----------------------------------------------------- */
+
+void person_folder(uid_t uid, char ret[static 128])
+{
+	snprintf(ret, 128, "%s/%u", users, uid);
+}
+
+int persons_setup(void **state)
+{
+	n_guarded = 0;
+	if (programs_setup(state) || chmod(world->dir, 0711))
+		return -1;
+	snprintf(users, sizeof(users), "%s/users", world->dir);
+	setenv("TEROK_USER_RUN", users, 1);
+	return mkdir(users, 0755);
+}
+
+int persons_teardown(void **state)
+{
+	char path[128];
+	int r;
+
+	if (agent)
+		agent_end(SIGTERM);
+	for (uid_t uid = ANNE; uid <= BERT; uid++) {
+		person_folder(uid, path);
+		umount2(path, MNT_DETACH);
+	}
+	while (n_guarded)
+		cgroup_remove(guarded[--n_guarded].cgroup, NULL, NULL);
+	r = programs_teardown(state);
+	unsetenv("TEROK_USER_RUN");
+	return r;
+}
+
+/* As a login does: the folder first, then what is mounted there. */
+void person_login(uid_t uid)
+{
+	char path[128], data[64];
+
+	person_folder(uid, path);
+	snprintf(data, sizeof(data), "mode=0700,uid=%u,gid=%u", uid, uid);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(mount("tmpfs", path, "tmpfs", 0, data), 0);
+}
+
+void person_logout(uid_t uid)
+{
+	char path[128];
+
+	person_folder(uid, path);
+	assert_int_equal(umount2(path, MNT_DETACH), 0);
+	assert_int_equal(rmdir(path), 0);
+}
+
+uint32_t person_guard(uid_t uid, const char *name)
+{
+	struct guard_spec spec = {
+		.netns_fd = -1, .name = name, .state = TEROK_STATE_UP, .uid = uid
+	};
+	struct guarded *here = &guarded[n_guarded];
+	struct problem why = {};
+	struct guard guard;
+	bool existing;
+
+	snprintf(here->cgroup, TEROK_PATH_LEN, "/terok-test-%d-%s", getpid(), name);
+	spec.cgroup_fd = cgroup_create(here->cgroup, NULL);
+	assert_true(spec.cgroup_fd >= 0);
+	n_guarded++;
+	if (guard_attach(world->kernel, &spec, &guard, &existing, &why))
+		fail_msg("attach: %s", why.text);
+	close(spec.cgroup_fd);
+	here->guard = guard.id;
+	if (agent)
+		assert_int_equal(control_notify(guard.id), 0);
+	return guard.id;
+}
+
+int person_inside(uint32_t guard, int (*fn)(const void *arg), const void *arg)
+{
+	unsigned i = 0;
+	int fd, status;
+	pid_t pid;
+
+	while (i < n_guarded && guarded[i].guard != guard)
+		i++;
+	assert_true(i < n_guarded);
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		fd = cgroup_create(guarded[i].cgroup, NULL);
+		_exit(fd < 0 || cgroup_join(fd) ? 255 : fn(arg));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+void person_path(uid_t uid, const char *place, char ret[static 192])
+{
+	snprintf(ret, 192, "%s/%u/%s", users, uid, place);
+}
+
+void person_await_open(uid_t uid)
+{
+	char path[128], place[192];
+	int fd = -ECONNREFUSED;
+
+	person_folder(uid, path);
+	person_await(path, PERSON_SOCKET, true);
+	/* a socket has a name a moment before it listens */
+	person_path(uid, PERSON_SOCKET, place);
+	for (int tries = 0; fd == -ECONNREFUSED && tries < 1000; tries++)
+		fd = person_dial(uid, place);
+	assert_true(fd >= 0);
+	close(fd);
 }

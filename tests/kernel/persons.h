@@ -2,6 +2,7 @@
 /*
  * persons.h - users other than root: their folders, their connections, frames by hand
  *
+ * Their folders are below the world's own, in place of /run/user.
  * A connection is made by a process that is that user, with nothing of root's left, and handed
  * to the test. Every wait has an end; every call fails the running test on error.
  */
@@ -12,7 +13,32 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PERSON_MS 10000 /* for anything that is waited for */
+#include "programs.h"
+
+#define ANNE          4001
+#define BERT          4002
+#define PERSON_MS     10000 /* for anything that is waited for */
+#define PERSON_SOCKET "terok-clearance.sock"
+
+int persons_setup(void **state); /* with programs_setup() */
+int persons_teardown(void **state);
+
+/** person_login() - their folder, as a login makes it; person_logout() - it goes */
+void person_login(uid_t uid);
+void person_logout(uid_t uid);
+
+/** person_folder() - where that is; person_path() - of @place in it */
+void person_folder(uid_t uid, char ret[static 128]);
+void person_path(uid_t uid, const char *place, char ret[static 192]);
+
+/** person_guard() - a guard of a new, empty cgroup, in state up; its number */
+uint32_t person_guard(uid_t uid, const char *name);
+
+/** person_inside() - run @fn in a process in that guard's cgroup; what it returned */
+int person_inside(uint32_t guard, int (*fn)(const void *arg), const void *arg);
+
+/** person_await_open() - until the hub listens in their folder */
+void person_await_open(uid_t uid);
 
 /** person_as() - run @fn as that user, in a process of its own; what it returned, 0 to 255 */
 int person_as(uid_t uid, int (*fn)(void *arg), void *arg);

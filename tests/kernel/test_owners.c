@@ -28,50 +28,20 @@
 #include "owner_worker.h"
 #include "persons.h"
 
-#define ANNE     4001
-#define BERT     4002
 #define GET_INFO "{\"method\":\"org.varlink.service.GetInfo\"}"
-#define FIRST    "terok-clearance.sock"
+#define FIRST    PERSON_SOCKET
 
-static char users[96], folder[128], agent_log[96];
-static char cgroups[8][TEROK_PATH_LEN];
-static unsigned n_cgroups;
+static char folder[128], agent_log[96];
 
 /* --- users and their guards ------------------------------------------------------------ */
 
-static void user_folder(uid_t uid, char ret[static 128])
-{
-	snprintf(ret, 128, "%s/%u", users, uid);
-}
-
 static int setup(void **state)
 {
-	n_cgroups = 0;
-	if (programs_setup(state) || chmod(world->dir, 0711))
+	if (persons_setup(state))
 		return -1;
-	snprintf(users, sizeof(users), "%s/users", world->dir);
-	snprintf(folder, sizeof(folder), "%s/%u", users, ANNE);
+	person_folder(ANNE, folder);
 	snprintf(agent_log, sizeof(agent_log), "%s/log", world->dir);
-	setenv("TEROK_USER_RUN", users, 1);
-	return mkdir(users, 0755);
-}
-
-static int teardown(void **state)
-{
-	char path[128];
-	int r;
-
-	if (agent)
-		agent_end(SIGTERM);
-	for (uid_t uid = ANNE; uid <= BERT; uid++) {
-		user_folder(uid, path);
-		umount2(path, MNT_DETACH);
-	}
-	while (n_cgroups)
-		cgroup_remove(cgroups[--n_cgroups], NULL, NULL);
-	r = programs_teardown(state);
-	unsetenv("TEROK_USER_RUN");
-	return r;
+	return 0;
 }
 
 /* What the agent logs goes to a file. */
@@ -113,72 +83,11 @@ static void await_logged(const char *text)
 	}
 }
 
-/* As a login does: the folder first, then what is mounted there. */
-static void login(uid_t uid)
-{
-	char path[128], data[64];
-
-	user_folder(uid, path);
-	snprintf(data, sizeof(data), "mode=0700,uid=%u,gid=%u", uid, uid);
-	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_equal(mount("tmpfs", path, "tmpfs", 0, data), 0);
-}
-
-static void logout(uid_t uid)
-{
-	char path[128];
-
-	user_folder(uid, path);
-	assert_int_equal(umount2(path, MNT_DETACH), 0);
-	assert_int_equal(rmdir(path), 0);
-}
-
-static uint32_t guard_of(uid_t uid, const char *name)
-{
-	struct guard_spec spec = {
-		.netns_fd = -1, .name = name, .state = TEROK_STATE_UP, .uid = uid
-	};
-	struct problem why = {};
-	struct guard guard;
-	bool existing;
-
-	snprintf(cgroups[n_cgroups], TEROK_PATH_LEN, "/terok-test-%d-%s", getpid(), name);
-	spec.cgroup_fd = cgroup_create(cgroups[n_cgroups], NULL);
-	assert_true(spec.cgroup_fd >= 0);
-	n_cgroups++;
-	if (guard_attach(world->kernel, &spec, &guard, &existing, &why))
-		fail_msg("attach: %s", why.text);
-	close(spec.cgroup_fd);
-	if (agent)
-		assert_int_equal(control_notify(guard.id), 0);
-	return guard.id;
-}
-
-static void path_of(uid_t uid, const char *place, char ret[static 192])
-{
-	snprintf(ret, 192, "%s/%u/%s", users, uid, place);
-}
-
-static void await_open(uid_t uid)
-{
-	char path[128], place[192];
-	int fd = -ECONNREFUSED;
-
-	user_folder(uid, path);
-	person_await(path, FIRST, true);
-	/* a socket has a name a moment before it listens */
-	path_of(uid, FIRST, place);
-	for (int tries = 0; fd == -ECONNREFUSED && tries < 1000; tries++)
-		fd = person_dial(uid, place);
-	assert_true(fd >= 0);
-	close(fd);
-}
-
 static void await_closed(uid_t uid)
 {
 	char path[128];
 
-	user_folder(uid, path);
+	person_folder(uid, path);
 	person_await(path, FIRST, false);
 }
 
@@ -189,7 +98,7 @@ static bool is_served(uid_t who, uid_t uid, const char *place)
 	const char *heard;
 	char path[192];
 
-	path_of(uid, place, path);
+	person_path(uid, place, path);
 	fd = person_dial(who, path);
 	if (fd < 0)
 		return false;
@@ -207,13 +116,13 @@ static void who_has_a_guard_finds_the_hub_where_clients_look(void **state)
 	struct stat st;
 
 	(void)state;
-	login(ANNE);
-	login(BERT);
-	guard_of(ANNE, "anne");
+	person_login(ANNE);
+	person_login(BERT);
+	person_guard(ANNE, "anne");
 	agent_begin();
-	await_open(ANNE);
+	person_await_open(ANNE);
 	for (unsigned i = 0; i < MSG_PLACES; i++) {
-		path_of(ANNE, owner_place(i), path);
+		person_path(ANNE, owner_place(i), path);
 		assert_int_equal(lstat(path, &st), 0);
 		assert_int_equal(st.st_mode, S_IFSOCK | 0600);
 		assert_int_equal(st.st_uid, ANNE);
@@ -224,23 +133,23 @@ static void who_has_a_guard_finds_the_hub_where_clients_look(void **state)
 		assert_int_equal(st.st_uid, ANNE);
 	}
 	/* who has none finds none */
-	path_of(BERT, FIRST, path);
+	person_path(BERT, FIRST, path);
 	assert_int_equal(lstat(path, &st), -1);
-	logout(BERT);
+	person_logout(BERT);
 }
 
 static void who_logs_in_after_their_guard_finds_it_then(void **state)
 {
 	(void)state;
-	guard_of(ANNE, "anne");
+	person_guard(ANNE, "anne");
 	agent_begin();
-	login(ANNE);
-	await_open(ANNE);
+	person_login(ANNE);
+	person_await_open(ANNE);
 	assert_true(is_served(ANNE, ANNE, FIRST));
 	/* and again, after a logout: the folder is another one */
-	logout(ANNE);
-	login(ANNE);
-	await_open(ANNE);
+	person_logout(ANNE);
+	person_login(ANNE);
+	person_await_open(ANNE);
 	assert_true(is_served(ANNE, ANNE, FIRST));
 }
 
@@ -248,11 +157,11 @@ static void who_logs_in_after_their_guard_finds_it_then(void **state)
 static void a_folder_that_is_given_to_its_user_later_is_noticed(void **state)
 {
 	(void)state;
-	guard_of(ANNE, "anne");
+	person_guard(ANNE, "anne");
 	agent_begin();
 	assert_int_equal(mkdir(folder, 0700), 0);
 	assert_int_equal(chown(folder, ANNE, ANNE), 0);
-	await_open(ANNE);
+	person_await_open(ANNE);
 	assert_true(is_served(ANNE, ANNE, FIRST));
 	agent_end(SIGTERM);
 }
@@ -263,25 +172,25 @@ static void a_first_guard_opens_and_the_last_one_closes(void **state)
 	struct stat st;
 
 	(void)state;
-	login(ANNE);
+	person_login(ANNE);
 	agent_begin();
-	guard_of(ANNE, "first");
-	await_open(ANNE);
-	guard_of(ANNE, "second");
+	person_guard(ANNE, "first");
+	person_await_open(ANNE);
+	person_guard(ANNE, "second");
 	assert_works("detach", "first");
 	assert_true(is_served(ANNE, ANNE, FIRST));
 	assert_works("detach", "second");
 	await_closed(ANNE);
 	for (unsigned i = 0; i < MSG_PLACES; i++) {
-		path_of(ANNE, owner_place(i), path);
+		person_path(ANNE, owner_place(i), path);
 		person_await(folder, owner_place(i), false);
 	}
-	snprintf(number, sizeof(number), "%u", guard_of(ANNE, "third"));
-	await_open(ANNE);
+	snprintf(number, sizeof(number), "%u", person_guard(ANNE, "third"));
+	person_await_open(ANNE);
 	assert_true(is_served(ANNE, ANNE, FIRST));
 	agent_end(SIGTERM);
 	for (unsigned i = 0; i < MSG_PLACES; i++) {
-		path_of(ANNE, owner_place(i), path);
+		person_path(ANNE, owner_place(i), path);
 		assert_int_equal(lstat(path, &st), -1);
 	}
 }
@@ -305,19 +214,19 @@ static void a_killed_agents_sockets_are_replaced_by_the_next(void **state)
 	struct stat st;
 
 	(void)state;
-	login(ANNE);
-	guard_of(ANNE, "anne");
+	person_login(ANNE);
+	person_guard(ANNE, "anne");
 	agent_begin();
-	await_open(ANNE);
+	person_await_open(ANNE);
 	agent_end(SIGKILL);
-	path_of(ANNE, FIRST, path);
+	person_path(ANNE, FIRST, path);
 	await_dead(path);
 	assert_int_equal(lstat(path, &st), 0); /* it is still there: dead */
 	changes = inotify_init1(IN_CLOEXEC);
 	assert_true(inotify_add_watch(changes, folder, IN_DELETE) >= 0);
 	agent_begin();
 	assert_true(read(changes, buf, sizeof(buf)) > 0);
-	await_open(ANNE);
+	person_await_open(ANNE);
 	assert_true(is_served(ANNE, ANNE, FIRST));
 	assert_int_equal(logged("the hub is not"), 0);
 }
@@ -341,11 +250,11 @@ static void a_new_hub_serves_them_too(void **state)
 	char path[192];
 
 	(void)state;
-	login(ANNE);
-	guard_of(ANNE, "anne");
+	person_login(ANNE);
+	person_guard(ANNE, "anne");
 	agent_begin();
-	await_open(ANNE);
-	path_of(ANNE, FIRST, path);
+	person_await_open(ANNE);
+	person_path(ANNE, FIRST, path);
 	before = person_dial(ANNE, path);
 	person_call(before, GET_INFO);
 	kill(hub_pid(), SIGKILL);
@@ -361,12 +270,12 @@ static void a_users_socket_is_for_them_and_root(void **state)
 	char path[192];
 
 	(void)state;
-	login(ANNE);
-	guard_of(ANNE, "anne");
-	guard_of(BERT, "bert");
+	person_login(ANNE);
+	person_guard(ANNE, "anne");
+	person_guard(BERT, "bert");
 	agent_begin();
-	await_open(ANNE);
-	path_of(ANNE, FIRST, path);
+	person_await_open(ANNE);
+	person_path(ANNE, FIRST, path);
 	assert_int_equal(person_dial(BERT, path), -EACCES);
 	/* Anne lets everybody in; the hub does not */
 	assert_int_equal(chmod(folder, 0755), 0);
@@ -396,17 +305,17 @@ static void a_hub_of_their_own_is_not_robbed_of_its_place(void **state)
 	pid_t own;
 
 	(void)state;
-	login(ANNE);
-	path_of(ANNE, FIRST, path);
+	person_login(ANNE);
+	person_path(ANNE, FIRST, path);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	own = fork();
 	if (!own)
 		_exit(chdir(folder) || person_as(ANNE, listen_here, pair));
 	assert_int_equal(read(pair[0], &byte, 1), 1);
 	assert_int_equal(lstat(path, &before), 0);
-	guard_of(ANNE, "anne");
+	person_guard(ANNE, "anne");
 	agent_begin();
-	guard_of(ANNE, "more");
+	person_guard(ANNE, "more");
 	await_logged("somebody listens there already");
 	agent_end(SIGTERM);
 	assert_int_equal(lstat(path, &after), 0);
@@ -467,12 +376,12 @@ static void what_is_in_the_way_is_neither_followed_nor_removed(void **state)
 	assert_int_equal(chmod(target, 0777), 0);
 	for (unsigned i = 0; i < sizeof(traps) / sizeof(traps[0]); i++) {
 		unlink(agent_log);
-		login(ANNE);
-		path_of(ANNE, traps[i].place, path);
+		person_login(ANNE);
+		person_path(ANNE, traps[i].place, path);
 		assert_int_equal(person_as(ANNE, traps[i].put, path), 0);
 		assert_int_equal(lstat(path, &before), 0);
 		snprintf(last, sizeof(last), "trap%u", i);
-		guard_of(ANNE, last);
+		person_guard(ANNE, last);
 		agent_begin();
 		/* each has another place that is not in the way of it */
 		person_await(folder, strcmp(traps[i].place, FIRST) ? FIRST : "terok", true);
@@ -482,7 +391,7 @@ static void what_is_in_the_way_is_neither_followed_nor_removed(void **state)
 		assert_int_equal(before.st_ino, after.st_ino);
 		assert_int_equal(before.st_mode, after.st_mode);
 		assert_works("detach", last);
-		logout(ANNE);
+		person_logout(ANNE);
 	}
 	assert_int_equal(rmdir(target), 0); /* nothing was made in it */
 }
@@ -493,10 +402,10 @@ static void a_folder_that_is_not_theirs_alone_is_left_alone(void **state)
 	char there[192];
 
 	(void)state;
-	login(BERT);
-	user_folder(BERT, there);
+	person_login(BERT);
+	person_folder(BERT, there);
 	assert_int_equal(symlink(there, folder), 0);
-	guard_of(ANNE, "anne");
+	person_guard(ANNE, "anne");
 	agent_begin();
 	assert_int_equal(unlink(folder), 0);
 	assert_int_equal(mkdir(folder, 0777), 0);
@@ -504,13 +413,13 @@ static void a_folder_that_is_not_theirs_alone_is_left_alone(void **state)
 	assert_int_equal(chown(folder, BERT, BERT), 0);
 	assert_int_equal(chown(folder, ANNE, ANNE), 0);
 	/* this one is noticed: when Bert's turn has come, Anne's was */
-	guard_of(BERT, "bert");
-	await_open(BERT);
+	person_guard(BERT, "bert");
+	person_await_open(BERT);
 	await_logged("is not that user's alone");
 	agent_end(SIGTERM);
 	assert_int_equal(logged("is not that user's alone"), 1);
 	assert_int_equal(rmdir(folder), 0); /* it is empty */
-	logout(BERT);
+	person_logout(BERT);
 }
 
 static int stop_all_of_mine(void *arg)
@@ -529,28 +438,28 @@ static void a_user_who_stops_what_is_theirs_stops_nobody_else(void **state)
 	pid_t stopper;
 
 	(void)state;
-	login(own);
-	login(BERT);
+	person_login(own);
+	person_login(BERT);
 	agent_begin();
 	stopper = fork();
 	if (!stopper)
 		_exit(person_as(own, stop_all_of_mine, NULL));
-	guard_of(own, "own");
-	guard_of(BERT, "bert");
-	await_open(BERT);
+	person_guard(own, "own");
+	person_guard(BERT, "bert");
+	person_await_open(BERT);
 	assert_true(is_served(BERT, BERT, FIRST));
 	assert_works("status");
 	kill(stopper, SIGKILL);
 	waitpid(stopper, NULL, 0);
 	agent_end(SIGTERM);
-	logout(BERT);
-	logout(own);
+	person_logout(BERT);
+	person_logout(own);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, persons_teardown)
 		T(who_has_a_guard_finds_the_hub_where_clients_look),
 		T(who_logs_in_after_their_guard_finds_it_then),
 		T(a_folder_that_is_given_to_its_user_later_is_noticed),
