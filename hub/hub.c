@@ -26,6 +26,7 @@ struct hub {
 	struct subscriber *subscribers;
 	struct answer *answers;
 	struct listing *listings;
+	struct json text[FACE_MAX_]; /* of the event that is told: the room stays */
 	struct recalls recalls;
 	struct grant_calls grants;
 	struct msg_audience audience; /* as the back end knows it */
@@ -68,6 +69,8 @@ void hub_free(struct hub *hub)
 	}
 	while (hub->subscribers)
 		hub_unsubscribe(hub->subscribers);
+	for (int face = 0; face < FACE_MAX_; face++)
+		json_free(&hub->text[face]);
 	requests_free(hub->requests);
 	answered_free(hub->answered);
 	free(hub);
@@ -101,22 +104,26 @@ static void news_date(struct news *news)
 
 /*
  * Everyone who may hear it hears it. @keep: make the text of Firewall1 in any case, for those
- * who ask later. Returns the event, with a reference; NULL: no memory.
+ * who ask later. Returns the event, with a reference; NULL: it has no text, or no memory.
  */
 static struct event *publish(struct hub *hub, struct news *news, bool keep)
 {
 	uint32_t guard = news_guard(news);
 	uint32_t owner = news->label ? news->label->info.uid : news->owner;
-	_cleanup_json_ struct json clearance = {}, firewall = {};
+	struct json *clearance = &hub->text[FACE_CLEARANCE], *firewall = &hub->text[FACE_FIREWALL];
 	struct event *event;
 
+	json_reset(clearance);
+	json_reset(firewall);
 	news_date(news);
 	if (news->clearance && is_heard(hub, FACE_CLEARANCE))
-		wire_clearance(&clearance, news);
+		wire_clearance(clearance, news);
 	if (keep || is_heard(hub, FACE_FIREWALL))
-		wire_firewall(&firewall, news);
-	event = event_new(guard, owner, clearance.n ? json_done(&clearance) : NULL,
-			  firewall.n ? json_done(&firewall) : NULL);
+		wire_firewall(firewall, news);
+	if (!clearance->n && !firewall->n)
+		return NULL; /* nobody hears it */
+	event = event_new(guard, owner, clearance->n ? json_done(clearance) : NULL,
+			  firewall->n ? json_done(firewall) : NULL);
 	for (struct subscriber *s = hub->subscribers, *next; event && s; s = next) {
 		next = s->next;
 		if (event->text[s->face] && may_see(s->uid, owner) &&
