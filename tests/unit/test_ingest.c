@@ -4,9 +4,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -294,9 +296,107 @@ static void ten_thousand_readers_are_heard(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* What is written to the log until log_end() gives it back. */
+static int log_was, log_now;
+
+static void log_begin(void)
+{
+	log_was = dup(STDERR_FILENO);
+	log_now = memfd_create("log", MFD_CLOEXEC);
+	assert_true(log_was >= 0 && log_now >= 0);
+	assert_int_equal(dup2(log_now, STDERR_FILENO), STDERR_FILENO);
+}
+
+static const char *log_end(void)
+{
+	static char text[16384];
+	ssize_t n;
+
+	assert_int_equal(dup2(log_was, STDERR_FILENO), STDERR_FILENO);
+	n = pread(log_now, text, sizeof(text) - 1, 0);
+	assert_true(n >= 0);
+	text[n] = '\0';
+	close(log_was);
+	close(log_now);
+	return text;
+}
+
+static unsigned count_of(const char *text, const char *what)
+{
+	unsigned n = 0;
+
+	while ((text = strstr(text, what))) {
+		text += strlen(what);
+		n++;
+	}
+	return n;
+}
+
+/* However its bytes are cut on their way, a stream is the same lines. */
+static void a_stream_may_be_cut_anywhere(void **state)
+{
+	static const char part[] = UP("a") "\n{bad\n\n" UP("b") "\n \r\n\xff\n" UP("c") "\n";
+	uint32_t random = 1;
+
+	(void)state;
+	log_begin();
+	for (int round = 0; round < 200; round++) {
+		_cleanup_close_ int fd = dial();
+
+		*heard = '\0';
+		for (size_t at = 0, n; at < sizeof(part) - 1; at += n) {
+			random = random * 1103515245 + 12345;
+			n = 1 + (random >> 16) % 24;
+			n = n < sizeof(part) - 1 - at ? n : sizeof(part) - 1 - at;
+			assert_int_equal(send(fd, part + at, n, MSG_NOSIGNAL), n);
+			turn();
+		}
+		assert_string_equal(heard, "a b c ");
+	}
+	log_end();
+}
+
+static void nobody_is_ever_answered(void **state)
+{
+	_cleanup_close_ int fd = dial();
+	char byte;
+
+	(void)state;
+	log_begin();
+	say(fd, UP("a") "\n{bad\n\n" UP("b") "\n");
+	log_end();
+	assert_int_equal(n_heard, 2);
+	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
+/* A line that is no good is said with its beginning, printable; not more often than a log bears. */
+static void complaints_are_short_printable_and_few(void **state)
+{
+	_cleanup_close_ int fd = dial();
+	const char *log, *line;
+
+	(void)state;
+	log_begin();
+	for (int i = 0; i < 1000; i++)
+		say(fd, "{\x1b[31mred \xe2\x80\xae and a very long line that goes on and on and on "
+			"and on and on and on and on and on and on and on and on to its end\n");
+	log = log_end();
+	assert_int_equal(count_of(log, "dropped"), 10);
+	line = strstr(log, "{ [31mred   and");
+	assert_non_null(line);
+	assert_int_equal(strcspn(line, "\n"), 120);
+	for (const char *c = log; *c; c++)
+		assert_true(*c == '\n' || (*c >= 0x20 && *c < 0x7f));
+	assert_int_equal(n_heard, 0);
+	say(fd, UP("a") "\n");
+	assert_int_equal(n_heard, 1);
+}
+
 static void readers_come_and_go_and_say_nothing(void **state)
 {
 	(void)state;
+	log_begin();
 	for (int i = 0; i < 100; i++) {
 		int fd = dial();
 
@@ -305,6 +405,7 @@ static void readers_come_and_go_and_say_nothing(void **state)
 		close(fd);
 	}
 	turn();
+	assert_string_equal(log_end(), "");
 	assert_int_equal(n_heard, 50);
 }
 
@@ -316,7 +417,8 @@ int main(void)
 		T(the_last_line_needs_no_newline),         T(a_half_closed_reader_has_said_all),
 		T(a_bad_line_ends_no_connection),          T(a_line_has_65536_bytes_and_no_more),
 		T(unfinished_lines_have_a_bound_together), T(ten_thousand_readers_are_heard),
-		T(readers_come_and_go_and_say_nothing),
+		T(a_stream_may_be_cut_anywhere),           T(nobody_is_ever_answered),
+		T(complaints_are_short_printable_and_few), T(readers_come_and_go_and_say_nothing),
 	};
 
 	return cmocka_run_group_tests_name("ingest", tests, NULL, NULL);
