@@ -230,9 +230,7 @@ static void run_apply(struct varlink_call *call, struct json_object *parameters)
 	struct helper *helper = varlink_call_user(call);
 	struct verdict *verdict, **slot = &helper->verdicts;
 
-	if (varlink_call_uid(call) && varlink_call_uid(call) != getuid())
-		refused = "this helper serves another user";
-	else if (helper->idle)
+	if (helper->idle)
 		refused = ENDS;
 	if (refused) {
 		reply(call, false, refused);
@@ -285,6 +283,7 @@ int helper_new(struct loop *loop, int fd, const char *program, uint64_t limit_ns
 		free(helper);
 		return r;
 	}
+	varlink_server_own(helper->server, getuid());
 	*ret = helper;
 	return 0;
 }

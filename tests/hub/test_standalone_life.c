@@ -426,6 +426,34 @@ static void a_reader_of_another_user_is_not_heard(void **state)
 	session_hear(stream, UP_EVENT); /* and nothing before it */
 }
 
+/* No mode and no folder keeps them out here: only that the kernel says who they are. */
+static void who_is_somebody_else_is_served_by_no_socket(void **state)
+{
+	const char *const paths[] = { session.clients, session.helper, session.readers };
+	int own;
+
+	(void)state;
+	if (geteuid()) {
+		puts("not root: there is no other user");
+		skip();
+	}
+	session_give(4001);
+	session_hub();
+	session_helper("exit 0");
+	assert_int_equal(chmod(session.folder, 0755), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(chmod(paths[i], 0666), 0);
+		assert_string_equal(session_heard(session_dial_as(4002, paths[i])), "");
+	}
+	assert_int_equal(chmod(session.folder, 0700), 0);
+	/* control: root and the user are */
+	for (int i = 0; i < 2; i++) {
+		own = session_dial_as(i ? 4001 : 0, session.helper);
+		session_say(own, "{\"method\":\"org.varlink.service.GetInfo\"}");
+		assert_non_null(strstr(session_heard(own), "terok-clearance-verdict"));
+	}
+}
+
 /* It is one user's: nobody is kept out by how many clients that one has. */
 static void a_user_has_as_many_clients_as_they_like(void **state)
 {
@@ -486,6 +514,7 @@ int main(void)
 		T(a_second_signal_waits_for_nothing),
 		T(it_has_given_up_what_it_does_not_need),
 		T(a_reader_of_another_user_is_not_heard),
+		T(who_is_somebody_else_is_served_by_no_socket),
 		T(a_user_has_as_many_clients_as_they_like),
 		T(readers_come_and_go_by_the_thousand),
 	};
