@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 
@@ -17,11 +18,19 @@
 const char *session_socket(void)
 {
 	static char path[108];
-	const char *run = getenv("TEROK_RUN");
+	const char *run = getenv("TEROK_RUN"), *folder = getenv("XDG_RUNTIME_DIR");
 
-	if (!run || !*run)
+	if (run && *run) {
+		snprintf(path, sizeof(path), "%s/clearance.sock", run);
+		return path;
+	}
+	if (folder && *folder == '/')
+		snprintf(path, sizeof(path), "%s/terok-clearance.sock", folder);
+	else
+		snprintf(path, sizeof(path), "/run/user/%u/terok-clearance.sock", geteuid());
+	/* without one of their own: an administrator may have let others use the agent's */
+	if (!geteuid() || (access(path, F_OK) && !access(TEROK_CLEARANCE_SOCKET, W_OK)))
 		return TEROK_CLEARANCE_SOCKET;
-	snprintf(path, sizeof(path), "%s/clearance.sock", run);
 	return path;
 }
 

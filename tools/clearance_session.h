@@ -90,7 +90,12 @@ void session_older(struct session *session);
 /** session_revoke() - end a grant; what becomes of it is a note. 0 or negative errno */
 int session_revoke(struct session *session, const char *grant);
 
-/** session_socket() - where the hub is: TEROK_RUN's or the usual place; static */
+/**
+ * session_socket() - where the hub is; static
+ *
+ * TEROK_RUN's if that is set. Else root's is the agent's own, and a user's the one in their
+ * runtime folder, whichever hub put it there, the agent's or one of their session.
+ */
 const char *session_socket(void);
 
 #endif

@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# test_serve.sh - a session's hub and helper as people run them, and scripts
+#
+# The programs themselves, on a folder of their own, by their verbs and under the name that
+# scripts know; readers are what anybody has (nc).
+set -u
+B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
+for need in nc jq; do
+	command -v $need >/dev/null || { echo "SKIP: $need is not installed (tools/deps --install test)"; exit 77; }
+done
+[ -x "$B/terok-clearance" ] || { echo "$B/terok-clearance is not there (make)"; exit 1; }
+dir=$(mktemp -d)
+hub='' verdict='' bad=0
+trap '[ -z "$hub$verdict" ] || kill $hub $verdict; rm -rf "$dir"' EXIT
+export XDG_RUNTIME_DIR=$dir/run HOME=$dir LC_ALL=C
+unset NOTIFY_SOCKET TEROK_RUN JOURNAL_STREAM
+mkdir -m 0700 "$XDG_RUNTIME_DIR"
+ln -s "$B/terok-clearance" "$dir/terok-clearance-hub"
+clearance=$B/terok-clearance socket=$XDG_RUNTIME_DIR/terok-clearance.sock
+events=$XDG_RUNTIME_DIR/terok-shield-events.sock
+
+is() {
+	local name=$1
+	shift
+	if "$@" >"$dir/said" 2>&1; then
+		echo "ok $name"
+	else
+		echo "not ok $name"
+		cat "$dir/said"
+		bad=1
+	fi
+}
+exits() { # CODE COMMAND...: it exits with that, and what it says is in $dir/out and $dir/err
+	local want=$1 code
+	shift
+	timeout 20 "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	code=$?
+	[ $code -eq "$want" ] || { echo "$* exits with $code"; cat "$dir/out" "$dir/err"; return 1; }
+}
+
+# --- command lines -------------------------------------------------------------------------
+
+old_name() { exits 2 "$dir/terok-clearance-hub" && grep -q "which verb" "$dir/err" && exits 0 "$dir/terok-clearance-hub" --help && grep -q serve-verdict "$dir/out"; }
+is "by its old name a verb must be given" old_name
+wrong() { exits 2 "$clearance" serve extra && exits 2 "$clearance" serve --what && exits 2 "$clearance" serve-verdict --socket; }
+is "a wrong command line is 2" wrong
+elsewhere() { exits 1 "$clearance" serve --socket "$dir/nowhere/no/$(printf '%0200d' 0)" && [ "$(wc -l <"$dir/err")" -eq 1 ]; }
+is "a place that cannot be is one line, and 1" elsewhere
+
+# --- both of them --------------------------------------------------------------------------
+
+# A program serves when it says where: its first line on stderr.
+mkfifo "$dir/hub" "$dir/verdict"
+exec 3<>"$dir/hub" 4<>"$dir/verdict"
+cat >"$dir/terok-shield" <<EOT
+#!/bin/sh
+echo "\$*" >>$dir/shielded
+[ "\$2" != bad ] || { echo no such container >&2; exit 1; }
+EOT
+chmod 0755 "$dir/terok-shield"
+JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/3) "$dir/terok-clearance-hub" serve 2>&3 &
+hub=$!
+"$clearance" serve-verdict --shield "$dir/terok-shield" 2>&4 &
+verdict=$!
+says() { # DESCRIPTOR TEXT
+	local line
+	read -r -t 10 -u "$1" line && [ "$line" = "$2" ] || { echo "it says: $line"; return 1; }
+}
+is "the hub says where it serves, and in a journal how grave that is" \
+	says 3 "<6>terok-clearance-hub: readers at $events, clients at $socket"
+is "the helper says it by its name" \
+	says 4 "terok-clearance-hub: verdicts at $XDG_RUNTIME_DIR/terok-clearance-verdict.sock"
+
+reader() { printf '%s\n' "$@" | timeout 10 nc -N -U "$events"; }
+blocked() { echo '{"type":"pending","container":"'"$1"'","id":"'"$2"'","dest":"198.51.100.1","port":443,"proto":6,"domain":"example.com","dossier":{"name":"box"},"ts":"2026-01-02T10:11:12.123456+00:00"}'; }
+open_ids() { timeout 10 "$clearance" list --json --socket "$socket" | jq -r .request_id | tr '\n' ' '; }
+listed() { reader "$(blocked c1 c1:1)" "$(blocked bad bad:1)" "$(blocked c1 c1:2)" && [ "$(open_ids)" = "c1:1 bad:1 c1:2 " ]; }
+is "what a reader says is listed" listed
+
+answered() {
+	exits 0 "$clearance" answer c1:1 allow --scope forever --socket "$socket" &&
+		grep -qx "allow c1 example.com" "$dir/shielded" && [ "$(open_ids)" = "bad:1 c1:2 " ]
+}
+is "an answer runs the shield, and is no longer listed" answered
+failed() {
+	exits 1 "$clearance" answer bad:1 deny --scope forever --socket "$socket" &&
+		grep -q "no such container" "$dir/err" && [ "$(open_ids)" = "bad:1 c1:2 " ]
+}
+is "one that fails says why, and waits again" failed
+refused() {
+	exits 1 "$clearance" answer c1:2 allow --socket "$socket" &&
+		grep -q "for ever" "$dir/err" && [ "$(open_ids)" = "bad:1 c1:2 " ]
+}
+is "one that no shield can give says so" refused
+gone() { reader '{"type":"container_exited","container":"c1","reason":"eof"}' && [ "$(open_ids)" = "bad:1 " ]; }
+is "a container that ends takes its requests along" gone
+
+second() {
+	exits 1 "$clearance" serve && grep -q "$events already" "$dir/err" &&
+		exits 1 "$clearance" serve-verdict && grep -q "verdict.sock already" "$dir/err" &&
+		[ "$(open_ids)" = "bad:1 " ]
+}
+is "a second of either is refused, and the first goes on" second
+
+own_hub() { # without --socket it is the user's own
+	if [ "$(id -u)" -ne 0 ]; then
+		[ "$(timeout 10 "$clearance" list --json | jq -r .request_id)" = bad:1 ]
+	else
+		exits 1 env TEROK_RUN="$dir/none" "$clearance" list
+	fi
+}
+is "a user's hub is found without being named" own_hub
+
+ends() { # PROCESS SIGNAL
+	kill "-$2" "$1" && wait "$1"
+}
+is "SIGINT is an end like any other" ends $hub INT
+is "and so is SIGTERM" ends $verdict TERM
+hub='' verdict=''
+empty() { [ -z "$(ls -A "$XDG_RUNTIME_DIR")" ]; }
+is "and nothing is left" empty
+exit $bad
