@@ -270,8 +270,9 @@ void varlink_call_begin(struct varlink_call *call, struct json_object *frame)
 	call->stream = false;
 	call->oneway = oneway == 1;
 	call->more = more == 1;
-	object = !json_object_object_get_ex(frame, "parameters", &parameters) ||
-		 (parameters && json_object_get_type(parameters) == json_type_object);
+	/* null is none: what the Go implementation sends where there are none */
+	object = !json_object_object_get_ex(frame, "parameters", &parameters) || !parameters ||
+		 json_object_get_type(parameters) == json_type_object;
 	if (method && value_is(method, json_type_string))
 		name = strdup(json_object_get_string(method));
 	if (name)
