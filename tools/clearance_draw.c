@@ -235,26 +235,28 @@ static void draw_entry(struct canvas *canvas, int y, const struct entry *entry, 
 		    : !entry->ok                      ? PAINT_ALARM
 		    : !strcmp(entry->action, "allow") ? PAINT_ALLOWED
 						      : PAINT_DENIED;
-	int who = wide ? canvas->cols / 4 : 0, x;
-	char where[TARGET_LEN], wall[24], by[80];
-	const char *what = verdict ? entry->ok ? entry->action : "FAILED" : entry->type;
+	int who = wide ? canvas->cols / 3 : 0, x;
+	char where[TARGET_LEN], wall[24], by[300];
 
 	wall_format(wall, entry->wall_ns, wide);
-	if (verdict)
-		snprintf(by, sizeof(by), "uid %" PRId64 " %s", entry->uid, entry->client);
+	if (!*entry->dest)
+		by[0] = '\0'; /* its guard is all that it is about */
+	else if (verdict)
+		snprintf(by, sizeof(by), "%s  by uid %" PRId64 " %s", entry->name, entry->uid,
+			 entry->client);
 	else
-		snprintf(by, sizeof(by), "%s", entry->process);
+		snprintf(by, sizeof(by), "%s  %s", entry->name, entry->process);
 	paint |= marked;
 	x = canvas_text(canvas, y, 0, 1, marked, marked ? ">" : "");
 	x = canvas_text(canvas, y, x, wide ? 15 : 6, paint, wall);
-	x = canvas_text(canvas, y, x, wide ? 10 : 8, paint, what);
+	x = canvas_text(canvas, y, x, wide ? 10 : 8, paint, entry_word(entry));
 	x = canvas_end(canvas, y, x, canvas->cols - x - who, paint,
 		       *entry->dest
 			   ? target_format(where, *entry->domain ? entry->domain : entry->dest,
 					   entry->port, entry->proto)
 			   : entry->name);
 	canvas_text(canvas, y, x, wide ? 1 : 0, paint, "");
-	canvas_text(canvas, y, x + 1, who - 1, paint, *by ? by : entry->name);
+	canvas_text(canvas, y, x + 1, who - 1, paint, by);
 }
 
 static bool draw_pick(struct ui *ui, struct canvas *canvas, int from, int rows)

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "clearance_item.h"
 
 /* Of an object that the hub made: its texts are printable already. */
 static const char *text_of(struct json_object *from, const char *key)
@@ -61,6 +62,42 @@ static void on_guard(const struct terok_guard_status *guard, void *user)
 		line->events->guard(guard, line->user);
 }
 
+#define COPY(field, text) text_copy(field, sizeof(field), text)
+
+static void on_entry(const struct terok_entry *from, bool more, const char *problem, void *user)
+{
+	struct hub_line *line = user;
+	struct entry entry;
+
+	if (!line->events->entry)
+		return;
+	if (!from) {
+		line->events->entry(NULL, more, problem, line->user);
+		return;
+	}
+	entry = (struct entry){ .number = from->number,
+				.guard = from->guard,
+				.port = from->port,
+				.proto = from->proto,
+				.uid = from->uid,
+				.count = from->count,
+				.wall_ns = from->wall_ns,
+				.until_ns = from->until_ns,
+				.ok = from->ok,
+				.json = from->json };
+	COPY(entry.type, from->type);
+	COPY(entry.container, from->container);
+	COPY(entry.name, from->name);
+	COPY(entry.request_id, from->request_id);
+	COPY(entry.dest, from->dest);
+	COPY(entry.domain, from->domain);
+	COPY(entry.action, from->action);
+	COPY(entry.scope, from->scope);
+	COPY(entry.client, from->client);
+	COPY(entry.process, from->process);
+	line->events->entry(&entry, more, problem, line->user);
+}
+
 static void on_closed(int error, void *user)
 {
 	struct hub_line *line = user;
@@ -75,6 +112,7 @@ static const struct terok_client_events events = {
 	.outcome = on_outcome,
 	.answered = on_answered,
 	.guard = on_guard,
+	.entry = on_entry,
 	.closed = on_closed,
 };
 
@@ -117,9 +155,5 @@ int hub_revoke(struct hub_line *line, const char *grant, uint64_t cookie)
 
 int hub_history(struct hub_line *line, int64_t guard, int64_t after, int64_t limit)
 {
-	(void)line;
-	(void)guard;
-	(void)after;
-	(void)limit;
-	return -EOPNOTSUPP;
+	return terok_client_history(line->client, guard, after, limit);
 }

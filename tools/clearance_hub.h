@@ -32,12 +32,12 @@ struct grant {
 
 /* One line of what has happened. */
 struct entry {
-	int64_t number, wall_ns, guard, port, proto, uid, count;
-	uint64_t until_ns;
+	int64_t number, guard, port, proto, uid, count;
+	int64_t wall_ns, until_ns; /* CLOCK_REALTIME */
 	bool ok;
 	const char *json; /* as it came; only in the callback */
 	char type[20], container[72], name[72], request_id[80], dest[256], domain[256];
-	char action[8], scope[12], client[32], process[64];
+	char action[8], scope[12], client[32], process[160];
 };
 
 /* What an event says beyond its oldest fields; texts live as long as the event. */

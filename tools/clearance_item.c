@@ -76,6 +76,15 @@ const char *item_name(const struct item *item)
 	return item->domain;
 }
 
+const char *item_who(char *buf, size_t size, const struct item *item)
+{
+	buf[0] = '\0';
+	if (item->pid || *item->comm)
+		snprintf(buf, size, "%s[%" PRId64 "]%s%s", item->comm, item->pid,
+			 *item->exe ? " " : "", item->exe);
+	return buf;
+}
+
 const char *item_reason(const struct item *item)
 {
 	static const struct {
@@ -169,29 +178,39 @@ bool item_has(const struct item *item, const char *text)
 	return strcasestr(item_where(where, item), text) || !strcmp(item->request_id, text);
 }
 
+const char *scope_words(const char *scope)
+{
+	return !strcmp(scope, "session")   ? "until the container ends"
+	       : !strcmp(scope, "forever") ? "for ever"
+					   : scope;
+}
+
+/* For how long: what was asked for, or of another's answer what is left. */
+static const char *time_words(char *buf, size_t size, const struct item *item)
+{
+	uint64_t now = now_boot_ns(), until = item->answer.until_ns;
+	int64_t seconds = item->answer.seconds;
+	char age[16];
+
+	if (seconds)
+		snprintf(buf, size, seconds % 60 ? "%" PRId64 "s" : "%" PRId64 "m",
+			 seconds % 60 ? seconds : seconds / 60);
+	else if (until > now)
+		snprintf(buf, size, "%s left", age_format(age, until - now));
+	else
+		snprintf(buf, size, "for a time");
+	return buf;
+}
+
 const char *item_answer_format(char *buf, size_t size, const struct item *item)
 {
-	const char *scope = item->answer.scope, *for_text = scope;
-	uint64_t now = now_boot_ns();
-	char time[32], age[16];
+	bool timed = !strcmp(item->answer.scope, "time");
+	char time[32];
 
-	if (!strcmp(scope, "time") && item->answer.seconds) {
-		snprintf(
-		    time, sizeof(time), item->answer.seconds % 60 ? "%" PRId64 "s" : "%" PRId64 "m",
-		    item->answer.seconds % 60 ? item->answer.seconds : item->answer.seconds / 60);
-		for_text = time;
-	} else if (!strcmp(scope, "time") && (uint64_t)item->answer.until_ns > now) {
-		snprintf(time, sizeof(time), "%s left",
-			 age_format(age, item->answer.until_ns - now));
-		for_text = time;
-	} else if (!strcmp(scope, "session")) {
-		for_text = "until the container ends";
-	} else if (!strcmp(scope, "forever")) {
-		for_text = "for ever";
-	}
 	snprintf(buf, size, "%s%s%s%s", strcmp(item->answer.reach, "children") ? "" : "children, ",
 		 strcmp(item->answer.reach, "address") ? "" : "address, ",
-		 strcmp(item->answer.ports, "any") ? "" : "any port, ", for_text);
+		 strcmp(item->answer.ports, "any") ? "" : "any port, ",
+		 timed ? time_words(time, sizeof(time), item) : scope_words(item->answer.scope));
 	return buf;
 }
 

@@ -72,6 +72,9 @@ const char *item_name(const struct item *item);
 /** item_reason() - why it was refused, in words; static, or item->reason */
 const char *item_reason(const struct item *item);
 
+/** item_who() - "curl[4711] /usr/bin/curl"; "": nobody is known; returns @buf */
+const char *item_who(char *buf, size_t size, const struct item *item);
+
 /** item_address() - the address that was tried; "": a name was refused, before there was one */
 const char *item_address(const struct item *item);
 
@@ -86,6 +89,9 @@ const char *item_where(char buf[static TARGET_LEN], const struct item *item);
 
 /** item_has() - is @text in anything that is shown of it? either case */
 bool item_has(const struct item *item, const char *text);
+
+/** scope_words() - "until the container ends"; @scope itself where it is a word for people */
+const char *scope_words(const char *scope);
 
 /** item_answer_format() - "once", "15m", "children, any port, until the container ends" */
 const char *item_answer_format(char *buf, size_t size, const struct item *item);

@@ -139,22 +139,33 @@ static void page_grant(struct page *page, const struct grant *grant)
 	add(page, "grant", "%s", grant->grant);
 }
 
-static void page_entry(struct page *page, const struct entry *entry)
+#define WALL_LEN 40
+
+static const char *wall_format(char buf[static WALL_LEN], int64_t wall_ns)
 {
-	time_t seconds = entry->wall_ns / (int64_t)SECOND_NS;
-	char where[TARGET_LEN], wall[40] = "";
+	time_t seconds = wall_ns / (int64_t)SECOND_NS;
 	struct tm tm;
 
+	buf[0] = '\0';
 	if (localtime_r(&seconds, &tm))
-		strftime(wall, sizeof(wall), "%Y-%m-%d %H:%M:%S %z", &tm);
-	add(page, "when", "%s", wall);
-	add(page, "what", "%s %s %s%s", entry->type, entry->action, entry->scope,
-	    strcmp(entry->type, "verdict") || entry->ok ? "" : ", not applied");
+		strftime(buf, WALL_LEN, "%Y-%m-%d %H:%M:%S %z", &tm);
+	return buf;
+}
+
+static void page_entry(struct page *page, const struct entry *entry)
+{
+	bool named = *entry->domain && strcmp(entry->domain, entry->dest);
+	char where[TARGET_LEN], wall[WALL_LEN], until[WALL_LEN];
+
+	add(page, "when", "%s", wall_format(wall, entry->wall_ns));
+	add(page, "what", "%s %s", entry_word(entry), scope_words(entry->scope));
+	if (entry->until_ns)
+		add(page, "until", "%s", wall_format(until, entry->until_ns));
 	if (*entry->dest)
-		add(page, "where", "%s  %s",
+		add(page, "where", "%s%s%s",
 		    target_format(where, *entry->domain ? entry->domain : entry->dest, entry->port,
 				  entry->proto),
-		    *entry->domain ? entry->dest : "");
+		    named ? "  address " : "", named ? entry->dest : "");
 	add(page, "container", "%s, guard %" PRId64, entry->name, entry->guard);
 	if (*entry->process)
 		add(page, "process", "%s, %" PRId64 " times", entry->process, entry->count);

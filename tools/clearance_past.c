@@ -82,6 +82,27 @@ void history_take(struct history *history, struct history *page, bool older)
 	page->n = 0;
 }
 
+const char *entry_word(const struct entry *entry)
+{
+	static const struct {
+		const char *type, *word;
+	} words[] = {
+		{ "request", "asked" },
+		{ "guard_attached", "guarded" },
+		{ "guard_detached", "guard off" },
+		{ "missed", "not kept" },
+	};
+
+	if (!strcmp(entry->type, "verdict"))
+		return !entry->ok                       ? "FAILED"
+		       : strcmp(entry->action, "allow") ? "denied"
+							: "allowed";
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(entry->type, words[i].type))
+			return words[i].word;
+	return entry->type;
+}
+
 bool grant_has(const struct grant *grant, const char *text)
 {
 	const char *const shown[] = { grant->name, grant->dest, grant->action, grant->scope,
@@ -95,9 +116,10 @@ bool grant_has(const struct grant *grant, const char *text)
 
 bool entry_has(const struct entry *entry, const char *text)
 {
-	const char *const shown[] = { entry->name,   entry->dest,    entry->domain,
-				      entry->type,   entry->action,  entry->scope,
-				      entry->client, entry->process, entry->request_id };
+	const char *const shown[] = { entry->name,      entry->dest,    entry->domain,
+				      entry->type,      entry->action,  entry->scope,
+				      entry->client,    entry->process, entry->request_id,
+				      entry_word(entry) };
 
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
 		if (strcasestr(shown[i], text))

@@ -45,6 +45,9 @@ void history_done(struct history *history);
  */
 void history_take(struct history *history, struct history *page, bool older);
 
+/** entry_word() - what happened, in at most ten characters */
+const char *entry_word(const struct entry *entry);
+
 /** grant_has() and entry_has() - is @text in anything that is shown of it? either case */
 bool grant_has(const struct grant *grant, const char *text);
 bool entry_has(const struct entry *entry, const char *text);

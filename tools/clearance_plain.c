@@ -153,6 +153,7 @@ struct plain_command plain_parse(const char *line, struct problem *why)
 const char *plain_format(char *buf, size_t size, const struct item *item)
 {
 	char where[TARGET_LEN], times[32] = "", answer[128] = "", scope[64];
+	char who[200];
 	const char *what = item->state == ITEM_OPEN ? "BLOCKED" : item_state_name(item->state);
 
 	if (item->count > 1)
@@ -161,8 +162,9 @@ const char *plain_format(char *buf, size_t size, const struct item *item)
 		snprintf(answer, sizeof(answer), "  %s, by uid %" PRId64 " %s",
 			 item_answer_format(scope, sizeof(scope), item), item->answer.uid,
 			 item->answer.client);
-	snprintf(buf, size, "[%u] %s  %s  %s  %s[%" PRId64 "] %s  (%s)%s%s%s%s", item->node.number,
-		 what, item_where(where, item), item->name, item->comm, item->pid, item->exe,
+	item_who(who, sizeof(who), item);
+	snprintf(buf, size, "[%u] %s  %s  %s%s%s  (%s)%s%s%s%s", item->node.number, what,
+		 item_where(where, item), item->name, *who ? "  " : "", who,
 		 *item->rule ? item->rule : item_reason(item), times, answer,
 		 !*item->problem            ? ""
 		 : item->state == ITEM_OPEN ? "  failed: "

@@ -91,10 +91,25 @@ int once_guards(int argc, char **argv)
 
 /* --- requests -------------------------------------------------------------------------- */
 
+/* Its id first, which is what is typed to answer it. */
+static void list_print(const struct terok_event *event)
+{
+	char where[TARGET_LEN], who[200];
+	struct item item = {};
+
+	item_fill(&item, event);
+	printf("%s  %s  %s", event->request_id, item_where(where, &item), item.name);
+	if (*item_who(who, sizeof(who), &item))
+		printf("  %s", who);
+	printf("  (%s)", item_reason(&item));
+	if (item.count > 1)
+		printf("  %" PRId64 " times", item.count);
+	putchar('\n');
+}
+
 static void list_event(const struct terok_event *event, int64_t lost, void *user)
 {
 	struct single *single = user;
-	char where[TARGET_LEN];
 
 	(void)lost;
 	if (strcmp(event->type, "request"))
@@ -103,12 +118,7 @@ static void list_event(const struct terok_event *event, int64_t lost, void *user
 	if (single->json)
 		puts(event->json);
 	else
-		printf("%-24s  %s  %s  %s[%" PRId64 "] %s  (%s)  %" PRId64 " times\n",
-		       event->request_id,
-		       target_format(where, *event->domain ? event->domain : event->dest,
-				     event->port, event->proto),
-		       event->name, event->process.comm, event->process.pid, event->process.exe,
-		       event->reason, event->count);
+		list_print(event);
 }
 
 /*
@@ -223,15 +233,14 @@ static void entry_print(const struct entry *entry)
 	if (*entry->dest)
 		target_format(where, *entry->domain ? entry->domain : entry->dest, entry->port,
 			      entry->proto);
-	printf("%s  %-14s  %-20.20s  %s", wall,
-	       !verdict    ? entry->type
-	       : entry->ok ? entry->action
-			   : "not applied",
-	       entry->name, where);
+	printf("%s  %-9s  %-20.20s  %s", wall, entry_word(entry), entry->name, where);
 	if (verdict)
-		printf("  %s, uid %" PRId64 " %s", entry->scope, entry->uid, entry->client);
+		printf("  %s, uid %" PRId64 "%s%s", scope_words(entry->scope), entry->uid,
+		       *entry->client ? " " : "", entry->client);
 	else if (*entry->process)
-		printf("  %s, %" PRId64 " times", entry->process, entry->count);
+		printf("  %s", entry->process);
+	if (entry->count > 1)
+		printf("  %" PRId64 " times", entry->count);
 	putchar('\n');
 }
 

@@ -123,6 +123,8 @@ static void start(int cols, int rows)
 		    0);
 	assert_int_equal(tmux("pipe-pane -t 0 'exec cat >%s'", fifo), 0);
 	if (in_shell)
+		sees("ready:"); /* it has taken the terminal for its own */
+	if (in_shell)
 		keys("'%s --socket %s' Enter", program, hub.path);
 	else
 		keys("Enter");
@@ -325,7 +327,7 @@ static void what_ends_with_its_container_is_seen_as_gone(void **state)
 static void it_can_be_stopped_and_goes_on(void **state)
 {
 	(void)state;
-	in_shell = "bash --norc --noprofile -i";
+	in_shell = "env PS1=ready: bash --norc --noprofile -i";
 	start(80, 24);
 	fake_hub_request(&hub, "web:1", "web", "", "192.0.2.1", 1);
 	sees("1 open");

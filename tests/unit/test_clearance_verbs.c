@@ -205,6 +205,50 @@ static void what_is_open_is_listed_to_its_end(void **state)
 	assert_string_equal(printed, "nothing waits for an answer\n");
 }
 
+/* Page by page, each from the last entry of the one before. */
+static void history_is_printed_page_by_page(void **state)
+{
+	(void)state;
+	runs(once_history, "--limit", "3", "--guard", "7", NULL);
+	hears("\"guard\":7,\"limit\":3");
+	fake_hub_reply(&hub,
+		       "{\"parameters\":{\"entries\":[{\"number\":9,\"type\":\"verdict\",\"name\":"
+		       "\"web\",\"dest\":\"192.0.2.1\",\"domain\":\"x.example\",\"port\":443,"
+		       "\"proto\":6,\"action\":\"allow\",\"scope\":\"once\",\"ok\":true,\"uid\":7,"
+		       "\"client\":\"terok-web\"},{\"number\":8,\"type\":\"request\",\"name\":"
+		       "\"web\",\"dest\":\"192.0.2.1\",\"domain\":\"x.example\",\"port\":443,"
+		       "\"proto\":6,\"process\":\"curl[1] /usr/bin/curl\",\"count\":4}],"
+		       "\"more\":true}}");
+	hears("\"after\":8,\"limit\":1");
+	fake_hub_reply(&hub, "{\"parameters\":{\"entries\":[{\"number\":7,\"type\":"
+			     "\"guard_attached\",\"name\":\"web\"}],\"more\":true}}");
+	assert_int_equal(ends(), 0);
+	assert_non_null(strstr(printed, "allowed    web                   x.example:443/tcp  once, "
+					"uid 7 terok-web\n"));
+	assert_non_null(strstr(printed, "asked      web                   x.example:443/tcp  "
+					"curl[1] /usr/bin/curl  4 times\n"));
+	assert_non_null(strstr(printed, "guarded    web"));
+	runs(once_history, NULL);
+	hears(".History");
+	fake_hub_reply(&hub, "{\"parameters\":{\"entries\":[],\"more\":false}}");
+	assert_int_equal(ends(), 0);
+	assert_string_equal(printed, "nothing has happened\n");
+}
+
+static void a_history_that_cannot_be_read_is_a_failure(void **state)
+{
+	(void)state;
+	runs(once_export, "--json", NULL);
+	hears(".History");
+	fake_hub_reply(&hub, "{\"parameters\":{\"entries\":[{\"number\":9}],\"more\":true}}");
+	hears("\"after\":9");
+	fake_hub_reply(&hub, "{\"error\":\"org.terok.Firewall1.NoHistory\",\"parameters\":{"
+			     "\"reason\":\"the disk is full\"}}");
+	assert_int_equal(ends(), 1);
+	assert_non_null(strstr(printed, "{\"number\":9"));
+	assert_non_null(strstr(printed, "the disk is full"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +258,8 @@ int main(void)
 		verb_test(what_was_not_answered_is_not_printed_as_if),
 		verb_test(what_is_no_answer_is_said_before_the_hub_is_asked),
 		verb_test(what_is_open_is_listed_to_its_end),
+		verb_test(history_is_printed_page_by_page),
+		verb_test(a_history_that_cannot_be_read_is_a_failure),
 	};
 
 	return cmocka_run_group_tests_name("clearance/verbs", tests, NULL, NULL);
