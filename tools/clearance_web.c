@@ -10,11 +10,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/addr.h"
@@ -25,8 +28,9 @@
 #include "base/suffix.h"
 #include "clearance.h"
 
-#define BACKLOG     64
-#define TUNNEL_PORT 8642 /* of the browser's machine, where we have none */
+#define BACKLOG       64
+#define LINK_MAX_SIZE 256  /* bytes of a file that may be a link */
+#define TUNNEL_PORT   8642 /* of the browser's machine, where we have none */
 
 struct program {
 	struct loop *loop;
@@ -34,7 +38,7 @@ struct program {
 	int signal_fd;
 	struct door door;
 	struct web *web;
-	const char *socket, *address;
+	const char *socket, *address, *link;
 	uint16_t port;
 };
 
@@ -61,18 +65,68 @@ static int listen_tcp(const char *address, uint16_t *port, int *ret, struct prob
 	return 0;
 }
 
-static void link_print(struct program *program)
+/* What stdout is goes to a log that others read. */
+static bool stdout_is_log(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM"); /* systemd.exec(5): DEVICE:INODE */
+	char ours[48];
+	struct stat st;
+
+	if (!stream || fstat(1, &st))
+		return false;
+	snprintf(ours, sizeof(ours), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return !strcmp(stream, ours);
+}
+
+/* A file that is new, so that nobody holds it open; only a link of before gives way. */
+static int link_open(const char *path, FILE **ret, struct problem *why)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (!lstat(path, &st)) {
+		if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_size > LINK_MAX_SIZE)
+			return problem(why, -EEXIST, "%s is there, and is no link of ours", path);
+		unlink(path);
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return problem(why, -errno, "make %s: %s", path, strerror(errno));
+	*ret = fdopen(fd, "w");
+	if (!*ret)
+		return problem(why, -ENOMEM, "no memory");
+	TAKE_FD(fd);
+	return 0;
+}
+
+static int link_print(struct program *program, struct problem *why)
 {
 	const char *token = door_token_new(&program->door, now_boot_ns());
 	bool v6 = program->address && strchr(program->address, ':');
+	FILE *to = stdout;
+	int r = 0;
 
-	if (!token) {
-		log_error(0, "no random numbers: no link");
-		return;
-	}
-	printf("http://%s%s%s:%u/#login=%s\n", v6 ? "[" : "", program->address ?: "localhost",
-	       v6 ? "]" : "", program->port, token);
-	fflush(stdout);
+	if (!token)
+		return problem(why, -EIO, "no random numbers: no link");
+	if (program->link)
+		r = link_open(program->link, &to, why);
+	if (r)
+		return r;
+	fprintf(to, "http://%s%s%s:%u/#login=%s\n", v6 ? "[" : "", program->address ?: "localhost",
+		v6 ? "]" : "", program->port, token);
+	if (fflush(to))
+		r = problem(why, -EIO, "the link cannot be written: nobody can log in");
+	if (to != stdout)
+		fclose(to);
+	return r;
+}
+
+static void link_again(struct program *program)
+{
+	struct problem why = {};
+
+	if (link_print(program, &why))
+		log_error(0, "%s", why.text);
 }
 
 /* How to get here from where the browser is. */
@@ -83,8 +137,10 @@ static void hint(const struct program *program)
 
 	if (gethostname(host, sizeof(host) - 1))
 		strcpy(host, "HOST");
-	log_info("this link lets in one browser, once, for ten minutes; %sSIGUSR1 makes a new one",
-		 isatty(0) ? "Enter or " : "");
+	log_info(
+	    "the link %s%slets in one browser, once, for ten minutes; %sSIGUSR1 makes a new one",
+	    program->link ? "in " : "", program->link ? program->link : "",
+	    isatty(0) ? "Enter or " : "");
 	if (program->socket)
 		log_info("first, where the browser is: ssh -L %u:%s %s", program->port,
 			 program->socket, host);
@@ -102,7 +158,7 @@ static int on_signal(struct source *source, uint32_t events)
 	if (read(program->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return 0;
 	if (info.ssi_signo == SIGUSR1)
-		link_print(program);
+		link_again(program);
 	else
 		loop_stop(program->loop);
 	return 0;
@@ -118,7 +174,7 @@ static int on_key(struct source *source, uint32_t events)
 	if (n <= 0) /* no terminal any more, or not ours */
 		source_del(source);
 	else if (line[n - 1] == '\n')
-		link_print(program);
+		link_again(program);
 	return 0;
 }
 
@@ -171,16 +227,19 @@ static int program_run(struct program *program, const char *hub)
 		r = confine_caps(0);
 	if (!r)
 		r = web_new(program->loop, TAKE_FD(fd), &program->door, hub, &program->web);
+	if (!r)
+		r = link_print(program, &why);
 	if (!r) {
 		hint(program);
-		link_print(program);
 		r = loop_run(program->loop);
+		if (program->link)
+			unlink(program->link);
 	}
 	if (why.text[0])
 		log_error(0, "%s", why.text);
 	else if (r)
 		log_error(r, "web");
-	else if (program->socket)
+	if (program->socket && program->web)
 		unlink(program->socket);
 	closep(&fd);
 	web_free(program->web);
@@ -193,7 +252,7 @@ static int program_run(struct program *program, const char *hub)
 
 int verb_web(int argc, char **argv)
 {
-	const char *socket = NULL, *port = NULL, *address = NULL, *hub = NULL;
+	const char *socket = NULL, *port = NULL, *address = NULL, *hub = NULL, *link = NULL;
 	const struct cli_option options[] = {
 		{ "socket", "PATH", "listen on a unix socket, for this user only", CLI_STRING,
 		  &socket },
@@ -201,6 +260,8 @@ int verb_web(int argc, char **argv)
 		  &port },
 		{ "address", "ADDRESS", "of loopback: 127.0.0.1 (default) or ::1", CLI_STRING,
 		  &address },
+		{ "link", "PATH", "write the link into a file, for this user only", CLI_STRING,
+		  &link },
 		{ "hub", "PATH", "the hub (/run/terok/clearance.sock)", CLI_STRING, &hub },
 		{},
 	};
@@ -220,6 +281,11 @@ int verb_web(int argc, char **argv)
 				 "::1, and a tunnel: ssh -L",
 				 address),
 		       -EINVAL;
+	if (!link && stdout_is_log())
+		return log_error(0, "stdout is the journal, and who reads that could log in: "
+				    "take --link PATH"),
+		       -EINVAL;
+	program.link = link;
 	program.socket = socket;
 	program.address = socket ? NULL : address ?: "127.0.0.1";
 	return program_run(&program, hub ?: session_socket());

@@ -249,7 +249,7 @@ def keys_go_from_row_to_row_and_answer():
     browser.keys(ENTER)
     heard(f"{numbers[2]} deny session 0 name same")
     assert "key3." in browser.run(focused), "the next row has no focus"
-    browser.keys("x \t" + HOME)
+    browser.keys("q \t" + HOME)
     assert len([v for v in verdicts() if v.startswith(str(numbers[3]))]) == 0, "another key answered"
     browser.keys("/")
     assert browser.run("return document.activeElement.id") == "filter"

@@ -129,6 +129,32 @@ await "$DIR/stream" '"type":"verdict"' && ok "the stream tells of it" || not_ok 
 core refuse 1 7 192.0.2.9 80 'evil%1b[2J%e2%80%ae<script>.example' 'x%1b[31m' 1 /x '<img src=x onerror=alert(1)>' 1
 await "$DIR/stream" ':7"' && LC_ALL=C grep -q '[^ -~]' "$DIR/stream" && not_ok "nothing unprintable is in the stream" || ok "nothing unprintable is in the stream"
 
+# --- another user of this machine: who that is cannot be seen on TCP, what they do not have decides
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+	as_other() { setpriv --reuid 4001 --regid 4001 --clear-groups -- "$@"; }
+	other() { # EXPECTED NAME CURL-ARGS...
+		local want=$1 name=$2 got
+		shift 2
+		got=$(as_other curl -s -m 10 -o /dev/null -w '%{http_code}' "$@")
+		[ "$got" = "$want" ] && ok "$name" || not_ok "$name" "$got, not $want"
+	}
+	other 200 "another user's browser has the page, which holds nothing" "$url/"
+	other 401 "but no guards" "$url/api/guards"
+	other 401 "and no stream" "$url/api/events"
+	other 401 "and no answer" "${json[@]}" "${origin[@]}" -d "$deny" "$url/api/answer"
+	other 403 "and no login without the link" "${json[@]}" "${origin[@]}" -d '{"token":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}' "$url/api/login"
+	other 403 "and with our cookie alone nothing either" -H "Cookie: $cookie" "$url/api/guards"
+	as_other cat "/proc/$WEB_PID/environ" "/proc/$WEB_PID/maps" >/dev/null 2>&1 && not_ok "our memory is closed to them" || ok "our memory is closed to them"
+else
+	echo "SKIP another user of this machine: needs root and setpriv"
+fi
+
+# --- where secrets are
+for secret in "$TOKEN" "$page" "${cookie#*=}"; do
+	grep -qF -- "$secret" "/proc/$WEB_PID/cmdline" "/proc/$WEB_PID/environ" "$DIR/web.log" "$DIR/core.log" &&
+		not_ok "no secret is in arguments, environment or logs" "$secret" || ok "no secret is in arguments, environment or logs"
+done
+
 # --- a link by signal, logout, another browser
 new_link
 first_cookie=$cookie first=("${us[@]}")
@@ -188,6 +214,37 @@ newest_link
 login "$TOKEN" --unix-socket "$DIR/web.sock"
 status 503 "through the socket it is the same" --unix-socket "$DIR/web.sock" "${us[@]}" "$url/api/guards"
 grep -q "ssh -L 8642:$DIR/web.sock" "$DIR/web.log" && ok "it says how to get there" || not_ok "it says how to get there" "$(cat "$DIR/web.log")"
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+	chmod 711 "$DIR" # the socket's own mode decides
+	as_other curl -s -m 5 -o /dev/null --unix-socket "$DIR/web.sock" "$url/"
+	[ $? -eq 7 ] && ok "another user does not get into the socket" || not_ok "another user does not get into the socket"
+	chmod 700 "$DIR"
+fi
 web_stop
 [ ! -e "$DIR/web.sock" ] && ok "the socket goes with it" || not_ok "the socket goes with it"
+
+# --- a link for no log, in a file of its own
+: >"$DIR/out"
+JOURNAL_STREAM=$(stat -c %d:%i "$DIR/out") "$WEB_BIN" web --hub "$DIR/hub.sock" >"$DIR/out" 2>"$DIR/err"
+[ $? -eq 2 ] && [ ! -s "$DIR/out" ] && grep -q -- --link "$DIR/err" && ok "no link goes to the journal" || not_ok "no link goes to the journal" "$(cat "$DIR/out" "$DIR/err")"
+head -c 1000 /dev/zero >"$DIR/mine"
+"$WEB_BIN" web --hub "$DIR/hub.sock" --link "$DIR/mine" >/dev/null 2>"$DIR/err"
+[ $? -eq 1 ] && [ "$(stat -c %s "$DIR/mine")" = 1000 ] && ok "a file that is no link stays" || not_ok "a file that is no link stays" "$(cat "$DIR/err")"
+ln -s "$DIR/mine" "$DIR/link"
+"$WEB_BIN" web --hub "$DIR/hub.sock" --link "$DIR/link" >/dev/null 2>"$DIR/err"
+[ $? -eq 1 ] && [ -L "$DIR/link" ] && ok "no symbolic link is followed" || not_ok "no symbolic link is followed" "$(cat "$DIR/err")"
+rm "$DIR/link"
+: >"$DIR/out"
+: >"$DIR/web.log"
+(umask 0; exec "$WEB_BIN" web --hub "$DIR/hub.sock" --link "$DIR/link" >"$DIR/out" 2>"$DIR/web.log" </dev/null) &
+WEB_PID=$!
+pids="$pids $WEB_PID"
+await "$DIR/web.log" SIGUSR1
+[ "$(stat -c %a "$DIR/link")" = 600 ] && [ ! -s "$DIR/out" ] && ok "a file of its own has the link, for us alone" || not_ok "a file of its own has the link, for us alone" "$(ls -l "$DIR/link")"
+url=$(sed 's,/#.*,,' "$DIR/link")
+origin=(-H "Origin: $url")
+login "$(sed 's/.*login=//' "$DIR/link")"
+status 503 "it lets in" "${us[@]}" "$url/api/guards"
+web_stop
+[ ! -e "$DIR/link" ] && ok "it goes with the program" || not_ok "it goes with the program"
 exit $BAD

@@ -289,6 +289,7 @@ function rowKey(event, row) {
 		a: () => row.request.state === "open" && quick(row, "allow", true),
 		Enter: () => ask([row.request]),
 	};
+	act.x = act.d;
 	act.j = act.ArrowDown;
 	act.k = act.ArrowUp;
 	if (!act[event.key])
