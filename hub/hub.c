@@ -138,6 +138,16 @@ void hub_publish(struct hub *hub, struct news *news)
 	event_unref(publish(hub, news, false));
 }
 
+struct event *hub_missed(uint64_t count)
+{
+	struct news news = { .type = "missed", .count = count };
+	_cleanup_json_ struct json firewall = {};
+
+	news_date(&news);
+	wire_firewall(&firewall, &news);
+	return event_new(0, EVENT_ROOT_ONLY, NULL, json_done(&firewall));
+}
+
 /* Whose news it is: the guard's as it is known now, or what the request remembers of it. */
 static void news_of_request(struct hub *hub, struct news *news, const struct request *request)
 {

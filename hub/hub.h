@@ -134,6 +134,9 @@ struct subscriber {
 void hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay);
 void hub_unsubscribe(struct subscriber *subscriber);
 
+/** hub_missed() - what one who was too slow is told: @count events gave way; NULL: no memory */
+struct event *hub_missed(uint64_t count);
+
 /** hub_requests() - every open request that @uid may see, oldest first */
 void hub_requests(struct hub *hub, uint32_t uid, uint32_t guard,
 		  void (*fn)(const struct event *event, void *user), void *user);

@@ -20,6 +20,7 @@ struct subscription {
 	struct varlink_call *call;
 	struct queue queue;
 	uint64_t sequence;   /* of the last event, told or waiting or lost */
+	uint64_t missed;     /* events that gave way, and were told to have */
 	struct json *replay; /* while it replays: all of it goes out in one send */
 };
 
@@ -74,6 +75,21 @@ static void subscription_push(struct subscriber *subscriber, struct event *event
 		varlink_stream(sub->call, out.text, out.n);
 }
 
+/* What gave way lies before all that waits. The old interface has no word for it. */
+static void missed_add(struct json *out, struct subscription *sub)
+{
+	struct event *event;
+
+	if (sub->subscriber.face != FACE_FIREWALL || sub->queue.lost == sub->missed)
+		return;
+	event = hub_missed(sub->queue.lost - sub->missed);
+	if (!event)
+		return;
+	frame_add(out, sub, event);
+	event_unref(event);
+	sub->missed = sub->queue.lost;
+}
+
 /* It lagged and has room again: all that waits, in one send. */
 static void subscription_drained(void *owner)
 {
@@ -81,6 +97,7 @@ static void subscription_drained(void *owner)
 	_cleanup_json_ struct json out = {};
 	struct event *event;
 
+	missed_add(&out, sub);
 	while ((event = queue_pop(&sub->queue))) {
 		frame_add(&out, sub, event);
 		event_unref(event);

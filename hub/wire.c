@@ -203,7 +203,7 @@ static void add_refusal(struct json *json, const struct news *news)
 	add_number_text(json, "socket_cookie", record->sock_cookie);
 	add_number_text(json, "netns_cookie", record->netns_cookie);
 	add_number_text(json, "cgroup", record->cgroup);
-	json_add_uint(json, "count", news->refused ? news->refused->count : 0);
+	json_add_uint(json, "count", news->refused ? news->refused->count : news->count);
 	add_process(json, news->refused);
 	add_parents(json, news->refused);
 }

@@ -46,7 +46,8 @@ struct news {
 	const char *action, *scope, *reason, *problem;
 	const char *rule, *client; /* of a verdict: what was made, by which program */
 	uint64_t until_ns;
-	uint32_t uid; /* who answered */
+	uint64_t count; /* of what was missed */
+	uint32_t uid;   /* who answered */
 	bool ok;
 };
 
