@@ -118,8 +118,8 @@ static void tuple_mismatch(struct varlink_call *call, const struct request *requ
 	json_open_object(&out, NULL);
 	json_add_string(&out, "expected_container", request->container);
 	json_add_string(&out, "expected_dest", request->dest);
-	json_add_string(&out, "got_container", container);
-	json_add_string(&out, "got_dest", dest);
+	wire_text(&out, "got_container", container);
+	wire_text(&out, "got_dest", dest);
 	json_close_object(&out);
 	varlink_error(call, CLEARANCE ".VerdictTupleMismatch", json_done(&out));
 }
@@ -226,7 +226,7 @@ static void invalid_scope(struct varlink_call *call, const char *scope, const ch
 	_cleanup_json_ struct json out = {};
 
 	json_open_object(&out, NULL);
-	json_add_string(&out, "scope", scope);
+	wire_text(&out, "scope", scope);
 	json_add_string(&out, "reason", reason);
 	json_close_object(&out);
 	varlink_error(call, FIREWALL ".InvalidScope", json_done(&out));

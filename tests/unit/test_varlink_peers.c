@@ -537,23 +537,27 @@ static void all_users_together_leave_places_to_root(void **state)
 		close(fd[--n]);
 }
 
-static void the_last_peer_waits_until_another_ends(void **state)
+static void roots_programs_leave_places_to_users(void **state)
 {
-	static int fd[VARLINK_PEERS_MAX];
-	int n = 0, waiting;
+	static int fd[VARLINK_ROOT_MAX];
+	int n = 0, more, user;
 
 	(void)state;
 	users_begin();
-	while (n < VARLINK_PEERS_MAX)
+	while (n < VARLINK_ROOT_MAX)
 		fd[n++] = dial_as(0);
 	assert_true(counts(fd[n - 1]));
-	waiting = dial_as(0);
-	assert_false(counts(waiting));
-	assert_true(counts(fd[1]));
+	more = dial_as(0);
+	assert_true(hung_up(more));
+	user = dial_as(1000);
+	assert_true(counts(user));
+	close(more);
 	close(fd[0]);
 	turns(TURNS);
-	assert_int_equal(counted, 3); /* it was called long ago */
-	close(waiting);
+	more = dial_as(0);
+	assert_true(counts(more));
+	close(more);
+	close(user);
 	while (--n)
 		close(fd[n]);
 }
@@ -721,7 +725,7 @@ int main(void)
 		TEST(who_cannot_be_accepted_waits_and_keeps_nobody_awake),
 		TEST(descriptors_that_others_give_back_are_found_in_time),
 		TEST(all_users_together_leave_places_to_root),
-		TEST(the_last_peer_waits_until_another_ends),
+		TEST(roots_programs_leave_places_to_users),
 		TEST(a_users_calls_take_turns_with_those_of_others),
 		TEST(a_users_unfinished_calls_have_a_limit_together),
 		TEST(a_server_may_be_for_one_user_and_root),

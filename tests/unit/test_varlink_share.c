@@ -9,7 +9,7 @@
 #include "base/varlink.h"
 #include "base/varlink_share.h"
 
-static void a_user_has_so_many_places_and_root_all_it_wants(void **state)
+static void a_user_has_so_many_places_and_root_its_own(void **state)
 {
 	struct shares shares = {};
 	struct share *share = NULL, *root = NULL;
@@ -19,17 +19,20 @@ static void a_user_has_so_many_places_and_root_all_it_wants(void **state)
 		assert_non_null(share = share_join(&shares, 1000));
 	assert_null(share_join(&shares, 1000));
 	assert_non_null(share_join(&shares, 1001));
-	for (unsigned i = 0; i < VARLINK_PEERS_MAX; i++)
+	for (unsigned i = 0; i < VARLINK_ROOT_MAX; i++)
 		assert_non_null(root = share_join(&shares, 0));
+	assert_null(share_join(&shares, 0));
+	assert_non_null(share_join(&shares, 1001));
 	assert_int_equal(shares.users, 2);
-	assert_int_equal(shares.peers, VARLINK_UID_MAX + 1);
+	assert_int_equal(shares.peers, VARLINK_UID_MAX + 2);
 	share_leave(&shares, share);
 	assert_ptr_equal(share_join(&shares, 1000), share);
 
-	for (unsigned i = 0; i < VARLINK_PEERS_MAX; i++)
+	for (unsigned i = 0; i < VARLINK_ROOT_MAX; i++)
 		share_leave(&shares, root);
 	for (unsigned i = 0; i < VARLINK_UID_MAX; i++)
 		share_leave(&shares, share);
+	share_leave(&shares, shares.first);
 	share_leave(&shares, shares.first);
 	assert_null(shares.first);
 	assert_int_equal(shares.users + shares.peers, 0);
@@ -41,8 +44,9 @@ static void who_is_exempt_is_as_root(void **state)
 	struct share *own = NULL, *other = NULL;
 
 	(void)state;
-	for (unsigned i = 0; i < VARLINK_PEERS_MAX; i++)
+	for (unsigned i = 0; i < VARLINK_ROOT_MAX; i++)
 		assert_non_null(own = share_join(&shares, 1000));
+	assert_null(share_join(&shares, 1000));
 	share_resize(&shares, own, 0, VARLINK_UID_BYTES);
 	assert_true(share_may_take(&shares, own, VARLINK_USERS_BYTES));
 	assert_int_equal(shares.users + shares.peers + shares.bytes, 0);
@@ -113,7 +117,7 @@ static void when_all_have_much_who_has_little_still_gets_some(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_user_has_so_many_places_and_root_all_it_wants),
+		cmocka_unit_test(a_user_has_so_many_places_and_root_its_own),
 		cmocka_unit_test(who_is_exempt_is_as_root),
 		cmocka_unit_test(all_users_together_leave_places),
 		cmocka_unit_test(a_users_bytes_have_a_limit_and_roots_have_none),

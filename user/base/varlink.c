@@ -52,7 +52,6 @@ struct varlink_server {
 	struct varlink_service service;
 	struct shares shares;
 	struct peer *peers;
-	unsigned n_peers;
 };
 
 static struct peer *peer_of(const struct varlink_call *call)
@@ -159,8 +158,7 @@ static void peer_free(struct peer *peer)
 		server->peers = peer->next;
 	if (peer->next)
 		peer->next->prev = peer->prev;
-	server->n_peers--;
-	server_listen(server); /* there is room now, and a descriptor */
+	server_listen(server); /* there is a descriptor now */
 	json_free(&peer->out);
 	free(peer->in);
 	free(peer);
@@ -497,8 +495,6 @@ static int server_accept(struct source *source, uint32_t events)
 	if (peer->next)
 		peer->next->prev = peer;
 	server->peers = peer;
-	if (++server->n_peers == VARLINK_PEERS_MAX) /* the others wait in the backlog */
-		server_interest(server, 0);
 	return 0;
 }
 
@@ -510,8 +506,7 @@ static int listener_new(struct varlink_server *server, int fd, uint32_t uid, uns
 	if (!listener)
 		return -ENOMEM;
 	*listener = (struct listener){ .server = server, .fd = fd, .uid = uid, .place = place };
-	r = source_add(server->loop, &listener->source, fd,
-		       server->n_peers < VARLINK_PEERS_MAX ? EPOLLIN : 0, server_accept);
+	r = source_add(server->loop, &listener->source, fd, EPOLLIN, server_accept);
 	if (r) {
 		free(listener);
 		return r;

@@ -27,9 +27,11 @@
 #include "base/json.h"
 
 #define VARLINK_FRAME_MAX (256 << 10) /* bytes of one call: a thousand times the longest of ours */
-#define VARLINK_PEERS_MAX 2048        /* connections; every client holds two */
-#define VARLINK_UID_MAX   64   /* of one user, root excepted: one user cannot keep others out */
+/* Connections; every client holds two. One more is closed at once. */
+#define VARLINK_UID_MAX   64   /* of one user but root: one user cannot keep others out */
 #define VARLINK_USERS_MAX 1792 /* of all users but root: together they cannot keep root out */
+#define VARLINK_ROOT_MAX  2048 /* of root: neither can root's programs keep users out */
+#define VARLINK_PEERS_MAX (VARLINK_USERS_MAX + VARLINK_ROOT_MAX)
 #define VARLINK_OUT_MAX   (256 << 10) /* unread replies: more, and the peer's calls wait */
 /* Bytes in the buffers of one user's connections: two replies of all that can be open, unread */
 #define VARLINK_UID_BYTES   (8 << 20)
@@ -100,7 +102,7 @@ void varlink_reply(struct varlink_call *call, const char *parameters);
 /** varlink_error() - the same, as an error */
 void varlink_error(struct varlink_call *call, const char *error, const char *parameters);
 
-/** varlink_error_text() - an error with one string parameter */
+/** varlink_error_text() - an error with one string parameter, sanitised (base/sanitise.h) */
 void varlink_error_text(struct varlink_call *call, const char *error, const char *key,
 			const char *value);
 

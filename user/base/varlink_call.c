@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/sanitise.h"
+
 #define SERVICE   "org.varlink.service"
 #define VIOLATION "invalid.asyncvarlink.ProtocolViolation"
 
@@ -70,9 +72,12 @@ void varlink_error_text(struct varlink_call *call, const char *error, const char
 			const char *value)
 {
 	_cleanup_json_ struct json json = {};
+	char clean[SANITISE_MAX + 1];
 
+	/* mostly it is what the peer said itself, who may show it to somebody */
+	sanitise(clean, SANITISE_MAX, value, strlen(value));
 	json_open_object(&json, NULL);
-	json_add_string(&json, key, value);
+	json_add_string(&json, key, clean);
 	json_close_object(&json);
 	call_answer(call, error, json_done(&json));
 }

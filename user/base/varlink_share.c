@@ -17,8 +17,9 @@ struct share *share_join(struct shares *shares, uint32_t uid)
 
 	while (share && share->uid != uid)
 		share = share->next;
-	if (limited &&
-	    (shares->peers == VARLINK_USERS_MAX || (share && share->peers == VARLINK_UID_MAX)))
+	if (share && share->peers == (limited ? VARLINK_UID_MAX : VARLINK_ROOT_MAX))
+		return NULL;
+	if (limited && shares->peers == VARLINK_USERS_MAX)
 		return NULL;
 	if (!share) {
 		share = calloc(1, sizeof(*share));

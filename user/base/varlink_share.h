@@ -4,8 +4,9 @@
  *
  * One user's connections, however many and whatever they send or leave unread, cost the
  * others nothing: each user has so many places, so many bytes in all their buffers
- * together, and one slice of the server's time a turn. Root has no limit of its own, and
- * users together leave it places and memory. Where there is only one user, that one may be exempt, too.
+ * together, and one slice of the server's time a turn. Root has its own places, and bytes and
+ * time without a limit; users together leave it memory. Where there is only one user, that one
+ * may be exempt, as root.
  * Called by: varlink.c alone. Owns: the shares; one exists while its user is connected.
  * Threads: none.
  */
