@@ -247,9 +247,20 @@ int dial_as(uid_t uid, uid_t of)
 	return fd;
 }
 
-void hang_up(void)
+int dial_loose(uid_t uid)
 {
-	closep(&clients[--n_clients]);
+	int fd = dial_as(uid, 0);
+
+	n_clients--;
+	return fd;
+}
+
+void hang_up(int fd)
+{
+	for (unsigned i = 0; i < n_clients; i++)
+		if (clients[i] == fd)
+			clients[i] = clients[--n_clients];
+	close(fd);
 }
 
 void say(int fd, const char *frame)

@@ -58,12 +58,16 @@ const char *served_path(void);
 
 /** dial() - a connection, closed by the fixture; set_patience() - it waits, but not for ever */
 int dial(void);
-/** hang_up() - closes the last of them now */
-void hang_up(void);
 void set_patience(int fd);
 
 /** dial_as() - as that user, by a socket of the user @of; 0: by everybody's */
 int dial_as(uid_t uid, uid_t of);
+
+/** dial_loose() - the same by everybody's socket, closed by the caller */
+int dial_loose(uid_t uid);
+
+/** hang_up() - close one of dial()'s */
+void hang_up(int fd);
 
 /** say() - a frame, its NUL included */
 void say(int fd, const char *frame);

@@ -438,7 +438,7 @@ static void who_comes_and_goes_leaves_room_for_answers(void **state)
 			    "\"more\":true}");
 		hear(coming, STANDS);
 		if (i < 299)
-			hang_up();
+			hang_up(coming);
 	}
 	say(caller, VERDICT(CONTAINER, ID, "192.0.2.1", "allow"));
 	packet = core_hears(MSG_VERDICT);
