@@ -31,7 +31,7 @@ static const struct family {
 	{ "names", bench_names },     { "idle", bench_idle },
 	{ "load", bench_load },       { "transition", bench_transition },
 	{ "ingest", bench_ingest },   { "history", bench_history },
-	{ "screen", bench_screen },
+	{ "screen", bench_screen },   { "fanout", bench_fanout },
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 
