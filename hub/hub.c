@@ -564,8 +564,11 @@ void hub_list_end(struct hub *hub, struct listing *listing)
 
 	while (*slot && *slot != listing)
 		slot = &(*slot)->next;
-	if (*slot)
-		*slot = listing->next;
+	if (!*slot)
+		return;
+	*slot = listing->next;
+	if (hub->back->list_end)
+		hub->back->list_end(listing->token, hub->user);
 }
 
 void hub_list_guard(struct hub *hub, uint64_t token, const struct label *label,

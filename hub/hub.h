@@ -66,6 +66,8 @@ struct hub_back {
 		      uint64_t token, void *user);
 	/* Tell that user's guards, root: all, by hub_list_guard(), then hub_list_done(). NULL: none. */
 	int (*list)(uint64_t token, uint32_t uid, void *user);
+	/* Nobody waits for that any more. May be NULL. */
+	void (*list_end)(uint64_t token, void *user);
 	/* Send entries by hub_recall_entry(), then hub_recall_done(). NULL: there is no journal. */
 	int (*history)(const struct msg_history *wanted, void *user);
 	/* Send grants by grant_calls_heard(), then ..._heard_all(); NULL: answers make no rules here. */

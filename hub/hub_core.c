@@ -16,6 +16,7 @@ struct hub_core {
 	hub_send_fn send;
 	void *user;
 	struct hub *hub;
+	struct turns *answers, *lists; /* what waits for the core */
 	struct known *bucket[BUCKETS];
 };
 
@@ -36,7 +37,7 @@ static int core_answer(const struct request *request, const struct hub_answer *a
 					       .ports = answer->ports,
 					       .uid = answer->uid,
 					       .pid = answer->pid };
-	return core->send(&packet, core->user);
+	return turns_say(core->answers, &packet, answer->uid, token);
 }
 
 static int core_list(uint64_t token, uint32_t uid, void *user)
@@ -44,7 +45,14 @@ static int core_list(uint64_t token, uint32_t uid, void *user)
 	struct hub_core *core = user;
 	struct msg_packet packet = { .type = MSG_LIST, .LIST = { token, uid, 0 } };
 
-	return core->send(&packet, core->user);
+	return turns_say(core->lists, &packet, uid, token);
+}
+
+static void core_list_end(uint64_t token, void *user)
+{
+	struct hub_core *core = user;
+
+	turns_forget(core->lists, token);
 }
 
 static int core_history(const struct msg_history *wanted, void *user)
@@ -99,6 +107,7 @@ static const struct label *core_label(uint32_t guard, void *user)
 
 static const struct hub_back back = { .answer = core_answer,
 				      .list = core_list,
+				      .list_end = core_list_end,
 				      .history = core_history,
 				      .grants = core_grants,
 				      .revoke = core_revoke,
@@ -114,9 +123,13 @@ int hub_core_new(hub_send_fn send, void *user, struct hub_core **ret)
 		return -ENOMEM;
 	core->send = send;
 	core->user = user;
-	r = hub_new(&back, core, &core->hub);
+	r = turns_new(HUB_ANSWERS_OPEN, send, user, &core->answers);
+	if (!r)
+		r = turns_new(HUB_LISTS_OPEN, send, user, &core->lists);
+	if (!r)
+		r = hub_new(&back, core, &core->hub);
 	if (r) {
-		free(core);
+		hub_core_free(core);
 		return r;
 	}
 	/* the hub before may have ended with people in it */
@@ -130,6 +143,8 @@ void hub_core_free(struct hub_core *core)
 	if (!core)
 		return;
 	hub_free(core->hub);
+	turns_free(core->answers);
+	turns_free(core->lists);
 	for (int i = 0; i < BUCKETS; i++) {
 		struct known *known;
 
@@ -265,6 +280,7 @@ static void on_result(struct hub_core *core, const struct msg_result *result)
 
 	if (!request || request->ask != result->ask)
 		return; /* nobody's: the hub was started anew meanwhile */
+	turns_over(core->answers, result->token);
 	hub_answered(core->hub, result->token, &outcome);
 }
 
@@ -301,6 +317,7 @@ void hub_core_hear(struct hub_core *core, const struct msg_packet *packet)
 	case MSG_REFUSED: on_refused(core, &packet->REFUSED); break;
 	case MSG_RESULT: on_result(core, &packet->RESULT); break;
 	case MSG_LISTED:
+		turns_over(core->lists, packet->LISTED.token);
 		hub_list_done(core->hub, packet->LISTED.token);
 		hub_recall_done(core->hub, &packet->LISTED);
 		break;

@@ -10,11 +10,12 @@
 #define HUB_HUB_CORE_H
 
 #include "hub.h"
+#include "turns.h"
+
+#define HUB_ANSWERS_OPEN 16 /* on their way to the core at once; each may be an fsync there */
+#define HUB_LISTS_OPEN   4
 
 struct hub_core;
-
-/** hub_send_fn - one message to the core; 0 or negative errno */
-typedef int (*hub_send_fn)(struct msg_packet *packet, void *user);
 
 int hub_core_new(hub_send_fn send, void *user, struct hub_core **ret);
 void hub_core_free(struct hub_core *core);

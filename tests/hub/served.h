@@ -22,7 +22,7 @@
 #define CLEARANCE "org.terok.Clearance1"
 #define FIREWALL  "org.terok.Firewall1"
 
-#define CLIENTS   256 /* as many as are served */
+#define CLIENTS   512
 
 extern int core_fd;  /* the core's end */
 extern pid_t worker; /* the hub; -1: it has ended */

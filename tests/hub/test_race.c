@@ -20,8 +20,9 @@
 #include "base/varlink.h"
 
 #define REQUESTS 8192 /* in `make test` */
-#define ROUND    64   /* open at a time */
-#define EACH     8    /* answers that a client has on its way */
+#define RACERS   256
+#define ROUND    64 /* open at a time */
+#define EACH     8  /* answers that a client has on its way */
 
 /* One request of a round. */
 struct contest {
@@ -39,8 +40,8 @@ static struct racer {
 	unsigned told; /* of them */
 	char in[4096];
 	size_t n;
-} racers[CLIENTS];
-static struct pollfd ready[CLIENTS + 1]; /* the core is the last */
+} racers[RACERS];
+static struct pollfd ready[RACERS + 1]; /* the core is the last */
 static unsigned n_racers, waiting;
 static struct contest contests[ROUND];
 
@@ -193,7 +194,7 @@ static void a_race_of_many_clients_has_one_winner_for_each_request(void **state)
 	uint64_t requests = text ? strtoull(text, NULL, 10) : REQUESTS;
 
 	(void)state;
-	n_racers = getuid() ? VARLINK_UID_MAX : CLIENTS;
+	n_racers = getuid() ? VARLINK_UID_MAX : RACERS;
 	core_guard(0);
 	for (unsigned i = 0; i < n_racers; i++) {
 		racers[i] = (struct racer){ .fd = dial() };

@@ -14,9 +14,11 @@
 #include "base/cleanup.h"
 #include "base/confine.h"
 #include "base/json.h"
+#include "hub/hub_core.h"
 #include "hub/queue.h"
 #include "hub/request.h"
 
+#define LISTS     300
 #define ID        "0123456789ab:5"
 #define SUBSCRIBE "{\"method\":\"" CLEARANCE ".Subscribe\",\"more\":true}"
 #define MONITOR   "{\"method\":\"" FIREWALL ".Monitor\",\"more\":true}"
@@ -453,6 +455,96 @@ static void who_comes_and_goes_leaves_room_for_answers(void **state)
 	assert_int_equal(packet.AUDIENCE.who[1].uid, 0);
 }
 
+/* A user whose container asked for one destination on many ports answers all of it at once. */
+static void who_answers_much_keeps_nobody_waiting(void **state)
+{
+	int caller = dial(), many;
+	struct msg_packet packet;
+	unsigned before = 0;
+
+	(void)state;
+	if (getuid()) {
+		print_message("SKIP: only root can call as other users\n");
+		skip();
+	}
+	assert_int_equal(seteuid(1000), 0);
+	many = dial();
+	assert_int_equal(seteuid(0), 0);
+	packet = (struct msg_packet){ .type = MSG_GUARD };
+	packet.GUARD = (struct msg_guard){ .id = 2, .state = TEROK_STATE_UP };
+	strcpy(packet.GUARD.info.container, "fedcba987654");
+	core_says(&packet);
+	packet = (struct msg_packet){ .type = MSG_REFUSED };
+	packet.REFUSED.ask = 5;
+	packet.REFUSED.record = (struct terok_record){ .guard = 2, .dst_port = 443, .proto = 6 };
+	core_says(&packet);
+	core_guard(0);
+	for (unsigned i = 0; i < 200; i++)
+		core_refuses(1000 + i);
+	all_is_told();
+	say(many,
+	    "{\"method\":\"org.terok.ClearanceVerdict1.Apply\",\"parameters\":{\"container\":\"" CONTAINER
+	    "\",\"dest\":\"192.0.2.1\",\"action\":\"allow\"}}");
+	packet = core_hears(MSG_VERDICT);
+	say(caller, "{\"method\":\"" FIREWALL ".Answer\",\"parameters\":{\"request_id\":"
+		    "\"fedcba987654:5\",\"action\":\"allow\"}}");
+	for (; packet.VERDICT.ask != 5; before++) {
+		core_results(&packet, 0, "");
+		packet = core_hears(MSG_VERDICT);
+	}
+	assert_in_range(before, 1, HUB_ANSWERS_OPEN + 2);
+	core_results(&packet, 0, "");
+	hear(caller, "{\"parameters\":{\"until_ns\":99,\"rule\":\"\"}}");
+	/* and all of the others are answered in the end */
+	for (; before < 200; before++) {
+		packet = core_hears(MSG_VERDICT);
+		core_results(&packet, 0, "");
+	}
+	hear(many, "{\"parameters\":{\"ok\":true,\"stderr\":\"\"}}");
+}
+
+/* Lists that a busy core has not read yet leave room for an answer. */
+static void many_lists_leave_room_for_answers(void **state)
+{
+	int subscriber, monitor, caller = dial(), fd;
+	uint64_t lists[HUB_LISTS_OPEN];
+	struct msg_packet packet;
+
+	(void)state;
+	if (getuid()) {
+		print_message("SKIP: only root can call as other users\n");
+		skip();
+	}
+	one_question(&subscriber, &monitor);
+	for (unsigned i = 0; i < LISTS; i++) {
+		assert_int_equal(seteuid(2000 + i / 60), 0);
+		fd = dial();
+		assert_int_equal(seteuid(0), 0);
+		say(fd, "{\"method\":\"org.varlink.service.GetInfo\"}");
+		heard(fd);
+		say(fd, "{\"method\":\"" FIREWALL ".ListGuards\"}");
+	}
+	say(caller, VERDICT(CONTAINER, ID, "192.0.2.1", "allow"));
+	for (unsigned i = 0; i < HUB_LISTS_OPEN; i++) {
+		packet = core_hears(MSG_LIST);
+		lists[i] = packet.LIST.token;
+	}
+	packet = core_hears(MSG_VERDICT);
+	core_results(&packet, 0, "");
+	hear(caller, "{\"parameters\":{\"ok\":true}}");
+	/* who hung up is not asked for any more */
+	hang_up();
+	for (unsigned i = 0; i < LISTS - 1; i++) {
+		packet = (struct msg_packet){ .type = MSG_LISTED };
+		packet.LISTED.token = lists[i % HUB_LISTS_OPEN];
+		core_says(&packet);
+		if (i + HUB_LISTS_OPEN < LISTS - 1)
+			lists[i % HUB_LISTS_OPEN] = core_hears(MSG_LIST).LIST.token;
+	}
+	say(caller, "{\"method\":\"" FIREWALL ".ListGuards\"}");
+	assert_true(core_hears(MSG_LIST).LIST.uid == 0);
+}
+
 /* Of an event: sequence, and the lost count of its frame. */
 static uint64_t sequence_of(const char *frame, uint64_t *lost)
 {
@@ -669,6 +761,8 @@ int main(void)
 		T(the_journal_is_asked_for_who_calls),
 		T(a_page_of_the_journal_is_no_longer_than_a_client_takes),
 		T(who_comes_and_goes_leaves_room_for_answers),
+		T(who_answers_much_keeps_nobody_waiting),
+		T(many_lists_leave_room_for_answers),
 		T(a_client_that_reads_misses_nothing),
 		T(a_client_that_does_not_read_gets_the_newest_and_the_number_lost),
 		T(an_answer_with_a_nul_in_it_is_refused),
