@@ -201,7 +201,7 @@ $(B)/lib/libclearance.a:
 # For containers: it needs no library, of whatever image it is copied into.
 $(WHY): $(WHY_SRC) tools/why_ask.h include/terok/abi.h VERSION
 	$(call say,CC)
-	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -Iinclude -DTEROK_VERSION='"$(VERSION)"' -static $(WHY_SRC) -o $@
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -Os -ffunction-sections $(WARN) -Iinclude -DTEROK_VERSION='"$(VERSION)"' -static -Wl,--gc-sections -s $(WHY_SRC) -o $@
 
 # What runs in an image without libraries, and what a runtime preloads: no flavour of ours.
 $(B)/tests/podman/leave: $(B)/%: %.c
