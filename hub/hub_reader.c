@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "helper_client.h"
+#include "reader_names.h"
 #include "terok/names.h"
 
 struct hub_reader {
@@ -16,6 +17,7 @@ struct hub_reader {
 	uint32_t uid;
 	void (*idle)(void *user); /* not NULL: it is about to end */
 	void *user;
+	struct reader_names names;
 };
 
 static bool is_address(const char *text)
@@ -103,18 +105,31 @@ void hub_reader_close(struct hub_reader *reader, void (*idle)(void *user), void 
 		idle(user);
 }
 
+/* What a dossier says under that key; NULL: nothing. */
+static const char *dossier_says(const struct dossier *dossier, const char *key)
+{
+	for (unsigned i = 0; i < dossier->n; i++)
+		if (!strcmp(dossier->entry[i].key, key))
+			return dossier->entry[i].value;
+	return NULL;
+}
+
 /* What the container is called: readers say it in their dossier, if they know. */
 static const char *name_of(const struct dossier *dossier)
 {
-	const char *name = NULL;
+	return dossier_says(dossier, "container_name") ?: dossier_says(dossier, "name");
+}
 
-	for (unsigned i = 0; i < dossier->n; i++) {
-		if (!strcmp(dossier->entry[i].key, "container_name"))
-			return dossier->entry[i].value;
-		if (!strcmp(dossier->entry[i].key, "name"))
-			name = dossier->entry[i].value;
-	}
-	return name;
+/*
+ * The container that a line is of. Requests and those who end are by id; a shield is taken up and
+ * down by what its user typed.
+ */
+static const char *container_of_line(struct reader_names *names, const struct reader_line *line)
+{
+	if (line->type != READER_BLOCKED && line->type != READER_STARTED)
+		return reader_names_find(names, line->container);
+	reader_names_learn(names, line->container, dossier_says(&line->dossier, "container_name"));
+	return line->container;
 }
 
 static void on_blocked(struct hub_reader *reader, const struct reader_line *line, struct news *news)
@@ -159,7 +174,7 @@ void hub_reader_hear(const struct reader_line *line, void *user)
 		.type = kinds[line->type].type,
 		.clearance = reader_type_name(line->type),
 		.owner = reader->uid,
-		.container = line->container,
+		.container = container_of_line(&reader->names, line),
 		.name = name_of(&line->dossier),
 		.state = state == TEROK_STATE_NONE ? NULL : terok_state_name(state),
 		.reason = line->reason,
@@ -172,6 +187,8 @@ void hub_reader_hear(const struct reader_line *line, void *user)
 		return;
 	}
 	if (kinds[line->type].purge)
-		hub_request_purge(reader->hub, line->container);
+		hub_request_purge(reader->hub, news.container);
 	hub_publish(reader->hub, &news);
+	if (line->type == READER_EXITED)
+		reader_names_forget(&reader->names, news.container);
 }

@@ -4,7 +4,8 @@
  *
  * Lines of readers become events, as the contract maps them. A blocked connection with an id
  * is a request of its container; its target is the name if the reader knows one, else the
- * address. A container that ends, or whose shield is taken down, takes its requests with it.
+ * address. A container that ends, or whose shield is taken down, takes its requests with it,
+ * whichever of its names it was called by (reader_names.h).
  * An answer goes to the helper; what became of it goes to everybody. The helper knows allow and
  * deny, for ever: an answer of any other scope is not taken.
  *

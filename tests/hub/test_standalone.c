@@ -303,6 +303,33 @@ static void what_ends_a_container_or_its_shield_ends_its_requests_and_no_others(
 	}
 }
 
+/* The old hub's requests stayed open: it knew the container by its id only. */
+static void a_shield_that_is_taken_down_by_name_ends_the_requests_of_its_container(void **state)
+{
+#define ID   "0123456789ab"
+#define REST "cdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	static const char *const typed[] = { "web", ID, ID REST };
+	char text[256];
+
+	(void)state;
+	begin("exit 0");
+	reader_says(SAYS("container_started", ID, ""));
+	session_heard(stream);
+	for (size_t i = 0; i < sizeof(typed) / sizeof(*typed); i++) {
+		blocks(PENDING(ID, ID ":1", WEB ",\"dossier\":{\"container_name\":\"web\"}"),
+		       EVENT("connection_blocked", ID, ID ":1", WEB_FLOW, "", "false", "",
+			     "\"container_name\":\"web\""));
+		snprintf(text, sizeof(text), SAYS("shield_down", "%s", ""), typed[i]);
+		blocks(text, EVENT("shield_down", ID, "", NO_FLOW, "", "false", "", ""));
+		session_ask(calls, VERDICT(ID, ID ":1", "198.51.100.1", "allow"), UNKNOWN(ID ":1"));
+	}
+	/* when it has gone its name is nobody's */
+	reader_says(SAYS("container_exited", ID, ""));
+	session_heard(stream);
+	blocks(SAYS("shield_up", "web", ""),
+	       EVENT("shield_up", "web", "", NO_FLOW, "", "false", "", ""));
+}
+
 static void what_begins_a_container_or_its_shield_ends_nothing(void **state)
 {
 	(void)state;
@@ -577,6 +604,7 @@ int main(void)
 		T(an_answer_must_cite_the_domain_if_there_is_one),
 		T(and_the_address_if_there_is_none),
 		T(what_ends_a_container_or_its_shield_ends_its_requests_and_no_others),
+		T(a_shield_that_is_taken_down_by_name_ends_the_requests_of_its_container),
 		T(what_begins_a_container_or_its_shield_ends_nothing),
 		T(a_request_without_an_id_is_told_and_cannot_be_answered),
 		T(a_container_that_takes_anothers_id_has_the_request),
