@@ -4,7 +4,8 @@
  *
  * Readers of another process write requests as fast as they are taken, of more containers and
  * ids than the table holds, in writes of so many lines each. The hub runs in this process, on
- * one core; the clock starts with the first line and stops with the last. The peer is what the
+ * one core; what counts is that core's time from the first line to the last, of the kernel's
+ * half too, so that a busy machine does not count; by the clock it is noted. The peer is what the
  * replaced hub's readers wrote to, asyncio and json of Python, on the same core with the same
  * readers: it parses the lines, and makes nothing of them.
  */
@@ -17,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/sock.h"
@@ -38,7 +40,7 @@ struct kind {
 	bool peer;          /* the script, and not ours */
 	bool hub;           /* lines become requests, not only structs */
 	unsigned listeners; /* subscribers that read */
-	double rate[BENCH_ROUNDS_MAX];
+	double rate[BENCH_ROUNDS_MAX], by_clock[BENCH_ROUNDS_MAX];
 };
 
 static struct {
@@ -52,7 +54,8 @@ static struct {
 	pid_t child[READERS + LISTENERS];
 	unsigned children;
 	unsigned lines, heard;
-	uint64_t first_ns, last_ns;
+	uint64_t first_ns, last_ns; /* of our time on a core */
+	uint64_t first_clock_ns, last_clock_ns;
 	bool with_hub;
 } state;
 
@@ -62,15 +65,26 @@ static int turn_over(struct timer *timer)
 	return 1;
 }
 
+static uint64_t core_ns(void)
+{
+	struct timespec spent;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+	return (uint64_t)spent.tv_sec * SECOND_NS + (uint64_t)spent.tv_nsec;
+}
+
 static void on_line(const struct reader_line *line, void *user)
 {
 	(void)user;
-	if (!state.heard++)
-		state.first_ns = bench_ns();
+	if (!state.heard++) {
+		state.first_ns = core_ns();
+		state.first_clock_ns = bench_ns();
+	}
 	if (state.with_hub)
 		hub_reader_hear(line, state.hub);
 	if (state.heard == state.lines) {
-		state.last_ns = bench_ns();
+		state.last_ns = core_ns();
+		state.last_clock_ns = bench_ns();
 		timer_arm(state.loop, &state.turn, 0, turn_over);
 	}
 }
@@ -229,17 +243,19 @@ static int peer_start(void)
 static int visit_peer(struct kind *kind, unsigned round)
 {
 	unsigned lines = state.lines;
-	double seconds = 0;
+	double seconds = 0, by_clock = 0;
 	int r;
 
 	state.lines = lines / PEER_SHARE;
 	r = peer_start();
 	for (unsigned i = 0; !r && i < READERS; i++)
 		r = fork_child(be_reader, i);
-	if (!r && (fscanf(peer_said, "%lf", &seconds) != 1 || seconds <= 0))
+	if (!r && (fscanf(peer_said, "%lf %lf", &seconds, &by_clock) != 2 || seconds <= 0))
 		r = bench_fail(-EIO, "the peer did not come to its end");
 	if (!r)
 		kind->rate[round] = (state.lines - 1) / seconds;
+	if (!r)
+		kind->by_clock[round] = (state.lines - 1) / by_clock;
 	if (peer_said)
 		fclose(peer_said);
 	peer_said = NULL;
@@ -272,6 +288,8 @@ static int visit(struct kind *kind, unsigned round)
 		return bench_fail(r ? r : -ETIME, "%s: %u of %u lines", kind->name, state.heard,
 				  state.lines);
 	kind->rate[round] = (state.lines - 1) * 1e9 / (state.last_ns - state.first_ns);
+	kind->by_clock[round] =
+	    (state.lines - 1) * 1e9 / (state.last_clock_ns - state.first_clock_ns);
 	return 0;
 }
 
@@ -286,19 +304,22 @@ static void judge(const struct kind *kind, const struct kind *peer, unsigned rou
 	bench_judge(kind->name, figure_of(kind->rate, rounds), "/s", bound, 200000,
 		    kind->peer ? NULL : "the same by asyncio and json of Python",
 		    figure_of(ratio, rounds).value);
+	bench_note("by the clock: %.0f/s", figure_of(kind->by_clock, rounds).value);
 }
 
 int bench_ingest(void)
 {
 	struct kind kinds[] = {
-		{ .name = "lines a second, read and parsed" },
-		{ .name = "lines a second, as requests of a hub that nobody listens to",
+		{ .name = "lines a second of a core, read and parsed" },
+		{ .name = "lines a second of a core, as requests of a hub that nobody listens to",
 		  .hub = true },
-		{ .name = "lines a second, with a subscriber that reads",
+		{ .name = "lines a second of a core, with a subscriber that reads",
 		  .hub = true,
 		  .listeners = 1 },
-		{ .name = "lines a second, with ten", .hub = true, .listeners = LISTENERS },
-		{ .name = "lines a second, read and parsed by asyncio and json of Python",
+		{ .name = "lines a second of a core, with ten",
+		  .hub = true,
+		  .listeners = LISTENERS },
+		{ .name = "lines a second of a core, read and parsed by asyncio and json of Python",
 		  .peer = true },
 	};
 	enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
