@@ -78,6 +78,18 @@ open_ids() { timeout 10 "$clearance" list --json --socket "$socket" | jq -r .req
 listed() { reader "$(blocked c1 c1:1)" "$(blocked bad bad:1)" "$(blocked c1 c1:2)" && [ "$(open_ids)" = "c1:1 bad:1 c1:2 " ]; }
 is "what a reader says is listed" listed
 
+# as its hook runs it: root of a namespace that is this user's
+mapped() {
+	blocked ns ns:1 | unshare --user --map-root-user timeout 10 nc -N -U "$events" &&
+		[ "$(open_ids)" = "c1:1 bad:1 c1:2 ns:1 " ] &&
+		reader '{"type":"container_exited","container":"ns"}'
+}
+if unshare --user --map-root-user true 2>/dev/null; then
+	is "a reader in a namespace of its user's is heard" mapped
+else
+	echo "SKIP a reader in a namespace of its user's is heard: no such namespaces here"
+fi
+
 answered() {
 	exits 0 "$clearance" answer c1:1 allow --scope forever --socket "$socket" &&
 		grep -qx "allow c1 example.com" "$dir/shielded" && [ "$(open_ids)" = "bad:1 c1:2 " ]

@@ -179,16 +179,21 @@ static void types_of_nobody_are_dropped_and_bad_lines_are_swallowed(void **state
 
 static void a_line_that_is_too_long_is_dropped_and_the_next_is_heard(void **state)
 {
-	_cleanup_free_ char *text = malloc(70000);
+	static const size_t sizes[] = { 65537, 70000, 10 << 20 };
+	_cleanup_free_ char *text = malloc(sizes[2] + 1);
 
 	(void)state;
 	assert_non_null(text);
 	begin_hub();
-	memset(text, 'x', 69999);
-	text[69999] = '\0';
-	reader_says(text);
-	blocks(SAYS("shield_up", "c1", ""),
-	       EVENT("shield_up", "c1", "", NO_FLOW, "", "false", "", ""));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		memset(text, 'x', sizes[i]);
+		memcpy(text, "{\"type\":\"shield_up\",\"container\":\"",
+		       strlen("{\"type\":\"shield_up\",\"container\":\""));
+		memcpy(text + sizes[i] - 2, "\"}", 3);
+		reader_says(text);
+		blocks(SAYS("shield_up", "c1", ""),
+		       EVENT("shield_up", "c1", "", NO_FLOW, "", "false", "", ""));
+	}
 }
 
 /* --- who hears ------------------------------------------------------------------------- */
