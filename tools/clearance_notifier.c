@@ -33,7 +33,7 @@ struct notifier {
 	bool begun, absent, ending;
 
 	/* the hub */
-	const char *path;
+	const char *given;           /* --socket; NULL: where it is by itself, which may change */
 	struct terok_client *client; /* NULL: none now */
 	struct source hub;
 	struct timer again;
@@ -157,7 +157,8 @@ static void hub_connect(struct notifier *notifier)
 		.guard = hub_guard,
 		.closed = hub_closed,
 	};
-	int r = terok_client_open(notifier->path, &events, notifier, &notifier->client);
+	const char *path = notifier->given ?: session_socket();
+	int r = terok_client_open(path, &events, notifier, &notifier->client);
 
 	if (!r)
 		r = terok_client_monitor(notifier->client, 0, true);
@@ -170,7 +171,7 @@ static void hub_connect(struct notifier *notifier)
 		return;
 	}
 	if (!notifier->tries)
-		log_warn(r, "no hub at %s yet; waiting for it", notifier->path);
+		log_warn(r, "no hub at %s yet; waiting for it", path);
 	hub_disconnect(notifier);
 	hub_schedule(notifier);
 }
@@ -368,11 +369,12 @@ static int notifier_run(struct notifier *notifier)
 int verb_notifier(int argc, char **argv)
 {
 	struct notifier notifier = { .signal_fd = -1, .popups.categories = POPUP_ALL };
-	const char *path = NULL, *only = NULL;
+	const char *only = NULL;
 	const struct cli_option options[] = {
 		{ "only", "WORDS", "blocked,verdict,shield_up,...; see terok-clearance(1)",
 		  CLI_STRING, &only },
-		{ "socket", "PATH", "the hub (/run/terok/clearance.sock)", CLI_STRING, &path },
+		{ "socket", "PATH", "the hub (/run/terok/clearance.sock)", CLI_STRING,
+		  &notifier.given },
 		{},
 	};
 	int r = cli_parse(argc, argv, options, 0, 0);
@@ -381,7 +383,6 @@ int verb_notifier(int argc, char **argv)
 		return r;
 	if (only)
 		notifier.popups.categories = popup_categories(only);
-	notifier.path = path ?: session_socket();
 	return notifier_run(&notifier);
 }
 

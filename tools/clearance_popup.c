@@ -11,7 +11,7 @@
 
 #define QUIET_NS SECOND_NS       /* between two tellings of the same thing with another number */
 #define PACE_NS  (SECOND_NS / 2) /* between two that are new, when there were many */
-#define BURST    20              /* so many are not many; POPUPS_SEEN and a few news */
+#define BURST    15              /* so many are not many; POPUPS_SEEN and a few news */
 
 /* What the keys of popup_actions mean, in that order. */
 static const struct choice {

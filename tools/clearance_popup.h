@@ -26,7 +26,7 @@
 #include "terok/clearance.h"
 
 #define POPUPS_SHOWN   5    /* of one container: as many as one looks at */
-#define POPUPS_SEEN    15   /* of all of them */
+#define POPUPS_SEEN    10   /* of all of them: half the height of a screen */
 #define POPUPS_MAX     1024 /* requests that wait: as many as a hub has open */
 #define POPUP_LABEL    224
 #define POPUP_CHOICES  4
