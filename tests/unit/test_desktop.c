@@ -81,6 +81,70 @@ static void a_text_that_is_too_long_ends_in_dots(void **state)
 			    "&amp;&amp;&amp;&amp;&amp;...");
 }
 
+/* Is it text: UTF-8 that can be seen, no markup but ours, at most @max characters? */
+static void is_text(const char *buf, size_t max, enum desktop_text kind)
+{
+	const uint8_t *s = (const uint8_t *)buf;
+	size_t shown = 0;
+
+	while (*s) {
+		unsigned bytes;
+		int32_t point = point_at(s, &bytes);
+
+		assert_true(point_shows(point) || (point == '\n' && kind != TEXT_SUMMARY));
+		assert_true(point != '<' && point != '>');
+		if (point == '&') {
+			assert_int_equal(kind, TEXT_BODY_MARKUP);
+			bytes = !memcmp(s, "&amp;", 5) ? 5 : 4;
+			assert_true(bytes == 5 || !memcmp(s, "&lt;", 4) || !memcmp(s, "&gt;", 4));
+		}
+		s += bytes;
+		shown++;
+	}
+	assert_true(shown <= max);
+}
+
+static void whatever_comes_only_text_leaves(void **state)
+{
+	/* halves of everything that is something */
+	static const char *const bits[] = { "a",
+					    "\n",
+					    "\x1b[",
+					    "<",
+					    "&amp;",
+					    ">",
+					    "\xe2",
+					    "\x80",
+					    "\xae",
+					    "\xf0\x9f",
+					    "\x90\xa7",
+					    "\xed\xa0",
+					    "\xc2",
+					    "\x9b",
+					    "\xe2\x81\xa6",
+					    "\xef\xbf\xbe",
+					    "\xf3\xa0\x80\x81",
+					    "\xc3\xbc",
+					    "\xff",
+					    "\x7f",
+					    "\xf4\x90\x80",
+					    "\xc0",
+					    "\r\t",
+					    "." };
+	char src[256], buf[DESKTOP_TEXT_SIZE(64)];
+
+	(void)state;
+	srandom(1);
+	for (unsigned round = 0; round < 20000; round++) {
+		size_t max = random() % 65, n = random() % 60;
+
+		for (src[0] = '\0'; n; n--)
+			strcat(src, bits[random() % (sizeof(bits) / sizeof(bits[0]))]);
+		for (enum desktop_text kind = TEXT_SUMMARY; kind <= TEXT_BODY_MARKUP; kind++)
+			is_text(desktop_text(buf, max, src, kind), max, kind);
+	}
+}
+
 static void touch(const char *folder, const char *name)
 {
 	char path[256];
@@ -125,6 +189,7 @@ int main(void)
 		cmocka_unit_test(text_is_what_can_be_seen_in_the_order_it_stands_in),
 		cmocka_unit_test(bytes_that_are_no_utf8_are_spaces),
 		cmocka_unit_test(a_text_that_is_too_long_ends_in_dots),
+		cmocka_unit_test(whatever_comes_only_text_leaves),
 		cmocka_unit_test(the_icon_is_the_themes_else_the_file_else_none),
 	};
 
