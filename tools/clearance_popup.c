@@ -345,7 +345,6 @@ static void make_room(struct popups *popups)
 /* Is it news? A hub that is back tells again what was told. */
 static bool blocked_fill(struct popup *popup, const struct terok_event *event, const char *target)
 {
-	const struct terok_process *process = &event->process;
 	int64_t told = event->count > 1 ? event->count : 1;
 	bool other = strcmp(popup->request_id, event->request_id);
 	bool news = other || popup->count != popup->before + told || strcmp(popup->target, target);
@@ -360,9 +359,7 @@ static bool blocked_fill(struct popup *popup, const struct terok_event *event, c
 	popup->port = event->port;
 	popup->proto = event->proto;
 	COPY(popup->target, target);
-	if (*process->exe || *process->comm)
-		snprintf(popup->process, sizeof(popup->process), "%s[%" PRId64 "]",
-			 *process->exe ? process->exe : process->comm, process->pid);
+	popup_asker_set(popup, event);
 	return news;
 }
 
@@ -430,7 +427,7 @@ static void on_verdict(struct popups *popups, const struct terok_event *event)
 		blocked_failed(popups, popup, allow, event->problem);
 		return;
 	}
-	popup_terms(terms, event->scope, event->until_ns, event->uid, "");
+	popup_terms(terms, event->scope, event->until_ns, event->uid, event->client);
 	tell_outcome(popups, popup, allow, true, terms);
 	blocked_end(popups, popup);
 }

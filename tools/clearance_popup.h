@@ -76,7 +76,7 @@ struct popup {
 	bool task; /* the label is a task's */
 
 	/* KIND_BLOCKED */
-	char request_id[80], target[256], process[96];
+	char request_id[80], target[256], process[96], parents[128], rule[128];
 	int64_t port, proto, count, before; /* before: counted under earlier request ids */
 	time_t since;
 	bool answering, allow;
@@ -166,6 +166,9 @@ const char *popup_label(char buf[static POPUP_LABEL], const char *project, const
 
 /** popup_label_set() - the same of an event, with what a reader told its hub beyond the name */
 void popup_label_set(struct popup *popup, const struct terok_event *event);
+
+/** popup_asker_set() - who asks, and the rule that stood in the way, where the event says so */
+void popup_asker_set(struct popup *popup, const struct terok_event *event);
 
 /** popup_note() - what @popup says; @summary (SUMMARY_MAX + 1), @body (BODY_MAX + 1): room for it */
 void popup_note(const struct popup *popup, bool buttons, struct desktop_note *note, char *summary,

@@ -75,6 +75,22 @@ void popup_label_set(struct popup *popup, const struct terok_event *event)
 	popup->task = *project && *task;
 }
 
+void popup_asker_set(struct popup *popup, const struct terok_event *event)
+{
+	const struct terok_process *process = &event->process;
+	size_t n = 0;
+
+	snprintf(popup->rule, sizeof(popup->rule), "%s", event->rule);
+	if (!*process->exe && !*process->comm)
+		return;
+	snprintf(popup->process, sizeof(popup->process), "%s[%" PRId64 "]",
+		 *process->exe ? process->exe : process->comm, process->pid);
+	popup->parents[0] = '\0';
+	for (unsigned i = 0; i < event->parents && n < sizeof(popup->parents); i++)
+		n += snprintf(popup->parents + n, sizeof(popup->parents) - n, "%s%s", i ? ", " : "",
+			      event->parent[i]);
+}
+
 void popup_body_begin(const struct popup *popup, char *buf, size_t size)
 {
 	snprintf(buf, size, "%s: %s", popup->task ? "Task" : "Container", popup->label);
@@ -149,6 +165,10 @@ static void blocked_body(const struct popup *popup, bool buttons, char *buf, siz
 		popup_body_add(buf, size, "Blocked %" PRId64 " times since %s", popup->count, at);
 	if (popup->process[0])
 		popup_body_add(buf, size, "Process: %s", popup->process);
+	if (popup->parents[0])
+		popup_body_add(buf, size, "Started by: %s", popup->parents);
+	if (popup->rule[0])
+		popup_body_add(buf, size, "Rule: %s", popup->rule);
 	if (!buttons)
 		popup_body_add(buf, size, "terok-clearance answer %s allow|deny",
 			       popup->request_id);

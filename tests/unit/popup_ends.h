@@ -133,6 +133,8 @@ static inline struct terok_event event_of(const char *type)
 		.action = "",
 		.scope = "",
 		.problem = "",
+		.rule = "",
+		.client = "",
 		.uid = getuid(),
 		.json = "{}",
 		.process = { .comm = "", .exe = "", .cmdline = "", .parent_comm = "" },

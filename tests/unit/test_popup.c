@@ -58,6 +58,40 @@ static void the_body_says_protocol_process_and_how_to_answer_without_buttons(voi
 				     "terok-clearance answer box:3 allow|deny");
 }
 
+static void the_body_says_who_started_it_and_which_rule_stood_in_the_way(void **state)
+{
+	struct terok_event event = event_of("request");
+
+	(void)state;
+	event.request_id = "box:1";
+	event.dest = "192.0.2.1";
+	event.port = 443;
+	event.proto = 6;
+	event.process.comm = "curl";
+	event.process.pid = 4711;
+	event.parent[0] = "bash";
+	event.parent[1] = "node";
+	event.parents = 2;
+	event.rule = "deny example.com";
+	popups_event(&popups, &event);
+	said("Blocked: 192.0.2.1:443", "Container: box\nProtocol: TCP\nProcess: curl[4711]\n"
+				       "Started by: bash, node\nRule: deny example.com");
+}
+
+static void as_many_ancestors_are_said_as_have_room(void **state)
+{
+	struct terok_event event = event_of("request");
+
+	(void)state;
+	event.request_id = "box:1";
+	event.dest = "192.0.2.1";
+	event.process.comm = "curl";
+	for (event.parents = 0; event.parents < TEROK_PARENTS; event.parents++)
+		event.parent[event.parents] = "a name that nobody's process could have";
+	popups_event(&popups, &event);
+	assert_int_equal(strlen(popups.first->parents), sizeof(popups.first->parents) - 1);
+}
+
 static void an_empty_target_is_left_out(void **state)
 {
 	(void)state;
@@ -284,6 +318,27 @@ static void a_click_behind_somebody_elses_answer_shows_that_one(void **state)
 	said("Denied: 192.0.2.1", body);
 	shows();
 	assert_null(popups.first);
+}
+
+static void an_answer_of_somebody_else_says_whose_and_by_which_program(void **state)
+{
+	struct terok_event event = event_of("verdict");
+	char body[64];
+
+	(void)state;
+	blocks("box:1", "192.0.2.1", "", 443);
+	shows();
+	event.request_id = "box:1";
+	event.action = "allow";
+	event.ok = true;
+	event.scope = "session";
+	event.uid = getuid() + 1;
+	event.client = "tui";
+	popups_event(&popups, &event);
+	snprintf(body, sizeof(body), "Container: box\nUntil the container ends\nBy user %u, tui",
+		 getuid() + 1);
+	said("Allowed: 192.0.2.1", body);
+	shows();
 }
 
 static void an_outcome_says_how_long_it_holds_and_who_gave_it(void **state)
@@ -580,6 +635,8 @@ int main(void)
 		TEST(a_first_block_is_a_popup_that_stays_and_can_be_clicked),
 		TEST(the_name_is_what_is_shown_where_there_is_one),
 		TEST(the_body_says_protocol_process_and_how_to_answer_without_buttons),
+		TEST(the_body_says_who_started_it_and_which_rule_stood_in_the_way),
+		TEST(as_many_ancestors_are_said_as_have_room),
 		TEST(an_empty_target_is_left_out),
 		TEST(a_repeat_is_the_same_popup_with_its_count_and_the_newest_request),
 		TEST(a_count_that_grows_is_shown_once_a_second_and_never_twice_at_once),
@@ -590,6 +647,7 @@ int main(void)
 		TEST(a_newer_request_can_be_answered_while_the_older_is),
 		TEST(an_answer_that_is_refused_is_told),
 		TEST(a_click_behind_somebody_elses_answer_shows_that_one),
+		TEST(an_answer_of_somebody_else_says_whose_and_by_which_program),
 		TEST(an_outcome_says_how_long_it_holds_and_who_gave_it),
 		TEST(a_verdict_on_something_unknown_is_silent),
 		TEST(an_outcome_waits_for_the_name_of_what_it_replaces),
