@@ -23,7 +23,6 @@
 #include "clearance_shield.h"
 
 #define CONTAINERS_MAX 512 /* connections to the bus; half of the descriptors a process has */
-#define ID_LEN         40  /* of a request, as relay.h has it */
 
 struct container {
 	struct container *next;
@@ -39,7 +38,7 @@ struct call {
 	struct container *container;
 	sd_bus_message *message;
 	uint64_t cookie;
-	char request_id[ID_LEN];
+	char request_id[RELAY_TEXT];
 };
 
 struct bridge {
@@ -114,23 +113,27 @@ static bool on_verdict_call(struct shield *shield, sd_bus_message *message, cons
 /* --- containers ---------------------------------------------------------------------- */
 
 /* The container as its requests' ids have it: what stands before the last colon. */
-static const char *label_of(char ret[static ID_LEN], const char *request_id)
+static const char *label_of(char ret[static RELAY_TEXT], const char *request_id,
+			    const char *container)
 {
 	const char *colon = strrchr(request_id, ':');
 
-	snprintf(ret, ID_LEN, "%.*s", (int)(colon ? colon - request_id : 0), request_id);
+	if (colon && colon != request_id)
+		snprintf(ret, RELAY_TEXT, "%.*s", (int)(colon - request_id), request_id);
+	else /* a reader's, which may call it anything */
+		snprintf(ret, RELAY_TEXT, "%s", container);
 	return ret;
 }
 
 static void tell_blocked(struct container *container, struct relay_request *request)
 {
-	char label[ID_LEN];
+	char label[RELAY_TEXT];
 
 	if (!container->shield.owned)
 		return;
 	request->number = 1;
-	shield_blocked(&container->shield, label_of(label, request->id), request->dest,
-		       request->port, request->proto, request->domain, request->id);
+	shield_blocked(&container->shield, label_of(label, request->id, request->container),
+		       request->dest, request->port, request->proto, request->domain, request->id);
 }
 
 static void tell_if_its(struct relay_request *request, void *arg)
@@ -250,12 +253,13 @@ static void on_verdict(struct relay_request *request, const struct terok_event *
 	struct relay_guard *guard =
 	    relay_guard_find(&bridge->relay, event->guard, event->container);
 	struct container *container = guard ? guard->of : NULL;
-	char label[ID_LEN];
+	char label[RELAY_TEXT];
 
 	/* who called hears that it was taken before everybody hears what came of it */
 	calls_end(bridge, NULL, event->request_id, true);
 	if (container)
-		shield_applied(&container->shield, label_of(label, event->request_id),
+		shield_applied(&container->shield,
+			       label_of(label, event->request_id, event->container),
 			       request ? request->dest : event->dest, event->request_id,
 			       strcmp(event->action, "allow") ? "deny" : "accept", event->ok);
 }
@@ -282,7 +286,9 @@ static void on_unanswered(void *user)
 
 static int on_listed(void *user)
 {
-	(void)user;
+	struct bridge *bridge = user;
+
+	log_info("hears the hub at %s", bridge->relay.path);
 	return 0;
 }
 

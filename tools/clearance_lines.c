@@ -45,8 +45,8 @@ struct lines {
 	unsigned numbers, matching;
 	struct sent *sent;
 	bool once;
-	bool known, reading,
-	    ended; /* such a container was there; the input is read; it has ended */
+	bool known;          /* such a container was there */
+	bool reading, ended; /* the input */
 	int signal_fd, result;
 	bool too_long; /* the line that is being read */
 	size_t n;
@@ -307,6 +307,17 @@ static bool is_ours(const struct lines *lines, const struct relay_guard *guard)
 	       (strlen(text) == 12 && !strncmp(text, guard->container, 12));
 }
 
+static void on_named(struct relay_guard *guard, void *user)
+{
+	struct lines *lines = user;
+
+	if (guard->of || !is_ours(lines, guard))
+		return;
+	guard->of = lines;
+	lines->known = true;
+	lines->matching++;
+}
+
 static void on_guard(struct relay_guard *guard, bool here, void *user)
 {
 	struct lines *lines = user;
@@ -316,11 +327,7 @@ static void on_guard(struct relay_guard *guard, bool here, void *user)
 			log_info("%s is not guarded any more", lines->container);
 		return;
 	}
-	if (!is_ours(lines, guard))
-		return;
-	guard->of = lines;
-	lines->known = true;
-	lines->matching++;
+	on_named(guard, lines);
 }
 
 static void on_request(struct relay_request *request, struct relay_guard *guard, void *user)
@@ -389,10 +396,12 @@ static int on_listed(void *user)
 
 	if (lines->reading)
 		return 0;
-	if (!lines->known)
+	if (!lines->known && relay_lists_guards(&lines->relay))
 		return log_error(-ENOENT,
 				 "no guarded container '%s'; terok-clearance guards lists them",
 				 lines->container);
+	if (!lines->known)
+		log_info("nothing is guarded yet; waiting for %s", lines->container);
 	lines->reading = true;
 	r = source_add(lines->relay.loop, &lines->input, 0, EPOLLIN, on_input);
 	if (r == -EPERM) {
@@ -411,6 +420,7 @@ static int on_hub_lost(void *user)
 
 static const struct relay_face face = {
 	.guard = on_guard,
+	.named = on_named,
 	.request = on_request,
 	.verdict = on_verdict,
 	.answered = on_answered,

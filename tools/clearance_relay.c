@@ -182,6 +182,15 @@ static void guard_free(struct relay *relay, struct relay_guard **slot)
 	free(guard);
 }
 
+bool relay_lists_guards(const struct relay *relay)
+{
+	const struct relay_guard *guard = relay->guards;
+
+	while (guard && (!guard->number || guard->gone))
+		guard = guard->next;
+	return guard != NULL;
+}
+
 /* The hub spoke of it. */
 static struct relay_guard *guard_see(struct relay *relay, int64_t number, const char *container,
 				     const char *name)
@@ -190,7 +199,14 @@ static struct relay_guard *guard_see(struct relay *relay, int64_t number, const 
 
 	if (guard) {
 		guard->seen = true;
-		return guard->gone ? NULL : guard;
+		if (guard->gone)
+			return NULL;
+		if (!*guard->name && *name) {
+			COPY(guard->name, name);
+			if (relay->face->named)
+				relay->face->named(guard, relay->user);
+		}
+		return guard;
 	}
 	guard = guard_new(relay, number, container, name);
 	if (!guard)

@@ -25,11 +25,12 @@
 #define RELAY_REQUESTS_MAX 4096 /* a hub has 1024 open; the rest waits to be opened again */
 #define RELAY_GUARDS_MAX   4096
 #define RELAY_BUCKETS      256
+#define RELAY_TEXT         264 /* an id, container or destination: a hub's have 256 characters */
 
 struct relay_guard {
 	struct relay_guard *next;
 	int64_t number; /* 0: of a hub without an agent; told apart by container */
-	char container[264], name[72];
+	char container[RELAY_TEXT], name[72];
 	bool seen; /* by the hub that is there now */
 	bool gone; /* ended while guards were being listed: the list may still have it */
 	void *of;  /* the face's */
@@ -42,12 +43,13 @@ struct relay_request {
 	bool open;                  /* the hub that is there now waits for an answer */
 	unsigned number;            /* the face's; 0 until it gives one */
 	uint16_t port, proto;
-	char id[40], container[264], dest[256], domain[256];
+	char id[RELAY_TEXT], container[RELAY_TEXT], dest[RELAY_TEXT], domain[RELAY_TEXT];
 };
 
 /**
- * struct relay_face - what a face is told; all must be there
+ * struct relay_face - what a face is told; all but named must be there
  * @guard:	 a guard came, or it ends (then it is freed)
+ * @named:	 what it is called became known later
  * @request:	 a request is open; told again when it is repeated, or opened again
  * @verdict:	 an answer of somebody's was applied or failed; @request NULL: one we do not
  *		 know; it is removed afterwards when event->ok
@@ -58,6 +60,7 @@ struct relay_request {
  */
 struct relay_face {
 	void (*guard)(struct relay_guard *guard, bool here, void *user);
+	void (*named)(struct relay_guard *guard, void *user);
 	void (*request)(struct relay_request *request, struct relay_guard *guard, void *user);
 	void (*verdict)(struct relay_request *request, const struct terok_event *event, void *user);
 	void (*answered)(const char *error, const char *problem, uint64_t cookie, void *user);
@@ -108,6 +111,9 @@ int relay_answer(struct relay *relay, const struct relay_request *request, bool 
 /** relay_guard_find(), relay_request_find() - borrowed until the loop goes on; NULL */
 struct relay_guard *relay_guard_find(struct relay *relay, int64_t number, const char *container);
 struct relay_request *relay_request_find(struct relay *relay, const char *id);
+
+/** relay_lists_guards() - has the hub guards? a session's has none, only containers that ask */
+bool relay_lists_guards(const struct relay *relay);
 
 /** relay_each() - every request, in the order of first telling */
 void relay_each(struct relay *relay, void (*fn)(struct relay_request *request, void *arg),

@@ -21,7 +21,7 @@ void bus_daemon_end(void);
 
 struct bus_signal {
 	char sender[24], member[32], signature[16];
-	char container[72], dest[256], domain[256], request_id[48], action[16];
+	char container[264], dest[256], domain[256], request_id[264], action[16];
 	uint16_t port, proto;
 	int ok;
 };

@@ -91,9 +91,7 @@ int pretend_start(void)
 
 int pretend_end(void)
 {
-	for (int i = 0; i < PROGRAMS; i++)
-		if (programs[i])
-			program_end(programs[i], SIGKILL);
+	program_end_all();
 	hub_end();
 	pretend_alone();
 	unlink(pretend_socket);
@@ -321,6 +319,13 @@ int program_end(struct program *program, int sig)
 		kill(program->pid, sig);
 	await(program->code >= 0);
 	return program->code;
+}
+
+void program_end_all(void)
+{
+	for (int i = 0; i < PROGRAMS; i++)
+		if (programs[i])
+			program_end(programs[i], SIGKILL);
 }
 
 /* --- everything ---------------------------------------------------------------------- */

@@ -91,6 +91,9 @@ const char *program_path(const char *name);
 /** program_write() - to its stdin */
 void program_write(struct program *program, const char *text);
 
+/** program_end_all() - for a fixture without pretend_end(): kill what runs */
+void program_end_all(void);
+
 /** program_end() - by a signal, and wait for it; 0: only wait; its exit code */
 int program_end(struct program *program, int sig);
 
