@@ -4,6 +4,8 @@
 the bus, believes only their owners, and accepts whatever is blocked, by a call to the sender of
 the signal. What it sees goes to stdout, a line each. The test ends it."""
 
+import xml.etree.ElementTree as ElementTree
+
 import dbus
 import dbus.lowlevel
 import dbus.mainloop.glib
@@ -13,6 +15,24 @@ INTERFACE = "org.terok.Shield1"
 OBJECT = "/org/terok/Shield1"
 PREFIX = INTERFACE + ".Container_"
 
+# What such clients hold to be the interface, instead of asking for it.
+XML = """<node><interface name="org.terok.Shield1">
+<signal name="ConnectionBlocked">
+<arg name="container" type="s" direction="out"/><arg name="dest" type="s" direction="out"/>
+<arg name="port" type="q" direction="out"/><arg name="proto" type="q" direction="out"/>
+<arg name="domain" type="s" direction="out"/><arg name="request_id" type="s" direction="out"/>
+</signal>
+<signal name="VerdictApplied">
+<arg name="container" type="s" direction="out"/><arg name="dest" type="s" direction="out"/>
+<arg name="request_id" type="s" direction="out"/><arg name="action" type="s" direction="out"/>
+<arg name="ok" type="b" direction="out"/>
+</signal>
+<method name="Verdict">
+<arg name="request_id" type="s" direction="in"/><arg name="action" type="s" direction="in"/>
+<arg name="ok" type="b" direction="out"/>
+</method>
+</interface></node>"""
+
 dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
 bus = dbus.SessionBus()
 owners = {}
@@ -20,6 +40,27 @@ owners = {}
 
 def say(*words):
     print(*words, flush=True)
+
+
+def interface_of(text):
+    """Members in any order, their arguments in theirs; a signal's go out, said or not."""
+    found = [i for i in ElementTree.fromstring(text) if i.get("name") == INTERFACE]
+    return [
+        sorted(
+            (
+                member.tag,
+                member.get("name"),
+                [
+                    (a.get("name"), a.get("type"), a.get("direction", "out"))
+                    for a in member
+                    if a.tag == "arg"
+                ],
+                [(a.get("name"), a.get("value")) for a in member if a.tag != "arg"],
+            )
+            for member in interface
+        )
+        for interface in found
+    ]
 
 
 def on_message(_, message):
@@ -69,7 +110,12 @@ bus.add_signal_receiver(
     on_applied, "VerdictApplied", INTERFACE, path=OBJECT, sender_keyword="sender"
 )
 for found in bus.list_names():
-    if found.startswith(PREFIX):
-        owners[found] = bus.get_name_owner(found)
+    if not found.startswith(PREFIX):
+        continue
+    owners[found] = bus.get_name_owner(found)
+    shield = bus.get_object(found, OBJECT, introspect=False)
+    served = shield.Introspect(dbus_interface="org.freedesktop.DBus.Introspectable")
+    if interface_of(served) != interface_of(XML):
+        say("another interface", interface_of(served))
 say("ready", len(owners))
 GLib.MainLoop().run()

@@ -599,7 +599,8 @@ static void a_python_client_finds_hears_and_answers(void **state)
 	}
 	two_containers();
 	START(&python, "/usr/bin/python3", "tests/hub/shield_client.py");
-	await(strstr(python.said, "ready 2\n"));
+	await(strchr(python.said, '\n'));
+	assert_string_equal(python.said, "ready 2\n"); /* and no word of another interface */
 	pretend_refuses(1, 5);
 	await(pretend_n_verdicts == 1);
 	assert_int_equal(pretend_verdicts[0].ask, 5);
