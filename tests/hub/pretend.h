@@ -75,8 +75,8 @@ void pretend_results(int result, const char *problem);
 
 struct program {
 	pid_t pid;
-	int in, out, err;              /* -1: closed, ended */
-	char said[65536], told[65536]; /* stdout, stderr so far */
+	int in, out, err;                /* -1: closed, ended */
+	char said[1 << 18], told[65536]; /* stdout, stderr so far */
 	size_t n_said, n_told;
 	int code; /* exit code, or 128 + signal; -1: it runs */
 };
