@@ -25,6 +25,8 @@
 
 #define PATIENCE_NS (20 * SECOND_NS)
 #define RAW_MAX     (4 << 20)
+#define FLOOD       15000 /* requests, and nearly as many that end */
+#define FLOOD_OPEN  500
 
 static struct fake_hub hub;
 static char program[512], pane[65536], fifo[128];
@@ -288,6 +290,29 @@ static void what_a_terminal_would_obey_never_reaches_it(void **state)
 	free(text);
 }
 
+/* As fast as it takes them: each counts, and what came last is seen. */
+static void a_flood_of_events_is_taken(void **state)
+{
+	char id[32];
+
+	(void)state;
+	start(80, 24);
+	fake_hub_request(&hub, "web:1", "web", "", "192.0.2.1", 1);
+	sees("1 open");
+	for (int i = 0; i < FLOOD; i++) {
+		snprintf(id, sizeof(id), "box:%d", i);
+		fake_hub_request(&hub, id, "box", i % 2 ? "x.example.com" : "", "192.0.2.3", 1);
+		if (i >= FLOOD_OPEN)
+			fake_hub_event(&hub, "\"type\":\"expired\",\"request_id\":\"box:%d\"",
+				       i - FLOOD_OPEN);
+	}
+	fake_hub_request(&hub, "web:2", "web", "", "192.0.2.2", 1);
+	sees("192.0.2.2:443/tcp");
+	sees("Requests 502"); /* FLOOD_OPEN and two */
+	keys("q");
+	sees("ended 0");
+}
+
 static void a_hub_that_goes_away_is_seen_and_waited_for(void **state)
 {
 	(void)state;
@@ -388,6 +413,7 @@ int main(void)
 		screen_test(at_40_by_10_a_request_is_seen_and_answered),
 		screen_test(a_window_may_change_its_size_at_any_time),
 		screen_test(what_a_terminal_would_obey_never_reaches_it),
+		screen_test(a_flood_of_events_is_taken),
 		screen_test(a_hub_that_goes_away_is_seen_and_waited_for),
 		screen_test(what_ends_with_its_container_is_seen_as_gone),
 		screen_test(it_can_be_stopped_and_goes_on),
