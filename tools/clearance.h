@@ -36,25 +36,7 @@ int verb_web(int argc, char **argv);
 int verb_bridge(int argc, char **argv);
 int verb_session(int argc, char **argv);
 
-/* For clearance_plain.c and its test. */
-enum plain_verb {
-	PLAIN_NONE,
-	PLAIN_ALLOW,
-	PLAIN_DENY,
-	PLAIN_LIST,
-	PLAIN_HELP,
-	PLAIN_QUIT,
-	PLAIN_BAD
-};
-struct plain_command {
-	enum plain_verb verb;
-	unsigned number; /* 0: what group names */
-	char group[128];
-	struct answer_choice choice;
-};
-/** plain_parse() - one line as typed; PLAIN_BAD with @why for what is none */
-struct plain_command plain_parse(const char *line, struct problem *why);
-/** plain_format() - an item as one line, without colours; returns @buf */
+/** plain_format() - for clearance_plain.c and its test: an item as one line, without colours; returns @buf */
 const char *plain_format(char *buf, size_t size, const struct item *item);
 
 #endif

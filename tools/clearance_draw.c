@@ -201,17 +201,6 @@ static void wall_format(char buf[static 24], int64_t wall_ns, bool wide)
 		strftime(buf, 24, wide ? "%m-%d %H:%M:%S" : "%H:%M", &tm);
 }
 
-static const char *left_format(char buf[static 16], const struct grant *grant)
-{
-	uint64_t now = now_boot_ns();
-
-	if (grant->until_ns && grant->until_ns <= now)
-		return "ended";
-	if (grant->until_ns)
-		return age_format(buf, grant->until_ns - now);
-	return strcmp(grant->scope, "forever") ? "container" : "ever";
-}
-
 static void draw_grant(struct canvas *canvas, int y, const struct grant *grant, int marked)
 {
 	bool wide = canvas->cols >= WIDE, allow = !strcmp(grant->action, "allow");
@@ -225,7 +214,7 @@ static void draw_grant(struct canvas *canvas, int y, const struct grant *grant, 
 		       target_format(where, grant->dest, grant->port, grant->proto));
 	x = canvas_text(canvas, y, x, wide ? 1 : 0, paint, "");
 	x = canvas_text(canvas, y, x, wide ? who - 1 : 0, paint, grant->name);
-	canvas_right(canvas, y, x, 10, paint, left_format(left, grant));
+	canvas_right(canvas, y, x, 10, paint, grant_left(left, grant));
 }
 
 static void draw_entry(struct canvas *canvas, int y, const struct entry *entry, int marked)

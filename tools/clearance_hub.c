@@ -68,6 +68,7 @@ static void on_entry(const struct terok_entry *from, bool more, const char *prob
 {
 	struct hub_line *line = user;
 	struct entry entry;
+	size_t n;
 
 	if (!line->events->entry)
 		return;
@@ -95,6 +96,9 @@ static void on_entry(const struct terok_entry *from, bool more, const char *prob
 	COPY(entry.scope, from->scope);
 	COPY(entry.client, from->client);
 	COPY(entry.process, from->process);
+	n = strlen(entry.process);
+	if (n && entry.process[n - 1] == ' ')
+		entry.process[n - 1] = '\0'; /* of who had ended there is no program */
 	line->events->entry(&entry, more, problem, line->user);
 }
 

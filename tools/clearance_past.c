@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clearance_past.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "base/event.h"
+#include "clearance_item.h"
 
 /* Room for one more of @size bytes each behind @n in *@array. */
 static bool room_make(void *array, size_t *room, size_t n, size_t size)
@@ -101,6 +107,50 @@ const char *entry_word(const struct entry *entry)
 		if (!strcmp(entry->type, words[i].type))
 			return words[i].word;
 	return entry->type;
+}
+
+const char *grant_left(char buf[static 16], const struct grant *grant)
+{
+	uint64_t now = now_boot_ns();
+
+	if (grant->until_ns && grant->until_ns <= now)
+		return "ended";
+	if (grant->until_ns)
+		return age_format(buf, grant->until_ns - now);
+	return strcmp(grant->scope, "forever") ? "container" : "ever";
+}
+
+const char *grant_format(char *buf, size_t size, const struct grant *grant)
+{
+	char where[TARGET_LEN], left[16];
+
+	snprintf(buf, size, "%-6s  %-9s  %-20.20s  %s  by uid %" PRId64, grant->action,
+		 grant_left(left, grant), grant->name,
+		 target_format(where, grant->dest, grant->port, grant->proto), grant->uid);
+	return buf;
+}
+
+const char *entry_format(char *buf, size_t size, const struct entry *entry)
+{
+	char wall[32] = "", where[TARGET_LEN] = "", by[200] = "", times[32] = "";
+	time_t seconds = entry->wall_ns / (int64_t)SECOND_NS;
+	struct tm tm;
+
+	if (localtime_r(&seconds, &tm))
+		strftime(wall, sizeof(wall), "%Y-%m-%d %H:%M:%S", &tm);
+	if (*entry->dest)
+		target_format(where, *entry->domain ? entry->domain : entry->dest, entry->port,
+			      entry->proto);
+	if (!strcmp(entry->type, "verdict"))
+		snprintf(by, sizeof(by), "  %s, uid %" PRId64 "%s%s", scope_words(entry->scope),
+			 entry->uid, *entry->client ? " " : "", entry->client);
+	else if (*entry->process)
+		snprintf(by, sizeof(by), "  %s", entry->process);
+	if (entry->count > 1)
+		snprintf(times, sizeof(times), "  %" PRId64 " times", entry->count);
+	snprintf(buf, size, "%s  %-9s  %-20.20s  %s%s%s", wall, entry_word(entry), entry->name,
+		 where, by, times);
+	return buf;
 }
 
 bool grant_has(const struct grant *grant, const char *text)

@@ -48,6 +48,13 @@ void history_take(struct history *history, struct history *page, bool older);
 /** entry_word() - what happened, in at most ten characters */
 const char *entry_word(const struct entry *entry);
 
+/** grant_left() - how long it holds still: "5m left", "container", "ever"; returns @buf */
+const char *grant_left(char buf[static 16], const struct grant *grant);
+
+/** grant_format() - as a line, entry_format() - the same; neither is made printable; @buf */
+const char *grant_format(char *buf, size_t size, const struct grant *grant);
+const char *entry_format(char *buf, size_t size, const struct entry *entry);
+
 /** grant_has() and entry_has() - is @text in anything that is shown of it? either case */
 bool grant_has(const struct grant *grant, const char *text);
 bool entry_has(const struct entry *entry, const char *text);

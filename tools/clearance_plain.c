@@ -2,13 +2,11 @@
 /*
  * clearance_plain.c - the face for pipes, plain terminals and screen readers: lines out, lines in
  *
- * "a N" and "d N" are what users of the system we replace type; for how long and how far may
- * follow. A request that is told again is no news unless something has become of it.
+ * A request that is told again is no news unless something has become of it. What holds and what
+ * has happened is asked for when somebody wants it, and printed when it has come.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,151 +15,41 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/addr.h"
 #include "base/cleanup.h"
 #include "base/cli.h"
 #include "base/log.h"
 #include "clearance.h"
+#include "clearance_command.h"
+#include "clearance_say.h"
 
-#define LINE_MAX_ 128 /* of input; no command is longer */
-#define WORDS_MAX 6   /* of a line */
+#define PAST_LINES 20              /* of what has happened */
+#define LEAVE_NS   (5 * SECOND_NS) /* for what is on its way, when the input has ended */
 
 struct plain {
 	struct session session;
 	struct source input, signals;
 	int signal_fd;
 	bool follow, colour, interrupted;
+	bool leaving; /* when what was answered and asked has been told */
+	struct timer give_up;
+	/* what is printed when it has come, and what is asked for then; WATCH_REQUESTS: nothing */
+	enum session_watch asked, next;
+	size_t grants; /* that were printed last, by their numbers */
 	size_t n;
-	char line[LINE_MAX_];
+	char line[COMMAND_MAX];
 };
-
-static const struct {
-	const char *word;
-	enum plain_verb verb;
-} words[] = {
-	{ "a", PLAIN_ALLOW },   { "allow", PLAIN_ALLOW }, { "d", PLAIN_DENY },
-	{ "deny", PLAIN_DENY }, { "l", PLAIN_LIST },      { "list", PLAIN_LIST },
-	{ "h", PLAIN_HELP },    { "help", PLAIN_HELP },   { "?", PLAIN_HELP },
-	{ "q", PLAIN_QUIT },    { "quit", PLAIN_QUIT },   { "exit", PLAIN_QUIT },
-};
-
-/* One word behind the request: for how long, how far, or which ports. */
-static int choice_parse(const char *text, struct answer_choice *choice, bool *scoped,
-			struct problem *why)
-{
-	static const char *const scopes[] = { "once", "session", "forever" };
-	uint64_t seconds;
-
-	for (int i = 0; i < 3; i++) {
-		if (strcasecmp(text, scopes[i]))
-			continue;
-		if (*scoped)
-			return problem(why, -EINVAL, "one scope is enough: '%s' is a second", text);
-		*scoped = true;
-		choice->scope = scopes[i];
-		return 0;
-	}
-	if (!strcasecmp(text, "name") || !strcasecmp(text, "children") ||
-	    !strcasecmp(text, "address")) {
-		choice->reach = tolower((unsigned char)*text) == 'n'   ? "name"
-				: tolower((unsigned char)*text) == 'c' ? "children"
-								       : "address";
-		return 0;
-	}
-	if (!strcasecmp(text, "any")) {
-		choice->ports = "any";
-		return 0;
-	}
-	if (*scoped || duration_parse(text, &seconds, NULL))
-		return problem(why, -EINVAL,
-			       "'%s' is none of once, session, forever, 10m, 2h, name, children, "
-			       "address, any",
-			       text);
-	*scoped = true;
-	choice->scope = "time";
-	choice->seconds = seconds;
-	return 0;
-}
-
-static struct plain_command bad(struct problem *why, const char *text)
-{
-	problem(why, -EINVAL, "%s", text);
-	return (struct plain_command){ .verb = PLAIN_BAD };
-}
-
-/* A request's number, or the name of a group: it has a letter, and a dot or dash at most besides. */
-static bool target_parse(const char *text, struct plain_command *command)
-{
-	static const char *const scopes[] = { "once", "session", "forever", "any" };
-	bool letter = false, number = *text;
-	unsigned long value;
-
-	for (const char *p = text; *p; p++) {
-		letter |= isalpha((unsigned char)*p) != 0;
-		number &= isdigit((unsigned char)*p) != 0;
-		if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
-			return false;
-	}
-	for (int i = 0; i < 4; i++)
-		if (!strcasecmp(text, scopes[i]))
-			return false; /* the number was forgotten */
-	value = number ? strtoul(text, NULL, 10) : 0;
-	if (number && value && value <= UINT_MAX) {
-		command->number = value;
-		return true;
-	}
-	text_copy(command->group, sizeof(command->group), text);
-	return letter && isalnum((unsigned char)*text);
-}
-
-static enum plain_verb verb_parse(const char *word)
-{
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (!strcasecmp(word, words[i].word))
-			return words[i].verb;
-	return PLAIN_BAD;
-}
-
-struct plain_command plain_parse(const char *line, struct problem *why)
-{
-	struct plain_command command = { .choice.scope = "session" };
-	char copy[LINE_MAX_], *word[WORDS_MAX + 1], *rest = copy;
-	bool scoped = false;
-	int n = 0;
-
-	text_copy(copy, sizeof(copy), line);
-	while (n <= WORDS_MAX && (word[n] = strtok_r(n ? NULL : copy, " \t\r", &rest)))
-		n++;
-	if (!n)
-		return command;
-	command.verb = verb_parse(word[0]);
-	if (command.verb == PLAIN_BAD)
-		return bad(why, "no such command; h lists them");
-	if (command.verb != PLAIN_ALLOW && command.verb != PLAIN_DENY)
-		return n > 1 ? bad(why, "nothing follows that command") : command;
-	if (n == 1 || !target_parse(word[1], &command))
-		return bad(why, "which request? its number follows, as in: a 1");
-	if (n > WORDS_MAX - 1)
-		return bad(why, "too many words: a number, a scope, how far");
-	command.choice.allow = command.verb == PLAIN_ALLOW;
-	for (int i = 2; i < n; i++)
-		if (choice_parse(word[i], &command.choice, &scoped, why))
-			command.verb = PLAIN_BAD;
-	return command;
-}
 
 const char *plain_format(char *buf, size_t size, const struct item *item)
 {
-	char where[TARGET_LEN], times[32] = "", answer[128] = "", scope[64];
-	char who[200];
+	char where[TARGET_LEN], who[200], times[32] = "", answer[128] = "", scope[64];
 	const char *what = item->state == ITEM_OPEN ? "BLOCKED" : item_state_name(item->state);
 
 	if (item->count > 1)
 		snprintf(times, sizeof(times), "  %" PRId64 " times", item->count);
 	if (item->state == ITEM_ALLOWED || item->state == ITEM_DENIED)
-		snprintf(answer, sizeof(answer), "  %s, by uid %" PRId64 " %s",
+		snprintf(answer, sizeof(answer), "  %s, by uid %" PRId64 "%s%s",
 			 item_answer_format(scope, sizeof(scope), item), item->answer.uid,
-			 item->answer.client);
+			 *item->answer.client ? " " : "", item->answer.client);
 	item_who(who, sizeof(who), item);
 	snprintf(buf, size, "[%u] %s  %s  %s%s%s  (%s)%s%s%s%s", item->node.number, what,
 		 item_where(where, item), item->name, *who ? "  " : "", who,
@@ -170,17 +58,39 @@ const char *plain_format(char *buf, size_t size, const struct item *item)
 		 : item->state == ITEM_OPEN ? "  failed: "
 					    : "  ",
 		 item->problem);
-	for (char *p = buf; *p; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
-	return buf;
+	return log_safe(buf, size, buf);
+}
+
+static bool is_settled(const struct plain *plain)
+{
+	for (struct item *item = plain->session.list.alive.oldest; item; item = item->newer)
+		if (item->state == ITEM_ANSWERED)
+			return false;
+	return plain->asked == WATCH_REQUESTS;
 }
 
 /* Where nobody reads any more there is nobody who could answer either. */
 static void put_out(struct plain *plain)
 {
-	if (fflush(stdout))
+	if (fflush(stdout) || (plain->leaving && is_settled(plain)))
 		loop_stop(plain->session.loop);
+}
+
+static int on_give_up(struct timer *timer)
+{
+	struct plain *plain = container_of(timer, struct plain, give_up);
+
+	say("- not everything was answered in time");
+	loop_stop(plain->session.loop);
+	return 0;
+}
+
+/* Who sends an answer and closes the pipe is told what became of it. */
+static void leave(struct plain *plain)
+{
+	plain->leaving = true;
+	timer_arm(plain->session.loop, &plain->give_up, now_boot_ns() + LEAVE_NS, on_give_up);
+	put_out(plain);
 }
 
 static void print_item(struct item *item, struct plain *plain)
@@ -210,20 +120,87 @@ static void on_item(struct item *item, bool fresh, void *user)
 
 static void on_note(const char *text, void *user)
 {
-	printf("- %s\n", text);
+	say("- %s", text);
 	put_out(user);
 }
 
-static const struct session_face face = { .item = on_item, .note = on_note };
+/* --- what holds, and what has happened --------------------------------------------------- */
 
-static void print_help(void)
+static void print_grants(struct plain *plain)
 {
-	puts("a N [SCOPE] [REACH] [any]  allow request N, or all of a group, by its name\n"
-	     "d N [SCOPE] [REACH] [any]  deny it\n"
-	     "  SCOPE: session (until the container ends), once, forever, 90s, 10m, 2h\n"
-	     "  REACH: name, children (the name and all below it), address;  any: any port\n"
-	     "l  list what is open    h  this help    q  quit");
+	const struct grants *grants = &plain->session.grants;
+	char line[640];
+
+	plain->grants = grants->n;
+	for (size_t i = 0; i < grants->n; i++)
+		say("(%zu) %s", i + 1, grant_format(line, sizeof(line), &grants->grant[i]));
+	if (!grants->n)
+		say("- no answer holds");
 }
+
+/* The newest last, where people read. */
+static void print_past(const struct history *history)
+{
+	size_t n = history->n < PAST_LINES ? history->n : PAST_LINES;
+	char line[1024];
+
+	while (n--)
+		say("%s", entry_format(line, sizeof(line), &history->entry[n]));
+	if (!history->n)
+		say("- nothing has happened");
+}
+
+static void on_listed(void *user)
+{
+	struct plain *plain = user;
+	const struct session *session = &plain->session;
+	enum session_watch asked = plain->asked;
+	const char *said = asked == WATCH_GRANTS ? session->grants_said : session->history_said;
+
+	if (asked == WATCH_REQUESTS)
+		return;
+	if (*said)
+		say("- %s", said);
+	else if (asked == WATCH_GRANTS)
+		print_grants(plain);
+	else
+		print_past(&session->history);
+	plain->asked = plain->next;
+	plain->next = WATCH_REQUESTS;
+	session_watch(&plain->session, plain->asked);
+	put_out(plain);
+}
+
+/* One after the other: the session asks for one of them at a time. */
+static void ask(struct plain *plain, enum session_watch what)
+{
+	if (!plain->session.connected) {
+		say("- no hub");
+	} else if (plain->asked != WATCH_REQUESTS) {
+		plain->next = what;
+	} else {
+		plain->asked = what;
+		session_watch(&plain->session, what);
+	}
+}
+
+/* What was printed with that number: no listing has come since that was not printed, too. */
+static void grant_revoke(struct plain *plain, unsigned number)
+{
+	int r;
+
+	if (number > plain->grants) {
+		say("- no such number; g lists what holds");
+		return;
+	}
+	r = session_revoke(&plain->session, plain->session.grants.grant[number - 1].grant);
+	if (r)
+		say("- not revoked: %s", strerror(-r));
+}
+
+static const struct session_face face = { .item = on_item, .note = on_note, .listed = on_listed };
+
+/* --- answers ----------------------------------------------------------------------------- */
 
 static struct node *group_find(struct node *above, const char *name)
 {
@@ -258,64 +235,88 @@ static void answer_one(struct item *item, void *user)
 	answering->n += !session_answer(&answering->plain->session, item, &choice);
 }
 
-static void answer_group(struct plain *plain, const struct plain_command *command)
+/* Everybody who asks for that name, where there is no group of it. */
+static void answer_name(struct answering *answering, const char *name)
+{
+	struct list *list = &answering->plain->session.list;
+
+	for (struct item *item = list->alive.oldest, *next; item; item = next) {
+		next = item->newer;
+		if (!strcasecmp(item_name(item), name))
+			answer_one(item, answering);
+	}
+}
+
+static void answer_group(struct plain *plain, const struct command *command)
 {
 	struct answering answering = { .plain = plain, .choice = &command->choice };
 	struct node *node = group_find(&plain->session.list.root, command->group);
 
-	if (!node) {
-		printf("- no group %s; l lists them\n", command->group);
-		return;
-	}
-	list_each_below(node, answer_one, &answering);
-	printf("- %s %u requests of %s\n", command->choice.allow ? "allowing" : "denying",
-	       answering.n, command->group);
+	if (node)
+		list_each_below(node, answer_one, &answering);
+	else
+		answer_name(&answering, command->group);
+	if (answering.n)
+		say("- %s %u request%s of %s", command->choice.allow ? "allowing" : "denying",
+		    answering.n, answering.n == 1 ? "" : "s", command->group);
+	else
+		say("- nothing of %s is open; l lists what is", command->group);
 }
 
-static void answer(struct plain *plain, const struct plain_command *command)
+static void answer(struct plain *plain, const struct command *command)
 {
 	struct item *item = list_find(&plain->session.list, command->number);
 	int r = item ? session_answer(&plain->session, item, &command->choice) : -ENOENT;
 
 	if (r == -ENOENT)
-		printf("- no request %u; l lists them\n", command->number);
+		say("- no request %u; l lists them", command->number);
 	else if (r == -EALREADY)
-		printf("- request %u is %s\n", command->number, item_state_name(item->state));
+		say("- request %u is %s", command->number, item_state_name(item->state));
 	else if (r)
-		printf("- not sent: %s\n", strerror(-r));
+		say("- not sent: %s", strerror(-r));
 }
 
-/* Those of one container and one domain together. */
+/* What may be typed in place of a number; addresses have no such word. */
+static void print_group(const struct node *node)
+{
+	const struct group *group = node_group((struct node *)node);
+	bool named = group->kind == GROUP_DOMAIN;
+
+	if (group->kind == GROUP_CONTAINER || named)
+		say("- %s: %u open", named ? group->text : group->name, node->open);
+}
+
+/* By container, and below it those of one owner together. */
 static void list(struct plain *plain)
 {
 	struct node *node = node_first(&plain->session.list.root);
-	unsigned open = 0;
 
 	for (; node; node = node_next(node)) {
-		struct item *item = node_item(node);
-
-		if (node->kind != NODE_ITEM || item->state != ITEM_OPEN)
-			continue;
-		print_item(item, plain);
-		open++;
+		if (node->kind == NODE_ITEM && node->open)
+			print_item(node_item(node), plain);
+		else if (node->open)
+			print_group(node);
 	}
-	if (!open)
-		puts("- nothing is open");
+	if (!plain->session.list.open)
+		say("- nothing is open");
 }
 
 static void run_line(struct plain *plain)
 {
 	struct problem why = {};
-	struct plain_command command = plain_parse(plain->line, &why);
+	struct command command = command_parse(plain->line, &why);
 
 	switch (command.verb) {
-	case PLAIN_NONE: break;
-	case PLAIN_ALLOW:
-	case PLAIN_DENY: (command.number ? answer : answer_group)(plain, &command); break;
-	case PLAIN_LIST: list(plain); break;
-	case PLAIN_HELP: print_help(); break;
-	case PLAIN_QUIT: loop_stop(plain->session.loop); break;
-	case PLAIN_BAD: printf("- %s\n", why.text); break;
+	case COMMAND_NONE: break;
+	case COMMAND_ALLOW:
+	case COMMAND_DENY: (command.number ? answer : answer_group)(plain, &command); break;
+	case COMMAND_LIST: list(plain); break;
+	case COMMAND_GRANTS: ask(plain, WATCH_GRANTS); break;
+	case COMMAND_PAST: ask(plain, WATCH_HISTORY); break;
+	case COMMAND_REVOKE: grant_revoke(plain, command.number); break;
+	case COMMAND_HELP: puts(command_help); break;
+	case COMMAND_QUIT: leave(plain); break;
+	case COMMAND_BAD: say("- %s", why.text); break;
 	}
 	put_out(plain);
 }
@@ -334,7 +335,7 @@ static int on_input(struct source *source, uint32_t events)
 			continue;
 		}
 		if (plain->n == sizeof(plain->line)) {
-			puts("- that line is too long to be a command");
+			say("- that line is too long to be a command");
 			put_out(plain);
 		} else {
 			plain->line[plain->n] = '\0';
@@ -345,7 +346,7 @@ static int on_input(struct source *source, uint32_t events)
 	if (n <= 0) {
 		source_del(source);
 		if (!plain->follow)
-			loop_stop(plain->session.loop);
+			leave(plain);
 	}
 	return 0;
 }
@@ -402,6 +403,7 @@ int plain_run(const char *path, bool follow, bool reconnect)
 	if (r)
 		log_error(0, "%s", why.text[0] ? why.text : "the hub went away");
 	session_stop(&plain.session);
+	timer_disarm(&plain.give_up);
 	source_del(&plain.input);
 	source_del(&plain.signals);
 	closep(&plain.signal_fd);

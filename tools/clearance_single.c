@@ -21,10 +21,12 @@ void single_closed(int error, void *user)
 
 void single_end(struct single *single, const char *problem)
 {
+	char text[256];
+
 	single->done = true;
 	if (!problem)
 		return;
-	log_error(0, "%s", problem);
+	log_error(0, "%s", log_safe(text, sizeof(text), problem));
 	single->result = -EIO;
 }
 

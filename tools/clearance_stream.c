@@ -35,8 +35,10 @@ static void stream_event(const struct terok_event *event, void *user)
 
 static void stream_note(const char *text, void *user)
 {
+	char safe[256];
+
 	(void)user;
-	log_info("%s", text);
+	log_info("%s", log_safe(safe, sizeof(safe), text));
 }
 
 static const struct session_face face = { .event = stream_event, .note = stream_note };

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "clearance.h"
+#include "clearance_say.h"
 #include "clearance_single.h"
 
 /* A question and what was told about its answer; single is its first member. */
@@ -43,12 +44,13 @@ static void on_outcome(const struct terok_outcome *outcome, uint64_t cookie, voi
 static void on_answered(const char *error, const char *problem, uint64_t cookie, void *user)
 {
 	struct single *single = user;
+	char text[256];
 
 	(void)cookie;
 	single->done = true;
 	if (!error)
 		return;
-	log_error(0, "%s: %s", single->id, problem);
+	log_error(0, "%s: %s", single->id, log_safe(text, sizeof(text), problem));
 	single->result = -EIO;
 }
 
@@ -79,8 +81,8 @@ static void result_print(const struct answered *answered, int r, const char *wha
 	if (answered->single.json && (!r || answered->already))
 		result_json(answered, answered->already ? "already_answered" : what);
 	else if (!r)
-		printf("%s: %s%s%s\n", answered->single.id, what, *answered->rule ? ": " : "",
-		       answered->rule);
+		say("%s: %s%s%s", answered->single.id, what, *answered->rule ? ": " : "",
+		    answered->rule);
 }
 
 struct answer_options {

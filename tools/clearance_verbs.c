@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "clearance.h"
+#include "clearance_say.h"
 #include "clearance_single.h"
 
 #define HISTORY_LINES 50 /* that `history` prints unless told otherwise */
@@ -61,11 +62,11 @@ static void guards_one(const struct terok_guard_status *guard, void *user)
 		return;
 	}
 	if (!single->n++)
-		printf("%5s  %-20s  %-8s  %9s  %9s  %9s\n", "GUARD", "NAME", "STATE", "ATTEMPTS",
-		       "REFUSED", "UNTOLD");
-	printf("%5" PRId64 "  %-20.20s  %-8s  %9" PRId64 "  %9" PRId64 "  %9" PRId64 "\n",
-	       guard->guard, guard->name, guard->state, guard->counters.attempts,
-	       guard->counters.refused, guard->counters.limited + guard->counters.lost);
+		say("%5s  %-20s  %-8s  %9s  %9s  %9s", "GUARD", "NAME", "STATE", "ATTEMPTS",
+		    "REFUSED", "UNTOLD");
+	say("%5" PRId64 "  %-20.20s  %-8s  %9" PRId64 "  %9" PRId64 "  %9" PRId64, guard->guard,
+	    guard->name, guard->state, guard->counters.attempts, guard->counters.refused,
+	    guard->counters.limited + guard->counters.lost);
 }
 
 int once_guards(int argc, char **argv)
@@ -94,17 +95,15 @@ int once_guards(int argc, char **argv)
 /* Its id first, which is what is typed to answer it. */
 static void list_print(const struct terok_event *event)
 {
-	char where[TARGET_LEN], who[200];
+	char where[TARGET_LEN], who[200], times[32] = "";
 	struct item item = {};
 
 	item_fill(&item, event);
-	printf("%s  %s  %s", event->request_id, item_where(where, &item), item.name);
-	if (*item_who(who, sizeof(who), &item))
-		printf("  %s", who);
-	printf("  (%s)", item_reason(&item));
 	if (item.count > 1)
-		printf("  %" PRId64 " times", item.count);
-	putchar('\n');
+		snprintf(times, sizeof(times), "  %" PRId64 " times", item.count);
+	item_who(who, sizeof(who), &item);
+	say("%s  %s  %s%s%s  (%s)%s", event->request_id, item_where(where, &item), item.name,
+	    *who ? "  " : "", who, item_reason(&item), times);
 }
 
 static void list_event(const struct terok_event *event, int64_t lost, void *user)
@@ -171,8 +170,7 @@ int once_list(int argc, char **argv)
 static void grants_one(const struct grant *grant, const char *problem, void *user)
 {
 	struct single *single = user;
-	char where[TARGET_LEN], left[32] = "", age[16];
-	uint64_t now = now_boot_ns();
+	char line[640];
 
 	if (!grant) {
 		single_end(single, problem);
@@ -182,17 +180,10 @@ static void grants_one(const struct grant *grant, const char *problem, void *use
 		puts(grant->json);
 		return;
 	}
-	if (grant->until_ns)
-		snprintf(left, sizeof(left), "%s left",
-			 age_format(age, grant->until_ns > now ? grant->until_ns - now : 0));
-	else
-		snprintf(left, sizeof(left), "%s", grant->scope);
 	if (!single->n++)
-		printf("%-16s  %-6s  %-20s  %-10s  %6s  %s\n", "GRANT", "ACTION", "CONTAINER",
-		       "HOLDS", "UID", "WHERE");
-	printf("%-16s  %-6s  %-20.20s  %-10s  %6" PRId64 "  %s\n", grant->grant, grant->action,
-	       grant->name, left, grant->uid,
-	       target_format(where, grant->dest, grant->port, grant->proto));
+		say("%-16s  %-6s  %-9s  %-20s  %s", "GRANT", "ACTION", "HOLDS", "CONTAINER",
+		    "WHERE");
+	say("%-16s  %s", grant->grant, grant_format(line, sizeof(line), grant));
 }
 
 int once_grants(int argc, char **argv)
@@ -221,32 +212,10 @@ int once_grants(int argc, char **argv)
 
 /* --- history --------------------------------------------------------------------------- */
 
-static void entry_print(const struct entry *entry)
-{
-	time_t seconds = entry->wall_ns / (int64_t)SECOND_NS;
-	char wall[32] = "", where[TARGET_LEN] = "";
-	bool verdict = !strcmp(entry->type, "verdict");
-	struct tm tm;
-
-	if (localtime_r(&seconds, &tm))
-		strftime(wall, sizeof(wall), "%Y-%m-%d %H:%M:%S", &tm);
-	if (*entry->dest)
-		target_format(where, *entry->domain ? entry->domain : entry->dest, entry->port,
-			      entry->proto);
-	printf("%s  %-9s  %-20.20s  %s", wall, entry_word(entry), entry->name, where);
-	if (verdict)
-		printf("  %s, uid %" PRId64 "%s%s", scope_words(entry->scope), entry->uid,
-		       *entry->client ? " " : "", entry->client);
-	else if (*entry->process)
-		printf("  %s", entry->process);
-	if (entry->count > 1)
-		printf("  %" PRId64 " times", entry->count);
-	putchar('\n');
-}
-
 static void history_one(const struct entry *entry, bool more, const char *problem, void *user)
 {
 	struct single *single = user;
+	char line[1024];
 
 	if (!entry) {
 		single->more = more;
@@ -259,7 +228,7 @@ static void history_one(const struct entry *entry, bool more, const char *proble
 	if (single->json)
 		puts(entry->json);
 	else
-		entry_print(entry);
+		say("%s", entry_format(line, sizeof(line), entry));
 }
 
 /* Page by page, until there is no more or enough. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_clearance.c - tools/clearance_plain.c and _session.c: lines, and a hub that goes and comes */
+/* test_clearance.c - tools/clearance_command.c, _plain.c, _session.c: lines, and a hub that goes and comes */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,15 +13,15 @@
 /* for what it keeps to itself; the rest is in libfaces */
 #include "tools/clearance_plain.c"
 
-static void parses(const char *line, enum plain_verb verb, unsigned number, const char *scope,
+static void parses(const char *line, enum command_verb verb, unsigned number, const char *scope,
 		   int64_t seconds)
 {
 	struct problem why = {};
-	struct plain_command command = plain_parse(line, &why);
+	struct command command = command_parse(line, &why);
 
 	assert_int_equal(command.verb, verb);
 	assert_string_equal(why.text, "");
-	if (verb != PLAIN_ALLOW && verb != PLAIN_DENY)
+	if (verb != COMMAND_ALLOW && verb != COMMAND_DENY)
 		return;
 	assert_int_equal(command.number, number);
 	assert_string_equal(command.choice.scope, scope);
@@ -32,40 +32,48 @@ static void is_bad(const char *line, const char *said)
 {
 	struct problem why = {};
 
-	assert_int_equal(plain_parse(line, &why).verb, PLAIN_BAD);
+	assert_int_equal(command_parse(line, &why).verb, COMMAND_BAD);
 	assert_non_null(strstr(why.text, said));
-	assert_int_equal(plain_parse(line, NULL).verb, PLAIN_BAD);
+	assert_int_equal(command_parse(line, NULL).verb, COMMAND_BAD);
 }
 
 static void an_answer_is_a_verb_a_number_and_maybe_a_scope(void **state)
 {
 	(void)state;
-	parses("a 1", PLAIN_ALLOW, 1, "session", 0);
-	parses("d 4294967295", PLAIN_DENY, 4294967295, "session", 0);
-	parses("allow 12 once", PLAIN_ALLOW, 12, "once", 0);
-	parses("deny 12 session", PLAIN_DENY, 12, "session", 0);
-	parses("a 12 forever", PLAIN_ALLOW, 12, "forever", 0);
-	parses("a 3 90", PLAIN_ALLOW, 3, "time", 90);
-	parses("a 3 90s", PLAIN_ALLOW, 3, "time", 90);
-	parses("a 3 10m", PLAIN_ALLOW, 3, "time", 600);
-	parses("a 3 2h", PLAIN_ALLOW, 3, "time", 7200);
-	parses("  A\t3   ONCE  ", PLAIN_ALLOW, 3, "once", 0);
-	parses("Deny 007", PLAIN_DENY, 7, "session", 0);
+	parses("a 1", COMMAND_ALLOW, 1, "session", 0);
+	parses("d 4294967295", COMMAND_DENY, 4294967295, "session", 0);
+	parses("allow 12 once", COMMAND_ALLOW, 12, "once", 0);
+	parses("deny 12 session", COMMAND_DENY, 12, "session", 0);
+	parses("a 12 forever", COMMAND_ALLOW, 12, "forever", 0);
+	parses("a 3 90", COMMAND_ALLOW, 3, "time", 90);
+	parses("a 3 90s", COMMAND_ALLOW, 3, "time", 90);
+	parses("a 3 10m", COMMAND_ALLOW, 3, "time", 600);
+	parses("a 3 2h", COMMAND_ALLOW, 3, "time", 7200);
+	parses("  A\t3   ONCE  ", COMMAND_ALLOW, 3, "once", 0);
+	parses("Deny 007", COMMAND_DENY, 7, "session", 0);
 }
 
 static void other_verbs_stand_alone(void **state)
 {
 	(void)state;
-	parses("", PLAIN_NONE, 0, NULL, 0);
-	parses(" \t ", PLAIN_NONE, 0, NULL, 0);
-	parses("l", PLAIN_LIST, 0, NULL, 0);
-	parses("list", PLAIN_LIST, 0, NULL, 0);
-	parses("h", PLAIN_HELP, 0, NULL, 0);
-	parses("?", PLAIN_HELP, 0, NULL, 0);
-	parses("help", PLAIN_HELP, 0, NULL, 0);
-	parses("q", PLAIN_QUIT, 0, NULL, 0);
-	parses("quit", PLAIN_QUIT, 0, NULL, 0);
-	parses("EXIT", PLAIN_QUIT, 0, NULL, 0);
+	parses("", COMMAND_NONE, 0, NULL, 0);
+	parses(" \t ", COMMAND_NONE, 0, NULL, 0);
+	parses("l", COMMAND_LIST, 0, NULL, 0);
+	parses("list", COMMAND_LIST, 0, NULL, 0);
+	parses("h", COMMAND_HELP, 0, NULL, 0);
+	parses("?", COMMAND_HELP, 0, NULL, 0);
+	parses("help", COMMAND_HELP, 0, NULL, 0);
+	parses("q", COMMAND_QUIT, 0, NULL, 0);
+	parses("quit", COMMAND_QUIT, 0, NULL, 0);
+	parses("EXIT", COMMAND_QUIT, 0, NULL, 0);
+	parses("g", COMMAND_GRANTS, 0, NULL, 0);
+	parses("p", COMMAND_PAST, 0, NULL, 0);
+	parses("History", COMMAND_PAST, 0, NULL, 0);
+	assert_int_equal(command_parse("r 3", NULL).number, 3);
+	is_bad("r", "which one?");
+	is_bad("r x", "which one?");
+	is_bad("r 0", "which one?");
+	is_bad("r 1 2", "which one?");
 	is_bad("l 1", "nothing follows");
 	is_bad("q now", "nothing follows");
 }
@@ -88,23 +96,23 @@ static void what_is_no_command_answers_nothing(void **state)
 	is_bad("a 1 0s", "'0s' is none of");
 	is_bad("a 1 367d", "'367d' is none of");
 	is_bad("a 1 once more", "'more' is none of");
-	is_bad("a 1 2 3", "'3' is none of");
+	is_bad("a 1 2 3", "one scope is enough");
 	is_bad("a 1 once forever", "one scope is enough");
 	is_bad("a 1 once name any any any", "too many words");
 }
 
 static void how_far_an_answer_reaches_may_follow(void **state)
 {
-	struct plain_command command = plain_parse("a 7 Children 15m ANY", NULL);
+	struct command command = command_parse("a 7 Children 15m ANY", NULL);
 
 	(void)state;
-	assert_int_equal(command.verb, PLAIN_ALLOW);
+	assert_int_equal(command.verb, COMMAND_ALLOW);
 	assert_true(command.choice.allow);
 	assert_string_equal(command.choice.reach, "children");
 	assert_string_equal(command.choice.ports, "any");
 	assert_string_equal(command.choice.scope, "time");
 	assert_int_equal(command.choice.seconds, 900);
-	command = plain_parse("d 7", NULL);
+	command = command_parse("d 7", NULL);
 	assert_false(command.choice.allow);
 	assert_null(command.choice.reach);
 	assert_null(command.choice.ports);
@@ -112,14 +120,14 @@ static void how_far_an_answer_reaches_may_follow(void **state)
 
 static void a_group_is_answered_by_its_name(void **state)
 {
-	struct plain_command command = plain_parse("d github.com once", NULL);
+	struct command command = command_parse("d github.com once", NULL);
 
 	(void)state;
-	assert_int_equal(command.verb, PLAIN_DENY);
+	assert_int_equal(command.verb, COMMAND_DENY);
 	assert_int_equal(command.number, 0);
 	assert_string_equal(command.group, "github.com");
 	assert_string_equal(command.choice.scope, "once");
-	assert_string_equal(plain_parse("a web-1", NULL).group, "web-1");
+	assert_string_equal(command_parse("a web-1", NULL).group, "web-1");
 	is_bad("a .", "which request?");
 	is_bad("a -x", "which request?");
 }
@@ -129,7 +137,7 @@ static void a_number_too_long_for_any_request_is_not_cut_to_another(void **state
 	(void)state;
 	is_bad("a 4294967297", "which request?"); /* 2^32 + 1 is not 1 */
 	is_bad("a 18446744073709551617", "which request?");
-	parses("a 0000000000000000000012", PLAIN_ALLOW, 12, "session", 0);
+	parses("a 0000000000000000000012", COMMAND_ALLOW, 12, "session", 0);
 }
 
 static struct item example(void)

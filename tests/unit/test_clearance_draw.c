@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "at_screen.h"
@@ -83,6 +84,30 @@ static void a_hub_that_is_away_is_seen_and_so_is_what_was_missed(void **state)
 	assert_int_equal(row_of("37 events missed"), 0);
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return used.tv_sec * SECOND_NS + used.tv_nsec;
+}
+
+/* The least of some tries: whatever else runs here only makes it more. */
+static uint64_t drawings_ns(void)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int try = 0; try < 10; try++) {
+		uint64_t took = cpu_ns();
+
+		for (int i = 0; i < 200; i++)
+			draw();
+		took = cpu_ns() - took;
+		least = took < least ? took : least;
+	}
+	return least;
+}
+
 /* However many there are, only what is in sight is looked at. */
 static void drawing_costs_the_same_with_many_requests(void **state)
 {
@@ -95,21 +120,15 @@ static void drawing_costs_the_same_with_many_requests(void **state)
 		comes(id, 1, "", "192.0.2.1");
 	}
 	draw();
-	few = now_boot_ns();
-	for (int i = 0; i < 2000; i++)
-		draw();
-	few = now_boot_ns() - few;
+	few = drawings_ns();
 	for (int i = 0; i < 4000; i++) {
 		snprintf(id, sizeof(id), "m%d", i);
 		comes(id, 1 + i % 50, "", "192.0.2.1");
 	}
 	cursor_to("m2000");
-	many = now_boot_ns();
-	for (int i = 0; i < 2000; i++)
-		draw();
-	many = now_boot_ns() - many;
+	many = drawings_ns();
 	if (many > 3 * few)
-		print_message("2000 drawings: %d us with 40 requests, %d us with 4040\n",
+		print_message("200 drawings: %d us with 40 requests, %d us with 4040\n",
 			      (int)(few / 1000), (int)(many / 1000));
 	assert_true(many < 3 * few);
 }
