@@ -72,18 +72,33 @@ void canvas_line(struct canvas *canvas, int y)
 		put(canvas, y, x, PAINT_FAINT, '-');
 }
 
+/* How much of @text a line takes: up to a blank, if there is one in its second half. */
+static int line_break(const char *text, int line)
+{
+	int n = strnlen(text, line + 1);
+
+	if (n <= line)
+		return n;
+	for (n = line; n > line / 2; n--)
+		if (text[n] == ' ')
+			return n;
+	return line;
+}
+
 int canvas_wrap(struct canvas *canvas, int y, int x, int width, int rows, int paint,
 		const char *text)
 {
-	size_t n = strlen(text), line = width > 0 ? width : 1;
-	int used = 0;
+	int used = 0, line = width > 0 ? width : 1;
 
 	do {
-		canvas_text(canvas, y + used, x, line, paint, text);
-		text += n < line ? n : line;
-		n -= n < line ? n : line;
+		int n = line_break(text, line);
+
+		canvas_text(canvas, y + used, x, n, paint, text);
+		canvas_text(canvas, y + used, x + n, line - n, paint, "");
+		text += n;
+		text += *text == ' ';
 		used++;
-	} while (n && used < rows);
+	} while (*text && used < rows);
 	return used;
 }
 

@@ -55,7 +55,7 @@ int canvas_right(struct canvas *canvas, int y, int x, int width, int paint, cons
 void canvas_line(struct canvas *canvas, int y);
 
 /**
- * canvas_wrap() - in as many lines as it needs, at most @rows, broken anywhere
+ * canvas_wrap() - in as many lines as it needs, at most @rows, broken at blanks, where there are some
  *
  * Return: how many lines it took.
  */

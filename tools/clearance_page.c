@@ -79,7 +79,9 @@ static void page_item(struct page *page, const struct item *item)
 	add_if(page, "rule", item->rule);
 	add_if(page, "it said", item->said);
 	add_asked(page, item);
-	add(page, "request", "%s  %s  %s", item->request_id, item->hook, item->container);
+	add(page, "request", "%s%s%s%s%s", item->request_id, *item->hook ? "  " : "", item->hook,
+	    strcmp(item->container, item->name) ? "  " : "",
+	    strcmp(item->container, item->name) ? item->container : "");
 }
 
 struct askers {

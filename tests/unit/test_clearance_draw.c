@@ -74,6 +74,23 @@ static void nothing_unprintable_is_drawn(void **state)
 	}
 }
 
+static void what_is_longer_than_a_line_is_broken_at_blanks(void **state)
+{
+	(void)state;
+	canvas_resize(&canvas, 6, 12);
+	assert_int_equal(canvas_wrap(&canvas, 0, 1, 10, 6, PAINT_PLAIN, "one two three four"), 2);
+	assert_string_equal(row(0), " one two");
+	assert_string_equal(row(1), " three four");
+	assert_int_equal(canvas_wrap(&canvas, 0, 1, 10, 6, PAINT_PLAIN, "0123456789"), 1);
+	assert_int_equal(canvas_wrap(&canvas, 0, 1, 10, 6, PAINT_PLAIN, "0123456789 a"), 2);
+	assert_string_equal(row(1), " a");
+	assert_int_equal(canvas_wrap(&canvas, 0, 1, 10, 6, PAINT_PLAIN, "a 0123456789abcdef"), 2);
+	assert_string_equal(row(0), " a 01234567");
+	assert_string_equal(row(1), " 89abcdef");
+	assert_int_equal(canvas_wrap(&canvas, 0, 1, 10, 6, PAINT_PLAIN, ""), 1);
+	assert_int_equal(canvas_wrap(&canvas, 0, 1, 1, 3, PAINT_PLAIN, "a b c d e f"), 3);
+}
+
 static void a_hub_that_is_away_is_seen_and_so_is_what_was_missed(void **state)
 {
 	(void)state;
@@ -140,6 +157,7 @@ int main(void)
 		screen_test(every_size_of_screen_is_drawn_without_harm),
 		screen_test(the_end_of_a_name_is_seen_before_its_beginning),
 		screen_test(nothing_unprintable_is_drawn),
+		screen_test(what_is_longer_than_a_line_is_broken_at_blanks),
 		screen_test(a_hub_that_is_away_is_seen_and_so_is_what_was_missed),
 		screen_test(drawing_costs_the_same_with_many_requests),
 	};
