@@ -230,7 +230,7 @@ static void draw_entry(struct canvas *canvas, int y, const struct entry *entry, 
 	wall_format(wall, entry->wall_ns, wide);
 	if (!*entry->dest)
 		by[0] = '\0'; /* its guard is all that it is about */
-	else if (verdict)
+	else if (entry_is_by(entry))
 		snprintf(by, sizeof(by), "%s  by uid %" PRId64 " %s", entry->name, entry->uid,
 			 entry->client);
 	else
@@ -308,6 +308,8 @@ static void draw_title(const struct ui *ui, struct canvas *canvas)
 	}
 	if (!ui->session->connected)
 		snprintf(alarm, sizeof(alarm), " NO HUB ");
+	else if (ui->view == UI_GRANTS && ui->session->grants.more)
+		snprintf(alarm, sizeof(alarm), " there are more ");
 	else if (ui->session->lost)
 		snprintf(alarm, sizeof(alarm), " %" PRId64 " events missed ", ui->session->lost);
 	else if (ui->session->list.dropped)

@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clearance_hub.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/json.h"
 #include "clearance_item.h"
-
-/* Of an object that the hub made: its texts are printable already. */
-static const char *text_of(struct json_object *from, const char *key)
-{
-	return json_text(from, key) ?: "";
-}
 
 void hub_more(const struct terok_event *event, struct hub_more *ret)
 {
-	*ret = (struct hub_more){ .rule = "", .client = "" };
-	(void)event;
-	(void)text_of;
+	size_t n = 0, size = sizeof(ret->parents);
+
+	ret->rule = event->rule;
+	ret->client = event->client;
+	ret->parents[0] = '\0';
+	for (unsigned i = 0; i < event->parents && n < size; i++)
+		n += snprintf(ret->parents + n, size - n, "%s%s", i ? " < " : "", event->parent[i]);
 }
 
 static void on_subscribed(void *user)
@@ -102,6 +98,42 @@ static void on_entry(const struct terok_entry *from, bool more, const char *prob
 	line->events->entry(&entry, more, problem, line->user);
 }
 
+static void on_grant(const struct terok_grant_status *from, bool more, const char *problem,
+		     void *user)
+{
+	struct hub_line *line = user;
+	struct grant grant;
+
+	if (!line->events->grant)
+		return;
+	if (!from) {
+		line->events->grant(NULL, more, problem, line->user);
+		return;
+	}
+	grant = (struct grant){ .guard = from->guard,
+				.port = from->port,
+				.proto = from->proto,
+				.uid = from->uid,
+				.until_ns = from->until_ns,
+				.since_ns = from->since_ns,
+				.json = from->json };
+	COPY(grant.grant, from->grant);
+	COPY(grant.container, from->container);
+	COPY(grant.name, from->name);
+	COPY(grant.dest, from->dest);
+	COPY(grant.action, from->action);
+	COPY(grant.scope, from->scope);
+	line->events->grant(&grant, more, problem, line->user);
+}
+
+static void on_revoked(const char *error, const char *problem, uint64_t cookie, void *user)
+{
+	struct hub_line *line = user;
+
+	if (line->events->revoked)
+		line->events->revoked(error, problem, cookie, line->user);
+}
+
 static void on_closed(int error, void *user)
 {
 	struct hub_line *line = user;
@@ -116,6 +148,8 @@ static const struct terok_client_events events = {
 	.outcome = on_outcome,
 	.answered = on_answered,
 	.guard = on_guard,
+	.grant = on_grant,
+	.revoked = on_revoked,
 	.entry = on_entry,
 	.closed = on_closed,
 };
@@ -144,17 +178,12 @@ int hub_answer(struct hub_line *line, const char *request_id, const struct answe
 
 int hub_list_grants(struct hub_line *line, int64_t guard)
 {
-	(void)line;
-	(void)guard;
-	return -EOPNOTSUPP;
+	return terok_client_list_grants(line->client, guard);
 }
 
 int hub_revoke(struct hub_line *line, const char *grant, uint64_t cookie)
 {
-	(void)line;
-	(void)grant;
-	(void)cookie;
-	return -EOPNOTSUPP;
+	return terok_client_revoke(line->client, grant, cookie);
 }
 
 int hub_history(struct hub_line *line, int64_t guard, int64_t after, int64_t limit)

@@ -56,8 +56,8 @@ struct hub_events {
 	void (*outcome)(const struct terok_outcome *outcome, uint64_t cookie, void *user);
 	void (*answered)(const char *error, const char *problem, uint64_t cookie, void *user);
 	void (*guard)(const struct terok_guard_status *guard, void *user);
-	/* NULL after the last; @problem: NULL, or why there are none */
-	void (*grant)(const struct grant *grant, const char *problem, void *user);
+	/* NULL after the last; then @more: one call did not tell all; @problem: why not any */
+	void (*grant)(const struct grant *grant, bool more, const char *problem, void *user);
 	void (*revoked)(const char *error, const char *problem, uint64_t cookie, void *user);
 	/* NULL after the last; then @more: there are older ones */
 	void (*entry)(const struct entry *entry, bool more, const char *problem, void *user);

@@ -171,9 +171,9 @@ static void page_entry(struct page *page, const struct entry *entry)
 	add(page, "container", "%s, guard %" PRId64, entry->name, entry->guard);
 	if (*entry->process)
 		add(page, "process", "%s, %" PRId64 " times", entry->process, entry->count);
-	if (!strcmp(entry->type, "verdict"))
-		add(page, "answered", "by uid %" PRId64 " %s", entry->uid, entry->client);
-	add(page, "request", "%s", entry->request_id);
+	if (entry_is_by(entry))
+		add(page, "by", "uid %" PRId64 " %s", entry->uid, entry->client);
+	add_if(page, "request", entry->request_id);
 }
 
 static void page_marked(struct page *page, struct ui *ui)

@@ -88,6 +88,11 @@ void history_take(struct history *history, struct history *page, bool older)
 	page->n = 0;
 }
 
+bool entry_is_by(const struct entry *entry)
+{
+	return !strcmp(entry->type, "verdict") || !strcmp(entry->type, "revoked");
+}
+
 const char *entry_word(const struct entry *entry)
 {
 	static const struct {
@@ -141,9 +146,10 @@ const char *entry_format(char *buf, size_t size, const struct entry *entry)
 	if (*entry->dest)
 		target_format(where, *entry->domain ? entry->domain : entry->dest, entry->port,
 			      entry->proto);
-	if (!strcmp(entry->type, "verdict"))
-		snprintf(by, sizeof(by), "  %s, uid %" PRId64 "%s%s", scope_words(entry->scope),
-			 entry->uid, *entry->client ? " " : "", entry->client);
+	if (entry_is_by(entry))
+		snprintf(by, sizeof(by), "  %s%suid %" PRId64 "%s%s", scope_words(entry->scope),
+			 *entry->scope ? ", " : "", entry->uid, *entry->client ? " " : "",
+			 entry->client);
 	else if (*entry->process)
 		snprintf(by, sizeof(by), "  %s", entry->process);
 	if (entry->count > 1)

@@ -19,6 +19,7 @@
 struct grants {
 	struct grant *grant;
 	size_t n, room;
+	bool more; /* the hub has others, too */
 };
 
 struct history {
@@ -44,6 +45,9 @@ void history_done(struct history *history);
  *	   overlap, for without that there may be a gap
  */
 void history_take(struct history *history, struct history *page, bool older);
+
+/** entry_is_by() - did a person do it? then uid and client say who */
+bool entry_is_by(const struct entry *entry);
 
 /** entry_word() - what happened, in at most ten characters */
 const char *entry_word(const struct entry *entry);

@@ -215,8 +215,7 @@ static void session_ask(struct session *session, int64_t after)
 	session->asking = !r;
 	said[0] = '\0';
 	if (r)
-		snprintf(said, sizeof(session->grants_said), "%s",
-			 r == -EOPNOTSUPP ? "this hub does not tell them" : strerror(-r));
+		snprintf(said, sizeof(session->grants_said), "%s", strerror(-r));
 	if (r && session->face->listed)
 		session->face->listed(session->user);
 }
@@ -266,7 +265,7 @@ static void on_revoked(const char *error, const char *problem, uint64_t cookie, 
 	session_note(session, text);
 }
 
-static void on_grant(const struct grant *grant, const char *problem, void *user)
+static void on_grant(const struct grant *grant, bool more, const char *problem, void *user)
 {
 	struct session *session = user;
 
@@ -275,6 +274,7 @@ static void on_grant(const struct grant *grant, const char *problem, void *user)
 		return;
 	}
 	COPY(session->grants_said, problem ?: "");
+	session->grants_coming.more = more;
 	grants_take(&session->grants, &session->grants_coming);
 	session_listed(session);
 }
@@ -317,6 +317,8 @@ static void on_verdict(struct session *session, const struct terok_event *event)
 	}
 	hub_more(event, &more);
 	answer_note(item, event->action, event->scope, more.client);
+	if (*more.rule)
+		COPY(item->answer.rule, more.rule);
 	item->answer.uid = event->uid;
 	item->answer.until_ns = event->until_ns;
 	item_end(session, item, strcmp(event->action, "allow") ? ITEM_DENIED : ITEM_ALLOWED);
@@ -367,7 +369,13 @@ static int session_again(struct timer *timer);
 /* What was missed may have ended a request that we show, or asked another: ask what is open. */
 static void session_missed(struct session *session, int64_t lost)
 {
+	char text[80];
+
 	session->lost += lost;
+	if (!session->resync) {
+		snprintf(text, sizeof(text), "%" PRId64 " events were missed", session->lost);
+		session_note(session, text);
+	}
 	if (!session->reconnect || !session->face->item || session->resync)
 		return;
 	session->resync = true;

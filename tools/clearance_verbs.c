@@ -167,12 +167,14 @@ int once_list(int argc, char **argv)
 
 /* --- grants ---------------------------------------------------------------------------- */
 
-static void grants_one(const struct grant *grant, const char *problem, void *user)
+static void grants_one(const struct grant *grant, bool more, const char *problem, void *user)
 {
 	struct single *single = user;
 	char line[640];
 
 	if (!grant) {
+		if (more)
+			log_warn(0, "there are more than these; ask for one guard's: --guard N");
 		single_end(single, problem);
 		return;
 	}

@@ -95,6 +95,8 @@ static struct terok_event event_of(const char *id, int guard, const char *domain
 		.reason = "default",
 		.hook = "connect4",
 		.said = "",
+		.rule = "",
+		.client = "",
 		.json = "{}",
 		.process = { .pid = 4711,
 			     .uid = 1000,

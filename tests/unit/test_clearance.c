@@ -464,6 +464,27 @@ static void an_answer_says_the_rule_that_it_made(void **state)
 	assert_string_equal(item->answer.rule, "allow 192.0.2.1");
 }
 
+static void who_asks_by_whom_and_which_rule_are_kept(void **state)
+{
+	struct item *item;
+
+	(void)state;
+	fake_hub_event(&hub,
+		       "\"type\":\"request\",\"request_id\":\"box:1\",\"guard\":1,\"name\":"
+		       "\"box\",\"dest\":\"192.0.2.1\",\"rule\":\"deny 192.0.2.0/24\",\"parents\":"
+		       "[\"bash\",\"node\",\"conmon\"],\"process\":{\"comm\":\"curl\"}");
+	run_for(SOON);
+	item = list_find_id(&session.list, "box:1");
+	assert_string_equal(item->rule, "deny 192.0.2.0/24");
+	assert_string_equal(item->parents, "bash < node < conmon");
+	fake_hub_event(&hub, "\"type\":\"verdict\",\"request_id\":\"box:1\",\"action\":\"deny\","
+			     "\"scope\":\"once\",\"ok\":true,\"uid\":7,\"client\":\"terok-web\","
+			     "\"rule\":\"deny 192.0.2.1\"");
+	run_for(SOON);
+	assert_string_equal(item->answer.client, "terok-web");
+	assert_string_equal(item->answer.rule, "deny 192.0.2.1");
+}
+
 static void a_container_that_ends_takes_its_requests_with_it(void **state)
 {
 	(void)state;
@@ -594,6 +615,7 @@ int main(void)
 		hub_test(an_answer_to_what_nobody_waits_for_says_so),
 		hub_test(who_was_first_is_how_it_was_answered),
 		hub_test(an_answer_says_the_rule_that_it_made),
+		hub_test(who_asks_by_whom_and_which_rule_are_kept),
 		hub_test(a_container_that_ends_takes_its_requests_with_it),
 		hub_test(many_answers_go_one_behind_the_other),
 		hub_test(what_was_missed_is_asked_for_again),

@@ -40,6 +40,8 @@ static struct item *comes(const char *id, int64_t guard, const char *domain, con
 		.reason = "default",
 		.hook = "",
 		.said = "",
+		.rule = "",
+		.client = "",
 		.json = "{}",
 		.process = { .comm = "curl", .parent_comm = "", .exe = "", .cmdline = "" },
 	};

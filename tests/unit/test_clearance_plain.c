@@ -125,6 +125,35 @@ static void an_input_that_ends_leaves_no_answer_untold(void **state)
 	assert_non_null(strstr(verb_printed, "guarded    web"));
 }
 
+/* By its number in the list that was printed, whatever has come since. */
+static void what_holds_is_listed_and_revoked_by_its_number(void **state)
+{
+	(void)state;
+	starts(plain);
+	verb_types("r 1\n");
+	assert_true(verb_prints("- no such number; g lists what holds\n"));
+	verb_types("g\n");
+	verb_hears(".ListGrants");
+	fake_hub_reply(
+	    &verb_hub,
+	    "{\"parameters\":{\"grants\":[{\"guard\":1,\"name\":\"web\",\"grant\":\"g77\","
+	    "\"dest\":\"x.example\",\"port\":443,\"proto\":6,\"action\":\"allow\","
+	    "\"scope\":\"session\",\"until_ns\":0,\"uid\":7,\"since_ns\":1},{\"guard\":1,"
+	    "\"name\":\"web\",\"grant\":\"g78\",\"dest\":\"*.y.example\",\"port\":0,"
+	    "\"proto\":0,\"action\":\"deny\",\"scope\":\"forever\",\"until_ns\":0,"
+	    "\"uid\":7,\"since_ns\":1}],\"more\":false}}");
+	assert_true(
+	    verb_prints("(1) allow   container  web                   x.example:443/tcp  by "
+			"uid 7\n(2) deny    ever       web                   *.y.example  "
+			"by uid 7\n"));
+	verb_types("r 3\nr 2\n");
+	verb_hears("\"grant\":\"g78\"");
+	fake_hub_reply(&verb_hub, "{\"parameters\":{}}");
+	assert_true(verb_prints("- revoked\n"));
+	verb_types("q\n");
+	assert_int_equal(verb_ends(), 0);
+}
+
 static const char evil[] = "\\u001b]0;owned\\u0007\\u001b[2J\\u202egpj.exe\\u2066\\u0085\\u009b31m"
 			   "\\r\\nLOOK\\b\\u007f\xe2\x80\xae\xf0\x9f\x98\x80";
 
@@ -177,6 +206,7 @@ int main(void)
 		plain_test(a_container_a_domain_and_a_name_are_answered_as_a_whole),
 		plain_test(what_is_open_is_listed_by_container),
 		plain_test(an_input_that_ends_leaves_no_answer_untold),
+		plain_test(what_holds_is_listed_and_revoked_by_its_number),
 		plain_test(what_a_terminal_would_obey_is_in_no_line),
 		plain_test(what_a_terminal_would_obey_is_in_no_json),
 	};

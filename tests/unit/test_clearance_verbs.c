@@ -173,6 +173,39 @@ static void a_history_that_cannot_be_read_is_a_failure(void **state)
 	assert_non_null(strstr(verb_printed, "the disk is full"));
 }
 
+static void grants_are_listed_with_what_is_left_and_revoked(void **state)
+{
+	(void)state;
+	verb_runs(once_grants, "--guard", "3", NULL);
+	verb_hears("\"guard\":3");
+	fake_hub_reply(
+	    &verb_hub,
+	    "{\"parameters\":{\"grants\":[{\"guard\":3,\"name\":\"web\",\"grant\":\"g77\","
+	    "\"dest\":\"2001:db8::1\",\"port\":443,\"proto\":6,\"action\":\"allow\","
+	    "\"scope\":\"time\",\"until_ns\":9000000000000000000,\"uid\":7}],\"more\":true}}");
+	assert_int_equal(verb_ends(), 0);
+	assert_non_null(strstr(verb_printed, "g77 "));
+	assert_non_null(
+	    strstr(verb_printed, "web                   [2001:db8::1]:443/tcp  by uid 7"));
+	assert_non_null(strstr(verb_printed, "there are more than these"));
+	verb_runs(once_grants, NULL);
+	verb_hears(".ListGrants");
+	fake_hub_reply(&verb_hub, "{\"parameters\":{\"grants\":[],\"more\":false}}");
+	assert_int_equal(verb_ends(), 0);
+	assert_string_equal(verb_printed, "no grants\n");
+	verb_runs(once_revoke, "g77", NULL);
+	verb_hears("\"grant\":\"g77\"");
+	fake_hub_reply(&verb_hub, "{\"parameters\":{}}");
+	assert_int_equal(verb_ends(), 0);
+	assert_string_equal(verb_printed, "g77: revoked\n");
+	verb_runs(once_revoke, "g77", NULL);
+	verb_hears(".Revoke");
+	fake_hub_reply(&verb_hub, "{\"error\":\"org.terok.Firewall1.UnknownGrant\",\"parameters\":{"
+				  "\"grant\":\"g77\"}}");
+	assert_int_equal(verb_ends(), 1);
+	assert_null(strstr(verb_printed, "g77: revoked"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +215,7 @@ int main(void)
 		verb_test(what_was_not_answered_is_not_printed_as_if),
 		verb_test(what_is_no_answer_is_said_before_the_hub_is_asked),
 		verb_test(what_is_open_is_listed_to_its_end),
+		verb_test(grants_are_listed_with_what_is_left_and_revoked),
 		verb_test(history_is_printed_page_by_page),
 		verb_test(a_history_that_cannot_be_read_is_a_failure),
 	};
