@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 from webdriver import DOWN, ENTER, ESCAPE, HOME, RIGHT, TAB, Browser, wait_for
 
@@ -476,6 +477,18 @@ def a_thousand_requests_are_counted_and_the_page_stays_quick():
     numbers = browser.run("return history_.map((e) => e.number)")
     assert numbers == sorted(set(numbers), reverse=True), "twice, or not newest first"
     browser.click("#tab-requests")
+
+
+@in_order
+def ten_thousand_events_are_drawn_when_they_have_come():
+    began = time.monotonic()
+    for _ in range(10):
+        core("flood", 1, 7000, 1000)
+    number = refuse(1, "198.51.100.50", 443, "last.example", "curl", count=4321)
+    browser.run("const e = $('filter'); e.value = 'last.example'; e.dispatchEvent(new Event('input'))")
+    wait_for("the last of them", lambda: "4321 times" in browser.text(".row"))
+    assert time.monotonic() - began < 5, time.monotonic() - began
+    browser.run("const e = $('filter'); e.value = ''; e.dispatchEvent(new Event('input'))")
 
 
 @in_order
