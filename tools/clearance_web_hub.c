@@ -65,7 +65,8 @@ static void on_event(const struct terok_event *event, int64_t lost, void *user)
 		feed_tell(feed, "lost");
 		feed->lost = lost;
 	}
-	if (!strcmp(event->type, "refused")) /* waits for nobody: no view has it */
+	/* waits for nobody: no view has it; the other is what was just told */
+	if (!strcmp(event->type, "refused") || !strcmp(event->type, "missed"))
 		return;
 	json_open_object(&feed->json, NULL);
 	json_add_raw(&feed->json, "event", event->json, strlen(event->json));
@@ -276,31 +277,58 @@ static int ask_readable(struct source *source, uint32_t events)
 	return ask->over ? source_set(source, 0) : 0;
 }
 
+/* The end of a list; @text: NULL, or why it is not all: what came is true all the same. */
+static void list_close(struct ask *ask, bool more, const char *text)
+{
+	json_close_array(&ask->json);
+	json_add_bool(&ask->json, "more", more);
+	if (text)
+		json_add_string(&ask->json, "problem", text);
+	json_close_object(&ask->json);
+	ask_over(ask, 200);
+}
+
 static void on_ask_guard(const struct terok_guard_status *guard, void *user)
 {
 	struct ask *ask = user;
 
-	if (guard) {
+	if (guard)
 		json_add_raw(&ask->json, NULL, guard->json, strlen(guard->json));
-		return;
-	}
-	json_close_array(&ask->json);
-	json_close_object(&ask->json);
-	ask_over(ask, 200);
+	else
+		list_close(ask, false, NULL);
+}
+
+static void on_grant(const struct terok_grant_status *grant, bool more, const char *text,
+		     void *user)
+{
+	struct ask *ask = user;
+
+	if (grant)
+		json_add_raw(&ask->json, NULL, grant->json, strlen(grant->json));
+	else
+		list_close(ask, more, text);
 }
 
 static void on_entry(const struct terok_entry *entry, bool more, const char *text, void *user)
 {
 	struct ask *ask = user;
 
-	if (entry) {
+	if (entry)
 		json_add_raw(&ask->json, NULL, entry->json, strlen(entry->json));
+	else
+		list_close(ask, more, text);
+}
+
+static void on_revoked(const char *error, const char *text, uint64_t cookie, void *user)
+{
+	struct ask *ask = user;
+
+	(void)cookie;
+	if (error) {
+		ask_fail(ask, 409, error, text);
 		return;
 	}
-	json_close_array(&ask->json);
-	json_add_bool(&ask->json, "more", more);
-	if (text) /* what came is true all the same */
-		json_add_string(&ask->json, "problem", text);
+	json_open_object(&ask->json, NULL);
 	json_close_object(&ask->json);
 	ask_over(ask, 200);
 }
@@ -347,6 +375,8 @@ static void on_answered(const char *error, const char *text, uint64_t cookie, vo
 static const struct terok_client_events ask_events = { .guard = on_ask_guard,
 						       .outcome = on_outcome,
 						       .answered = on_answered,
+						       .grant = on_grant,
+						       .revoked = on_revoked,
 						       .entry = on_entry,
 						       .closed = on_ask_closed };
 
@@ -384,9 +414,7 @@ void ask_free(struct ask *ask)
 
 static void ask_sent(struct ask *ask, int r)
 {
-	if (r == -EOPNOTSUPP)
-		ask_fail(ask, 501, "NotThere", "this hub cannot do that");
-	else if (r)
+	if (r)
 		ask_fail(ask, 503, "HubAway", strerror(-r));
 }
 
@@ -423,7 +451,10 @@ void ask_guards(struct ask *ask)
 
 void ask_grants(struct ask *ask)
 {
-	ask_sent(ask, -EOPNOTSUPP);
+	if (ask->over)
+		return;
+	list_open(ask, "grants");
+	ask_sent(ask, terok_client_list_grants(ask->client, 0));
 }
 
 void ask_history(struct ask *ask, int64_t after, int64_t limit)
@@ -436,6 +467,6 @@ void ask_history(struct ask *ask, int64_t after, int64_t limit)
 
 void ask_revoke(struct ask *ask, const char *grant)
 {
-	(void)grant;
-	ask_sent(ask, -EOPNOTSUPP);
+	if (!ask->over)
+		ask_sent(ask, terok_client_revoke(ask->client, grant, 0));
 }

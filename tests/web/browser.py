@@ -124,7 +124,7 @@ def a_request_arrives_live_with_who_and_where():
                       "git-remote-https origin https://api.github.com/acme/web.git", 3)
     wait_for("the request", lambda: row("api.github.com"))
     text = browser.text(".row")
-    for words in ("api.github.com", ":443/tcp", "git-remote-http[4711]", "3 times", "Deny", "Allow"):
+    for words in ("api.github.com", "140.82.121.6", ":443/tcp", "git-remote-http[4711]", "3 times", "Deny", "Allow"):
         assert words in text, f"{words} not in {text}"
     assert browser.run("return document.title") == "(1) Clearance"
     wait_for("it is said", lambda: "agent-7 asks for api.github.com port 443" in browser.run("return $('says').textContent"))
@@ -150,6 +150,7 @@ def requests_are_grouped_by_container_and_domain():
     wait_for("all", lambda: browser.text("#n-open") == "9")
     boxes = browser.run("return [...document.querySelectorAll('.box')].map((b) => [b.querySelector('h2').textContent,"
                         "[...b.querySelectorAll('.group')].map((g) => g.querySelectorAll('.row').length)])")
+    assert "Denied by the rule deny *.vendor.example" in browser.run("return arguments[0].textContent", row("telemetry.vendor.example"))
     assert boxes == [["agent-7", [2, 1, 1, 1]], ["ci-build-114", [3, 1]]], boxes
     browser.shot("requests")
 
@@ -195,7 +196,7 @@ def details_say_all_and_an_answer_says_how_far():
     wait_for("the dialog", lambda: "agent-7 asks for api.github.com" in browser.text("#ask-title"))
     facts = browser.text("#ask-facts")
     for words in ("140.82.121.6", "443 / tcp", "git-remote-http [4711]", "user 1000", "/usr/lib/git-core/git-remote-https",
-                  "https://api.github.com/acme/web.git", "bash", "no rule allows it", "12 times", "3f9c1ab2d47e"):
+                  "https://api.github.com/acme/web.git", "bash \u2039 node", "no rule allows it", "12 times", "3f9c1ab2d47e"):
         assert words in facts, f"{words} not in {facts}"
     browser.shot("ask")
     for name, words in (("1 hour", "for 1 hour"), ("And every name below", "every name below it"), ("Any port", "on any port")):
@@ -323,6 +324,33 @@ def tabs_change_the_view_by_keys():
     assert browser.unnamed() == [], browser.unnamed()
     browser.keys(RIGHT + RIGHT)
     wait_for("requests", lambda: browser.run("return !$('view-requests').hidden && document.activeElement.id") == "tab-requests")
+
+
+@in_order
+def grants_have_what_remains_and_can_be_taken_back():
+    browser.click("#tab-grants")
+    wait_for("grants", lambda: "api.github.com" in browser.text("#view-grants"))
+    lines = browser.run("return [...document.querySelectorAll('#view-grants tbody tr')].map((tr) => [...tr.children].map((td) => td.innerText.trim()))")
+    line = [one for one in lines if one[1].startswith("*.api.github.com")][0]
+    assert line[0] == "Allowed" and line[1] == "*.api.github.com any port" and line[2] == "agent-7", line
+    assert re.match(r"(1 h|59 min) left", line[3]) and line[4] == "root", line
+    line = [one for one in lines if one[1].startswith("telemetry.vendor.example")][0]
+    assert line[0] == "Denied" and line[3] == "until the container ends", line
+    assert browser.unnamed() == [], browser.unnamed()
+    browser.shot("grants")
+    # by keys: focus stays on a button of the list while it is drawn again
+    browser.run("[...document.querySelectorAll('#view-grants tr')].find((tr) => tr.textContent.includes('key0.')).querySelector('button').focus()")
+    browser.run("redraw()")
+    wait_for("the same button", lambda: "key0." in browser.run("return document.activeElement.closest('tr')?.textContent || ''"))
+    browser.keys(ENTER)
+    wait_for("it is gone", lambda: "key0." not in browser.text("#view-grants"))
+    assert "revoked key0.keys.example" in read("core.log")
+    assert "key1." in browser.text("#view-grants")
+    wait_for("it is said", lambda: "Revoked: key0.keys.example" in browser.run("return $('says').textContent"))
+    # of somebody who was faster
+    gone = browser.run_async("return (await call('/api/revoke', { grant: 'no-such-grant' })).error")
+    assert gone.endswith("UnknownGrant"), gone
+    browser.click("#tab-requests")
 
 
 @in_order

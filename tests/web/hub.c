@@ -12,7 +12,7 @@
  *	flood	GUARD QUESTION N	so many questions, each of a name of its own
  *
  * Every answer that reaches the core is a line on stdout: verdict QUESTION ACTION SCOPE
- * SECONDS REACH PORTS.
+ * SECONDS REACH PORTS. A revocation is: revoked DEST.
  * Called by: test_web.sh, browser.py. Ends with its parent.
  */
 #include <arpa/inet.h>
@@ -35,15 +35,18 @@
 #include "hub/worker.h"
 #include "terok/core_msg.h"
 
-#define FIELDS 12
-#define GUARDS 8
-#define KEPT   2048 /* entries of history */
+#define FIELDS      12
+#define GUARDS      8
+#define GRANTS_KEPT 256
+#define KEPT        2048 /* entries of history */
 
 static struct msg_guard guards[GUARDS];
 static unsigned n_guards;
 static char failure[128];
 static struct msg_entry kept[KEPT]; /* by their numbers, which begin at 1 */
 static unsigned n_kept;
+static struct msg_grant grants[GRANTS_KEPT];
+static unsigned n_grants;
 static int core_fd;
 
 static void die(const char *what)
@@ -97,6 +100,62 @@ static struct msg_entry *keep(enum entry_type type, unsigned guard)
 	return entry;
 }
 
+static void grant_keep(const struct msg_verdict *verdict, const struct msg_entry *request,
+		       uint64_t seconds)
+{
+	struct msg_grant *grant = &grants[n_grants % GRANTS_KEPT];
+	bool by_name = *request->domain && verdict->reach != REACH_ADDRESS;
+
+	*grant = (struct msg_grant){ .number = ++n_grants,
+				     .since_ns = now_boot_ns(),
+				     .guard = request->guard,
+				     .uid = verdict->uid,
+				     .action = verdict->action,
+				     .scope = verdict->scope,
+				     .by_name = by_name };
+	if (seconds)
+		grant->until_ns = grant->since_ns + seconds * SECOND_NS;
+	if (verdict->ports == PORTS_SAME) {
+		grant->port = request->port;
+		grant->proto = request->proto;
+	}
+	snprintf(grant->dest, sizeof(grant->dest), "%s%.*s",
+		 verdict->reach == REACH_CHILDREN ? "*." : "", TEROK_DOMAIN_LEN - 3,
+		 by_name ? request->domain : request->dest);
+}
+
+static void on_grants(const struct msg_grants *asked)
+{
+	struct msg_packet packet = { .type = MSG_GRANT }, end = { .type = MSG_GRANTED };
+
+	for (unsigned i = n_grants < GRANTS_KEPT ? n_grants : GRANTS_KEPT; i-- > 0;) {
+		if (!grants[i].number)
+			continue;
+		packet.GRANT = grants[i];
+		packet.GRANT.token = asked->token;
+		tell(&packet);
+	}
+	end.GRANTED.token = asked->token;
+	tell(&end);
+}
+
+static void on_revoke(const struct msg_revoke *asked)
+{
+	struct msg_packet packet = { .type = MSG_REVOKED };
+
+	packet.REVOKED =
+	    (struct msg_revoked){ .token = asked->token, .uid = asked->uid, .result = -ENOENT };
+	for (unsigned i = 0; i < GRANTS_KEPT; i++)
+		if (grants[i].number && grants[i].number == asked->number) {
+			packet.REVOKED.grant = grants[i];
+			packet.REVOKED.result = 0;
+			grants[i].number = 0;
+			printf("revoked %s\n", grants[i].dest);
+			fflush(stdout);
+		}
+	tell(&packet);
+}
+
 static void keep_verdict(const struct msg_verdict *verdict, uint64_t seconds, bool ok)
 {
 	for (unsigned i = 0; i < n_kept && i < KEPT; i++)
@@ -112,6 +171,8 @@ static void keep_verdict(const struct msg_verdict *verdict, uint64_t seconds, bo
 			entry->scope = verdict->scope;
 			entry->until_ns = seconds ? of.wall_ns + seconds * SECOND_NS : 0;
 			entry->ok = ok;
+			if (ok)
+				grant_keep(verdict, &kept[i], seconds);
 			return;
 		}
 }
@@ -145,6 +206,7 @@ static void on_verdict(const struct msg_verdict *verdict)
 	       verdict->ports == PORTS_ANY ? "any" : "same");
 	fflush(stdout);
 	packet.RESULT = (struct msg_result){ .ask = verdict->ask, .token = verdict->token };
+	strcpy(packet.RESULT.rule, "a rule");
 	if (seconds)
 		packet.RESULT.until_ns = now_boot_ns() + seconds * SECOND_NS;
 	if (*failure)
@@ -164,6 +226,10 @@ static void on_core(void)
 		die("the worker ended, or said something that is no message");
 	if (packet.type == MSG_VERDICT)
 		on_verdict(&packet.VERDICT);
+	if (packet.type == MSG_GRANTS)
+		on_grants(&packet.GRANTS);
+	if (packet.type == MSG_REVOKE)
+		on_revoke(&packet.REVOKE);
 	if (packet.type == MSG_HISTORY)
 		on_history(&packet.HISTORY);
 	if (packet.type != MSG_LIST)
@@ -233,6 +299,10 @@ static void on_refuse(char *const field[])
 	snprintf(packet.REFUSED.exe, sizeof(packet.REFUSED.exe), "%s", field[8]);
 	snprintf(packet.REFUSED.cmdline, sizeof(packet.REFUSED.cmdline), "%s", field[9]);
 	record->boot_ns = now_boot_ns();
+	strcpy(packet.REFUSED.parents[0], "bash");
+	strcpy(packet.REFUSED.parents[1], "node");
+	if (!*field[3])
+		snprintf(packet.REFUSED.rule, sizeof(packet.REFUSED.rule), "deny *.vendor.example");
 	tell(&packet);
 	entry = keep(ENTRY_REQUEST, record->guard);
 	entry->ask = packet.REFUSED.ask;

@@ -33,6 +33,15 @@ while (walker.nextNode()) {
 return [...new Set(pale)];
 """
 
+# What makes a page wider than so many pixels; a telephone shrinks it then.
+WIDE = """
+const width = arguments[0];
+if (document.documentElement.scrollWidth <= width && innerWidth <= width)
+  return [];
+return ["page"].concat([...document.querySelectorAll("body *")].filter((e) => e.checkVisibility() &&
+  e.getBoundingClientRect().right > width).map((e) => e.tagName + "." + e.className)).slice(0, 6);
+"""
+
 
 def wait_for(what, fn):
     """Until fn() is true; what it gave. The page cannot tell us, so we look."""
@@ -133,12 +142,12 @@ class Browser:
         for width, height in sizes:
             for scheme in ("light", "dark"):
                 self.look(width, height, scheme)
-                wide = self.run("return document.documentElement.scrollWidth > innerWidth")
+                wide = self.run(WIDE, width)
                 pale = self.run(PALE)
                 png = base64.b64decode(self.call("GET", "/screenshot"))
                 with open(f"{self.shots}/{name}-{width}-{scheme}.png", "wb") as file:
                     file.write(png)
-                assert not check or not wide, f"{name} at {width} px scrolls sideways"
+                assert not check or not wide, f"{name} at {width} px scrolls sideways: {wide}"
                 assert not check or not pale, f"{name} {scheme}: pale: {pale}"
         self.look(1280, 860, "light")
 

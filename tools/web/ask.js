@@ -20,7 +20,8 @@ function factsOf(r) {
 	fact(list, "Program", p.exe && h("span", { class: "mono" }, p.exe));
 	fact(list, "Command", p.cmdline && h("span", { class: "mono" }, p.cmdline));
 	fact(list, "Started by", r.parents.join(" \u2039 "));
-	fact(list, "Refused", (own(REASONS, r.reason) || r.reason) + (r.rule ? ": " + r.rule : ""));
+	fact(list, "Refused", own(REASONS, r.reason) || r.reason);
+	fact(list, "Rule", ruleWords(r));
 	fact(list, "Asked", (r.count > 1 ? r.count + " times, last " + ago(r.last) + (r.known ? ", first " + ago(r.first) : "") : "once, " + ago(r.first)));
 	return list;
 }

@@ -13,7 +13,7 @@ const guards = new Map();    // by number
 let secret = localStorage.getItem(KEY) || "";
 let skew = 0;                // milliseconds to add to the hub's boot time: this browser's clock
 let stream = null, tries = 0, ready = false;
-let fresh = 0, freshTimer = 0, reloading = 0;
+let fresh = 0, freshTimer = 0, reloading = 0, missed = 0, missedBox = null;
 
 const wall = (bootNs) => bootNs / 1e6 + skew;
 
@@ -148,7 +148,8 @@ function hear(kind, data) {
 	} else if (kind === "guard") {
 		guards.set(data.guard, data);
 	} else if (kind === "lost") {
-		toast(plural(data.lost, "event") + " missed: this page was too slow; what is open is loaded again");
+		missed += data.lost;
+		missedBox = toast(plural(missed, "event") + " missed: this page was too slow; what is open is loaded again", missedBox);
 		reload();
 	} else if (kind === "event") {
 		happened(data.event, data);
@@ -162,7 +163,7 @@ function reload() {
 	if (reloading)
 		return;
 	reloading = setTimeout(() => {
-		reloading = 0;
+		reloading = missed = 0;
 		if (stream) {
 			stream.abort();
 			listen();
@@ -184,8 +185,6 @@ function happened(e, group) {
 	} else if (e.type === "expired") {
 		if (r)
 			finish(r, "gone");
-	} else if (e.type === "missed") {
-		hear("lost", { lost: e.count });
 	} else if (e.type.startsWith("guard_")) {
 		if (e.type === "guard_detached")
 			guards.delete(e.guard);
@@ -203,6 +202,7 @@ function happened(e, group) {
 function decided(r, e) {
 	r.by = r.mine ? "" : userOf(e.uid) + (e.client ? ", " + e.client : "");
 	r.scope = scopeWords(e.scope, e.until_ns);
+	r.made = e.rule || "";
 	finish(r, e.action === "allow" ? "allowed" : "denied");
 }
 
@@ -219,7 +219,7 @@ function asked(e, group) {
 		guard: e.guard, container: e.container, name: e.name, dest: e.dest, domain: e.domain,
 		site: group.site, local: group.local,
 		port: e.port, proto: e.proto, reason: e.reason, rule: e.rule || "", said: e.said, count: e.count,
-		parents: e.parents || (e.process.parent_comm ? [e.process.parent_comm] : []),
+		parents: e.parents || [],
 		process: e.process, last: at, stale: false, problem: r.problem || "",
 	});
 	if (r.state !== "sent")

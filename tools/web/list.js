@@ -198,7 +198,7 @@ function drawRow(r, used) {
 			own(MARKS, r.reason) ? h("span", { class: "chip" }, own(MARKS, r.reason)) : "",
 		].filter((part) => part !== ""));
 	}
-	text(row.rule, r.rule ? "Refused by the rule " + r.rule : "");
+	text(row.rule, ruleWords(r));
 	row.rule.hidden = !r.rule;
 	const who = (process.comm || "a packet") + (process.pid ? "[" + process.pid + "]" : "");
 	if (row.whoText !== who + process.cmdline) {
@@ -217,9 +217,9 @@ function drawRow(r, used) {
 
 function drawState(row, r) {
 	const open = r.state === "open", held = row.contains(document.activeElement);
-	if (row.state === r.state + r.scope + r.by)
+	if (row.state === r.state + r.scope + r.by + r.made)
 		return;
-	row.state = r.state + r.scope + r.by;
+	row.state = r.state + r.scope + r.by + r.made;
 	row.classList.toggle("over", !open && r.state !== "sent");
 	if (open) {
 		row.do.replaceChildren(row.deny, row.allow, row.more);
@@ -228,6 +228,7 @@ function drawState(row, r) {
 	row.chip.className = "chip " + ({ allowed: "allow", denied: "deny", sent: "wait" }[r.state] || "");
 	text(row.chip, { sent: "Answering\u2026", allowed: "Allowed", denied: "Denied", gone: "Over" }[r.state] +
 		(r.scope ? " " + r.scope : "") + (r.by ? ", by " + r.by : ""));
+	row.chip.title = r.made ? "The rule is: " + r.made : "";
 	row.do.replaceChildren(row.chip);
 	if (held && document.activeElement === document.body)
 		row.focus();

@@ -2,7 +2,7 @@
 // tables.js - grants and history
 "use strict";
 
-let grants = null, history_ = [], historyMore = false, problems = {}, refreshing = 0;
+let grants = null, grantsMore = false, history_ = [], historyMore = false, problems = {}, refreshing = 0;
 let dirty = true;            // what a table shows has changed since it was drawn
 
 function redraw() {
@@ -24,6 +24,7 @@ async function load() {
 		const said = await call("/api/grants");
 		problems.grants = said.problem || "";
 		grants = said.grants || [];
+		grantsMore = Boolean(said.more);
 	} else if (view === "history") {
 		const said = await call("/api/history?limit=100"), newest = said.entries || [];
 		const end = newest.length ? newest[newest.length - 1].number : 0;
@@ -75,7 +76,7 @@ function remaining(g) {
 }
 
 function grantLine(g) {
-	const revoke = h("button", { type: "button", class: "act", "data-grant": g.grant, onclick: async () => {
+	const revoke = h("button", { type: "button", class: "act", "data-grant": g.grant, "aria-label": "Revoke for " + (g.dest || g.name), onclick: async () => {
 		revoke.disabled = true;
 		const said = await call("/api/revoke", { grant: g.grant });
 		if (said.error)
@@ -99,14 +100,14 @@ function drawGrants() {
 		: grants === null ? empty("clock", "Loading", "")
 		: filter ? empty("search", "Nothing matches", "No grant has these words.")
 		: empty("key", "No grants", "Answers that are in force appear here, with the time that they have left.");
-	$("view-grants").replaceChildren(part);
+	$("view-grants").replaceChildren(part, ...(grantsMore ? [h("p", { class: "many" }, "There are more than these: revoke some, or ask of one guard: terok-clearance grants --guard N")] : []));
 	const again = held && [...part.querySelectorAll("[data-grant]")].find((button) => button.dataset.grant === held);
 	if (again)
 		again.focus();
 }
 
 const EVENTS = {
-	request: ["Asked", "wait"], expired: ["Expired", ""], revoked: ["Revoked", ""],
+	request: ["Asked", "wait"], verdict: ["Not applied", "wait"], expired: ["Expired", ""], revoked: ["Revoked", ""],
 	guard_attached: ["Guarded", ""], guard_detached: ["Ended", ""], missed: ["Missed", "wait"],
 };
 
@@ -116,7 +117,7 @@ function historyWho(e) {
 	if (e.type === "request")
 		return e.process + times;
 	if (e.type === "verdict" || e.type === "revoked")
-		return [userOf(e.uid), e.client, e.type === "verdict" ? historyScope(e) : "", e.ok ? "" : "it failed"].filter(Boolean).join(", ");
+		return [userOf(e.uid), e.client, e.type === "verdict" && !e.ok && e.action, e.type === "verdict" && historyScope(e)].filter(Boolean).join(", ");
 	return e.type === "missed" ? plural(e.count, "entry", "entries") + " not kept: too many" : "";
 }
 
@@ -127,7 +128,7 @@ function historyLine(e) {
 	const where = e.dest || e.domain ? target(e) : e.type === "guard_attached" ? "the container began"
 		: e.type === "guard_detached" ? "the container ended" : "";
 	return [cell("Time", "", stamp(e.wall_ns / 1e6)),
-		cell("What", "tight", e.type === "verdict" ? verdict(e.action) : h("span", { class: "chip " + kind }, word)),
+		cell("What", "tight", e.type === "verdict" && e.ok ? verdict(e.action) : h("span", { class: "chip " + kind }, word)),
 		cell("Where", "", where), cell("Container", "", e.name || e.container),
 		cell("Who", "", h("span", { class: "sub" }, historyWho(e)))];
 }

@@ -57,13 +57,16 @@ function say(text) {
 }
 
 // for what went wrong: what went well is seen where it happened, and said
-function toast(text) {
+function toast(text, instead) {
+	if (instead)
+		instead.remove();
 	const box = h("div", { class: "toast", onclick: () => box.remove() }, icon("warn"), h("span", {}, text));
 	$("toasts").append(box);
 	while ($("toasts").childElementCount > 3)
 		$("toasts").firstElementChild.remove();
 	setTimeout(() => box.remove(), 9000);
 	say(text);
+	return box;
 }
 
 // --- words
@@ -74,6 +77,12 @@ const own = (table, key) => Object.hasOwn(table, key) ? table[key] : undefined;
 const plural = (n, one, many) => n + " " + (n === 1 ? one : many || one + "s");
 const nameOf = (r) => r.domain || r.dest;
 const protocol = (n) => ({ 6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6" })[n] || String(n);
+
+// the rule that a refusal names: what it has to do with it is in the reason
+function ruleWords(r) {
+	const denies = r.reason === "rule_deny" || r.reason === "name_deny";
+	return !r.rule ? "" : (denies ? "Denied by the rule " : r.reason === "expired" ? "Its rule has ended: " : "The nearest rule is ") + r.rule;
+}
 
 const userOf = (uid) => uid === 0 ? "root" : "user " + uid;
 
