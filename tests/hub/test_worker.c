@@ -533,7 +533,7 @@ static void many_lists_leave_room_for_answers(void **state)
 	core_results(&packet, 0, "");
 	hear(caller, "{\"parameters\":{\"ok\":true}}");
 	/* who hung up is not asked for any more */
-	hang_up();
+	hang_up(fd);
 	for (unsigned i = 0; i < LISTS - 1; i++) {
 		packet = (struct msg_packet){ .type = MSG_LISTED };
 		packet.LISTED.token = lists[i % HUB_LISTS_OPEN];

@@ -294,7 +294,6 @@ static void on_refuse(char *const field[])
 					 .pcomm = "bash" };
 	memcpy(record->dst, dest.addr, 16);
 	snprintf(record->comm, sizeof(record->comm), "%s", field[6]);
-	strcpy(packet.REFUSED.parents[0], "bash");
 	snprintf(packet.REFUSED.domain, sizeof(packet.REFUSED.domain), "%s", field[5]);
 	snprintf(packet.REFUSED.exe, sizeof(packet.REFUSED.exe), "%s", field[8]);
 	snprintf(packet.REFUSED.cmdline, sizeof(packet.REFUSED.cmdline), "%s", field[9]);
