@@ -454,24 +454,47 @@ static void answer_failed(struct hub *hub, struct answer *answer, const struct h
 		answer->done(outcome, answer->user);
 }
 
-/* Who answered waits: the news is for the others. Meanwhile nobody finds the request any more. */
-static void answer_succeeded(struct hub *hub, struct answer *answer,
-			     const struct hub_outcome *outcome)
+/* What whoever answers next is told. */
+static void outcome_note(struct hub *hub, const struct request *request,
+			 const struct hub_answer *given, const struct hub_outcome *outcome)
 {
-	struct answered answered = { .id = (char *)answer->request->id,
-				     .owner = answer->request->uid,
-				     .uid = answer->given.uid,
-				     .action = answer->given.action,
-				     .scope = answer->given.scope,
+	struct answered answered = { .id = (char *)request->id,
+				     .owner = request->uid,
+				     .uid = given->uid,
+				     .action = given->action,
+				     .scope = given->scope,
 				     .until_ns = outcome->until_ns };
 
 	snprintf(answered.client, sizeof(answered.client), "%s", outcome->client ?: "");
 	answered_note(hub->answered, &answered);
+}
+
+/* Who answered waits: the news is for the others. Meanwhile nobody finds the request any more. */
+static void answer_succeeded(struct hub *hub, struct answer *answer,
+			     const struct hub_outcome *outcome)
+{
+	outcome_note(hub, answer->request, &answer->given, outcome);
 	request_end(hub->requests, answer->request);
 	if (answer->done)
 		answer->done(outcome, answer->user);
 	answer_tell(hub, answer, outcome);
 	request_remove(hub->requests, answer->request);
+}
+
+void hub_request_settled(struct hub *hub, const char *id, const struct hub_answer *given,
+			 const struct hub_outcome *outcome)
+{
+	struct request *request = request_find(hub->requests, id);
+	const struct answer settled = { .request = request, .given = *given };
+
+	if (!request)
+		return;
+	/* of one that is being answered the core says next that there is no such question */
+	outcome_note(hub, request, given, outcome);
+	if (request->state != REQUEST_OPEN)
+		return;
+	answer_tell(hub, &settled, outcome);
+	request_remove(hub->requests, request);
 }
 
 static void waiter_add(struct waiter **list, struct waiter *waiter)

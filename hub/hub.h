@@ -103,6 +103,14 @@ void hub_request_purge(struct hub *hub, const char *container);
 /** hub_request_purge_guard() - what a guard asked can no longer be answered */
 void hub_request_purge_guard(struct hub *hub, uint32_t guard);
 
+/**
+ * hub_request_settled() - another's answer decided this one as well: it is as if @given were its own
+ *
+ * One whose own answer is on its way ends with that.
+ */
+void hub_request_settled(struct hub *hub, const char *id, const struct hub_answer *given,
+			 const struct hub_outcome *outcome);
+
 /** hub_answering() - the request that the answer of that token is for; NULL: no such answer */
 const struct request *hub_answering(struct hub *hub, uint64_t token);
 

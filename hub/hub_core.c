@@ -198,13 +198,13 @@ static void on_question(struct hub_core *core, const struct label *label,
 static void on_refused(struct hub_core *core, const struct msg_refused *refused)
 {
 	const struct label *label = core_label(refused->record.guard, core);
-	struct news news = { .type = "refused",
+	struct news news = { .type = refused->held ? "held" : "refused",
 			     .label = label,
 			     .guard = refused->record.guard,
 			     .owner = EVENT_ROOT_ONLY,
 			     .refused = refused };
 
-	if (refused->ask && label)
+	if (refused->ask && !refused->held && label)
 		on_question(core, label, refused);
 	else
 		hub_publish(core->hub, &news);
@@ -284,6 +284,23 @@ static void on_result(struct hub_core *core, const struct msg_result *result)
 	hub_answered(core->hub, result->token, &outcome);
 }
 
+static void on_settled(struct hub_core *core, const struct msg_settled *settled)
+{
+	const struct label *label = core_label(settled->guard, core);
+	const struct hub_answer given = { .uid = settled->uid,
+					  .action = settled->action,
+					  .scope = settled->scope };
+	char id[32], rule[sizeof(settled->rule) + 1], client[sizeof(settled->client) + 1];
+	struct hub_outcome outcome = { .until_ns = settled->until_ns,
+				       .rule = text_of(rule, settled->rule),
+				       .client = text_of(client, settled->client) };
+
+	if (!label)
+		return;
+	wire_request_id(id, label, settled->ask);
+	hub_request_settled(core->hub, id, &given, &outcome);
+}
+
 /* Who took it back waits: the news is for the others. */
 static void on_revoked(struct hub_core *core, const struct msg_revoked *revoked)
 {
@@ -324,6 +341,7 @@ void hub_core_hear(struct hub_core *core, const struct msg_packet *packet)
 	case MSG_ENTRY: hub_recall_entry(core->hub, &packet->ENTRY); break;
 	case MSG_GRANT: grant_calls_heard(hub_grants(core->hub), &packet->GRANT); break;
 	case MSG_GRANTED: grant_calls_heard_all(hub_grants(core->hub), &packet->GRANTED); break;
+	case MSG_SETTLED: on_settled(core, &packet->SETTLED); break;
 	case MSG_REVOKED: on_revoked(core, &packet->REVOKED); break;
 	}
 }

@@ -154,26 +154,6 @@ void serve_verdict(struct varlink_call *call, struct json_object *parameters)
 
 /* --- org.terok.Firewall1 ------------------------------------------------------------------ */
 
-static void answer_answered(const struct hub_outcome *outcome, void *user)
-{
-	struct waiting *waiting = user;
-	_cleanup_json_ struct json out = {};
-
-	json_open_object(&out, NULL);
-	if (!outcome->result) {
-		json_add_uint(&out, "until_ns", outcome->until_ns);
-		wire_text(&out, "rule", outcome->rule);
-		json_close_object(&out);
-		varlink_reply(waiting->call, json_done(&out));
-	} else {
-		json_add_string(&out, "request_id", waiting->id);
-		json_add_string(&out, "reason", outcome->problem ?: "");
-		json_close_object(&out);
-		varlink_error(waiting->call, FIREWALL ".NotApplied", json_done(&out));
-	}
-	free(waiting);
-}
-
 static void already_answered(struct varlink_call *call, const struct answered *answered)
 {
 	_cleanup_json_ struct json out = {};
@@ -188,6 +168,33 @@ static void already_answered(struct varlink_call *call, const struct answered *a
 	json_add_bool(&out, "ok", true);
 	json_close_object(&out);
 	varlink_error(call, FIREWALL ".AlreadyAnswered", json_done(&out));
+}
+
+static void answer_answered(const struct hub_outcome *outcome, void *user)
+{
+	struct waiting *waiting = user;
+	const struct answered *answered =
+	    hub_find_answered(waiting->hub, waiting->id, waiting->given.uid);
+	_cleanup_json_ struct json out = {};
+
+	if (outcome->result == -ENOENT && answered) { /* by an answer to another, meanwhile */
+		already_answered(waiting->call, answered);
+		free(waiting);
+		return;
+	}
+	json_open_object(&out, NULL);
+	if (!outcome->result) {
+		json_add_uint(&out, "until_ns", outcome->until_ns);
+		wire_text(&out, "rule", outcome->rule);
+		json_close_object(&out);
+		varlink_reply(waiting->call, json_done(&out));
+	} else {
+		json_add_string(&out, "request_id", waiting->id);
+		json_add_string(&out, "reason", outcome->problem ?: "");
+		json_close_object(&out);
+		varlink_error(waiting->call, FIREWALL ".NotApplied", json_done(&out));
+	}
+	free(waiting);
 }
 
 static void answer_refuse(struct varlink_call *call, const char *id)

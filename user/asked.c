@@ -20,8 +20,9 @@ struct asked_table {
 	struct asked slot[ASKED_MAX];
 	void (*expired)(const struct asked *asked, void *user);
 	void *user;
-	struct asked unkept;      /* the last that found no slot */
-	uint16_t bucket[BUCKETS]; /* slot number or NOBODY */
+	struct asked unkept;            /* the last that found no slot */
+	uint16_t bucket[BUCKETS];       /* slot number or NOBODY */
+	uint32_t open_guard[ASKED_MAX]; /* whose open question a slot is; 0: none's */
 };
 
 int asked_new(struct asked_table **ret)
@@ -40,35 +41,57 @@ void asked_free(struct asked_table *table)
 	free(table);
 }
 
-static unsigned record_hash(const struct terok_record *record, const char *name)
+/*
+ * What makes one question: the name that was refused; else the name of the address, of which
+ * it is all the same question; else the address. And port, protocol and kind of socket.
+ */
+struct target {
+	const struct terok_record *record;
+	const char *name, *told; /* "": none */
+};
+
+static unsigned target_hash(const struct target *target)
 {
+	const struct terok_record *record = target->record;
 	uint64_t a, b, h;
 
 	memcpy(&a, record->dst, 8);
 	memcpy(&b, record->dst + 8, 8);
+	if (*target->told)
+		a = b = dns_name_hash(target->told);
 	h = (a ^ record->guard) * 0x9e3779b97f4a7c15ULL;
 	h = (h ^ b ^ (uint64_t)record->dst_port << 8 ^ record->proto) * 0x9e3779b97f4a7c15ULL;
-	if (*name)
-		h ^= dns_name_hash(name) * 0x9e3779b97f4a7c15ULL;
+	if (*target->name)
+		h ^= dns_name_hash(target->name) * 0x9e3779b97f4a7c15ULL;
 	return (h >> 40) % BUCKETS;
 }
 
-static bool record_same(const struct terok_record *a, const struct terok_record *b)
+static struct target target_of(const struct asked *slot)
 {
-	return a->guard == b->guard && a->dst_port == b->dst_port && a->proto == b->proto &&
-	       a->sock_type == b->sock_type && !memcmp(a->dst, b->dst, sizeof(a->dst));
+	return (struct target){ &slot->record, slot->name, slot->told };
 }
 
-/* The bucket that holds this destination, or the free one where it would go. */
-static unsigned bucket_find(const struct asked_table *table, const struct terok_record *record,
-			    const char *name)
+static bool target_same(const struct target *a, const struct target *b)
 {
-	unsigned b = record_hash(record, name);
+	return a->record->guard == b->record->guard && a->record->dst_port == b->record->dst_port &&
+	       a->record->proto == b->record->proto &&
+	       a->record->sock_type == b->record->sock_type && !strcmp(a->name, b->name) &&
+	       !strcmp(a->told, b->told) &&
+	       (*a->told || !memcmp(a->record->dst, b->record->dst, sizeof(a->record->dst)));
+}
 
-	while (table->bucket[b] != NOBODY &&
-	       (!record_same(&table->slot[table->bucket[b]].record, record) ||
-		strcmp(table->slot[table->bucket[b]].name, name)))
+/* The bucket that holds this target, or the free one where it would go. */
+static unsigned bucket_find(const struct asked_table *table, const struct target *target)
+{
+	unsigned b = target_hash(target);
+
+	while (table->bucket[b] != NOBODY) {
+		const struct target there = target_of(&table->slot[table->bucket[b]]);
+
+		if (target_same(&there, target))
+			break;
 		b = (b + 1) % BUCKETS;
+	}
 	return b;
 }
 
@@ -78,13 +101,14 @@ static void bucket_clear(struct asked_table *table, unsigned b)
 	unsigned gap = b;
 
 	for (;;) {
+		struct target there;
 		unsigned home;
 
 		b = (b + 1) % BUCKETS;
 		if (table->bucket[b] == NOBODY)
 			break;
-		home = record_hash(&table->slot[table->bucket[b]].record,
-				   table->slot[table->bucket[b]].name);
+		there = target_of(&table->slot[table->bucket[b]]);
+		home = target_hash(&there);
 		/* may move into the gap unless its home lies after the gap */
 		if ((b - home + BUCKETS) % BUCKETS >= (b - gap + BUCKETS) % BUCKETS) {
 			table->bucket[gap] = table->bucket[b];
@@ -101,12 +125,24 @@ static bool slot_is_open(const struct asked *slot)
 
 static void slot_clear(struct asked_table *table, struct asked *slot)
 {
+	struct target target = target_of(slot);
+
 	if (!slot->id)
 		return;
 	if (slot_is_open(slot) && table->expired)
 		table->expired(slot, table->user);
-	bucket_clear(table, bucket_find(table, &slot->record, slot->name));
+	bucket_clear(table, bucket_find(table, &target));
+	table->open_guard[slot - table->slot] = 0;
 	*slot = (struct asked){};
+}
+
+static unsigned open_count(const struct asked_table *table, uint32_t guard)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ASKED_MAX; i++)
+		n += table->open_guard[i] == guard;
+	return n;
 }
 
 /* That a thousand open ones have it already is as likely as one in 10^12: it is not looked for. */
@@ -119,28 +155,14 @@ static uint64_t id_take(void)
 	return 1 + random % ASKED_ID_MAX;
 }
 
-/*
- * All are open questions: which gives way? The oldest of a guard that holds more than its
- * share, so that one that asks for everything loses its own questions and not another's; if
- * none does, the oldest.
- */
+/* All are open questions: the oldest gives way. No guard has more than its budget of them. */
 static unsigned slot_give_way(const struct asked_table *table)
 {
-	uint16_t open[MSG_SHARE_BUCKETS] = {};
-	unsigned best = 0, best_greedy = 0;
+	unsigned best = 0;
 
-	for (unsigned i = 0; i < ASKED_MAX; i++)
-		open[table->slot[i].record.guard % MSG_SHARE_BUCKETS]++;
-	for (unsigned i = 0; i < ASKED_MAX; i++) {
-		const struct asked *slot = &table->slot[i];
-		unsigned greedy = open[slot->record.guard % MSG_SHARE_BUCKETS] > ASKED_MAX / 4;
-
-		if (greedy > best_greedy ||
-		    (greedy == best_greedy && slot->order < table->slot[best].order)) {
+	for (unsigned i = 1; i < ASKED_MAX; i++)
+		if (table->slot[i].order < table->slot[best].order)
 			best = i;
-			best_greedy = greedy;
-		}
-	}
 	return best;
 }
 
@@ -148,42 +170,53 @@ static unsigned slot_give_way(const struct asked_table *table)
  * What asks nothing pushes out no question, or a process that runs into its rules often
  * enough makes every one unanswerable: if nothing else is left it is told and not remembered.
  */
-static struct asked *slot_take(struct asked_table *table, const struct terok_record *record,
-			       const char *name, bool question)
+static struct asked *slot_take(struct asked_table *table, const struct target *target,
+			       bool question)
 {
 	unsigned n = table->next, looked = 0;
+	struct asked *slot;
 
 	while (looked < ASKED_MAX && slot_is_open(&table->slot[n])) {
 		n = (n + 1) % ASKED_MAX;
 		looked++;
 	}
-	if (looked == ASKED_MAX && !question) {
-		table->unkept = (struct asked){ .id = id_take(), .record = *record };
-		snprintf(table->unkept.name, sizeof(table->unkept.name), "%s", name);
-		return &table->unkept;
-	}
-	if (looked == ASKED_MAX)
+	if (looked == ASKED_MAX && question)
 		n = slot_give_way(table);
-	table->next = (n + 1) % ASKED_MAX;
-	slot_clear(table, &table->slot[n]);
-	table->slot[n] =
-	    (struct asked){ .id = id_take(), .order = ++table->last_order, .record = *record };
-	snprintf(table->slot[n].name, sizeof(table->slot[n].name), "%s", name);
-	table->bucket[bucket_find(table, record, name)] = n;
-	return &table->slot[n];
+	slot = looked == ASKED_MAX && !question ? &table->unkept : &table->slot[n];
+	if (slot != &table->unkept) {
+		table->next = (n + 1) % ASKED_MAX;
+		slot_clear(table, slot);
+	}
+	*slot = (struct asked){ .id = id_take(),
+				.order = ++table->last_order,
+				.question = question,
+				.record = *target->record };
+	snprintf(slot->name, sizeof(slot->name), "%s", target->name);
+	snprintf(slot->told, sizeof(slot->told), "%s", target->told);
+	if (slot == &table->unkept)
+		return slot;
+	table->bucket[bucket_find(table, target)] = n;
+	if (question)
+		table->open_guard[n] = target->record->guard;
+	return slot;
 }
 
 const struct asked *asked_note(struct asked_table *table, const struct terok_record *record,
-			       const char *of_name, bool question)
+			       const char *name, const char *told, bool question)
 {
-	const char *name = of_name ?: "";
-	unsigned b = bucket_find(table, record, name);
+	const struct target target = { record, name ?: "", told ?: "" };
+	unsigned b = bucket_find(table, &target);
 	struct asked *slot = NULL;
+	bool held;
 
 	if (table->bucket[b] != NOBODY)
 		slot = &table->slot[table->bucket[b]];
 	if (slot && record->boot_ns <= slot->answered_ns)
 		return NULL;
+	held = question && !(slot && slot_is_open(slot)) &&
+	       open_count(table, record->guard) >= ASKED_OPEN_MAX;
+	if (held)
+		question = false;
 	if (slot && slot->question == question && !slot->answered_ns) {
 		slot->count++;
 		slot->last_ns = record->boot_ns;
@@ -193,21 +226,13 @@ const struct asked *asked_note(struct asked_table *table, const struct terok_rec
 		/* new, or what was a question is now refused by a rule, or the other way round */
 		if (slot)
 			slot_clear(table, slot);
-		slot = slot_take(table, record, name, question);
-		slot->question = question;
+		slot = slot_take(table, &target, question);
 		slot->count = 1;
 	}
+	slot->held = held;
 	slot->told_ns = slot->last_ns = record->boot_ns;
 	slot->record = *record;
 	return slot;
-}
-
-void asked_told(struct asked_table *table, uint64_t id, const char *name)
-{
-	struct asked *slot = (struct asked *)asked_find(table, id);
-
-	if (slot)
-		snprintf(slot->told, sizeof(slot->told), "%s", name);
 }
 
 const struct asked *asked_find(struct asked_table *table, uint64_t id)
@@ -226,8 +251,10 @@ void asked_answered(struct asked_table *table, uint64_t id)
 {
 	struct asked *slot = (struct asked *)asked_find(table, id);
 
-	if (slot)
-		slot->answered_ns = now_boot_ns();
+	if (!slot)
+		return;
+	slot->answered_ns = now_boot_ns();
+	table->open_guard[slot - table->slot] = 0;
 }
 
 void asked_forget_guard(struct asked_table *table, uint32_t guard)

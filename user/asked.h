@@ -3,8 +3,10 @@
  * asked.h - what we asked people: the authority for every answer
  *
  * A table of the last ASKED_MAX refused destinations. Within ASKED_QUIET_NS the same
- * guard, address (or name), port and protocol are counted, not asked again. An answer carries a
- * question's number; the destination comes from here, never from the answer.
+ * guard, name (or address, if it has none), port and protocol are counted, not asked again: all
+ * addresses of one name are one question. Of one guard ASKED_OPEN_MAX are open at a time; what
+ * it is refused beyond them is held, until one of those is answered and it tries again. An
+ * answer carries a question's number; the destination comes from here, never from the answer.
  *
  * Owns: the numbers. They are chosen at random, so that who is asked cannot tell from them how
  * many others are asked, or when; of fifteen digits, which every reader of JSON keeps, so that an
@@ -21,6 +23,7 @@
 #include "terok/abi.h"
 
 #define ASKED_MAX      1024 /* oldest forgotten; its retry asks again */
+#define ASKED_OPEN_MAX 64   /* of one guard: more than a person looks through */
 #define ASKED_ID_MAX   UINT64_C(999999999999999)
 #define ASKED_QUIET_NS (30 * UINT64_C(1000000000))
 
@@ -32,6 +35,7 @@ struct asked {
 	uint64_t count;             /* refusals since the first */
 	uint64_t answered_ns;       /* when a rule was made of it; older refusals ask nothing */
 	bool question;              /* may be answered: the refusal is not one that a rule wanted */
+	bool held;                  /* it would be one, but its guard has too many */
 	struct terok_record record; /* the latest that people were told of */
 	char
 	    name[TEROK_DOMAIN_LEN]; /* it was refused by name, and is answered so; "": by address */
@@ -47,20 +51,15 @@ DEFINE_CLEANUP(struct asked_table, asked_free)
 /**
  * asked_note() - a refusal happened
  * @name: that was asked for, NULL: an address was
+ * @told: the name of that address as people will be told it, NULL: none; an answer by name is of
+ *	  this one, whatever has the address by then
  * @question: may people answer it?
  *
  * Return: the entry to tell people about, or NULL: within the quiet time, only counted.
  * Borrowed until the next call.
  */
 const struct asked *asked_note(struct asked_table *table, const struct terok_record *record,
-			       const char *name, bool question);
-
-/**
- * asked_told() - people are told that the address of that question has this name
- *
- * So an answer by name is of the name that was shown, whatever has the address by then.
- */
-void asked_told(struct asked_table *table, uint64_t id, const char *name);
+			       const char *name, const char *told, bool question);
 
 /** asked_find() - the open question of that number, NULL: none (any more) */
 const struct asked *asked_find(struct asked_table *table, uint64_t id);

@@ -21,6 +21,7 @@
 #include "flows.h"
 #include "grants_tell.h"
 #include "guard.h"
+#include "held.h"
 #include "history.h"
 #include "kernel.h"
 #include "names.h"
@@ -49,6 +50,7 @@ struct core {
 	struct kernel_load load;
 	struct records *records;
 	struct asked_table *asked;
+	struct held *held;
 	struct grants *grants;
 	struct watched *watched; /* the guards as people were last told of them */
 	struct control *control;
@@ -97,8 +99,18 @@ static void tell_refused(const struct asked *asked, void *user)
 	struct msg_packet packet = { .type = MSG_REFUSED };
 
 	refused_describe(core->kernel, asked, &packet.REFUSED);
-	if (!*asked->name)
-		asked_told(core->asked, asked->id, packet.REFUSED.domain);
+	worker_send(&core->hub, &packet);
+}
+
+/* Of what nobody is asked about people hear how much it is. */
+static void tell_held(const struct asked *last, uint64_t count, void *user)
+{
+	struct core *core = user;
+	struct msg_packet packet = { .type = MSG_REFUSED };
+
+	refused_describe(core->kernel, last, &packet.REFUSED);
+	packet.REFUSED.held = true;
+	packet.REFUSED.count = count;
 	worker_send(&core->hub, &packet);
 }
 
@@ -125,19 +137,30 @@ static void end_flow(struct core *core, const struct terok_record *record)
 			 record->guard, why.text);
 }
 
-static void on_record(const struct terok_record *record, void *user)
+static void on_asked(struct core *core, const struct asked *asked)
 {
-	struct core *core = user;
-	const struct asked *asked = asked_note(core->asked, record, NULL, is_question(record));
-
-	if (record->reason == TEROK_REASON_HELLO)
-		end_flow(core, record);
 	if (!asked)
 		return;
 	/* a guard that a verb attached a moment ago: people hear its name first */
-	watched_meet(core->watched, record->guard);
-	tell_refused(asked, core);
+	watched_meet(core->watched, asked->record.guard);
+	if (!asked->held)
+		tell_refused(asked, core);
+	else if (asked->count == 1)
+		held_note(core->held, asked);
 	note_refused(core, asked);
+}
+
+static void on_record(const struct terok_record *record, void *user)
+{
+	struct core *core = user;
+	bool question = is_question(record);
+	char name[TEROK_DOMAIN_LEN] = "";
+
+	if (question) /* all addresses of a name are one question */
+		names_reverse(core->kernel, record->guard, record->dst, name);
+	if (record->reason == TEROK_REASON_HELLO)
+		end_flow(core, record);
+	on_asked(core, asked_note(core->asked, record, NULL, name, question));
 }
 
 /* A name that a container asked for and did not get, as if a hook had refused it. */
@@ -154,7 +177,6 @@ static void on_unnamed(const struct msg_unnamed *unnamed, void *user)
 				       .boot_ns = now_boot_ns(),
 				       .guard = unnamed->guard };
 	bool question = unnamed->why == UNNAMED_POLICY || unnamed->why == UNNAMED_BUDGET;
-	const struct asked *asked;
 
 	if (unnamed->why == UNNAMED_ALARM) {
 		log_warn(0, "guard %u asks for names that look like data: %.80s", unnamed->guard,
@@ -163,12 +185,7 @@ static void on_unnamed(const struct msg_unnamed *unnamed, void *user)
 	}
 	if (unnamed->why == UNNAMED_REBOUND)
 		record.reason = TEROK_REASON_PRIVATE;
-	asked = asked_note(core->asked, &record, unnamed->name, question);
-	if (!asked)
-		return;
-	watched_meet(core->watched, record.guard);
-	tell_refused(asked, core);
-	note_refused(core, asked);
+	on_asked(core, asked_note(core->asked, &record, unnamed->name, NULL, question));
 }
 
 static void send_because(struct msg_packet *packet, void *user)
@@ -197,8 +214,10 @@ static void on_guard(const struct guard *guard, enum guard_news news, uint64_t t
 	packet.GUARD.info = guard->info;
 	guard_counts(core->kernel, guard, &packet.GUARD.counts);
 	/* what a transition away from up answered needs no answer any more */
-	if (news == GUARD_STATE && guard->state != TEROK_STATE_UP)
+	if (news == GUARD_STATE && guard->state != TEROK_STATE_UP) {
 		asked_forget_guard(core->asked, guard->id);
+		held_forget(core->held, guard->id);
+	}
 	timer_disarm(&core->give_up);
 	history_guard(core->history, guard->id, &guard->info, news == GUARD_ATTACHED);
 	grants_guard(core->grants, guard->id, guard->info.uid);
@@ -248,6 +267,7 @@ static void on_gone(uint32_t id, const char *reason, void *user)
 	struct msg_packet packet = { .type = MSG_GONE };
 
 	asked_forget_guard(core->asked, id);
+	held_forget(core->held, id);
 	history_gone(core->history, id);
 	grants_gone(core->grants, id);
 	nameserver_leave(core->nameserver, id);
@@ -325,6 +345,43 @@ static int apply_verdict(struct core *core, const struct msg_verdict *verdict,
 	return 0;
 }
 
+struct settling {
+	struct core *core;
+	const struct verdict_rule *rule;
+	struct msg_settled said;
+};
+
+static void settle_one(const struct asked *asked, void *user)
+{
+	struct settling *settling = user;
+	struct core *core = settling->core;
+	struct msg_packet packet = { .type = MSG_SETTLED, .SETTLED = settling->said };
+
+	if (asked->record.guard != settling->said.guard ||
+	    !verdict_covers(core->kernel, settling->rule, settling->said.action, asked))
+		return;
+	packet.SETTLED.ask = asked->id;
+	asked_answered(core->asked, asked->id);
+	worker_send(&core->hub, &packet);
+}
+
+/* One answer may be of many questions: nobody is to answer the others one by one. */
+static void settle_others(struct core *core, uint32_t guard, const struct msg_verdict *verdict,
+			  const struct verdict_rule *rule, const struct msg_result *result)
+{
+	struct settling settling = { .core = core,
+				     .rule = rule,
+				     .said = { .until_ns = result->until_ns,
+					       .guard = guard,
+					       .uid = verdict->uid,
+					       .action = verdict->action,
+					       .scope = verdict->scope } };
+
+	memcpy(settling.said.rule, result->rule, sizeof(settling.said.rule));
+	memcpy(settling.said.client, result->client, sizeof(settling.said.client));
+	asked_each(core->asked, settle_one, &settling);
+}
+
 static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 {
 	struct msg_packet packet = { .type = MSG_RESULT };
@@ -348,6 +405,7 @@ static void on_verdict(struct core *core, const struct msg_verdict *verdict)
 	history_verdict(core->history, &question, verdict, &packet.RESULT);
 	if (packet.RESULT.result)
 		return;
+	settle_others(core, guard, verdict, &rule, &packet.RESULT);
 	if (verdict->action == TEROK_DENY)
 		flows_end_said(core->kernel, guard, FLOWS_REFUSED_NAMED);
 	if (rule.by_name && verdict->action == TEROK_DENY)
@@ -532,6 +590,8 @@ static int core_open(struct core *core, struct problem *why)
 	if (!r)
 		r = asked_new(&core->asked);
 	if (!r)
+		r = held_new(core->loop, tell_held, core, &core->held);
+	if (!r)
 		r = grants_new(core->kernel, &core->grants);
 	if (!r)
 		asked_on_expired(core->asked, on_expired, core);
@@ -565,6 +625,7 @@ static void core_close(struct core *core)
 		asked_each(core->asked, on_expired, core);
 	history_free(core->history);
 	asked_free(core->asked);
+	held_free(core->held);
 	grants_free(core->grants);
 	source_del(&core->signals);
 	timer_disarm(&core->give_up);

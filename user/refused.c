@@ -105,6 +105,8 @@ void refused_describe(const struct kernel *kernel, const struct asked *asked,
 				     .by_name = *asked->name };
 	if (*asked->name)
 		memcpy(ret->domain, asked->name, sizeof(ret->domain));
+	else if (*asked->told)
+		memcpy(ret->domain, asked->told, sizeof(ret->domain));
 	else
 		names_reverse(kernel, asked->record.guard, asked->record.dst, ret->domain);
 	if (asked->record.reason == TEROK_REASON_HELLO)

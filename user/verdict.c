@@ -273,6 +273,39 @@ int verdict_apply(const struct kernel *kernel, const struct asked *asked,
 	return r;
 }
 
+/* --- what else it decides ----------------------------------------------------------------- */
+
+/* "one.example" is of itself; "*.one.example" of that and of all below it. */
+static bool domain_covers(const char *domain, const char *name)
+{
+	const char *base = strncmp(domain, "*.", 2) ? NULL : domain + 2;
+	size_t n = strlen(name), below = base ? strlen(base) : 0;
+
+	if (!base || !strcmp(base, name))
+		return !strcmp(base ?: domain, name);
+	return n > below && name[n - below - 1] == '.' && !strcmp(name + n - below, base);
+}
+
+bool verdict_covers(const struct kernel *kernel, const struct verdict_rule *rule,
+		    enum terok_action action, const struct asked *asked)
+{
+	const struct terok_record *record = &asked->record;
+	struct dest dest = { .bits = 128, .port = record->dst_port, .proto = record->proto };
+
+	if ((rule->dest.port && rule->dest.port != dest.port) ||
+	    (rule->dest.proto && rule->dest.proto != dest.proto))
+		return false;
+	memcpy(dest.addr, record->dst, sizeof(dest.addr));
+	if (rule->by_name && !domain_covers(rule->domain, asked_name(asked)))
+		return false;
+	if (rule->by_name && *asked->name)
+		return true;
+	if (!rule->by_name && memcmp(rule->dest.addr, dest.addr, sizeof(dest.addr)))
+		return false;
+	/* a name that was refused has no address, and one that was lost is asked for again */
+	return !*asked->name && !dest_proof(kernel, record->guard, &dest, action, NULL);
+}
+
 /* --- telling it --------------------------------------------------------------------------- */
 
 void verdict_text(char ret[static MSG_RULE], enum terok_action action,

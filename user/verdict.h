@@ -32,6 +32,14 @@ struct verdict_rule {
 int verdict_apply(const struct kernel *kernel, const struct asked *asked,
 		  const struct msg_verdict *verdict, struct verdict_rule *ret, struct problem *why);
 
+/**
+ * verdict_covers() - does that rule, in force, decide this question as well?
+ *
+ * By what it says; of an address also by what the hooks decide now.
+ */
+bool verdict_covers(const struct kernel *kernel, const struct verdict_rule *rule,
+		    enum terok_action action, const struct asked *asked);
+
 /** verdict_text() - the rule as `terok-bpfd rules` has it: "allow one.example port 443 tcp" */
 void verdict_text(char ret[static MSG_RULE], enum terok_action action,
 		  const struct verdict_rule *rule);

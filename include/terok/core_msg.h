@@ -63,7 +63,8 @@ enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER };
 	X(GRANT, struct msg_grant, FROM_CORE)                                                      \
 	X(GRANTED, struct msg_granted, FROM_CORE)                                                  \
 	X(REVOKE, struct msg_revoke, FROM_HUB)                                                     \
-	X(REVOKED, struct msg_revoked, FROM_CORE)
+	X(REVOKED, struct msg_revoked, FROM_CORE)                                                  \
+	X(SETTLED, struct msg_settled, FROM_CORE)
 
 enum msg_type {
 	MSG_NONE,
@@ -100,7 +101,7 @@ struct msg_refused {
 	char exe[MSG_TEXT]; /* path as the kernel gave it; empty: gone before it was looked at */
 	char cmdline[MSG_TEXT]; /* arguments with spaces between */
 	__u32 by_name;          /* the name was refused: there is no address */
-	__u32 pad;
+	__u32 held; /* the last of .count that nobody is asked about: its guard has too many open */
 	char domain[TEROK_DOMAIN_LEN]; /* it, or the name of the address; "": none */
 	char said[TEROK_DOMAIN_LEN];   /* TEROK_REASON_HELLO: whom the flow named; "": nobody */
 	char rule[MSG_RULE]; /* that denied it, has ended, or allows something else of it */
@@ -124,6 +125,21 @@ struct msg_listed {
 	__u64 token;
 	__s32 result; /* of MSG_HISTORY: it cannot be read; what was sent is true all the same */
 	__u32 more;   /* of MSG_HISTORY: there are older ones */
+};
+
+/*
+ * An answer to another question decides this one as well: nobody need answer it, or can. Its
+ * words are those of that answer.
+ */
+struct msg_settled {
+	__u64 ask;
+	__u64 until_ns;
+	__u32 guard;
+	__u32 uid;
+	__u32 action; /* enum terok_action */
+	__u32 scope;  /* enum scope */
+	char rule[MSG_RULE];
+	char client[TEROK_COMM_LEN];
 };
 
 /* session: until its guard ends; forever: the journal has it as well */

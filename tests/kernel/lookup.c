@@ -517,7 +517,7 @@ static struct {
 	struct terok_client *client;
 	bool subscribed, answered;
 	char error[256], rule[320];
-	unsigned n;
+	unsigned n, open, held;
 	struct heard heard[HEARD_MAX];
 } people;
 
@@ -527,12 +527,26 @@ static void on_subscribed(void *user)
 	people.subscribed = true;
 }
 
+/* A request that is told again is the same. */
+static bool is_known(const char *id)
+{
+	for (unsigned i = 0; i < people.n; i++)
+		if (!strcmp(people.heard[i].type, "request") && !strcmp(people.heard[i].id, id))
+			return true;
+	return false;
+}
+
 static void on_event(const struct terok_event *event, int64_t lost, void *user)
 {
 	struct heard *heard = &people.heard[people.n];
 
 	(void)lost;
 	(void)user;
+	if (!strcmp(event->type, "held"))
+		people.held += event->count;
+	people.open += !strcmp(event->type, "request") && !is_known(event->request_id);
+	people.open -= !strcmp(event->type, "expired") ||
+		       (!strcmp(event->type, "verdict") && event->ok);
 	if (people.n == HEARD_MAX)
 		return;
 	people.n++;
@@ -630,6 +644,32 @@ void people_await_verdict(void)
 	uint64_t until = now_boot_ns() + LIMIT_MS * UINT64_C(1000000);
 
 	while (!people_last("verdict", NULL))
+		people_hear(until);
+}
+
+unsigned people_open(void)
+{
+	return people.open;
+}
+
+void people_await_open(unsigned n)
+{
+	uint64_t until = now_boot_ns() + LIMIT_MS * UINT64_C(1000000);
+
+	while (people.open != n)
+		people_hear(until);
+}
+
+unsigned people_held(void)
+{
+	return people.held;
+}
+
+void people_await_held(unsigned n)
+{
+	uint64_t until = now_boot_ns() + LIMIT_MS * UINT64_C(1000000);
+
+	while (people.held < n)
 		people_hear(until);
 }
 

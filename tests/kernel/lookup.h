@@ -141,6 +141,14 @@ const struct heard *people_last(const char *type, const char *what);
 /** people_await_verdict() - until an answer, whosever, is told */
 void people_await_verdict(void);
 
+/** people_open() - requests that nobody has answered; people_await_open() - until there are so many */
+unsigned people_open(void);
+void people_await_open(unsigned n);
+
+/** people_held() - what nobody was asked about; people_await_held() - until it is so much */
+unsigned people_held(void);
+void people_await_held(unsigned n);
+
 /** people_answer() - the last request about it; returns when the answer was answered */
 void people_answer(const char *what, const char *action, const char *scope);
 

@@ -37,10 +37,21 @@ static struct terok_record refusal(unsigned n, uint64_t at_ns)
 	return record;
 }
 
+/* Of as many guards as it takes for all of them to be asked about. */
+static uint64_t ask_many(unsigned n, uint64_t at_ns)
+{
+	struct terok_record record = refusal(n, at_ns);
+	const struct asked *asked;
+
+	record.guard = 10 + n % (2 * ASKED_MAX / ASKED_OPEN_MAX);
+	asked = asked_note(table, &record, NULL, NULL, true);
+	return asked ? asked->id : 0;
+}
+
 static uint64_t ask(unsigned n, uint64_t at_ns)
 {
 	struct terok_record record = refusal(n, at_ns);
-	const struct asked *asked = asked_note(table, &record, NULL, true);
+	const struct asked *asked = asked_note(table, &record, NULL, NULL, true);
 
 	return asked ? asked->id : 0;
 }
@@ -61,11 +72,11 @@ static void the_same_destination_is_asked_once_in_the_quiet_time(void **state)
 	/* any other guard, address, port or protocol is another question */
 	assert_true(ask(6, start));
 	record = refusal(5, start), record.guard = 2;
-	assert_non_null(asked_note(table, &record, NULL, true));
+	assert_non_null(asked_note(table, &record, NULL, NULL, true));
 	record = refusal(5, start), record.dst_port = 80;
-	assert_non_null(asked_note(table, &record, NULL, true));
+	assert_non_null(asked_note(table, &record, NULL, NULL, true));
 	record = refusal(5, start), record.proto = 17;
-	assert_non_null(asked_note(table, &record, NULL, true));
+	assert_non_null(asked_note(table, &record, NULL, NULL, true));
 }
 
 static int by_value(const void *a, const void *b)
@@ -103,13 +114,13 @@ static void the_oldest_question_gives_way_and_the_others_stay_findable(void **st
 
 	(void)state;
 	for (unsigned i = 0; i <= ASKED_MAX; i++)
-		ids[i] = ask(i * 7919, 1000);
+		ids[i] = ask_many(i * 7919, 1000);
 	assert_null(asked_find(table, ids[0]));
 	for (unsigned i = 1; i <= ASKED_MAX; i++) {
 		assert_non_null(asked_find(table, ids[i]));
-		assert_int_equal(ask(i * 7919, 1001), 0);
+		assert_int_equal(ask_many(i * 7919, 1001), 0);
 	}
-	assert_true(ask(0, 1001)); /* forgotten: asked anew */
+	assert_true(ask_many(0, 1001)); /* forgotten: asked anew */
 }
 
 static void an_answered_question_is_asked_anew_only_by_later_refusals(void **state)
@@ -136,12 +147,12 @@ static void what_a_rule_refuses_is_told_but_is_no_question(void **state)
 	const struct asked *told;
 
 	(void)state;
-	told = asked_note(table, &record, NULL, false);
+	told = asked_note(table, &record, NULL, NULL, false);
 	assert_non_null(told);
 	assert_false(told->question);
 	assert_null(asked_find(table, told->id));
 	assert_null(asked_find(table, id));
-	assert_null(asked_note(table, &record, NULL, false));
+	assert_null(asked_note(table, &record, NULL, NULL, false));
 }
 
 /* Every other guard's questions, and those of a process that runs into its rules. */
@@ -152,19 +163,90 @@ static void no_flood_pushes_out_anothers_question(void **state)
 
 	(void)state;
 	mine.guard = 2;
-	id = asked_note(table, &mine, NULL, true)->id;
+	id = asked_note(table, &mine, NULL, NULL, true)->id;
 	for (unsigned n = 0; n < 3 * ASKED_MAX; n++) {
 		flood = refusal(n, 10 + n);
-		assert_non_null(asked_note(table, &flood, NULL, false));
+		assert_non_null(asked_note(table, &flood, NULL, NULL, false));
 	}
 	assert_non_null(asked_find(table, id));
 	for (unsigned n = 0; n < 3 * ASKED_MAX; n++)
 		assert_true(ask(1000000 + n, 100000 + n));
 	assert_non_null(asked_find(table, id));
-	/* now all are questions: what is none is told all the same */
-	flood = refusal(77, 500000);
-	assert_non_null(asked_note(table, &flood, NULL, false));
-	assert_non_null(asked_find(table, id));
+}
+
+static void what_is_no_question_is_told_also_where_all_are(void **state)
+{
+	struct terok_record flood = refusal(77, 500000);
+	uint64_t first = 0, id;
+
+	(void)state;
+	for (unsigned n = 0; n < ASKED_MAX; n++) {
+		id = ask_many(n, 1000);
+		first = first ?: id;
+	}
+	assert_non_null(asked_find(table, first));
+	assert_non_null(asked_note(table, &flood, NULL, NULL, false));
+	assert_non_null(asked_find(table, first));
+}
+
+/* --- the budget ----------------------------------------------------------------------------- */
+
+static const struct asked *ask_named(unsigned n, const char *told, uint64_t at_ns)
+{
+	struct terok_record record = refusal(n, at_ns);
+
+	return asked_note(table, &record, NULL, told, true);
+}
+
+static void all_addresses_of_a_name_are_one_question(void **state)
+{
+	const struct asked *first = ask_named(1, "cdn.example", 1000);
+	struct terok_record other_port = refusal(3, 1003);
+	uint64_t id;
+
+	(void)state;
+	assert_non_null(first);
+	id = first->id;
+	assert_null(ask_named(2, "cdn.example", 1001));
+	assert_null(ask_named(3, "cdn.example", 1002));
+	assert_int_equal(asked_find(table, id)->count, 3);
+	/* people were told of that one: an answer about an address is about it */
+	assert_int_equal(asked_find(table, id)->record.dst[15], 1);
+	other_port.dst_port = 80;
+	assert_non_null(asked_note(table, &other_port, NULL, "cdn.example", true));
+	assert_non_null(ask_named(1, "www.example", 1004));
+	assert_non_null(ask_named(1, NULL, 1005));
+	/* told again it is of the last address */
+	assert_int_equal(ask_named(9, "cdn.example", 1000 + ASKED_QUIET_NS)->id, id);
+	assert_int_equal(asked_find(table, id)->record.dst[15], 9);
+}
+
+static void beyond_the_budget_of_a_guard_nobody_is_asked(void **state)
+{
+	struct terok_record other = refusal(1, 5000);
+	uint64_t first = ask(0, 1000);
+	const struct asked *held;
+
+	(void)state;
+	for (unsigned n = 1; n < ASKED_OPEN_MAX; n++)
+		assert_non_null(asked_find(table, ask(n, 1000)));
+	held = ask_named(ASKED_OPEN_MAX, NULL, 1001);
+	assert_true(held->held);
+	assert_false(held->question);
+	assert_int_equal(held->count, 1);
+	assert_null(asked_find(table, held->id));
+	assert_null(ask_named(ASKED_OPEN_MAX, NULL, 1002)); /* counted */
+	/* those that are open are told again as ever, and others' are asked */
+	assert_int_equal(ask(0, 1000 + ASKED_QUIET_NS), first);
+	other.guard = 2;
+	assert_true(asked_note(table, &other, NULL, NULL, true)->question);
+	/* one is answered: whoever tries again is asked about, at once */
+	asked_answered(table, first);
+	held = ask_named(ASKED_OPEN_MAX, NULL, 1003);
+	assert_non_null(held);
+	assert_true(held->question);
+	assert_false(held->held);
+	assert_true(ask_named(ASKED_OPEN_MAX + 1, NULL, 1004)->held);
 }
 
 static void count_open(const struct asked *asked, void *user)
@@ -182,11 +264,11 @@ static void a_guards_end_ends_its_questions(void **state)
 	for (unsigned i = 0; i < 100; i++)
 		ask(i, 1000);
 	other.guard = 2;
-	assert_non_null(asked_note(table, &other, NULL, true));
+	assert_non_null(asked_note(table, &other, NULL, NULL, true));
 	asked_forget_guard(table, 1);
 	asked_each(table, count_open, &open);
 	assert_int_equal(open, 1);
-	assert_null(asked_note(table, &other, NULL, true));
+	assert_null(asked_note(table, &other, NULL, NULL, true));
 }
 
 int main(void)
@@ -199,6 +281,9 @@ int main(void)
 		T(an_answered_question_is_asked_anew_only_by_later_refusals),
 		T(what_a_rule_refuses_is_told_but_is_no_question),
 		T(no_flood_pushes_out_anothers_question),
+		T(what_is_no_question_is_told_also_where_all_are),
+		T(all_addresses_of_a_name_are_one_question),
+		T(beyond_the_budget_of_a_guard_nobody_is_asked),
 		T(a_guards_end_ends_its_questions),
 	};
 
