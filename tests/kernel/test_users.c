@@ -225,6 +225,75 @@ static void each_answers_their_own(void **state)
 	close(hers);
 }
 
+#define GRANTS  "{\"method\":\"org.terok.Firewall1.ListGrants\"}"
+#define HISTORY "{\"method\":\"org.terok.Firewall1.History\"}"
+
+/* Of the first thing in a reply that has it; the caller's buffer. */
+static void field(const char *reply, const char *key, char ret[static 64])
+{
+	char find[64];
+	const char *at;
+
+	snprintf(find, sizeof(find), "\"%s\":\"", key);
+	at = strstr(reply, find);
+	if (!at)
+		fail_msg("no %s in %s", key, reply);
+	snprintf(ret, 64, "%.*s", (int)strcspn(at + strlen(find), "\""), at + strlen(find));
+}
+
+/* @call about @one and about @other, which is as long, is answered alike. */
+static void answered_alike(int fd, const char *call, const char *one, const char *other)
+{
+	char frame[256], first[512], *at;
+
+	snprintf(frame, sizeof(frame), call, one);
+	snprintf(first, sizeof(first), "%s", person_call(fd, frame));
+	while ((at = strstr(first, one)))
+		memcpy(at, other, strlen(other));
+	snprintf(frame, sizeof(frame), call, other);
+	assert_string_equal(person_call(fd, frame), first);
+}
+
+static void what_answers_made_and_what_happened_is_ones_own(void **state)
+{
+	static const char revoke[] = "{\"method\":\"org.terok.Firewall1.Revoke\",\"parameters\":{"
+				     "\"grant\":\"%s\"}}";
+	struct test_dest dest = { .addr = "203.0.113.100", .port = TEST_PORT };
+	char call[256], id[64], grant[64], none[64];
+	int fd[2], hers;
+
+	(void)state;
+	both_begin();
+	fd[0] = everybody(BERT);
+	fd[1] = own(BERT);
+	hers = own(ANNE);
+	asks(&anne, 0);
+	field(person_call(hers, "{\"method\":\"org.terok.Firewall1.ListRequests\"}"), "request_id",
+	      id);
+	snprintf(call, sizeof(call),
+		 "{\"method\":\"org.terok.Firewall1.Answer\",\"parameters\":{"
+		 "\"request_id\":\"%s\",\"action\":\"allow\"}}",
+		 id);
+	assert_non_null(strstr(person_call(hers, call), "until_ns"));
+	field(person_call(hers, GRANTS), "grant", grant);
+	assert_non_null(strstr(person_call(hers, HISTORY), id));
+	snprintf(none, sizeof(none), "%s", grant);
+	none[strlen(none) - 1] ^= 1; /* another digit */
+	for (int i = 0; i < 2; i++) {
+		assert_true(fd[i] >= 0);
+		assert_non_null(strstr(person_call(fd[i], GRANTS), "\"grants\":[]"));
+		assert_null(strstr(person_call(fd[i], HISTORY), id));
+		answered_alike(fd[i], revoke, grant, none);
+		close(fd[i]);
+	}
+	/* nothing of that took hers back; she does */
+	assert_int_equal(person_inside(anne.guard, test_connect, &dest), 0);
+	snprintf(call, sizeof(call), revoke, grant);
+	assert_string_equal(person_call(hers, call), "{}");
+	assert_int_equal(person_inside(anne.guard, test_connect, &dest), EHOSTUNREACH);
+	close(hers);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +301,7 @@ int main(void)
 		T(each_hears_their_own_and_counts_nobody_elses),
 		T(each_lists_their_own_and_root_all),
 		T(each_answers_their_own),
+		T(what_answers_made_and_what_happened_is_ones_own),
 	};
 
 	test_require("users");
