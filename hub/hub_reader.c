@@ -28,12 +28,14 @@ static bool is_address(const char *text)
 }
 
 /*
- * A shield allows and denies a target on every port, for ever. Who asks for that, or leaves open
- * how much is meant, is served; who asks for less, or for more, is told that it cannot be done.
+ * A shield allows and denies a target on every port, and keeps that with the container. Who asks
+ * for that, however long, or leaves open how much is meant, is served; who asks for less, or for
+ * more, is told that it cannot be done.
  */
 static bool can_shield(const struct request *request, const struct hub_answer *answer)
 {
-	if (answer->scope != SCOPE_FOREVER || answer->reach == REACH_CHILDREN)
+	if (answer->scope == SCOPE_ONCE || answer->scope == SCOPE_TIME ||
+	    answer->reach == REACH_CHILDREN)
 		return false;
 	return answer->reach == REACH_ASKED ||
 	       (answer->reach == REACH_ADDRESS) == is_address(request->dest);
@@ -145,6 +147,7 @@ static void on_blocked(struct hub_reader *reader, const struct reader_line *line
 	news->domain = line->domain;
 	news->port = line->port;
 	news->proto = line->proto;
+	news->count = 1;
 	/* what nobody could answer is told all the same */
 	if (*line->id && !hub_request_open(reader->hub, &question, news))
 		return;

@@ -7,7 +7,7 @@
  * address. A container that ends, or whose shield is taken down, takes its requests with it,
  * whichever of its names it was called by (reader_names.h).
  * An answer goes to the helper; what became of it goes to everybody. The helper knows allow and
- * deny, for ever: an answer of any other scope is not taken.
+ * deny, without an end: an answer for once or for a time is not taken.
  *
  * Everything belongs to the user whose session it is: there are no guards.
  * Owns: the hub, and the helper's client. Called by: standalone.c. Threads: none.

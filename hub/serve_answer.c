@@ -17,7 +17,8 @@ static struct hub_outcome not_begun(int error)
 
 	switch (error) {
 	case -EOPNOTSUPP:
-		outcome.problem = "a shield's answers are for ever and for all of the target";
+		outcome.problem =
+		    "a shield's answers have no end of their own and are for all of the target";
 		break;
 	case -EBUSY: outcome.problem = "too many answers are on their way"; break;
 	case -ESHUTDOWN: outcome.problem = "the hub is about to end"; break;

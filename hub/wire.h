@@ -42,6 +42,7 @@ struct news {
 	const struct said *dossier; /* what a reader said of it */
 	unsigned n_dossier;
 	const char *name, *state; /* of the container, where there is no label */
+	uint64_t count;           /* refusals, where there is no record of them */
 	const char *request_id;
 	const char *action, *scope, *reason, *problem;
 	const char *rule, *client; /* of a verdict: what was made, by which program */

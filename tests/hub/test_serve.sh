@@ -91,7 +91,7 @@ else
 fi
 
 answered() {
-	exits 0 "$clearance" answer c1:1 allow --scope forever --socket "$socket" &&
+	exits 0 "$clearance" answer c1:1 allow --socket "$socket" &&
 		grep -qx "allow c1 example.com" "$dir/shielded" && [ "$(open_ids)" = "bad:1 c1:2 " ]
 }
 is "an answer runs the shield, and is no longer listed" answered
@@ -101,8 +101,8 @@ failed() {
 }
 is "one that fails says why, and waits again" failed
 refused() {
-	exits 1 "$clearance" answer c1:2 allow --socket "$socket" &&
-		grep -q "for ever" "$dir/err" && [ "$(open_ids)" = "bad:1 c1:2 " ]
+	exits 1 "$clearance" answer c1:2 allow --scope once --socket "$socket" &&
+		grep -q "no end of their own" "$dir/err" && [ "$(open_ids)" = "bad:1 c1:2 " ]
 }
 is "one that no shield can give says so" refused
 gone() { reader '{"type":"container_exited","container":"c1","reason":"eof"}' && [ "$(open_ids)" = "bad:1 " ]; }

@@ -552,13 +552,13 @@ static void who_leaves_after_an_answer_has_given_it(void **state)
 	"\",\"action\":\"allow\"" more "}}"
 #define TOO_MUCH                                                                                   \
 	"{\"error\":\"" FIREWALL ".NotApplied\",\"parameters\":{\"request_id\":\"c1:1\","          \
-	"\"reason\":\"a shield's answers are for ever and for all of the target\"}}"
+	"\"reason\":\"a shield's answers have no end of their own and are for all of "             \
+	"the target\"}}"
 
 /* The shield knows allow and deny: what it cannot carry out is refused, and not nearly done. */
 static void an_answer_that_no_shield_can_give_is_refused_and_says_why(void **state)
 {
 	static const char *const refused[] = {
-		ANSWER("c1:1", ""),
 		ANSWER("c1:1", ",\"scope\":\"once\""),
 		ANSWER("c1:1", ",\"scope\":\"time\",\"seconds\":60"),
 		ANSWER("c1:1", ",\"scope\":\"forever\",\"reach\":\"address\""),
@@ -573,6 +573,10 @@ static void an_answer_that_no_shield_can_give_is_refused_and_says_why(void **sta
 	session_ask(calls, ANSWER("c1:1", ",\"scope\":\"forever\",\"reach\":\"name\""),
 		    "{\"parameters\":{\"until_ns\":0,\"rule\":\"\"}}");
 	is_told(APPLIED("c1", "c1:1", "allow", "true"));
+	/* what clients say without being told: as long as the container is there */
+	blocks(PENDING("c1", "c1:2", NAMED), BLOCKED("c1", "c1:2", NAMED_FLOW));
+	session_ask(calls, ANSWER("c1:2", ""), "{\"parameters\":{\"until_ns\":0,\"rule\":\"\"}}");
+	is_told(APPLIED("c1", "c1:2", "allow", "true"));
 }
 
 static void the_interface_has_concrete_types_and_four_errors(void **state)
