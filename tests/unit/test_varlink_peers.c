@@ -625,8 +625,9 @@ static void a_users_unfinished_calls_have_a_limit_together(void **state)
 		ended += !push(fd[i], part, sizeof(part));
 	}
 	turns(TURNS);
-	assert_in_range(memory(), before + VARLINK_UID_BYTES / 2,
-			before + VARLINK_UID_BYTES * 5 / 4);
+	if (before) /* a sanitizer's malloc() does not count */
+		assert_in_range(memory(), before + VARLINK_UID_BYTES / 2,
+				before + VARLINK_UID_BYTES * 5 / 4);
 	assert_in_range(ended, VARLINK_UID_MAX / 4, VARLINK_UID_MAX * 3 / 4);
 	assert_true(counts(other));
 	for (unsigned i = 0; i < VARLINK_UID_MAX; i++)
