@@ -102,7 +102,9 @@ void serve_apply(struct varlink_call *call, struct json_object *parameters)
 {
 	const char *container = json_text(parameters, "container"),
 		   *dest = json_text(parameters, "dest"), *action = json_text(parameters, "action");
-	struct hub_answer given = { .uid = varlink_call_uid(call), .scope = SCOPE_FOREVER };
+	struct hub_answer given = { .uid = varlink_call_uid(call),
+				    .pid = varlink_call_pid(call),
+				    .scope = SCOPE_FOREVER };
 	struct apply *apply;
 
 	given.action = strcmp(action, "allow") ? TEROK_DENY : TEROK_ALLOW;

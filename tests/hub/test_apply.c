@@ -66,6 +66,7 @@ static void it_answers_for_ever_what_waits_for_that_destination(void **state)
 	assert_int_equal(verdict.VERDICT.action, TEROK_DENY);
 	assert_int_equal(verdict.VERDICT.scope, SCOPE_FOREVER);
 	assert_int_equal(verdict.VERDICT.uid, getuid());
+	assert_int_equal(verdict.VERDICT.pid, getpid());
 	core_results(&verdict, 0, "");
 	hear(caller, APPLY_SAYS("true", ""));
 	assert_non_null(strstr(heard(monitor), "\"type\":\"verdict\""));
