@@ -7,6 +7,9 @@
 
 #define BUCKETS 256
 
+/* Tokens of grants are counted by themselves: so they are none of the others. */
+#define TOKEN_GRANTS (UINT64_C(1) << 62)
+
 struct known { /* a guard */
 	struct known *next;
 	struct label label;
@@ -78,7 +81,7 @@ static int core_grants(const struct msg_grants *wanted, void *user)
 	struct hub_core *core = user;
 	struct msg_packet packet = { .type = MSG_GRANTS, .GRANTS = *wanted };
 
-	return core->send(&packet, core->user);
+	return turns_say(core->lists, &packet, wanted->uid, TOKEN_GRANTS | wanted->token);
 }
 
 static int core_revoke(const struct msg_revoke *revoke, void *user)
@@ -86,7 +89,7 @@ static int core_revoke(const struct msg_revoke *revoke, void *user)
 	struct hub_core *core = user;
 	struct msg_packet packet = { .type = MSG_REVOKE, .REVOKE = *revoke };
 
-	return core->send(&packet, core->user);
+	return turns_say(core->answers, &packet, revoke->uid, TOKEN_GRANTS | revoke->token);
 }
 
 static struct known **known_slot(struct hub_core *core, uint32_t id)
@@ -321,6 +324,7 @@ static void on_revoked(struct hub_core *core, const struct msg_revoked *revoked)
 			     .uid = revoked->uid,
 			     .ok = true };
 
+	turns_over(core->answers, TOKEN_GRANTS | revoked->token);
 	grant_calls_heard_revoked(hub_grants(core->hub), revoked);
 	if (!revoked->result && news.label)
 		hub_publish(core->hub, &news);
@@ -340,7 +344,10 @@ void hub_core_hear(struct hub_core *core, const struct msg_packet *packet)
 		break;
 	case MSG_ENTRY: hub_recall_entry(core->hub, &packet->ENTRY); break;
 	case MSG_GRANT: grant_calls_heard(hub_grants(core->hub), &packet->GRANT); break;
-	case MSG_GRANTED: grant_calls_heard_all(hub_grants(core->hub), &packet->GRANTED); break;
+	case MSG_GRANTED:
+		turns_over(core->lists, TOKEN_GRANTS | packet->GRANTED.token);
+		grant_calls_heard_all(hub_grants(core->hub), &packet->GRANTED);
+		break;
 	case MSG_SETTLED: on_settled(core, &packet->SETTLED); break;
 	case MSG_REVOKED: on_revoked(core, &packet->REVOKED); break;
 	}

@@ -61,24 +61,33 @@ static int send_now(struct turns *turns, const struct msg_packet *packet, uint64
 }
 
 /* As in recall.c: behind the others of its user, and beside the first of everybody else. */
-static void wait_in_line(struct turns *turns, struct turn *turn)
+static int wait_in_line(struct turns *turns, struct turn *turn)
 {
 	struct turn **slot = &turns->waiting;
+	unsigned n = 0;
 
 	turn->round = turns->round + (turn->uid == turns->last_uid);
-	for (const struct turn *waits = turns->waiting; waits; waits = waits->next)
-		if (waits->uid == turn->uid && waits->round >= turn->round)
+	for (const struct turn *waits = turns->waiting; waits; waits = waits->next) {
+		if (waits->uid != turn->uid)
+			continue;
+		n++;
+		if (waits->round >= turn->round)
 			turn->round = waits->round + 1;
+	}
+	if (n == TURNS_WAITING)
+		return -EBUSY;
 	while (*slot && (*slot)->round <= turn->round)
 		slot = &(*slot)->next;
 	turn->next = *slot;
 	*slot = turn;
+	return 0;
 }
 
 int turns_say(struct turns *turns, const struct msg_packet *packet, uint32_t uid, uint64_t token)
 {
 	size_t size = core_msg_size(packet->type);
 	struct turn *turn;
+	int r;
 
 	if (turns->n < turns->max && !turns->waiting) {
 		turns->last_uid = uid;
@@ -89,8 +98,10 @@ int turns_say(struct turns *turns, const struct msg_packet *packet, uint32_t uid
 		return -ENOMEM;
 	*turn = (struct turn){ .uid = uid, .token = token };
 	memcpy(turn->packet, packet, size);
-	wait_in_line(turns, turn);
-	return 0;
+	r = wait_in_line(turns, turn);
+	if (r)
+		free(turn);
+	return r;
 }
 
 void turns_forget(struct turns *turns, uint64_t token)

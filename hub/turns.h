@@ -17,7 +17,8 @@
 #include "base/cleanup.h"
 #include "terok/core_msg.h"
 
-#define TURNS_MAX 16 /* on their way at once, at most */
+#define TURNS_MAX     16   /* on their way at once, at most */
+#define TURNS_WAITING 1024 /* of one user: as many as can be asked */
 
 /** hub_send_fn - one message to the core; 0 or negative errno */
 typedef int (*hub_send_fn)(struct msg_packet *packet, void *user);
@@ -33,7 +34,8 @@ DEFINE_CLEANUP(struct turns, turns_free)
  * turns_say() - tell the core, now or when it is @uid's turn
  * @token: that the core's answer will have; not 0
  *
- * Return: 0; -ENOMEM, or what sending it said; then it is forgotten.
+ * Return: 0; -EBUSY too many of that user's wait, -ENOMEM, or what sending it said; then it is
+ * forgotten.
  */
 int turns_say(struct turns *turns, const struct msg_packet *packet, uint32_t uid, uint64_t token);
 

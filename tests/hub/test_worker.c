@@ -494,7 +494,8 @@ static void who_answers_much_keeps_nobody_waiting(void **state)
 	}
 	assert_in_range(before, 1, HUB_ANSWERS_OPEN + 2);
 	core_results(&packet, 0, "");
-	hear(caller, "{\"parameters\":{\"until_ns\":99,\"rule\":\"\"}}");
+	hear(caller,
+	     "{\"parameters\":{\"until_ns\":99,\"rule\":\"allow 192.0.2.1 port 443 tcp\"}}");
 	/* and all of the others are answered in the end */
 	for (; before < 200; before++) {
 		packet = core_hears(MSG_VERDICT);

@@ -100,6 +100,17 @@ static void what_nobody_waits_for_is_not_sent(void **state)
 	assert_int_equal(told[7], 9);
 }
 
+static void one_user_cannot_fill_the_memory(void **state)
+{
+	(void)state;
+	for (uint64_t token = 1; token <= OPEN + TURNS_WAITING; token++)
+		assert_int_equal(say_as(4001, token), 0);
+	assert_int_equal(say_as(4001, 5000), -EBUSY);
+	assert_int_equal(say_as(4002, 5001), 0);
+	turns_over(turns, 1);
+	assert_int_equal(told[OPEN], 5001);
+}
+
 static void what_cannot_be_sent_is_said_or_tried_again(void **state)
 {
 	(void)state;
@@ -125,6 +136,7 @@ int main(void)
 		T(a_few_are_on_their_way_and_each_end_sends_one),
 		T(another_user_waits_for_what_is_on_its_way_and_one_more),
 		T(what_nobody_waits_for_is_not_sent),
+		T(one_user_cannot_fill_the_memory),
 		T(what_cannot_be_sent_is_said_or_tried_again),
 	};
 
