@@ -153,7 +153,7 @@ static void what_people_did_is_in_the_journal(void **state)
 	assert_said("test_history[");
 	assert_said("verdict  box");
 	assert_said("allow once until 20");
-	assert_said("by user 0");
+	assert_said("by user 0 with test_history");
 	assert_works("history", "other");
 	assert_string_equal(said, "");
 	assert_works("history", "--lines", "1");
