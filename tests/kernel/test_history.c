@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "asked.h"
@@ -218,6 +219,91 @@ static void everybody_is_told_of_their_own_guards(void **state)
 	agent_end(SIGTERM);
 }
 
+/* --- the whole of it -------------------------------------------------------------------------- */
+
+#define ALICES 3000 /* entries, many pages */
+#define BOBS   7
+
+static void entries_write(void)
+{
+	static const struct history_limits usual = { HISTORY_DAYS, HISTORY_MIB };
+	static struct msg_entry entry[ALICES + BOBS];
+	struct history_db *db = NULL;
+	struct problem why = {};
+
+	assert_int_equal(mkdir(getenv("TEROK_STATE"), 0700), 0);
+	if (history_db_open(&usual, &db, &why))
+		fail_msg("%s", why.text);
+	for (unsigned i = 0; i < ALICES + BOBS; i++) {
+		bool bobs = i < BOBS * 100 && i % 100 == 50;
+
+		entry[i] = (struct msg_entry){ .type = ENTRY_REQUEST,
+					       .wall_ns = time(NULL) * SECOND_NS,
+					       .guard = bobs ? 8 : 7,
+					       .owner = bobs ? BOB : ALICE,
+					       .ask = i + 1 };
+		strcpy(entry[i].name, bobs ? "bobs" : "alices");
+	}
+	assert_int_equal(history_db_write(db, entry, ALICES + BOBS, NULL), 0);
+	history_db_close(db);
+}
+
+/* As that user, by a program that they need not be able to find: its export, through @filter. */
+static void export_as(uid_t uid, const char *filter)
+{
+	char line[1500], folder[512];
+
+	snprintf(folder, sizeof(folder), "%s", bpfd);
+	*strrchr(folder, '/') = '\0';
+	snprintf(line, sizeof(line),
+		 "exec 9<%s/terok-clearance; setpriv --reuid %u --clear-groups /proc/self/fd/9 "
+		 "export --json --socket %s/clearance.sock | %s",
+		 folder, uid, getenv("TEROK_RUN"), filter);
+	assert_int_equal(verb((const char *const[]){ "/bin/sh", "-c", line, NULL }), 0);
+}
+
+static void exported_as(uid_t uid, const char *filter, const char *want)
+{
+	export_as(uid, filter);
+	assert_string_equal(said, want);
+}
+
+static void an_export_has_all_that_is_its_users_and_nothing_else(void **state)
+{
+	static const char names[] = "sed 's/.*\"name\":\"\\([a-z]*\\)\".*/\\1/' | sort | uniq -c | "
+				    "tr -s ' '";
+	static const char asks[] = "sed 's/.*:\\([0-9]*\\)\",\"dest.*/\\1/' | ";
+	char path[128], filter[900];
+
+	(void)state;
+	entries_write();
+	agent_start();
+	snprintf(path, sizeof(path), "%s/clearance.sock", getenv("TEROK_RUN"));
+	assert_int_equal(chmod(path, 0666), 0);
+	assert_int_equal(chmod(getenv("TEROK_RUN"), 0755), 0);
+	assert_int_equal(chmod(world->dir, 0755), 0);
+	exported_as(ALICE, names, " 3000 alices\n");
+	exported_as(BOB, names, " 7 bobs\n");
+	exported_as(4003, names, "");
+	exported_as(0, names, " 3000 alices\n 7 bobs\n");
+	/* each once, in order; and who stops reading stops it */
+	snprintf(filter, sizeof(filter), "%suniq | wc -l", asks);
+	exported_as(0, filter, "3007\n");
+	snprintf(filter, sizeof(filter), "%ssort -rnc && echo sorted", asks);
+	exported_as(0, filter, "sorted\n");
+	export_as(0, "head -n 1");
+	assert_said("\"type\":\"request\"");
+	agent_end(SIGTERM);
+	/* root's own has the same, the oldest first */
+	snprintf(filter, sizeof(filter), "%s export --json | %ssort -nc && echo sorted", bpfd,
+		 asks);
+	assert_int_equal(verb((const char *const[]){ "/bin/sh", "-c", filter, NULL }), 0);
+	assert_string_equal(said, "sorted\n");
+	assert_works("history", "bobs", "--json", "--since", "1h");
+	assert_said("\"name\":\"bobs\"");
+	assert_null(strstr(said, "alices"));
+}
+
 /* --- a disk that is full ---------------------------------------------------------------------- */
 
 static void disk_small(void)
@@ -336,6 +422,7 @@ int main(void)
 		T(what_people_did_is_in_the_journal),
 		T(what_nobody_can_answer_any_more_has_expired),
 		T(everybody_is_told_of_their_own_guards),
+		T(an_export_has_all_that_is_its_users_and_nothing_else),
 		T(a_full_disk_costs_entries_and_nothing_else),
 		T(a_broken_file_is_set_aside_by_a_running_agent),
 		T(mistakes_are_said_in_one_line),
