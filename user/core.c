@@ -348,6 +348,8 @@ static int apply_verdict(struct core *core, const struct msg_verdict *verdict,
 struct settling {
 	struct core *core;
 	const struct verdict_rule *rule;
+	const struct msg_verdict *verdict;
+	const struct msg_result *result;
 	struct msg_settled said;
 };
 
@@ -363,6 +365,7 @@ static void settle_one(const struct asked *asked, void *user)
 	packet.SETTLED.ask = asked->id;
 	asked_answered(core->asked, asked->id);
 	worker_send(&core->hub, &packet);
+	history_verdict(core->history, asked, settling->verdict, settling->result);
 }
 
 /* One answer may be of many questions: nobody is to answer the others one by one. */
@@ -371,6 +374,8 @@ static void settle_others(struct core *core, uint32_t guard, const struct msg_ve
 {
 	struct settling settling = { .core = core,
 				     .rule = rule,
+				     .verdict = verdict,
+				     .result = result,
 				     .said = { .until_ns = result->until_ns,
 					       .guard = guard,
 					       .uid = verdict->uid,

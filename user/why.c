@@ -74,6 +74,7 @@ static void because_fill(const struct kernel *kernel, const struct terok_info *i
 	memcpy(ret->addr, record->dst, sizeof(ret->addr));
 	ret->by_name = *asked->name;
 	ret->question = asked->question;
+	ret->held = asked->held;
 	ret->answered = asked->answered_ns != 0;
 	request_of(info, asked, ret);
 	memcpy(ret->domain, *asked->name ? asked->name : asked->told, sizeof(ret->domain));

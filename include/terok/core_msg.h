@@ -434,7 +434,8 @@ struct msg_because {
 	__u8 answered; /* people have answered; that may be over */
 	__u8 now_action;
 	__u8 now_reason;
-	__u8 pad[3];
+	__u8 held; /* too many of its guard's are open: nobody is asked, until there is room */
+	__u8 pad[2];
 	char request[32];              /* its id, as people know it; "": nobody can be asked */
 	char domain[TEROK_DOMAIN_LEN]; /* "": none is known */
 	char rule[MSG_RULE];           /* that decides now; "": none does */

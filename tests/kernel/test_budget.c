@@ -9,11 +9,13 @@
 #include "lookup.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "asked.h"
+#include "base/event.h"
 
 #define REFUSED EHOSTUNREACH
 
@@ -62,6 +64,22 @@ static void all_addresses_of_one_name_are_one_request(void **state)
 	assert_int_equal(reach("203.0.113.3", TEST_PORT), 0);
 }
 
+/* The journal is written a moment after. */
+static void await_journal(const char *what, unsigned n)
+{
+	uint64_t until = now_boot_ns() + LIMIT_MS * UINT64_C(1000000);
+	unsigned found;
+
+	do {
+		poll(NULL, 0, 20);
+		assert_works("history", "--json", "--lines", "100");
+		found = 0;
+		for (const char *at = said; (at = strstr(at, what)); at++)
+			found++;
+		assert_true(now_boot_ns() < until);
+	} while (found != n);
+}
+
 static void one_answer_for_all_below_a_name_ends_every_request_of_it(void **state)
 {
 	static const struct terok_answer children = { .action = "allow",
@@ -79,7 +97,8 @@ static void one_answer_for_all_below_a_name_ends_every_request_of_it(void **stat
 	people_await_open(9);
 	assert_string_equal(people_say("packages.example", &children),
 			    "allow *.packages.example port any any");
-	people_await_open(1); /* the other one is of another name */
+	people_await_open(1);                     /* the other one is of another name */
+	await_journal("\"type\":\"verdict\"", 8); /* each with its end */
 	assert_found("p5.packages.example", "203.0.113.20");
 	assert_int_equal(reach("203.0.113.20", TEST_PORT), 0);
 	/* an answer to one that was decided hears what decided it */

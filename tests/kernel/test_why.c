@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "asked.h"
 #include "base/event.h"
 #include "base/json.h"
 #include "cgroup.h"
@@ -178,6 +179,24 @@ static void what_is_denied_is_not_worth_a_retry(void **state)
 	assert_int_equal(reach("192.0.2.9", 443), EHOSTUNREACH);
 	assert_works("deny", "box", "192.0.2.9", "--for", "1h");
 	await_told(GET("/why/192.0.2.9"), "  retry:   not before 3");
+	people_leave();
+}
+
+/* Beyond a guard's budget of requests. */
+static void what_nobody_is_asked_about_for_now_is_told_so(void **state)
+{
+	char dest[32];
+
+	(void)state;
+	lookup_begin(zone, "learn");
+	people_listen();
+	for (unsigned i = 1; i <= ASKED_OPEN_MAX + 1; i++) {
+		snprintf(dest, sizeof(dest), "203.0.113.%u", i);
+		assert_int_equal(reach(dest, 443), EHOSTUNREACH);
+	}
+	await_told(GET("/why.json/203.0.113.65"), "\"asked\":false,\"answer\":\"held\",");
+	assert_told("Terok-Retry: 30\r\n");
+	await_told(GET("/why.json/203.0.113.64"), "\"asked\":true,\"answer\":\"open\",");
 	people_leave();
 }
 
@@ -586,6 +605,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(a_refusal_is_told_with_what_became_of_it),
 		T(what_is_denied_is_not_worth_a_retry),
+		T(what_nobody_is_asked_about_for_now_is_told_so),
 		T(a_name_is_told_by_its_name),
 		T(it_answers_also_where_nothing_leaves),
 		T(another_guard_hears_of_itself),

@@ -169,6 +169,10 @@ static void what_counts_is_what_holds_now(void **state)
 	fate_is(&because, false, WHY_NOBODY, true, 60);
 	because.question = 0;
 	fate_is(&because, true, WHY_NOBODY, false, 0);
+	because.held = 1;
+	fate_is(&because, true, WHY_HELD, true, 30);
+	fate_is(&because, false, WHY_HELD, true, 30);
+	because.held = 0;
 	because.question = 1;
 	because.answered = 1;
 	fate_is(&because, true, WHY_OVER, true, 0);

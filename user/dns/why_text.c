@@ -11,11 +11,12 @@
 #include "terok/names.h"
 
 #define OPEN_S  5  /* people read before they answer */
+#define HELD_S  30 /* what is open is answered, or not */
 #define ALONE_S 60 /* nobody is there; whoever comes is told of what is open */
 
 static const char *const answer_name[] = {
 	[WHY_NOBODY] = "nobody", [WHY_OPEN] = "open",  [WHY_ALLOWED] = "allowed",
-	[WHY_DENIED] = "denied", [WHY_OVER] = "ended",
+	[WHY_DENIED] = "denied", [WHY_OVER] = "ended", [WHY_HELD] = "held",
 };
 _Static_assert(sizeof(answer_name) / sizeof(answer_name[0]) == WHY_MAX_, "a name for each");
 
@@ -60,6 +61,8 @@ struct why_fate why_fate_of(const struct msg_because *because, bool heard, uint6
 		return (struct why_fate){ WHY_ALLOWED, true, 0 };
 	if (because->now_reason == TEROK_REASON_RULE_DENY)
 		return fate_of_denied(because, now_ns);
+	if (because->held)
+		return (struct why_fate){ WHY_HELD, true, HELD_S };
 	if (!because->question)
 		return (struct why_fate){ WHY_NOBODY, false, 0 };
 	if (because->answered)
@@ -159,6 +162,7 @@ static void fate_text(FILE *out, const struct why_page *page, const struct msg_b
 		[WHY_ALLOWED] = "it is allowed now",
 		[WHY_DENIED] = "it is denied",
 		[WHY_OVER] = "somebody answered, and that has ended",
+		[WHY_HELD] = "too many requests wait already; a retry asks when there is room",
 	};
 	const char *text = said[fate.answer];
 

@@ -22,6 +22,7 @@ enum why_answer {
 	WHY_ALLOWED, /* by an answer or a rule, now */
 	WHY_DENIED,  /* by an answer or a rule */
 	WHY_OVER,    /* it was answered, and that has ended: a retry asks again */
+	WHY_HELD,    /* too many others are open: a retry asks when there is room */
 	WHY_MAX_
 };
 
