@@ -20,9 +20,12 @@ struct asked_table {
 	struct asked slot[ASKED_MAX];
 	void (*expired)(const struct asked *asked, void *user);
 	void *user;
+	uint32_t (*owner)(uint32_t guard, void *user);
+	void *owner_user;
 	struct asked unkept;            /* the last that found no slot */
 	uint16_t bucket[BUCKETS];       /* slot number or NOBODY */
 	uint32_t open_guard[ASKED_MAX]; /* whose open question a slot is; 0: none's */
+	uint32_t open_owner[ASKED_MAX]; /* the guard's; 0: root's, or none's */
 };
 
 int asked_new(struct asked_table **ret)
@@ -133,16 +136,36 @@ static void slot_clear(struct asked_table *table, struct asked *slot)
 		table->expired(slot, table->user);
 	bucket_clear(table, bucket_find(table, &target));
 	table->open_guard[slot - table->slot] = 0;
+	table->open_owner[slot - table->slot] = 0;
 	*slot = (struct asked){};
 }
 
-static unsigned open_count(const struct asked_table *table, uint32_t guard)
+static unsigned open_count(const uint32_t open[static ASKED_MAX], uint32_t of)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < ASKED_MAX; i++)
-		n += table->open_guard[i] == guard;
+		n += open[i] == of;
 	return n;
+}
+
+static uint32_t owner_of(const struct asked_table *table, uint32_t guard)
+{
+	return table->owner ? table->owner(guard, table->owner_user) : 0;
+}
+
+/*
+ * Nobody is asked about one more of a guard that has its budget open, nor of a user: with a few
+ * guards one could push out everybody's, and would learn by their own how many those are.
+ */
+static bool budget_is_spent(const struct asked_table *table, uint32_t guard)
+{
+	uint32_t owner;
+
+	if (open_count(table->open_guard, guard) >= ASKED_OPEN_MAX)
+		return true;
+	owner = owner_of(table, guard);
+	return owner && open_count(table->open_owner, owner) >= ASKED_USER_MAX;
 }
 
 /* That a thousand open ones have it already is as likely as one in 10^12: it is not looked for. */
@@ -196,8 +219,10 @@ static struct asked *slot_take(struct asked_table *table, const struct target *t
 	if (slot == &table->unkept)
 		return slot;
 	table->bucket[bucket_find(table, target)] = n;
-	if (question)
+	if (question) {
 		table->open_guard[n] = target->record->guard;
+		table->open_owner[n] = owner_of(table, target->record->guard);
+	}
 	return slot;
 }
 
@@ -213,8 +238,7 @@ const struct asked *asked_note(struct asked_table *table, const struct terok_rec
 		slot = &table->slot[table->bucket[b]];
 	if (slot && record->boot_ns <= slot->answered_ns)
 		return NULL;
-	held = question && !(slot && slot_is_open(slot)) &&
-	       open_count(table, record->guard) >= ASKED_OPEN_MAX;
+	held = question && !(slot && slot_is_open(slot)) && budget_is_spent(table, record->guard);
 	if (held)
 		question = false;
 	if (slot && slot->question == question && !slot->answered_ns) {
@@ -255,6 +279,7 @@ void asked_answered(struct asked_table *table, uint64_t id)
 		return;
 	slot->answered_ns = now_boot_ns();
 	table->open_guard[slot - table->slot] = 0;
+	table->open_owner[slot - table->slot] = 0;
 }
 
 void asked_forget_guard(struct asked_table *table, uint32_t guard)
@@ -273,6 +298,13 @@ void asked_each(struct asked_table *table, void (*fn)(const struct asked *asked,
 		if (slot_is_open(slot))
 			fn(slot, user);
 	}
+}
+
+void asked_on_owner(struct asked_table *table, uint32_t (*fn)(uint32_t guard, void *user),
+		    void *user)
+{
+	table->owner = fn;
+	table->owner_user = user;
 }
 
 void asked_on_expired(struct asked_table *table, void (*fn)(const struct asked *asked, void *user),

@@ -4,9 +4,10 @@
  *
  * A table of the last ASKED_MAX refused destinations. Within ASKED_QUIET_NS the same
  * guard, name (or address, if it has none), port and protocol are counted, not asked again: all
- * addresses of one name are one question. Of one guard ASKED_OPEN_MAX are open at a time; what
- * it is refused beyond them is held, until one of those is answered and it tries again. An
- * answer carries a question's number; the destination comes from here, never from the answer.
+ * addresses of one name are one question. Of one guard ASKED_OPEN_MAX are open at a time, of all
+ * of one user's ASKED_USER_MAX, however many guards they have; what is refused beyond them is
+ * held, until one of those is answered and it tries again. An answer carries a question's
+ * number; the destination comes from here, never from the answer.
  *
  * Owns: the numbers. They are chosen at random, so that who is asked cannot tell from them how
  * many others are asked, or when; of fifteen digits, which every reader of JSON keeps, so that an
@@ -24,6 +25,7 @@
 
 #define ASKED_MAX      1024 /* oldest forgotten; its retry asks again */
 #define ASKED_OPEN_MAX 64   /* of one guard: more than a person looks through */
+#define ASKED_USER_MAX 256  /* of all guards of one user, root excepted: a part of the table */
 #define ASKED_ID_MAX   UINT64_C(999999999999999)
 #define ASKED_QUIET_NS (30 * UINT64_C(1000000000))
 
@@ -78,6 +80,10 @@ void asked_forget_guard(struct asked_table *table, uint32_t guard);
 /** asked_last() - the @max last refused of a guard that are remembered, newest first; how many */
 unsigned asked_last(const struct asked_table *table, uint32_t guard, const struct asked **ret,
 		    unsigned max);
+
+/** asked_on_owner() - @fn says whose a guard is, 0: root's, or nobody knows; without it, all are */
+void asked_on_owner(struct asked_table *table, uint32_t (*fn)(uint32_t guard, void *user),
+		    void *user);
 
 /** asked_on_expired() - @fn is told of each open question that nobody can answer any more */
 void asked_on_expired(struct asked_table *table, void (*fn)(const struct asked *asked, void *user),

@@ -86,6 +86,14 @@ static bool is_question(const struct terok_record *record)
 	return record->reason == TEROK_REASON_DEFAULT || record->reason == TEROK_REASON_EXPIRED;
 }
 
+static uint32_t owner_of(uint32_t guard, void *user)
+{
+	struct core *core = user;
+	struct terok_info info;
+
+	return guard_info(core->kernel, guard, &info) ? 0 : info.uid;
+}
+
 static void on_expired(const struct asked *asked, void *user)
 {
 	struct core *core = user;
@@ -598,8 +606,10 @@ static int core_open(struct core *core, struct problem *why)
 		r = held_new(core->loop, tell_held, core, &core->held);
 	if (!r)
 		r = grants_new(core->kernel, &core->grants);
-	if (!r)
+	if (!r) {
 		asked_on_expired(core->asked, on_expired, core);
+		asked_on_owner(core->asked, owner_of, core);
+	}
 	if (!r)
 		r = watched_new(core->loop, core->kernel, &watched_events, core, &core->watched);
 	if (!r)

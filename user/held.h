@@ -14,7 +14,7 @@
 #include "base/event.h"
 
 #define HELD_EVERY_NS SECOND_NS
-#define HELD_MAX      (2 * ASKED_MAX / ASKED_OPEN_MAX) /* guards: more than can be at their budget */
+#define HELD_MAX      (8 * ASKED_MAX / ASKED_OPEN_MAX) /* guards: of more of them it is said sooner */
 
 struct held;
 

@@ -249,6 +249,49 @@ static void beyond_the_budget_of_a_guard_nobody_is_asked(void **state)
 	assert_true(ask_named(ASKED_OPEN_MAX + 1, NULL, 1004)->held);
 }
 
+/* Ten guards each; 0 has one, its number is its own. */
+static uint32_t owner_by_tens(uint32_t guard, void *user)
+{
+	assert_ptr_equal(user, &table);
+	return guard / 10;
+}
+
+static const struct asked *ask_of(uint32_t guard, unsigned n)
+{
+	struct terok_record record = refusal(n, 1000);
+
+	record.guard = guard;
+	return asked_note(table, &record, NULL, NULL, true);
+}
+
+/* Or with enough guards one could push out everybody's questions. */
+static void beyond_the_budget_of_a_user_nobody_is_asked(void **state)
+{
+	uint64_t bobs, first = 0;
+	unsigned asked = 0;
+
+	(void)state;
+	asked_on_owner(table, owner_by_tens, &table);
+	bobs = ask_of(20, 1)->id;
+	for (unsigned n = 0; n < 2 * ASKED_MAX; n++) {
+		const struct asked *one = ask_of(10 + n % 10, n);
+
+		asked += one->question;
+		first = first ?: one->id;
+	}
+	assert_int_equal(asked, ASKED_USER_MAX);
+	assert_non_null(asked_find(table, bobs));
+	assert_true(ask_of(21, 7)->question);
+	assert_true(ask_of(1, 8)->question); /* root's */
+	/* there is room for one when one is answered */
+	asked_answered(table, first);
+	assert_true(ask_of(11, 5000)->question);
+	assert_true(ask_of(12, 5001)->held);
+	/* each of root's is for itself */
+	for (unsigned n = 0; n < 8 * ASKED_OPEN_MAX; n++)
+		assert_true(ask_of(2 + n % 8, 9000 + n)->question);
+}
+
 static void count_open(const struct asked *asked, void *user)
 {
 	assert_true(asked->question);
@@ -284,6 +327,7 @@ int main(void)
 		T(what_is_no_question_is_told_also_where_all_are),
 		T(all_addresses_of_a_name_are_one_question),
 		T(beyond_the_budget_of_a_guard_nobody_is_asked),
+		T(beyond_the_budget_of_a_user_nobody_is_asked),
 		T(a_guards_end_ends_its_questions),
 	};
 

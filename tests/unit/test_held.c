@@ -14,13 +14,13 @@ static struct loop *loop;
 static struct held *held;
 static struct {
 	unsigned said;
-	uint64_t count[64], guard[64], last[64];
+	uint64_t count[2 * HELD_MAX], guard[2 * HELD_MAX], last[2 * HELD_MAX];
 } told;
 
 static void on_say(const struct asked *last, uint64_t count, void *user)
 {
 	assert_ptr_equal(user, &told);
-	assert_true(told.said < 64);
+	assert_true(told.said < 2 * HELD_MAX);
 	told.count[told.said] = count;
 	told.guard[told.said] = last->record.guard;
 	told.last[told.said++] = last->id;
