@@ -49,7 +49,8 @@ struct bridge {
 	struct call *calls;
 	unsigned n;
 	uint64_t cookies;
-	bool once; /* a hub or bus that goes away ends it */
+	const char *path; /* of the object that each name has */
+	bool once;        /* a hub or bus that goes away ends it */
 	bool bus_lost;
 };
 
@@ -200,6 +201,7 @@ static struct container *container_new(struct bridge *bridge, const char *key)
 	container->bridge = bridge;
 	container->shield.bus.loop = bridge->relay.loop;
 	container->shield.face = &shield_face;
+	container->shield.path = bridge->path;
 	snprintf(container->key, sizeof(container->key), "%s", key);
 	container->next = bridge->containers;
 	bridge->containers = container;
@@ -374,11 +376,12 @@ static void bridge_end(struct bridge *bridge)
 
 int verb_bridge(int argc, char **argv)
 {
-	struct bridge bridge = { .signal_fd = -1 };
+	struct bridge bridge = { .signal_fd = -1, .path = SHIELD_PATH };
 	const char *path = NULL, *scope = "forever";
 	const struct cli_option options[] = {
 		{ "scope", "SCOPE", "of answers: once, session or forever (default)", CLI_STRING,
 		  &scope },
+		{ "path", "PATH", "of the object (" SHIELD_PATH ")", CLI_STRING, &bridge.path },
 		{ "no-reconnect", NULL, "end when the hub or the bus goes away", CLI_FLAG,
 		  &bridge.once },
 		{ "socket", "PATH", "the hub (/run/terok/clearance.sock)", CLI_STRING, &path },
@@ -390,6 +393,8 @@ int verb_bridge(int argc, char **argv)
 		return r;
 	if (!relay_scope(scope))
 		return log_error(0, "scope '%s' is none of once, session, forever", scope), -EINVAL;
+	if (!sd_bus_object_path_is_valid(bridge.path))
+		return log_error(0, "'%.80s' is no path of an object", bridge.path), -EINVAL;
 	signal(SIGPIPE, SIG_IGN);
 	bridge.relay.path = path ?: session_socket();
 	bridge.relay.scope = scope;

@@ -9,7 +9,6 @@
 #include "base/log.h"
 
 #define INTERFACE  "org.terok.Shield1"
-#define OBJECT     "/org/terok/Shield1"
 #define BUS_NAME   "org.freedesktop.DBus"
 #define BUS_OBJECT "/org/freedesktop/DBus"
 #define QUEUED_MAX 4096 /* signals that wait for a bus that does not read */
@@ -152,18 +151,20 @@ void shield_blocked(struct shield *shield, const char *container, const char *de
 		    uint16_t proto, const char *domain, const char *request_id)
 {
 	if (shield->owned)
-		shield_sent(shield, sd_bus_emit_signal(shield->bus.connection, OBJECT, INTERFACE,
-						       "ConnectionBlocked", "ssqqss", container,
-						       dest, port, proto, domain, request_id));
+		shield_sent(shield,
+			    sd_bus_emit_signal(shield->bus.connection, shield->path, INTERFACE,
+					       "ConnectionBlocked", "ssqqss", container, dest, port,
+					       proto, domain, request_id));
 }
 
 void shield_applied(struct shield *shield, const char *container, const char *dest,
 		    const char *request_id, const char *action, bool ok)
 {
 	if (shield->owned)
-		shield_sent(shield, sd_bus_emit_signal(shield->bus.connection, OBJECT, INTERFACE,
-						       "VerdictApplied", "ssssb", container, dest,
-						       request_id, action, (int)ok));
+		shield_sent(shield,
+			    sd_bus_emit_signal(shield->bus.connection, shield->path, INTERFACE,
+					       "VerdictApplied", "ssssb", container, dest,
+					       request_id, action, (int)ok));
 }
 
 void shield_reply(struct shield *shield, sd_bus_message *call, bool ok)
@@ -179,7 +180,7 @@ void shield_reply(struct shield *shield, sd_bus_message *call, bool ok)
 static int on_up(sd_bus *connection, void *user)
 {
 	struct shield *shield = user;
-	int r = sd_bus_add_object_vtable(connection, NULL, OBJECT, INTERFACE, vtable, shield);
+	int r = sd_bus_add_object_vtable(connection, NULL, shield->path, INTERFACE, vtable, shield);
 
 	if (r >= 0)
 		r = sd_bus_add_filter(connection, NULL, on_message, shield);

@@ -22,6 +22,7 @@
 #include "bus.h"
 
 #define SHIELD_PREFIX "org.terok.Shield1.Container_"
+#define SHIELD_PATH   "/org/terok/Shield1"
 #define SHIELD_KEY    12 /* hexadecimal digits behind it */
 
 struct shield;
@@ -42,12 +43,13 @@ struct shield_face {
 struct shield {
 	struct bus bus;
 	const struct shield_face *face;
+	const char *path; /* of the object: SHIELD_PATH, or what older clients know */
 	/* below: clearance_shield.c's */
 	char name[sizeof(SHIELD_PREFIX) + SHIELD_KEY];
 	bool owned;
 };
 
-/** shield_start() - begin to connect; fill bus.loop and face first; @key: of the name */
+/** shield_start() - begin to connect; fill bus.loop, face and path first; @key: of the name */
 void shield_start(struct shield *shield, const char key[static SHIELD_KEY + 1]);
 
 /** shield_stop() - the name is nobody's any more; tells nobody */

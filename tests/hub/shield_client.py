@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client of org.terok.Shield1 as desktops had them: it finds every container by the names on
 the bus, believes only their owners, and accepts whatever is blocked, by a call to the sender of
-the signal. What it sees goes to stdout, a line each. The test ends it."""
+the signal. What it sees goes to stdout, a line each. The test ends it.
 
+Its argument: the object's path, if it is an older one."""
+
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import dbus
@@ -12,7 +15,7 @@ import dbus.mainloop.glib
 from gi.repository import GLib
 
 INTERFACE = "org.terok.Shield1"
-OBJECT = "/org/terok/Shield1"
+OBJECT = (sys.argv[1:] or ["/org/terok/Shield1"])[0]
 PREFIX = INTERFACE + ".Container_"
 
 # What such clients hold to be the interface, instead of asking for it.

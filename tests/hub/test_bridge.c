@@ -588,15 +588,20 @@ static void busctl_introspects_monitors_and_calls(void **state)
 	program_end(&monitor, SIGTERM);
 }
 
+static void python_or_skip(void)
+{
+	if (!system("/usr/bin/python3 -c 'import dbus, gi' 2>/dev/null"))
+		return;
+	print_message("SKIP: no python3-dbus or python3-gi; see tools/deps\n");
+	skip();
+}
+
 static void a_python_client_finds_hears_and_answers(void **state)
 {
 	static struct program python; /* also for the fixture */
 
 	(void)state;
-	if (system("/usr/bin/python3 -c 'import dbus, gi' 2>/dev/null")) {
-		print_message("SKIP: no python3-dbus or python3-gi; see tools/deps\n");
-		skip();
-	}
+	python_or_skip();
 	two_containers();
 	START(&python, "/usr/bin/python3", "tests/hub/shield_client.py");
 	await(strchr(python.said, '\n'));
@@ -618,6 +623,32 @@ static void a_python_client_finds_hears_and_answers(void **state)
 	pretend_results(-ENOSPC, "the rule table is full");
 	await(strstr(python.said, "accept 192.0.2.6 False\n"));
 	program_end(&python, SIGTERM);
+}
+
+/* terok-dbus 0.5.4 to 0.5.6, which looked elsewhere. */
+static void an_older_python_client_finds_it_at_its_path(void **state)
+{
+	static struct program python; /* also for the fixture */
+
+	(void)state;
+	python_or_skip();
+	START(&bridge, "./terok-clearance", "bridge", "--path", "/org/terok/Shield", "--socket",
+	      pretend_socket);
+	pretend_attach(1, ONE, "box");
+	await(bus_owner(&client, KEY));
+	START(&python, "/usr/bin/python3", "tests/hub/shield_client.py", "/org/terok/Shield");
+	await(strstr(python.said, "ready 1\n"));
+	pretend_refuses(1, 5);
+	await(pretend_n_verdicts == 1);
+	pretend_results(0, "");
+	await(strstr(python.said, "accept 192.0.2.5 True\n"));
+	assert_int_equal(client.n_signals, 0); /* nothing at the other one */
+	program_end(&python, SIGTERM);
+	program_end(&bridge, SIGTERM);
+	START(&bridge, "./terok-clearance", "bridge", "--path", "org/terok", "--socket",
+	      pretend_socket);
+	assert_int_equal(program_end(&bridge, 0), 2);
+	assert_string_equal(bridge.told, "terok-clearance: 'org/terok' is no path of an object\n");
 }
 
 int main(void)
@@ -645,6 +676,7 @@ int main(void)
 		T(gdbus_introspects_monitors_and_calls),
 		T(busctl_introspects_monitors_and_calls),
 		T(a_python_client_finds_hears_and_answers),
+		T(an_older_python_client_finds_it_at_its_path),
 	};
 
 	return cmocka_run_group_tests_name("bridge", tests, NULL, NULL);
