@@ -36,7 +36,6 @@ static struct popup *popup_new(struct popups *popups, enum popup_kind kind,
 	if (!popup)
 		return NULL;
 	popup->kind = kind;
-	popup->number = ++popups->number;
 	if (event) {
 		popup->guard = event->guard;
 		COPY(popup->container, event->container);
@@ -351,7 +350,7 @@ static bool blocked_fill(struct popup *popup, const struct terok_event *event, c
 
 	if (other) { /* newest wins */
 		popup->before = popup->count;
-		popup->answering = false;
+		popup->answering = popup->refused = false;
 		COPY(popup->request_id, event->request_id);
 	}
 	popup->count = popup->before + told;
@@ -423,6 +422,10 @@ static void on_verdict(struct popups *popups, const struct terok_event *event)
 
 	if (!popup)
 		return;
+	if (!event->ok && popup->refused) {
+		popup->refused = false;
+		return;
+	}
 	if (!event->ok) {
 		blocked_failed(popups, popup, allow, event->problem);
 		return;
@@ -458,10 +461,11 @@ void popups_answered(struct popups *popups, const char *error, const char *probl
 {
 	struct popup *popup = find_cookie(popups, cookie);
 
-	/* success, and what was not applied, is told to everybody as an event */
-	if (!error || !popup || !popup->answering || strstr(error, ".NotApplied"))
+	/* success is told to everybody as an event, failure nearly always, and not in that order */
+	if (!error || !popup || !popup->answering)
 		return;
 	if (!strstr(error, ".UnknownRequest")) {
+		popup->refused = strstr(error, ".NotApplied") != NULL;
 		blocked_failed(popups, popup, popup->allow, problem);
 		return;
 	}
@@ -664,12 +668,15 @@ void popups_action(struct popups *popups, uint32_t id, const char *key)
 
 	while (i < POPUP_CHOICES && strcmp(popup_actions[2 * i], key))
 		i++;
-	if (i == POPUP_CHOICES || !popup || popup->kind != KIND_BLOCKED || popup->answering)
+	if (!popup || popup->kind != KIND_BLOCKED || popup->answering || i >= popup_choices(popup))
 		return;
 	popup->answering = true;
+	popup->refused = false;
 	popup->allow = choices[i].allow;
-	r = popups->face->answer(popup->request_id, choices[i].allow, choices[i].scope,
-				 popup->number, popups->user);
+	popup->number = ++popups->number;
+	r = popups->face->answer(popup->request_id, choices[i].allow,
+				 popup->guard ? choices[i].scope : "forever", popup->number,
+				 popups->user);
 	if (r)
 		blocked_failed(popups, popup, choices[i].allow,
 			       r == -ENOTCONN ? "the hub is away" : strerror(-r));

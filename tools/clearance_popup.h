@@ -70,7 +70,7 @@ enum popup_kind {
 struct popup {
 	struct popup *next;
 	enum popup_kind kind;
-	uint64_t number; /* cookie of its answer; never reused */
+	uint64_t number; /* cookie of the answer that is on its way; never reused */
 	int64_t guard;
 	char container[72], label[POPUP_LABEL];
 	bool task; /* the label is a task's */
@@ -80,7 +80,8 @@ struct popup {
 	int64_t port, proto, count, before; /* before: counted under earlier request ids */
 	time_t since;
 	bool answering, allow;
-	bool stale; /* not told again by a hub that is back; also of KIND_SHIELD */
+	bool refused; /* that it failed was told by the reply: not again by the event */
+	bool stale;   /* not told again by a hub that is back; also of KIND_SHIELD */
 
 	/* the others: what they say */
 	char summary[SUMMARY_MAX + 1], body[256];
@@ -190,5 +191,11 @@ const char *popup_terms(char buf[static POPUP_TERMS], const char *scope, int64_t
 
 /* Keys of clicks and their labels, as the service takes them. */
 extern const char *const popup_actions[2 * POPUP_CHOICES + 1];
+
+/** popup_choices() - how many of them there are: a session's hub knows allow and deny, for ever */
+static inline unsigned popup_choices(const struct popup *popup)
+{
+	return popup->guard ? POPUP_CHOICES : 2;
+}
 
 #endif

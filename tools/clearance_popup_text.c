@@ -18,6 +18,8 @@ const char *const popup_actions[2 * POPUP_CHOICES + 1] = {
 	"allow-once", "Allow once", "allow-forever", "Always allow",
 };
 
+static const char *const two_actions[] = { "allow", "Allow", "deny", "Deny", NULL };
+
 unsigned popup_categories(const char *text)
 {
 	static const char *const words[] = {
@@ -170,8 +172,8 @@ static void blocked_body(const struct popup *popup, bool buttons, char *buf, siz
 	if (popup->rule[0])
 		popup_body_add(buf, size, "Rule: %s", popup->rule);
 	if (!buttons)
-		popup_body_add(buf, size, "terok-clearance answer %s allow|deny",
-			       popup->request_id);
+		popup_body_add(buf, size, "terok-clearance answer %s allow|deny%s",
+			       popup->request_id, popup->guard ? "" : " --scope forever");
 }
 
 void popup_note(const struct popup *popup, bool buttons, struct desktop_note *note, char *summary,
@@ -193,7 +195,7 @@ void popup_note(const struct popup *popup, bool buttons, struct desktop_note *no
 	note->summary = summary;
 	note->body = body;
 	note->urgency = URGENCY_CRITICAL;
-	note->actions = popup_actions;
+	note->actions = popup_choices(popup) == POPUP_CHOICES ? popup_actions : two_actions;
 	note->resident = true;
 	note->transient = false;
 	note->timeout_ms = DESKTOP_NEVER;

@@ -25,6 +25,7 @@
 static struct {
 	char summary[SUMMARY_MAX + 1], body[BODY_MAX + 1];
 	bool actions, resident, transient;
+	unsigned n_actions; /* their keys and labels */
 	enum urgency urgency;
 	int32_t timeout_ms;
 	uint32_t replaces;
@@ -47,6 +48,8 @@ static inline int service_notify(const struct desktop_note *note, uint32_t repla
 	snprintf(sent[n_sent].summary, sizeof(sent[0].summary), "%s", note->summary);
 	snprintf(sent[n_sent].body, sizeof(sent[0].body), "%s", note->body);
 	sent[n_sent].actions = note->actions != NULL;
+	for (const char *const *word = note->actions; word && *word; word++)
+		sent[n_sent].n_actions++;
 	sent[n_sent].resident = note->resident;
 	sent[n_sent].transient = note->transient;
 	sent[n_sent].urgency = note->urgency;

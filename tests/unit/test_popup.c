@@ -225,9 +225,6 @@ static void an_answer_that_failed_says_why_and_can_be_tried_again(void **state)
 	blocks("box:1", "192.0.2.1", "", 443);
 	id = shows();
 	popups_action(&popups, id, "deny");
-	/* what the caller is told says nothing that everybody is not */
-	popups_answered(&popups, "org.terok.Firewall1.NotApplied", "full", cookie);
-	assert_int_equal(n_sent, 1);
 	decides("box:1", "deny", false, "the rule table is full");
 	assert_int_equal(n_sent, 3);
 	assert_string_equal(sent[1].summary, "Deny failed: 192.0.2.1");
@@ -247,6 +244,56 @@ static void an_answer_that_failed_says_why_and_can_be_tried_again(void **state)
 	said("Allowed: 192.0.2.1", "Container: box");
 	shows();
 	assert_null(popups.first);
+}
+
+static void a_failure_is_told_once_whoever_tells_it_first(void **state)
+{
+	uint64_t first;
+	uint32_t id;
+
+	(void)state;
+	blocks("box:1", "192.0.2.1", "", 443);
+	id = shows();
+	popups_action(&popups, id, "deny");
+	first = cookie;
+	popups_answered(&popups, "org.terok.Firewall1.NotApplied", "full", cookie);
+	assert_int_equal(n_sent, 3);
+	assert_string_equal(sent[1].summary, "Deny failed: 192.0.2.1");
+	assert_string_equal(sent[1].body, "Container: box\nfull");
+	popups_sent(&popups, sent[1].call, id);
+	id = shows();
+	decides("box:1", "deny", false, "full");
+	assert_int_equal(n_sent, 3);
+	/* another's is told */
+	decides("box:1", "allow", false, "full");
+	assert_int_equal(n_sent, 5);
+	popups_sent(&popups, sent[3].call, id);
+	id = shows();
+	/* the reply to an answer before this one */
+	popups_action(&popups, id, "allow");
+	popups_answered(&popups, "org.terok.Firewall1.NotApplied", "full", first);
+	assert_int_equal(n_sent, 5);
+}
+
+/* A hub of a session, which has no guards: what carries its answers out knows no other. */
+static void what_a_shield_asks_is_answered_for_ever(void **state)
+{
+	uint32_t id;
+
+	(void)state;
+	blocks_in(0, "box", "box:1", "192.0.2.1");
+	id = shows();
+	assert_int_equal(sent[0].n_actions, 4);
+	popups_action(&popups, id, "allow-once");
+	assert_int_equal(n_answers, 0);
+	popups_action(&popups, id, "deny");
+	assert_string_equal(answered, "box:1 deny forever");
+	popups_ready(&popups, false);
+	blocks_in(0, "box", "box:2", "192.0.2.2");
+	said("Blocked: 192.0.2.2:443", "Container: box\nProtocol: TCP\n"
+				       "terok-clearance answer box:2 allow|deny --scope forever");
+	blocks_in(1, "box", "box:3", "192.0.2.3");
+	assert_int_equal(sent[n_sent - 1].n_actions, 8);
 }
 
 static void a_newer_request_can_be_answered_while_the_older_is(void **state)
@@ -644,6 +691,8 @@ int main(void)
 		TEST(a_click_answers_with_the_scope_of_its_button),
 		TEST(an_answer_that_holds_replaces_the_question),
 		TEST(an_answer_that_failed_says_why_and_can_be_tried_again),
+		TEST(a_failure_is_told_once_whoever_tells_it_first),
+		TEST(what_a_shield_asks_is_answered_for_ever),
 		TEST(a_newer_request_can_be_answered_while_the_older_is),
 		TEST(an_answer_that_is_refused_is_told),
 		TEST(a_click_behind_somebody_elses_answer_shows_that_one),
