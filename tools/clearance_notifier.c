@@ -23,6 +23,8 @@
 #include "clearance_notifier.h"
 #include "clearance_popup.h"
 
+#define SERVICE_NS (3 * SECOND_NS) /* one that is started may take minutes, or for ever */
+
 struct notifier {
 	struct loop *loop;
 	struct desktop desktop;
@@ -176,7 +178,7 @@ static void hub_connect(struct notifier *notifier)
 	hub_schedule(notifier);
 }
 
-/* Once it is known whether somebody shows what it tells. */
+/* Once it is known whether somebody shows what it tells, or that takes long. */
 static void hub_begin(struct notifier *notifier)
 {
 	if (notifier->begun || notifier->ending)
@@ -293,6 +295,12 @@ static const struct desktop_face desktop_face = {
 	.closed = on_closed,
 };
 
+static int service_is_slow(struct timer *timer)
+{
+	hub_begin(container_of(timer, struct notifier, patience));
+	return 0;
+}
+
 /* --- verbs ----------------------------------------------------------------------------------- */
 
 static int patience_ends(struct timer *timer)
@@ -350,8 +358,11 @@ static int notifier_run(struct notifier *notifier)
 	r = signals_add(notifier);
 	if (!r)
 		r = desktop_start(&notifier->desktop, &why);
-	if (!r)
+	if (!r) {
+		timer_arm(notifier->loop, &notifier->patience, now_boot_ns() + SERVICE_NS,
+			  service_is_slow);
 		r = loop_run(notifier->loop);
+	}
 	if (r)
 		log_error(0, "%s; use terok-clearance in a terminal",
 			  why.text[0] ? why.text : strerror(-r));

@@ -103,6 +103,15 @@ static const char *service_path(const char *name)
 
 static void forget(void)
 {
+	FILE *f = fopen(service_path("pid"), "r");
+	int pid;
+
+	/* it is nobody's child: the bus that began it has gone */
+	if (f && fscanf(f, "%d", &pid) == 1)
+		kill(pid, SIGKILL);
+	if (f)
+		fclose(f);
+	unlink(service_path("pid"));
 	unlink(service_path("notifications.service"));
 	unlink(service_path("started"));
 }
@@ -139,14 +148,16 @@ static sd_bus *dial(void)
 	return bus;
 }
 
-void desktop_end_startable(void)
+void desktop_end_startable(bool fails)
 {
 	sd_bus *bus = NULL;
 	FILE *f = fopen(service_path("notifications.service"), "w");
 
 	assert_non_null(f);
-	fprintf(f, "[D-BUS Service]\nName=" SERVICE "\nExec=/bin/sh -c \"echo x >> %s; exit 1\"\n",
-		service_path("started"));
+	fprintf(f,
+		"[D-BUS Service]\nName=" SERVICE
+		"\nExec=/bin/sh -c \"cd %s; echo x >> started; %s\"\n",
+		services, fails ? "exit 1" : "echo $$ > pid; exec sleep 100");
 	fclose(f);
 	bus = dial();
 	assert_true(sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",

@@ -29,8 +29,8 @@ void desktop_end_restart(void);
 /** desktop_end_address() - of the bus */
 const char *desktop_end_address(void);
 
-/** desktop_end_startable() - the bus knows how to start a service, which fails; while it is not there */
-void desktop_end_startable(void);
+/** desktop_end_startable() - the bus knows how to start a service, which does nothing, or fails */
+void desktop_end_startable(bool fails);
 /** desktop_end_starts() - how often it was started */
 unsigned desktop_end_starts(void);
 

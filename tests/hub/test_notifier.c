@@ -422,7 +422,7 @@ static void without_a_service_it_says_so_once_and_waits_for_one(void **state)
 	const char *text;
 
 	(void)state;
-	desktop_end_startable();
+	desktop_end_startable(true);
 	RUN(2, desktop_end_address(), "notifier", "--socket", core_end_path());
 	assert_non_null(fgets(line, sizeof(line), program_said));
 	assert_non_null(strstr(line, "nobody shows notifications here"));
@@ -447,6 +447,15 @@ static void without_a_service_it_says_so_once_and_waits_for_one(void **state)
 	text = program_last_words();
 	assert_non_null(strstr(text, "notifications are shown"));
 	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+}
+
+static void a_service_that_does_not_come_is_not_waited_for(void **state)
+{
+	(void)state;
+	desktop_end_startable(false);
+	RUN(2, desktop_end_address(), "notifier", "--socket", core_end_path());
+	core_end_lists();
+	assert_int_equal(desktop_end_starts(), 1);
 }
 
 static void without_a_bus_it_says_so_and_fails(void **state)
@@ -513,6 +522,7 @@ int main(void)
 		TEST(what_was_missed_is_asked_for),
 		TEST(what_is_shown_is_closed_when_it_ends),
 		TEST(without_a_service_it_says_so_once_and_waits_for_one),
+		TEST(a_service_that_does_not_come_is_not_waited_for),
 		TEST(without_a_bus_it_says_so_and_fails),
 		TEST(notify_shows_one_and_prints_its_number),
 		TEST(notify_without_a_desktop_prints_0_and_is_content),

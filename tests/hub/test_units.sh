@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# test_units.sh - a session's hub and helper as units of a user's service manager
+# test_units.sh - a session's hub and helper, bridge and notifier as units of a user's service manager
 #
 # A service manager of its own, in a cgroup, a mount and a cgroup namespace of its own, with the
 # units as they are installed: they begin, work, come back, and end in the time that they have,
-# also with a shield that does not.
+# also with a shield that does not. Bridge and notifier have a session bus, if the system has
+# units of one; nobody shows notifications there.
 set -u
 B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
 here=$(readlink -f "$(dirname "$0")")
@@ -49,9 +50,10 @@ fi
 # --- inside ------------------------------------------------------------------------------
 
 dir=$2 bad=0
-export XDG_RUNTIME_DIR=$dir/run XDG_CONFIG_HOME=$dir/config HOME=$dir LC_ALL=C
+export XDG_RUNTIME_DIR=$dir/run TEROK_RUN=$dir/run XDG_CONFIG_HOME=$dir/config HOME=$dir LC_ALL=C
 unset DBUS_SESSION_BUS_ADDRESS NOTIFY_SOCKET
 hub=terok-clearance-hub.service verdict=terok-clearance-verdict.service
+bridge=terok-clearance-bridge.service notifier=terok-clearance-notifier.service
 events=$XDG_RUNTIME_DIR/terok-shield-events.sock clients=$XDG_RUNTIME_DIR/terok-clearance.sock
 units=$XDG_CONFIG_HOME/systemd/user
 
@@ -75,6 +77,10 @@ mkdir -p "$units"
 for unit in $hub $verdict; do
 	sed "s,@BINDIR@,$B," "$here/../../hub/$unit" >"$units/$unit"
 done
+for unit in $bridge $notifier; do # back at once: nobody waits here
+	sed "s,@BINDIR@,$B,; s,^RestartSec=.*,RestartSec=100ms," "$here/../../tools/$unit" >"$units/$unit"
+done
+ln -s terok-clearance.sock "$XDG_RUNTIME_DIR/clearance.sock" # root is led to the agent's
 mkfifo "$dir/begun"
 # a shield that may do what the real one must, and notes who it is; then it hangs, if it is to
 cat >"$dir/.local/bin/terok-shield" <<EOT
@@ -92,7 +98,7 @@ chmod 0755 "$dir/.local/bin/terok-shield"
 
 # as systemd sees them; where its manual looks for ours is not this test's
 faultless() {
-	systemd-analyze --user verify "$units/$hub" "$units/$verdict" 2>&1 |
+	systemd-analyze --user verify "$units"/*.service 2>&1 |
 		grep -v "Command 'man \|^Failed to lookup RuntimeDirectory" >"$dir/found"
 	! [ -s "$dir/found" ] || { cat "$dir/found"; return 1; }
 }
@@ -185,6 +191,56 @@ ends_well() {
 	done
 }
 nothing_left() { ! kill -0 "$(cat "$dir/stuck")" 2>/dev/null && ! [ -e "$clients" ] && ! [ -e "$events" ]; }
+
+# --- bridge and notifier, on a session bus -------------------------------------------------
+
+none_enabled() {
+	local unit
+	for unit in $hub $verdict $bridge $notifier; do
+		! ctl is-enabled "$unit" || return 1
+	done
+}
+is "none begins by itself" none_enabled
+
+has_name() { # on the bus, in time
+	local i
+	for ((i = 0; i < 100; i++)); do
+		busctl --address="unix:path=$XDG_RUNTIME_DIR/bus" --acquired list 2>/dev/null | grep -q "$1" && return
+		sleep 0.1
+	done
+	return 1
+}
+watches() { # UNIT: it has a connection to the hub, in time
+	local i pid
+	pid=$(shows "$1" MainPID)
+	for ((i = 0; i < 100; i++)); do
+		[ "$(find "/proc/$pid/fd" -lname 'socket:*' | wc -l)" -ge 3 ] && return
+		sleep 0.1
+	done
+	ls -l "/proc/$pid/fd"
+	return 1
+}
+both_confined() {
+	local unit
+	for unit in $bridge $notifier; do
+		grep -q "^Seccomp:.2" "/proc/$(shows $unit MainPID)/status" || return 1
+	done
+}
+if [ -e /usr/lib/systemd/user/dbus.socket ] && command -v busctl >/dev/null; then
+	is "a bus begins" ctl start dbus.socket
+	is "the bridge begins" ctl start $bridge
+	says "$(line c2 c2:1)"
+	is "and has a name on the bus for a container that asks" has_name org.terok.Shield1
+	is "the notifier begins" ctl start $notifier
+	is "and follows the hub" watches $notifier
+	is "both have given up what they do not need" both_confined
+	is "a bridge that is killed comes back" comes_back $bridge
+	is "and so does a notifier" comes_back $notifier
+	is "and follows the hub again" watches $notifier
+	is "both end in their time" ends_well $bridge $notifier
+else
+	echo "SKIP bridge and notifier: there are no units of a session bus (dbus-user-session)"
+fi
 
 is "a shield hangs" hang stuck:1
 is "the hub ends in its time, with an answer on its way" ends_well $hub
