@@ -51,13 +51,10 @@ static const char *item_aside(char *buf, size_t size, const struct item *item, b
 {
 	const char *runs = !very ? "" : *item->cmdline ? item->cmdline : item->exe;
 
-	char scope[64];
-
 	if (*item->problem)
 		snprintf(buf, size, "%s", item->problem);
 	else if (item->state == ITEM_ALLOWED || item->state == ITEM_DENIED)
-		snprintf(buf, size, "%s%s%s", item_answer_format(scope, sizeof(scope), item),
-			 *item->answer.client ? ", by " : "", item->answer.client);
+		item_answer_brief(buf, size, item);
 	else if (item->state == ITEM_GONE)
 		snprintf(buf, size, "it does not wait any more");
 	else if (item->pid)

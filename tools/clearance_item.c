@@ -196,9 +196,23 @@ static const char *time_words(char *buf, size_t size, const struct item *item)
 		snprintf(buf, size, seconds % 60 ? "%" PRId64 "s" : "%" PRId64 "m",
 			 seconds % 60 ? seconds : seconds / 60);
 	else if (until > now)
-		snprintf(buf, size, "%s left", age_format(age, until - now));
+		snprintf(buf, size, "%s", age_format(age, until - now));
 	else
 		snprintf(buf, size, "for a time");
+	return buf;
+}
+
+const char *item_answer_brief(char *buf, size_t size, const struct item *item)
+{
+	const char *scope = item->answer.scope;
+	char time[32];
+
+	snprintf(buf, size, "%s%s%s",
+		 !strcmp(scope, "session")   ? "container"
+		 : !strcmp(scope, "forever") ? "ever"
+		 : !strcmp(scope, "time")    ? time_words(time, sizeof(time), item)
+					     : scope,
+		 *item->answer.client ? "  " : "", item->answer.client);
 	return buf;
 }
 

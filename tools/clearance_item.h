@@ -93,6 +93,9 @@ bool item_has(const struct item *item, const char *text);
 /** scope_words() - "until the container ends"; @scope itself where it is a word for people */
 const char *scope_words(const char *scope);
 
+/** item_answer_brief() - "container  terok-web": until when, by which program; returns @buf */
+const char *item_answer_brief(char *buf, size_t size, const struct item *item);
+
 /** item_answer_format() - "once", "15m", "children, any port, until the container ends" */
 const char *item_answer_format(char *buf, size_t size, const struct item *item);
 
