@@ -21,7 +21,7 @@
 #include "clearance.h"
 #include "clearance_ui.h"
 
-#define FRAME_NS UINT64_C(50000000)
+#define FRAME_NS UINT64_C(33000000)
 #define KEYS_MAX 64 /* of one round */
 
 struct tui {
