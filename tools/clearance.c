@@ -8,9 +8,6 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/cli.h"
 #include "base/log.h"
@@ -22,7 +19,7 @@
 static int verb_live(int argc, char **argv)
 {
 	bool json = false, plain = false, follow = false, once = false;
-	const char *path = NULL, *term = getenv("TERM");
+	const char *path = NULL;
 	const struct cli_option options[] = {
 		{ "json", NULL, "events as JSON, one a line", CLI_FLAG, &json },
 		{ "plain", NULL, "lines, also on a terminal", CLI_FLAG, &plain },
@@ -39,7 +36,7 @@ static int verb_live(int argc, char **argv)
 	path = path ?: session_socket();
 	if (json)
 		return stream_run(path, !once);
-	if (plain || !isatty(0) || !isatty(1) || !term || !*term || !strcmp(term, "dumb"))
+	if (plain || !tui_can_run())
 		return plain_run(path, follow, !once);
 	return tui_run(path);
 }

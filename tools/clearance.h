@@ -15,6 +15,8 @@
 
 /* Faces: run until the end, return a cli.h result. */
 int tui_run(const char *path);
+/** tui_can_run() - is there a terminal, and is it known how to write to it? */
+bool tui_can_run(void);
 int plain_run(const char *path, bool follow, bool reconnect);
 int stream_run(const char *path, bool reconnect);
 

@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <ncurses.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <term.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -24,6 +26,11 @@
 #define FRAME_NS UINT64_C(33000000)
 #define KEYS_MAX 64 /* of one round */
 
+/* What is pasted stands between these, on terminals that say so; above all that curses has. */
+#define KEY_PASTE_BEGINS 0x1000
+#define KEY_PASTE_ENDS   0x1001
+#define PASTE_NS         SECOND_NS /* without a byte of it, it has ended */
+
 struct tui {
 	struct session session;
 	struct ui ui;
@@ -32,7 +39,8 @@ struct tui {
 	struct timer draw;
 	uint64_t drawn_ns;
 	int signal_fd;
-	bool interrupted, colour;
+	bool interrupted, colour, pasting;
+	uint64_t pasted_ns; /* the last byte of it */
 };
 
 /* --- to the screen -------------------------------------------------------------------- */
@@ -180,6 +188,21 @@ static int key_of(int key)
 	return key < 0x100 ? key : UI_KEY_OTHER;
 }
 
+/* Pasted text answers nothing: its letters are no keys, but for the text of a filter. */
+static bool is_pasted(struct tui *tui, int key)
+{
+	uint64_t now = now_boot_ns();
+
+	if (tui->pasting && now - tui->pasted_ns > PASTE_NS)
+		tui->pasting = false;
+	tui->pasted_ns = now;
+	if (key == KEY_PASTE_BEGINS || key == KEY_PASTE_ENDS) {
+		tui->pasting = key == KEY_PASTE_BEGINS;
+		return true;
+	}
+	return tui->pasting && (tui->ui.mode != UI_FILTER || key < ' ');
+}
+
 static int on_keys(struct source *source, uint32_t events)
 {
 	struct tui *tui = container_of(source, struct tui, keys);
@@ -192,11 +215,31 @@ static int on_keys(struct source *source, uint32_t events)
 	for (int n = 0; n < KEYS_MAX && (key = getch()) != ERR; n++) {
 		if (key == 'L' - '@')
 			clearok(curscr, TRUE); /* somebody wrote over it */
-		else if (key != KEY_RESIZE)
+		else if (!is_pasted(tui, key) && key != KEY_RESIZE)
 			ui_key(&tui->ui, key_of(key));
 	}
 	tui_changed(tui);
 	return 0;
+}
+
+/* A string of the terminal's description that is no standard one; NULL: it has none. */
+static const char *terminal_says(const char *name)
+{
+	const char *text = tigetstr((char *)name);
+
+	return text && text != (const char *)-1 ? text : NULL;
+}
+
+static void paste_marked(bool on)
+{
+	const char *mark = terminal_says(on ? "BE" : "BD");
+
+	if (!mark || !terminal_says("PS") || !terminal_says("PE"))
+		return;
+	define_key(terminal_says("PS"), KEY_PASTE_BEGINS);
+	define_key(terminal_says("PE"), KEY_PASTE_ENDS);
+	putp(mark);
+	fflush(stdout);
 }
 
 static int tui_resize(struct tui *tui)
@@ -224,6 +267,8 @@ static int on_signal(struct source *source, uint32_t events)
 	}
 	if (tui_resize(tui))
 		return -ENOMEM;
+	if (info.ssi_signo == SIGCONT)
+		paste_marked(true);
 	tui_changed(tui);
 	return 0;
 }
@@ -247,6 +292,21 @@ static int tui_signals(struct tui *tui)
 	return source_add(tui->session.loop, &tui->signals, tui->signal_fd, EPOLLIN, on_signal);
 }
 
+bool tui_can_run(void)
+{
+	const char *term = getenv("TERM");
+	bool can;
+	int error;
+
+	if (!isatty(0) || !isatty(1) || !term || !*term)
+		return false;
+	if (setupterm(NULL, 1, &error) != OK)
+		return false;
+	can = terminal_says("cup");
+	del_curterm(cur_term);
+	return can;
+}
+
 static void screen_start(struct tui *tui)
 {
 	static const short colours[PAINT_MAX_] = {
@@ -262,6 +322,7 @@ static void screen_start(struct tui *tui)
 	nodelay(stdscr, TRUE);
 	keypad(stdscr, TRUE);
 	set_escdelay(50);
+	paste_marked(true);
 	curs_set(0);
 	tui->colour = has_colors() && cli_colour(1);
 	if (!tui->colour)
@@ -275,6 +336,7 @@ static void screen_start(struct tui *tui)
 
 static void tui_end(struct tui *tui)
 {
+	paste_marked(false);
 	endwin();
 	session_stop(&tui->session);
 	timer_disarm(&tui->draw);

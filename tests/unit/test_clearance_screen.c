@@ -33,7 +33,8 @@ static char program[512], pane[65536], fifo[128];
 static char *raw; /* all that was written to the terminal */
 static size_t n_raw;
 static int fifo_fd = -1;
-static const char *in_shell; /* one with jobs, in which it is started; NULL: sh */
+static const char *term = ""; /* an assignment to TERM */
+static const char *in_shell;  /* one with jobs, in which it is started; NULL: sh */
 
 /* A tmux command; what it prints is in pane; its exit code. */
 static int tmux(const char *fmt, ...)
@@ -119,9 +120,10 @@ static void start(int cols, int rows)
 		assert_int_equal(tmux("new-session -d -x %d -y %d '%s'", cols, rows, in_shell), 0);
 	else
 		assert_int_equal(
-		    tmux("new-session -d -x %d -y %d \"sh -c 'trap : INT; read go; %s --socket %s; "
-			 "echo ended \\$?; exec sleep 60'\"",
-			 cols, rows, program, hub.path),
+		    tmux(
+			"new-session -d -x %d -y %d \"sh -c 'trap : INT; read go; %s %s --socket %s; "
+			"echo ended \\$?; exec sleep 60'\"",
+			cols, rows, term, program, hub.path),
 		    0);
 	assert_int_equal(tmux("pipe-pane -t 0 'exec cat >%s'", fifo), 0);
 	if (in_shell)
@@ -141,6 +143,7 @@ static int setup(void **state)
 	(void)state;
 	n_raw = 0;
 	in_shell = NULL;
+	term = "";
 	return fake_hub_open(&hub) ? 0 : -1;
 }
 
@@ -396,6 +399,44 @@ static void wide_characters_shift_nothing(void **state)
 	}
 }
 
+/* Letters are keys; pasted ones are not, but in the text of a filter. */
+static void what_is_pasted_answers_nothing(void **state)
+{
+	const char *call;
+
+	(void)state;
+	term = "TERM=tmux-256color";
+	start(80, 24);
+	fake_hub_request(&hub, "web:1", "web", "", "192.0.2.1", 1);
+	fake_hub_request(&hub, "web:2", "web", "", "192.0.2.2", 1);
+	sees("2 open");
+	assert_int_equal(tmux("set-buffer ao192"), 0);
+	assert_int_equal(tmux("paste-buffer -p -t 0"), 0);
+	keys("/");
+	sees("/_");
+	assert_int_equal(tmux("paste-buffer -p -t 0"), 0);
+	sees("/ao192_");
+	keys("Escape");
+	sees("2 open");
+	assert_null(fake_hub_hear(&hub, 0));
+	/* as if it were typed: what it would have done */
+	assert_int_equal(tmux("paste-buffer -t 0"), 0);
+	call = fake_hub_serve(&hub, 10000, ".Answer");
+	assert_non_null(call);
+	assert_non_null(strstr(call, "\"allow\""));
+}
+
+static void a_terminal_that_nobody_knows_gets_lines(void **state)
+{
+	(void)state;
+	term = "TERM=nobody-knows-it";
+	start(80, 24);
+	fake_hub_request(&hub, "web:1", "web", "", "192.0.2.1", 1);
+	sees("[1] BLOCKED  192.0.2.1:443/tcp");
+	keys("q Enter");
+	sees("ended 0");
+}
+
 static void an_interrupt_ends_it_as_a_shell_has_it(void **state)
 {
 	(void)state;
@@ -419,6 +460,8 @@ int main(void)
 		screen_test(it_can_be_stopped_and_goes_on),
 		screen_test(a_terminal_that_goes_away_ends_it),
 		screen_test(wide_characters_shift_nothing),
+		screen_test(what_is_pasted_answers_nothing),
+		screen_test(a_terminal_that_nobody_knows_gets_lines),
 		screen_test(an_interrupt_ends_it_as_a_shell_has_it),
 	};
 	const char *build = getenv("B");
