@@ -533,6 +533,59 @@ static void a_page_without_an_overlap_leaves_no_gap(void **state)
 	history_done(&page);
 }
 
+/* A sequence of its own, the same in every run. */
+static unsigned chance(unsigned below)
+{
+	static uint32_t state = 1;
+
+	state = state * 1664525u + 1013904223u;
+	return (state >> 8) % below;
+}
+
+static void something_happens(void)
+{
+	static const char *const names[] = { "x.example.com", "y.example.com", "z.example", "" };
+	struct item *item = list_find(&session.list, 1 + chance(session.list.numbers + 1));
+	char id[16];
+
+	snprintf(id, sizeof(id), "r%u", chance(3000));
+	switch (chance(4)) {
+	case 0:
+	case 1: comes(id, 1 + chance(5), names[chance(4)], "192.0.2.1"); break;
+	case 2:
+		if (item)
+			list_set(&session.list, item, chance(ITEM_GONE + 1));
+		break;
+	case 3: list_fade(&session.list, chance(20) ? now_boot_ns() : UINT64_MAX / 2); break;
+	}
+	if (!chance(50))
+		grant_add(id, names[chance(4)], chance(2) * SECOND_NS);
+	if (!chance(50))
+		ui_listed(&ui);
+}
+
+static void whatever_is_pressed_and_happens_a_screen_is_drawn(void **state)
+{
+	static const int others[] = { UI_KEY_ENTER, UI_KEY_ESCAPE, UI_KEY_UP,      UI_KEY_DOWN,
+				      UI_KEY_LEFT,  UI_KEY_RIGHT,  UI_KEY_PAGE_UP, UI_KEY_PAGE_DOWN,
+				      UI_KEY_HOME,  UI_KEY_END,    UI_KEY_ERASE,   UI_KEY_TAB };
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		did[0] = '\0';
+		something_happens();
+		ui_key(&ui, chance(2) ? others[chance(12)] : (int)(' ' + chance(95)));
+		if (chance(4))
+			continue;
+		if (!chance(100))
+			assert_int_equal(canvas_resize(&canvas, 1 + chance(40), 1 + chance(120)),
+					 0);
+		draw();
+		if (cursor() && ui.view == UI_REQUESTS && ui.mode == UI_LIST && canvas.rows > 4)
+			assert_int_equal(cursor()->frame, ui.frame); /* it is in sight */
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -562,6 +615,7 @@ int main(void)
 		ui_test(only_the_grant_that_was_asked_about_is_revoked),
 		ui_test(history_is_read_to_its_end),
 		ui_test(a_page_without_an_overlap_leaves_no_gap),
+		ui_test(whatever_is_pressed_and_happens_a_screen_is_drawn),
 	};
 
 	return cmocka_run_group_tests_name("clearance/ui", tests, NULL, NULL);
