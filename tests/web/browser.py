@@ -11,6 +11,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +24,8 @@ WEB, HUB = int(sys.argv[2]), int(sys.argv[3])
 
 
 def read(name):
+    if not os.path.exists(os.path.join(DIR, name)):
+        return ""
     with open(os.path.join(DIR, name), encoding="utf-8", errors="replace") as file:
         return file.read()
 
@@ -559,6 +562,35 @@ def a_server_that_goes_is_said_and_one_that_comes_asks_for_a_link():
                                          stdin=subprocess.DEVNULL, stdout=links, stderr=log))
     WEB = children[-1].pid
     wait_for("the login", lambda: "Your session has ended" in browser.text())
+
+
+@in_order
+def a_hub_without_an_agent_is_answered_for_ever():
+    with open(DIR + "/shield", "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\necho "$@" >>{DIR}/shielded\n')
+    os.chmod(DIR + "/shield", 0o755)
+    begin = lambda *args, stdout=None, stderr=subprocess.DEVNULL: children.append(
+        subprocess.Popen([os.environ["WEB_BIN"], *args], stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr))
+    begin("serve-verdict", "--socket", DIR + "/v.sock", "--shield", DIR + "/shield")
+    begin("serve", "--socket", DIR + "/s.sock", "--readers", DIR + "/r.sock", "--helper", DIR + "/v.sock")
+    with socket.socket(socket.AF_UNIX) as reader, open(DIR + "/links2", "wb") as links, open(DIR + "/web2.log", "wb") as log:
+        wait_for("the hub", lambda: os.path.exists(DIR + "/r.sock") and os.path.exists(DIR + "/s.sock"))
+        reader.connect(DIR + "/r.sock")
+        line = {"type": "pending", "container": "c1", "id": "c1:1", "dest": "198.51.100.1", "port": 443, "proto": 6, "domain": "shield.example"}
+        reader.sendall(json.dumps(line).encode() + b"\n")
+        begin("web", "--hub", DIR + "/s.sock", stdout=links, stderr=log)
+        wait_for("a link", lambda: "login=" in read("links2"))
+        browser.go("about:blank")
+        browser.go(read("links2").strip())
+        wait_for("the request", lambda: row("shield.example"))
+        click_row("shield.example", ".icon")
+        wait_for("the dialog", lambda: browser.run("return $('ask').open"))
+        assert browser.text("#ask-title") == "c1 asks for shield.example", browser.text("#ask-title")
+        assert "shield.example on any port, for ever" in browser.text("#ask-says"), browser.text("#ask-says")
+        browser.shot("shield", ((1280, 860),))
+        browser.click("#ask-deny")
+        wait_for("it is shown", lambda: in_row("shield.example", ".chip.deny"))
+        assert "deny c1 shield.example" in read("shielded"), read("shielded")
 
 
 @in_order

@@ -43,15 +43,15 @@ function ask(list) {
 	if (!list.length)
 		return;
 	const one = list.length === 1 ? list[0] : null, named = list.some((r) => r.domain), ports = list.some((r) => r.port);
-	const choices = [pick("scope", "For how long", SCOPES, "session")];
+	const choices = shielded(list) ? [] : [pick("scope", "For how long", SCOPES, "session")];
 	asking = list;
 	text($("ask-title"), one ? one.name + " asks for " + nameOf(one) : "Answer " + plural(list.length, "request"));
 	$("ask-facts").replaceChildren(...(one ? factsOf(one) : factsOfAll(list)));
-	if (named)
+	if (named && !shielded(list))
 		choices.push(pick("reach", "How far", [
 			...(one && one.dest === one.domain ? [] : [["address", one ? "This address" : "These addresses"]]),
 			["name", one ? "This name" : "These names"], ["children", "And every name below"]], "name"));
-	if (ports)
+	if (ports && !shielded(list))
 		choices.push(pick("ports", "Which ports", [["same", one ? "Port " + one.port + " only" : "The same ports only"], ["any", "Any port"]], "same"));
 	$("ask-choices").replaceChildren(...(list.some((r) => r.state === "open") ? choices : []));
 	$("ask-deny").disabled = $("ask-allow").disabled = !list.some((r) => r.state === "open");
@@ -63,7 +63,7 @@ function ask(list) {
 const picked = (name) => ($("ask-form").elements[name] || {}).value || "";
 
 function choiceMade() {
-	const scope = picked("scope") || "session", choice = { scope };
+	const scope = picked("scope") || usual(asking), choice = { scope };
 	if (/^\d+$/.test(scope))
 		Object.assign(choice, { scope: "time", seconds: Number(scope) });
 	if (picked("reach"))
@@ -80,8 +80,8 @@ function askSays() {
 	const one = asking.length === 1 ? asking[0] : null, reach = picked("reach");
 	const what = !one ? "these " + asking.length + " requests" + (reach === "children" ? " and every name below theirs" : "")
 		: reach === "address" ? one.dest : short(nameOf(one)) + (reach === "children" ? " and every name below it" : "");
-	const port = picked("ports") === "any" ? " on any port" : one && one.port ? " on port " + one.port : "";
-	const scope = SCOPES.find((s) => s[0] === (picked("scope") || "session"))[2];
+	const port = picked("ports") === "any" || shielded(asking) ? " on any port" : one && one.port ? " on port " + one.port : "";
+	const scope = SCOPES.find((s) => s[0] === (picked("scope") || usual(asking)))[2];
 	text($("ask-says"), "Your answer is for " + what + port + ", " + scope + ".");
 }
 

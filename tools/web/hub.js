@@ -216,7 +216,7 @@ function asked(e, group) {
 			announce(e);
 	}
 	Object.assign(r, {
-		guard: e.guard, container: e.container, name: e.name, dest: e.dest, domain: e.domain,
+		guard: e.guard, container: e.container, name: e.name || e.container, dest: e.dest, domain: e.domain,
 		site: group.site, local: group.local,
 		port: e.port, proto: e.proto, reason: e.reason, rule: e.rule || "", said: e.said, count: e.count,
 		parents: e.parents || [],
@@ -248,7 +248,7 @@ function announce(e) {
 	fresh++;
 	if (freshTimer)
 		return;
-	const words = e.name + " asks for " + nameOf(e) + (e.port ? " port " + e.port : "");
+	const words = (e.name || e.container) + " asks for " + nameOf(e) + (e.port ? " port " + e.port : "");
 	freshTimer = setTimeout(() => {
 		say(fresh === 1 ? words : fresh + " new requests");
 		fresh = freshTimer = 0;

@@ -147,7 +147,7 @@ function drawSite(site, used) {
 		const made = h("div", { class: "group card" });
 		made.name = h("h3");
 		made.many = h("span", { class: "many" });
-		made.deny = h("button", { type: "button", class: "act deny", onclick: () => unlessMoved(() => answer(openOf(made.list), "deny", { scope: "session" })) }, icon("cross"), "Deny all");
+		made.deny = h("button", { type: "button", class: "act deny", onclick: () => unlessMoved(() => answer(openOf(made.list), "deny", { scope: usual(made.list) })) }, icon("cross"), "Deny all");
 		made.allow = h("button", { type: "button", class: "act allow", onclick: () => unlessMoved(() => ask(openOf(made.list))) }, icon("check"), "Allow all\u2026");
 		made.head = h("div", { class: "site" }, icon("globe"), made.name, made.many, h("span", { class: "space" }), made.deny, made.allow);
 		return made;
@@ -175,8 +175,8 @@ function makeRow(r) {
 	row.do = h("div", { class: "do" });
 	row.why = h("div", { class: "why" });
 	row.chip = h("span", { class: "chip" });
-	row.deny = h("button", { type: "button", class: "act deny", title: "Deny until the container ends", onclick: () => quick(row, "deny") }, icon("cross"), "Deny");
-	row.allow = h("button", { type: "button", class: "act allow", title: "Allow until the container ends", onclick: () => quick(row, "allow") }, icon("check"), "Allow");
+	row.deny = h("button", { type: "button", class: "act deny", title: "Deny " + scopeWords(usual([r])), onclick: () => quick(row, "deny") }, icon("cross"), "Deny");
+	row.allow = h("button", { type: "button", class: "act allow", title: "Allow " + scopeWords(usual([r])), onclick: () => quick(row, "allow") }, icon("check"), "Allow");
 	row.more = h("button", { type: "button", class: "icon", title: "Details and choices", onclick: () => ask([row.request]) }, icon("more"), h("span", { class: "unseen" }, "Details and choices"));
 	row.append(h("div", { class: "what" }, row.where, row.who, row.rule), h("div", { class: "when" }, row.times, row.since), row.do, row.why);
 	return row;
@@ -200,7 +200,7 @@ function drawRow(r, used) {
 	}
 	text(row.rule, ruleWords(r));
 	row.rule.hidden = !r.rule;
-	const who = (process.comm || "a packet") + (process.pid ? "[" + process.pid + "]" : "");
+	const who = (process.comm || (r.guard ? "a packet" : "")) + (process.pid ? "[" + process.pid + "]" : "");
 	if (row.whoText !== who + process.cmdline) {
 		row.whoText = who + process.cmdline;
 		row.who.replaceChildren(h("b", {}, who), "  ", h("span", { class: "mono" }, process.cmdline || process.exe || ""));
@@ -247,7 +247,7 @@ function unlessMoved(act) {
 function quick(row, action, byKey) {
 	const act = () => {
 		next(row);
-		answer([row.request], action, { scope: "session" });
+		answer([row.request], action, { scope: usual([row.request]) });
 	};
 	if (byKey)
 		act(); // what has focus is what is meant

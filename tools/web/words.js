@@ -78,6 +78,10 @@ const plural = (n, one, many) => n + " " + (n === 1 ? one : many || one + "s");
 const nameOf = (r) => r.domain || r.dest;
 const protocol = (n) => ({ 6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6" })[n] || String(n);
 
+// a hub without an agent asks a shield, which allows and denies for ever, on every port
+const shielded = (list) => list.every((r) => !r.guard);
+const usual = (list) => shielded(list) ? "forever" : "session";
+
 // the rule that a refusal names: what it has to do with it is in the reason
 function ruleWords(r) {
 	const denies = r.reason === "rule_deny" || r.reason === "name_deny";
