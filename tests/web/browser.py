@@ -228,6 +228,34 @@ def somebody_elses_answer_is_shown():
 
 
 @in_order
+def whoever_was_first_is_heard():
+    number = refuse(2, "203.0.113.77", 443, "first.example", "curl")
+    ident = f"b7710c5de21f:{number}"
+    wait_for("it is there", lambda: row("first.example"))
+    subprocess.run([os.environ["WEB_BIN"], "answer", "--socket", DIR + "/hub.sock", ident, "deny"], check=True, capture_output=True)
+    wait_for("it is shown", lambda: in_row("first.example", ".chip.deny"))
+    # as if that were not heard yet
+    again = "const r = requests.get(args[0]); r.state = 'open'; await answer([r], args[1], { scope: 'session' }); return r.state + r.problem"
+    said = browser.run_async(again, ident, "deny")
+    assert said == "denied", said
+    assert "Not answered" not in browser.text("#toasts") or "first.example" not in browser.text("#toasts")
+    said = browser.run_async(again, ident, "allow")
+    assert said.startswith("denied") and "has answered it already" in said, said
+    wait_for("a sentence", lambda: "has answered it already" in browser.text("#toasts"))
+
+
+@in_order
+def what_nobody_is_asked_about_is_counted():
+    header = "return [...document.querySelectorAll('.box')].find((e) => e.textContent.includes('ci-build-114')).querySelector('.many').textContent"
+    event = {"type": "held", "guard": 2, "container": "b7710c5de21f09cc", "name": "ci-build-114", "count": 17}
+    for _ in range(2):
+        browser.run("hear('event', { event: arguments[0] })", event)
+    wait_for("their number", lambda: "34 refusals more that nobody is asked about" in browser.run(header))
+    browser.run("guards.get(2).heldAt -= HELD_MS; draw()")
+    wait_for("a while later it is not said", lambda: "more that nobody" not in browser.run(header))
+
+
+@in_order
 def keys_go_from_row_to_row_and_answer():
     focused = "return document.activeElement.classList.contains('row') ? document.activeElement.textContent : ''"
     numbers = [refuse(2, f"203.0.113.{i}", 22, f"key{i}.keys.example", "ssh") for i in range(4)]

@@ -181,6 +181,21 @@ for _ in $(seq 50); do
 	read -rt 0.02 <> <(:) || :
 done && ok "who goes makes room at once" || not_ok "who goes makes room at once"
 
+# --- what is no HTTP, and who hangs up in the middle
+for n in $(seq 100); do
+	exec {fd}<>"/dev/tcp/127.0.0.1/$port" || break
+	head -c $((n * 40)) /dev/urandom >&"$fd"
+	exec {fd}>&-
+	exec {fd}<>"/dev/tcp/127.0.0.1/$port" || break
+	printf 'POST /api/answer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n{"re' "$n" >&"$fd"
+	exec {fd}>&-
+done 2>/dev/null
+status 200 "a hundred that speak no HTTP and a hundred that hang up change nothing" "$url/"
+printf 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' | timeout 10 nc -N 127.0.0.1 "$port" | head -n 1 | grep -q ' 200 ' &&
+	ok "who closes its half hears the answer" || not_ok "who closes its half hears the answer"
+printf 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' | timeout 10 nc 127.0.0.1 "$port" >"$DIR/two"
+[ "$(grep -ac '^HTTP/1.1 [24]0[04]' "$DIR/two")" = 2 ] && ok "two calls in one breath are two answers" || not_ok "two calls in one breath are two answers" "$(grep -a ^HTTP "$DIR/two")"
+
 # --- who says nothing is shut out, and others get in again
 silent=()
 for _ in $(seq 60); do

@@ -64,6 +64,9 @@ async function answer(list, action, choice) {
 			if (result.ok) {
 				done++;
 				finish(r, action === "allow" ? "allowed" : "denied");
+			} else if (first(result) && result.action === action) {
+				done++; // so did somebody, or our own answer to another one, which was for this as well
+				decided(r, result);
 			} else {
 				problem = result.problem || result.error || "no answer";
 				failed(r, result, problem);
@@ -78,10 +81,13 @@ async function answer(list, action, choice) {
 	draw();
 }
 
+// was somebody first, and what did they say?
+const first = (said) => (said.error || "").endsWith("AlreadyAnswered") && said.action;
+
 function failed(r, said, problem) {
 	const error = said.error || "";
 	r.mine = false;
-	if (error.endsWith("AlreadyAnswered") && said.action)
+	if (first(said))
 		decided(r, said);
 	else if (error.endsWith("UnknownRequest"))
 		finish(r, "gone");
@@ -146,7 +152,7 @@ function hear(kind, data) {
 		setLive("on", "Live");
 		refresh();
 	} else if (kind === "guard") {
-		guards.set(data.guard, data);
+		guards.set(data.guard, { ...guards.get(data.guard), ...data });
 	} else if (kind === "lost") {
 		missed += data.lost;
 		missedBox = toast(plural(missed, "event") + " missed: this page was too slow; what is open is loaded again", missedBox);
@@ -185,6 +191,9 @@ function happened(e, group) {
 	} else if (e.type === "expired") {
 		if (r)
 			finish(r, "gone");
+	} else if (e.type === "held") {
+		const guard = guards.get(e.guard) || {};
+		guards.set(e.guard, { ...guard, held: heldOf(guard) + e.count, heldAt: Date.now() });
 	} else if (e.type.startsWith("guard_")) {
 		if (e.type === "guard_detached")
 			guards.delete(e.guard);

@@ -3,6 +3,7 @@
 "use strict";
 
 const STILL_MS = 400;       // a click so soon after the list moved was meant for something else
+const HELD_MS = 60000;      // how long it is said that a guard has more than it may ask
 const ROWS = 300;           // requests that are drawn; the others are counted
 
 const rows = new Map();     // elements by key, kept while they are shown
@@ -117,6 +118,8 @@ function drawRequests() {
 
 const openOf = (list) => list.filter((r) => r.state === "open");
 
+const heldOf = (guard) => Date.now() - (guard.heldAt || 0) < HELD_MS ? guard.held : 0;
+
 function drawBox(box, used) {
 	const element = keep("b:" + box.key, () => {
 		const made = h("section", { class: "box" });
@@ -128,13 +131,14 @@ function drawBox(box, used) {
 		made.head = h("header", {}, icon("box"), made.name, made.id_, made.state, h("span", { class: "space" }), made.many, made.all);
 		return made;
 	}, used);
-	const open = openOf(box.list), state = (guards.get(box.of.guard) || {}).state || "";
+	const open = openOf(box.list), guard = guards.get(box.of.guard) || {}, state = guard.state || "";
+	const held = heldOf(guard);
 	element.list = box.list;
 	text(element.name, box.of.name || box.of.container || "guard " + box.of.guard);
 	text(element.id_, box.of.container && box.of.container !== box.of.name ? box.of.container.slice(0, 12) : "");
 	text(element.state, state);
 	element.state.hidden = !state || state === "up";
-	text(element.many, open.length ? plural(open.length, "request") : "");
+	text(element.many, (open.length ? plural(open.length, "request") : "") + (held ? ", " + plural(held, "refusal") + " more that nobody is asked about yet" : ""));
 	element.all.hidden = open.length < 2;
 	const sites = [...box.sites.values()].map((site) => drawSite(site, used));
 	if (place(element, [element.head, ...sites]))
