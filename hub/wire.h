@@ -42,13 +42,12 @@ struct news {
 	const struct said *dossier; /* what a reader said of it */
 	unsigned n_dossier;
 	const char *name, *state; /* of the container, where there is no label */
-	uint64_t count;           /* refusals, where there is no record of them */
+	uint64_t count;           /* of what was missed; of refusals, where there is no record */
 	const char *request_id;
 	const char *action, *scope, *reason, *problem;
 	const char *rule, *client; /* of a verdict: what was made, by which program */
 	uint64_t until_ns;
-	uint64_t count; /* of what was missed */
-	uint32_t uid;   /* who answered */
+	uint32_t uid; /* who answered */
 	bool ok;
 };
 
