@@ -18,9 +18,10 @@ struct owner {
 	struct answered *bucket[OWN];
 };
 
-/* A ring, the oldest replaced; buckets find them by their id. */
+/* Buckets find them by their id. */
 struct answered_table {
-	unsigned next; /* place to use next */
+	uint64_t last;                /* order of the newest */
+	uint64_t order[ANSWERED_MAX]; /* of each place; 0: it is free */
 	struct answered place[ANSWERED_MAX];
 	struct answered *bucket[ANSWERED_MAX];
 	struct owner *owners[OWNERS];
@@ -91,6 +92,7 @@ static void forget(struct answered_table *table, struct answered *answered)
 		slot = &(*slot)->next;
 	*slot = answered->next;
 	own_forget(table, answered);
+	table->order[answered - table->place] = 0;
 	free(answered->id);
 	answered->id = NULL;
 }
@@ -114,9 +116,33 @@ static struct owner *owner_of(struct answered_table *table, uint32_t uid)
 	return *slot;
 }
 
+/* A free place, or the one of the oldest. */
+static struct answered *place_take(struct answered_table *table)
+{
+	unsigned oldest = 0;
+
+	for (unsigned i = 1; i < ANSWERED_MAX && table->order[oldest]; i++)
+		if (table->order[i] < table->order[oldest])
+			oldest = i;
+	return &table->place[oldest];
+}
+
+/* The same among those of one owner, who has many. */
+static struct answered *place_take_own(struct answered_table *table, const struct owner *own)
+{
+	struct answered *oldest = NULL;
+
+	for (unsigned i = 0; i < OWN; i++)
+		for (struct answered *a = own->bucket[i]; a; a = a->next_own)
+			if (!oldest ||
+			    table->order[a - table->place] < table->order[oldest - table->place])
+				oldest = a;
+	return oldest;
+}
+
 void answered_note(struct answered_table *table, const struct answered *answered)
 {
-	struct answered *place = &table->place[table->next];
+	struct answered *place;
 	struct answered **bucket = &table->bucket[request_hash(answered->id) % ANSWERED_MAX];
 	char *id = strdup(answered->id);
 	struct owner *own;
@@ -124,6 +150,9 @@ void answered_note(struct answered_table *table, const struct answered *answered
 	if (!id)
 		return;
 	forget(table, (struct answered *)answered_find(table, id));
+	own = *owner_slot(table, answered->owner);
+	place = answered->owner && own && own->n >= ANSWERED_USER_MAX ? place_take_own(table, own)
+								      : place_take(table);
 	forget(table, place);
 	own = owner_of(table, answered->owner);
 	if (!own) {
@@ -131,7 +160,7 @@ void answered_note(struct answered_table *table, const struct answered *answered
 		return;
 	}
 	own->n++;
-	table->next = (table->next + 1) % ANSWERED_MAX;
+	table->order[place - table->place] = ++table->last;
 	*place = *answered;
 	place->id = id;
 	place->next = *bucket;

@@ -12,7 +12,8 @@
 
 #include "terok/core_msg.h"
 
-#define ANSWERED_MAX 1024 /* as many as can be open: the race for each of those can be told */
+#define ANSWERED_MAX      1024 /* as many as can be open: the race for each of those can be told */
+#define ANSWERED_USER_MAX 256  /* of one owner, root excepted: as many as those can have open */
 
 struct answered {
 	struct answered *next, *next_own; /* in its bucket, and in that of its owner's */
@@ -33,7 +34,9 @@ void answered_free(struct answered_table *table);
 /**
  * answered_note() - remember one; .id is copied
  *
- * One that was there of the same id is forgotten. Without memory nothing is remembered.
+ * One that was there of the same id is forgotten; else, where an owner has ANSWERED_USER_MAX, the
+ * oldest of theirs, so that nobody's answers make another's be forgotten, or can be counted by
+ * that; else where there is no place the oldest. Without memory nothing is remembered.
  */
 void answered_note(struct answered_table *table, const struct answered *answered);
 

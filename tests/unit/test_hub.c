@@ -443,7 +443,7 @@ static void an_outcome_is_kept_for_those_who_might_have_answered(void **state)
 	assert_null(hub_find_answered(hub, ID("5"), 1001));
 
 	/* of so many; then the oldest is forgotten */
-	for (uint64_t ask = 100; ask < 100 + ANSWERED_MAX - 1; ask++) {
+	for (uint64_t ask = 100; ask < 100 + ANSWERED_USER_MAX - 1; ask++) {
 		core_refuses(1, ask);
 		snprintf(id, sizeof(id), ID("%" PRIu64), ask);
 		core_result(ask, answering(id, 1000), 0);
