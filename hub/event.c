@@ -25,6 +25,26 @@ struct event *event_new(uint32_t guard, uint32_t uid, const char *clearance, con
 	return event;
 }
 
+void event_keep(struct event *event, enum face face)
+{
+	for (int other = 0; event->refs == 1 && other < FACE_MAX_; other++) {
+		if (other == (int)face)
+			continue;
+		free(event->text[other]);
+		event->text[other] = NULL;
+		event->n[other] = 0;
+	}
+}
+
+size_t event_size(const struct event *event)
+{
+	size_t size = sizeof(*event);
+
+	for (int face = 0; face < FACE_MAX_; face++)
+		size += event->n[face];
+	return size;
+}
+
 struct event *event_ref(struct event *event)
 {
 	event->refs++;

@@ -25,6 +25,12 @@ struct event {
 /** event_new() - @clearance and @firewall are copied, either may be NULL; NULL: no memory */
 struct event *event_new(uint32_t guard, uint32_t uid, const char *clearance, const char *firewall);
 
+/** event_keep() - of one that nobody else holds keep only the text of that interface */
+void event_keep(struct event *event, enum face face);
+
+/** event_size() - bytes that it takes, about */
+size_t event_size(const struct event *event);
+
 struct event *event_ref(struct event *event);
 void event_unref(struct event *event);
 

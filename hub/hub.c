@@ -181,8 +181,7 @@ int hub_request_open(struct hub *hub, const struct question *question, struct ne
 	news->guard = request->guard;
 	news->owner = request->uid;
 	news->container = request->container;
-	event_unref(request->event);
-	request->event = publish(hub, news, true);
+	request_told(hub->requests, request, publish(hub, news, true), on_expired, hub);
 	return 0;
 }
 

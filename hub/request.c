@@ -22,6 +22,8 @@ struct asker {
 struct requests {
 	unsigned n, greedy;               /* greedy: shares above SHARE_MAX */
 	uint16_t open[MSG_SHARE_BUCKETS]; /* of each share */
+	size_t all_bytes;
+	uint32_t bytes[MSG_SHARE_BUCKETS]; /* of each share's texts, open or being answered */
 	struct request *oldest, *newest;
 	struct request *bucket[BUCKETS];
 	struct asker *askers[ASKERS];
@@ -159,6 +161,17 @@ static void share_add(struct requests *requests, const struct request *request, 
 	requests->greedy += *open > SHARE_MAX;
 }
 
+static void told_set(struct requests *requests, struct request *request, struct event *event)
+{
+	event_unref(request->event);
+	requests->all_bytes -= request->bytes;
+	requests->bytes[request->share] -= request->bytes;
+	request->event = event;
+	request->bytes = event ? event_size(event) : 0;
+	requests->all_bytes += request->bytes;
+	requests->bytes[request->share] += request->bytes;
+}
+
 void request_remove(struct requests *requests, struct request *request)
 {
 	struct request **slot = &requests->bucket[request_hash(request->id) % BUCKETS];
@@ -178,7 +191,7 @@ void request_remove(struct requests *requests, struct request *request)
 	requests->n--;
 	if (request->state == REQUEST_OPEN)
 		share_add(requests, request, -1);
-	event_unref(request->event);
+	told_set(requests, request, NULL);
 	free(request->text);
 	free(request);
 }
@@ -334,6 +347,32 @@ int request_open(struct requests *requests, const struct question *question,
 	}
 	*ret = request;
 	return 0;
+}
+
+/* The oldest open one, but that, of the share that has most. */
+static struct request *heaviest(const struct requests *requests, const struct request *but)
+{
+	struct request *best = NULL;
+
+	for (struct request *request = requests->oldest; request; request = request->newer)
+		if (request != but && request->state == REQUEST_OPEN && !request->dead &&
+		    (!best || requests->bytes[request->share] > requests->bytes[best->share]))
+			best = request;
+	return best;
+}
+
+void request_told(struct requests *requests, struct request *request, struct event *event,
+		  void (*expired)(const struct request *request, void *user), void *user)
+{
+	struct request *heavy;
+
+	if (event)
+		event_keep(event, FACE_FIREWALL);
+	told_set(requests, request, event);
+	while (requests->all_bytes > REQUEST_BYTES_MAX && (heavy = heaviest(requests, request))) {
+		expired(heavy, user);
+		request_remove(requests, heavy);
+	}
 }
 
 void request_answering(struct requests *requests, struct request *request)

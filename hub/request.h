@@ -20,8 +20,10 @@
 
 #include "event.h"
 
-#define REQUEST_MAX      1024 /* as many as the core remembers: an older one could not be answered */
-#define REQUEST_TEXT_MAX 256  /* characters of an id, container or target: what people are shown */
+#define REQUEST_MAX 1024 /* as many as the core remembers: an older one could not be answered */
+#define REQUEST_BYTES_MAX                                                                          \
+	(27 << 15)           /* of all that is kept to be told again: REQUEST_MAX usual ones */
+#define REQUEST_TEXT_MAX 256 /* characters of an id, container or target: what people are shown */
 
 enum request_state { REQUEST_OPEN, REQUEST_ANSWERING };
 
@@ -48,6 +50,7 @@ struct request {
 	const char *id, *container, *dest; /* of the question, in .text */
 	char *text;
 	struct event *event; /* its latest telling, for replay */
+	size_t bytes;        /* of that */
 };
 
 struct requests;
@@ -81,6 +84,14 @@ struct request *request_find_own(struct requests *requests, const char *id, uint
 int request_open(struct requests *requests, const struct question *question,
 		 void (*expired)(const struct request *request, void *user), void *user,
 		 struct request **ret);
+
+/**
+ * request_told() - what people were told of it, for those who ask later; @event becomes its own
+ * @expired: called for those that give way while all of it together is more than
+ *	     REQUEST_BYTES_MAX: the oldest of the share that has most; never this one
+ */
+void request_told(struct requests *requests, struct request *request, struct event *event,
+		  void (*expired)(const struct request *request, void *user), void *user);
 
 /** request_answering() - an answer is on its way; request_reopen() - it failed */
 void request_answering(struct requests *requests, struct request *request);

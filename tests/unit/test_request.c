@@ -286,9 +286,9 @@ static void a_request_holds_its_last_telling(void **state)
 	struct event *event = event_new(1, 0, "{}", NULL);
 
 	(void)state;
-	opened(1, 1)->event = event_ref(event);
-	opened(2, 2)->event = event_ref(event);
-	opened(3, 3)->event = event_ref(event);
+	request_told(requests, opened(1, 1), event_ref(event), on_expired, &expired);
+	request_told(requests, opened(2, 2), event_ref(event), on_expired, &expired);
+	request_told(requests, opened(3, 3), event_ref(event), on_expired, &expired);
 	assert_int_equal(event->refs, 4);
 	request_remove(requests, found(1));
 	assert_int_equal(event->refs, 3);
@@ -385,6 +385,39 @@ static void each_user_has_their_own_and_meets_no_others(void **state)
 	assert_int_equal(n_own(1001), 5);
 }
 
+/* Told in so many bytes, of one interface and in all. */
+static void told_in(struct request *request, size_t bytes)
+{
+	char *text = malloc(bytes + 1);
+
+	memset(text, 'x', bytes);
+	text[bytes] = '\0';
+	request_told(requests, request, event_new(1, 0, text, text), on_expired, &expired);
+	free(text);
+}
+
+static void long_texts_push_out_those_of_their_own_share(void **state)
+{
+	const size_t longest = REQUEST_BYTES_MAX / 64;
+
+	(void)state;
+	for (uint64_t ask = 1; ask <= 10; ask++)
+		told_in(opened(ask, 2), 1000);
+	assert_string_equal(found(1)->event->text[FACE_FIREWALL] + 999, "x");
+	assert_null(found(1)->event->text[FACE_CLEARANCE]); /* nobody asks for it later */
+	for (uint64_t ask = 100; ask < 300; ask++)
+		told_in(opened(ask, 1), longest);
+	assert_in_range(n_expired, 200 - 64, 200 - 60);
+	assert_null(found(100));
+	assert_non_null(found(299));
+	for (uint64_t ask = 1; ask <= 10; ask++)
+		assert_non_null(found(ask));
+	/* one that is longer than all there is room for is alone, and there */
+	told_in(opened(400, 3), REQUEST_BYTES_MAX + 1);
+	assert_non_null(found(400));
+	assert_null(found(1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +435,7 @@ int main(void)
 		T(a_table_of_answers_on_their_way_has_no_room),
 		T(a_request_holds_its_last_telling),
 		T(each_user_has_their_own_and_meets_no_others),
+		T(long_texts_push_out_those_of_their_own_share),
 	};
 
 	return cmocka_run_group_tests_name("request", tests, NULL, NULL);
