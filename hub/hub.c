@@ -24,6 +24,7 @@ struct hub {
 	struct requests *requests;
 	struct answered_table *answered;
 	struct subscriber *subscribers;
+	struct lanes lanes;
 	struct answer *answers;
 	struct listing *listings;
 	struct json text[FACE_MAX_]; /* of the event that is told: the room stays */
@@ -86,11 +87,7 @@ static bool may_see(uint32_t uid, uint32_t owner)
 /* Is there anybody of that interface? What nobody hears is not made into text. */
 static bool is_heard(const struct hub *hub, enum face face)
 {
-	const struct subscriber *s = hub->subscribers;
-
-	while (s && s->face != face)
-		s = s->next;
-	return s;
+	return lanes_hear(&hub->lanes, face);
 }
 
 /* When it happened, which for a refusal is before it is told. */
@@ -124,12 +121,8 @@ static struct event *publish(struct hub *hub, struct news *news, bool keep)
 		return NULL; /* nobody hears it */
 	event = event_new(guard, owner, clearance->n ? json_done(clearance) : NULL,
 			  firewall->n ? json_done(firewall) : NULL);
-	for (struct subscriber *s = hub->subscribers, *next; event && s; s = next) {
-		next = s->next;
-		if (event->text[s->face] && may_see(s->uid, owner) &&
-		    (!s->guard || s->guard == guard) && !s->twice)
-			s->push(s, event);
-	}
+	if (event)
+		lanes_publish(&hub->lanes, event);
 	return event;
 }
 
@@ -343,11 +336,15 @@ static void settle_twice(struct hub *hub, const struct subscriber *one)
 		flat = s->place == PLACE_FLAT && is_same_client(s, one);
 	for (struct subscriber *s = hub->subscribers; s; s = s->next)
 		if (s->place == PLACE_DEEP && is_same_client(s, one))
-			s->twice = flat;
+			lane_mute(s, flat);
 }
 
-void hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay)
+int hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay)
 {
+	int r = lane_join(&hub->lanes, subscriber);
+
+	if (r)
+		return r;
 	subscriber->hub = hub;
 	subscriber->next = hub->subscribers;
 	subscriber->slot = &hub->subscribers;
@@ -358,10 +355,14 @@ void hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay)
 	settle_twice(hub, subscriber);
 	if (replay)
 		hub_requests(hub, subscriber->uid, subscriber->guard, replay_push, subscriber);
+	return 0;
 }
 
 void hub_unsubscribe(struct subscriber *subscriber)
 {
+	if (!subscriber->hub)
+		return;
+	lane_leave(&subscriber->hub->lanes, subscriber);
 	*subscriber->slot = subscriber->next;
 	if (subscriber->next)
 		subscriber->next->slot = subscriber->slot;

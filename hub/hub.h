@@ -29,6 +29,7 @@
 #include "base/cleanup.h"
 #include "event.h"
 #include "grant_calls.h"
+#include "lane.h"
 #include "recall.h"
 #include "request.h"
 #include "terok/core_msg.h"
@@ -128,20 +129,8 @@ void hub_recall_done(struct hub *hub, const struct msg_listed *listed);
 
 /* --- people's side ------------------------------------------------------------------------ */
 
-/* One who listens; embedded in a subscription. push() must not call back into the hub. */
-struct subscriber {
-	struct hub *hub;
-	struct subscriber *next, **slot;
-	enum face face;
-	uint32_t uid, guard; /* guard 0: all it may see */
-	uint32_t pid;        /* who it was when it connected */
-	unsigned place;      /* by which of its user's sockets, enum msg_place */
-	bool twice;          /* the same client hears it elsewhere */
-	void (*push)(struct subscriber *subscriber, struct event *event);
-};
-
-/** hub_subscribe() - from now on; @replay: first the requests that are open */
-void hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay);
+/** hub_subscribe() - from now on; @replay: first the requests that are open; -ENOMEM */
+int hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay);
 void hub_unsubscribe(struct subscriber *subscriber);
 
 /** hub_missed() - what one who was too slow is told: @count events gave way; NULL: no memory */

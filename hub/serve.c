@@ -7,7 +7,6 @@
 #include "org.terok.Clearance1.varlink.h"
 #include "org.terok.ClearanceVerdict1.varlink.h"
 #include "org.terok.Firewall1.varlink.h"
-#include "queue.h"
 #include "serve_answer.h"
 #include "serve_grants.h"
 #include "serve_apply.h"
@@ -18,10 +17,9 @@
 struct subscription {
 	struct subscriber subscriber;
 	struct varlink_call *call;
-	struct queue queue;
-	uint64_t sequence;   /* of the last event, told or waiting or lost */
-	uint64_t missed;     /* events that gave way, and were told to have */
-	struct json *replay; /* while it replays: all of it goes out in one send */
+	uint64_t sequence;   /* of the last event, told or missed */
+	uint64_t lost;       /* events that gave way, since the subscription */
+	struct json *gather; /* while it replays or catches up: all of it goes out in one send */
 };
 
 /*
@@ -44,16 +42,25 @@ static void frame_add(struct json *out, const struct subscription *sub, const st
 	json_open_object(out, NULL);
 	json_add_bool(out, "continues", true);
 	json_open_object(out, "parameters");
-	if (event && face == FACE_FIREWALL) /* what waits behind it was counted already */
-		event_add(out, "event", event, sub->sequence - sub->queue.n);
+	if (event && face == FACE_FIREWALL)
+		event_add(out, "event", event, sub->sequence);
 	else if (event)
 		json_add_raw(out, "event", event->text[face], event->n[face]);
 	if (face == FACE_FIREWALL)
-		json_add_uint(out, "lost", sub->queue.lost);
+		json_add_uint(out, "lost", sub->lost);
 	json_close_object(out);
 	json_close_object(out);
 	out->comma = false;
 	json_add_raw(out, NULL, "", 1);
+}
+
+/* What was not taken at once is more than it has room for: the next one waits. */
+static void subscription_send(struct subscription *sub, struct json *out)
+{
+	if (json_done(out) && out->n)
+		varlink_stream(sub->call, out->text, out->n);
+	if (varlink_stream_full(sub->call))
+		lane_fall_behind(&sub->subscriber);
 }
 
 static void subscription_push(struct subscriber *subscriber, struct event *event)
@@ -62,32 +69,22 @@ static void subscription_push(struct subscriber *subscriber, struct event *event
 	_cleanup_json_ struct json out = {};
 
 	sub->sequence++;
-	if (sub->replay) {
-		frame_add(sub->replay, sub, event);
-		return;
-	}
-	if (sub->queue.n || varlink_stream_full(sub->call)) {
-		queue_push(&sub->queue, event);
-		return;
-	}
-	frame_add(&out, sub, event);
-	if (json_done(&out))
-		varlink_stream(sub->call, out.text, out.n);
+	frame_add(sub->gather ?: &out, sub, event);
+	if (!sub->gather)
+		subscription_send(sub, &out);
 }
 
-/* What gave way lies before all that waits. The old interface has no word for it. */
-static void missed_add(struct json *out, struct subscription *sub)
+/* It has the sequence of the last of them. The old interface has no word for it. */
+static void subscription_missed(struct subscriber *subscriber, uint64_t count)
 {
-	struct event *event;
+	struct subscription *sub = container_of(subscriber, struct subscription, subscriber);
+	struct event *event = subscriber->face == FACE_FIREWALL ? hub_missed(count) : NULL;
 
-	if (sub->subscriber.face != FACE_FIREWALL || sub->queue.lost == sub->missed)
-		return;
-	event = hub_missed(sub->queue.lost - sub->missed);
-	if (!event)
-		return;
-	frame_add(out, sub, event);
+	sub->sequence += count;
+	sub->lost += count;
+	if (event)
+		frame_add(sub->gather, sub, event);
 	event_unref(event);
-	sub->missed = sub->queue.lost;
 }
 
 /* It lagged and has room again: all that waits, in one send. */
@@ -95,15 +92,11 @@ static void subscription_drained(void *owner)
 {
 	struct subscription *sub = owner;
 	_cleanup_json_ struct json out = {};
-	struct event *event;
 
-	missed_add(&out, sub);
-	while ((event = queue_pop(&sub->queue))) {
-		frame_add(&out, sub, event);
-		event_unref(event);
-	}
-	if (json_done(&out) && out.n)
-		varlink_stream(sub->call, out.text, out.n);
+	sub->gather = &out;
+	lane_catch_up(&sub->subscriber, subscription_missed);
+	sub->gather = NULL;
+	subscription_send(sub, &out);
 }
 
 static void subscription_gone(void *owner)
@@ -111,7 +104,6 @@ static void subscription_gone(void *owner)
 	struct subscription *sub = owner;
 
 	hub_unsubscribe(&sub->subscriber);
-	queue_done(&sub->queue);
 	free(sub);
 }
 
@@ -132,6 +124,12 @@ static struct subscription *subscribe(struct varlink_call *call, enum face face,
 	return sub;
 }
 
+static void subscribe_failed(struct subscription *sub)
+{
+	varlink_error(sub->call, NO_MEMORY, NULL);
+	free(sub);
+}
+
 static void run_subscribe(struct varlink_call *call, struct json_object *parameters)
 {
 	struct subscription *sub = subscribe(call, FACE_CLEARANCE, 0);
@@ -139,8 +137,8 @@ static void run_subscribe(struct varlink_call *call, struct json_object *paramet
 	(void)parameters;
 	if (!sub)
 		varlink_error(call, NO_MEMORY, NULL);
-	else
-		hub_subscribe(varlink_call_user(call), &sub->subscriber, false);
+	else if (hub_subscribe(varlink_call_user(call), &sub->subscriber, false))
+		subscribe_failed(sub);
 }
 
 /* A number from the wire as a guard's: what is none can never be one that is. */
@@ -171,12 +169,14 @@ static void run_monitor(struct varlink_call *call, struct json_object *parameter
 		return;
 	}
 	frame_add(&out, sub, NULL); /* the subscription stands */
-	/* a full table is more than a queue holds: nothing of it may give way */
-	sub->replay = &out;
-	hub_subscribe(varlink_call_user(call), &sub->subscriber, replay);
-	sub->replay = NULL;
-	if (json_done(&out))
-		varlink_stream(call, out.text, out.n);
+	/* a full table is more than a lane keeps: nothing of it may give way */
+	sub->gather = &out;
+	if (hub_subscribe(varlink_call_user(call), &sub->subscriber, replay)) {
+		subscribe_failed(sub);
+		return;
+	}
+	sub->gather = NULL;
+	subscription_send(sub, &out);
 }
 
 /* --- listings ------------------------------------------------------------------------ */

@@ -18,7 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "hub/queue.h"
+#include "hub/lane.h"
 
 #define ANNE      4001
 #define BERT      4002
@@ -27,7 +27,7 @@
 #define STANDS    "{\"continues\":true,\"parameters\":{\"lost\":0}}"
 #define GET_INFO  "{\"method\":\"org.varlink.service.GetInfo\"}"
 #define ID(ask)   "0123456789ab:" #ask
-#define FLOOD     (8 * QUEUE_MAX)
+#define FLOOD     (8 * LANE_MAX)
 
 static bool by_own; /* sockets of their own */
 
@@ -295,7 +295,7 @@ static void a_flood_of_one_is_lost_to_that_one_alone(void **state)
 	core_refuses_to(BERT, 0);
 	for (unsigned i = 1; i <= FLOOD; i++) {
 		core_refuses_to(ANNE, 0);
-		if (i % (QUEUE_MAX / 2) == 0) /* she follows by another connection */
+		if (i % (LANE_MAX / 2) == 0) /* she follows by another connection */
 			while (sequence_of(heard(quick), &lost) < i)
 				;
 	}

@@ -15,7 +15,7 @@
 #include "base/confine.h"
 #include "base/json.h"
 #include "hub/hub_core.h"
-#include "hub/queue.h"
+#include "hub/lane.h"
 #include "hub/request.h"
 
 #define LISTS     300
@@ -604,13 +604,13 @@ static void a_client_that_does_not_read_gets_the_newest_and_the_number_lost(void
 	assert_true(held > 0);
 	/* then how many it missed, in the place of the last of them */
 	assert_non_null(strstr(frame, "\"type\":\"missed\""));
-	snprintf(count, sizeof(count), "\"count\":%" PRIu64 ",", MANY - QUEUE_MAX - held);
+	snprintf(count, sizeof(count), "\"count\":%" PRIu64 ",", MANY - LANE_MAX - held);
 	assert_non_null(strstr(frame, count));
-	assert_int_equal(sequence, MANY - QUEUE_MAX);
+	assert_int_equal(sequence, MANY - LANE_MAX);
 	/* then the newest, without a gap */
 	for (told = sequence; told < MANY; told++)
 		assert_int_equal(sequence_of(heard(monitor), &lost), told + 1);
-	assert_int_equal(lost, MANY - QUEUE_MAX - held);
+	assert_int_equal(lost, MANY - LANE_MAX - held);
 	/* it has caught up: nothing more is lost */
 	core_refuses(MANY + 1);
 	assert_int_equal(sequence_of(heard(monitor), &told), MANY + 1);

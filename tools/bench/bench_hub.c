@@ -34,6 +34,7 @@
 #define STUCK        1000
 #define REQUESTS     1024 /* open: as many as there can be */
 #define GUARDS       16
+#define FILL         1000
 #define PACED        1000 /* events a second: the deliveries that are promised */
 #define MANY         64   /* sent at once, at most so many ahead of who reads */
 #define FILES        8192
@@ -445,6 +446,8 @@ static int measure_all(void)
 		return r;
 	weigh("and 100 subscribers that read", READERS);
 	r = stuck_start(STUCK);
+	if (!r) /* until their sockets take no more */
+		r = fan_out(FILL, &beside, &beside);
 	if (!r)
 		r = measure_fan_out(true, &beside);
 	if (r)
