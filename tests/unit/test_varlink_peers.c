@@ -29,7 +29,9 @@ size_t __sanitizer_get_current_allocated_bytes(void);
 #endif
 
 #define TURNS   256
-#define BURN_NS 100000 /* of a slow call */
+#define BURN_NS 100000     /* of a slow call, or a bite */
+#define BITE    (16 << 10) /* that is read at once */
+#define NOISY   40
 #define CALL    "{\"method\":\"a.b.Count\"}"
 #define ONEWAY  "{\"method\":\"a.b.Count\",\"oneway\":true}"
 #define LATER   "{\"method\":\"a.b.Later\"}"
@@ -55,6 +57,20 @@ void *memchr(const void *bytes, int byte, size_t n)
 			return (void *)p;
 	}
 	return NULL;
+}
+
+/* In the place of libc's: a bite is slow, and counted. */
+static unsigned bites;
+static bool bites_are_slow;
+
+ssize_t recv(int fd, void *buf, size_t n, int flags)
+{
+	uint64_t until = now_boot_ns() + BURN_NS;
+
+	bites += n == BITE;
+	while (bites_are_slow && n == BITE && now_boot_ns() < until)
+		;
+	return recvfrom(fd, buf, n, flags, NULL, NULL);
 }
 
 /* Answers with its own number and a long text: a lost or repeated answer shows. */
@@ -608,6 +624,32 @@ static size_t memory(void)
 #endif
 }
 
+/* Also what is no call takes its sayer's time, and not that of others. */
+static void a_users_noise_takes_turns_with_the_calls_of_others(void **state)
+{
+	static char noise[4 * BITE]; /* no frame ends in it */
+	int fd[NOISY];
+
+	(void)state;
+	memset(noise, 'x', sizeof(noise));
+	for (unsigned i = 0; i < NOISY; i++) {
+		fd[i] = dial();
+		turns(2);
+	}
+	for (unsigned i = 0; i < NOISY; i++)
+		assert_int_equal(send(fd[i], noise, sizeof(noise), MSG_DONTWAIT), sizeof(noise));
+	bites = 0;
+	bites_are_slow = true;
+	turns(1);
+	assert_in_range(bites, 1, 2 * SHARE_SLICE_NS / BURN_NS + 2);
+	bites_are_slow = false;
+	turns(TURNS);
+	assert_true(bites >= 4 * NOISY); /* and yet all of it is read */
+	for (unsigned i = 0; i < NOISY; i++)
+		close(fd[i]);
+	turns(4);
+}
+
 static void a_users_unfinished_calls_have_a_limit_together(void **state)
 {
 	static char part[VARLINK_FRAME_MAX - 1];
@@ -737,6 +779,7 @@ int main(void)
 		TEST(all_users_together_leave_places_to_root),
 		TEST(roots_programs_leave_places_to_users),
 		TEST(a_users_calls_take_turns_with_those_of_others),
+		TEST(a_users_noise_takes_turns_with_the_calls_of_others),
 		TEST(a_users_unfinished_calls_have_a_limit_together),
 		TEST(a_server_may_be_for_one_user_and_root),
 		TEST(a_socket_may_be_for_one_user_and_root),

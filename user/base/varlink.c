@@ -395,13 +395,34 @@ static bool peer_outlives(struct peer *peer, bool more)
 	return peer->left;
 }
 
+/*
+ * What a user's peers say takes time to read as well, also where it is no call: behind a stream,
+ * or never to its end. False: the peer has to go.
+ */
+static bool peer_hear(struct peer *peer, uint32_t *events)
+{
+	uint64_t begun = now_boot_ns();
+	bool good;
+
+	if (!(*events & EPOLLIN))
+		return true;
+	if (peer->share->spent_ns >= SHARE_SLICE_NS && !(*events & (EPOLLHUP | EPOLLERR))) {
+		*events &= ~EPOLLIN; /* the next turn reads it */
+		peer_wait(peer);
+		return true;
+	}
+	good = peer_read(peer);
+	peer->share->spent_ns += now_boot_ns() - begun;
+	return good;
+}
+
 static int peer_ready(struct source *source, uint32_t events)
 {
 	struct peer *peer = container_of(source, struct peer, source);
 	bool was_full = out_pending(peer) != 0, gone = events & (EPOLLHUP | EPOLLERR);
 	size_t had = peer->n_in;
 
-	if (events & EPOLLIN && !peer_read(peer)) {
+	if (!peer_hear(peer, &events)) {
 		peer_free(peer);
 		return 0;
 	}
