@@ -2,6 +2,7 @@
 #include "standalone.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,12 +14,24 @@
 #include "ingest.h"
 #include "life.h"
 #include "serve.h"
+#include "terok/core_msg.h"
 
 #define PATH_SIZE 256 /* more than a socket's may have: then it is said */
 
+/* Where clients look that know of many hubs: a socket of each, or a folder of each. */
+static const struct {
+	const char *name;
+	enum msg_place place;
+} others[] = {
+	{ "terok/clearance/terok-session.sock", PLACE_FLAT },
+	{ "terok/clearance/terok-session/hub.sock", PLACE_DEEP },
+};
+
+#define OTHERS (sizeof(others) / sizeof(*others))
+
 struct standalone {
 	struct life life;
-	struct sock_place readers, clients;
+	struct sock_place readers, clients, other[OTHERS];
 	char readers_path[PATH_SIZE], clients_path[PATH_SIZE], helper_path[PATH_SIZE];
 	struct hub_reader *hub;
 	struct varlink_server *server;
@@ -124,13 +137,36 @@ static int start(struct standalone *all, struct problem *why)
 	return r;
 }
 
-static int confine(const struct standalone *all)
+/* One of the other places, as well as it goes: without it the hub is whole all the same. */
+static void other_take(struct standalone *all, unsigned i)
 {
-	const int folders[] = { all->readers.folder, all->clients.folder };
-	int r = confine_caps(0);
+	struct problem why = {};
+	char path[PATH_SIZE];
+	int r = life_path(path, sizeof(path), NULL, others[i].name, &why), fd;
 
 	if (!r)
-		r = confine_files_but(folders, 2);
+		r = sock_place_take(path, &all->other[i], &why);
+	if (r) {
+		log_warn(*why.text ? 0 : r, "%s", *why.text ? why.text : path);
+		return;
+	}
+	fd = fcntl(all->other[i].fd, F_DUPFD_CLOEXEC, 0);
+	r = fd < 0 ? -errno : varlink_server_listen(all->server, fd, getuid(), others[i].place);
+	if (r)
+		log_warn(r, "%s", path);
+}
+
+static int confine(const struct standalone *all)
+{
+	int folders[2 + OTHERS] = { all->readers.folder, all->clients.folder }, r;
+	unsigned n = 2;
+
+	for (unsigned i = 0; i < OTHERS; i++)
+		if (all->other[i].folder >= 0)
+			folders[n++] = all->other[i].folder;
+	r = confine_caps(0);
+	if (!r)
+		r = confine_files_but(folders, n);
 	return r ?: confine_calls(calls);
 }
 
@@ -138,6 +174,8 @@ static int confine(const struct standalone *all)
 static void stop(struct standalone *all)
 {
 	varlink_server_free(all->server);
+	for (unsigned i = 0; i < OTHERS; i++)
+		sock_place_leave(&all->other[i]);
 	sock_place_leave(&all->clients);
 	ingest_free(all->ingest);
 	sock_place_leave(&all->readers);
@@ -148,6 +186,7 @@ static void stop(struct standalone *all)
 int standalone_main(const struct standalone_paths *paths)
 {
 	struct standalone all = { .readers = SOCK_PLACE_NONE, .clients = SOCK_PLACE_NONE };
+	bool usual = !paths->clients;
 	struct problem why = {};
 	int r = confine_early(2);
 
@@ -156,12 +195,16 @@ int standalone_main(const struct standalone_paths *paths)
 	if (r)
 		return log_error(r, "start");
 	descriptors_raise();
+	for (unsigned i = 0; i < OTHERS; i++)
+		all.other[i] = SOCK_PLACE_NONE;
 	r = paths_set(&all, paths, &why);
 	if (!r)
 		r = start(&all, &why);
 	if (r) {
 		log_error(*why.text ? 0 : r, "%s", *why.text ? why.text : "start");
 	} else {
+		for (unsigned i = 0; usual && i < OTHERS; i++)
+			other_take(&all, i);
 		r = confine(&all);
 		if (r)
 			log_error(r, "give up privileges");

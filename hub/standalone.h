@@ -11,7 +11,7 @@
 
 /* Sockets; NULL: the usual place in XDG_RUNTIME_DIR. */
 struct standalone_paths {
-	const char *clients; /* terok-clearance.sock: made */
+	const char *clients; /* terok-clearance.sock: made; NULL: below terok/clearance as well */
 	const char *readers; /* terok-shield-events.sock: made */
 	const char *helper;  /* terok-clearance-verdict.sock: connected to, for each verdict */
 };

@@ -61,7 +61,9 @@ int session_setup(void **state)
 /* What is there must be what the test knows of: both processes leave nothing. */
 int session_teardown(void **state)
 {
-	char manager[80];
+	static const char *const folders[] = { "terok/clearance/terok-session", "terok/clearance",
+					       "terok" };
+	char manager[80], path[128];
 
 	(void)state;
 	while (n_dialled)
@@ -74,6 +76,10 @@ int session_teardown(void **state)
 	snprintf(manager, sizeof(manager), "%s/manager", session.folder);
 	unlink(manager);
 	unlink(session.shield);
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+		snprintf(path, sizeof(path), "%s/%s", session.folder, folders[i]);
+		rmdir(path); /* empty, or the next one fails */
+	}
 	return rmdir(session.folder);
 }
 

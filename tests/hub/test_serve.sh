@@ -130,6 +130,6 @@ ends() { # PROCESS SIGNAL
 is "SIGINT is an end like any other" ends $hub INT
 is "and so is SIGTERM" ends $verdict TERM
 hub='' verdict=''
-empty() { [ -z "$(ls -A "$XDG_RUNTIME_DIR")" ]; }
+empty() { [ -z "$(find "$XDG_RUNTIME_DIR" ! -type d)" ]; }
 is "and nothing is left" empty
 exit $bad

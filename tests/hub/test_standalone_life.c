@@ -86,6 +86,54 @@ static void its_sockets_are_nobody_elses(void **state)
 	}
 }
 
+/* Clients that look for many hubs find it twice, and who follows both hears everything once. */
+static void it_is_found_where_clients_look_for_many_hubs(void **state)
+{
+	static const char *const names[] = { "terok/clearance/terok-session.sock",
+					     "terok/clearance/terok-session/hub.sock" };
+	char path[2][128], byte;
+	int fd[2], stream, reader;
+	struct stat st;
+
+	(void)state;
+	session_hub();
+	for (int i = 0; i < 2; i++) {
+		snprintf(path[i], sizeof(path[i]), "%s/%s", session.folder, names[i]);
+		assert_int_equal(lstat(path[i], &st), 0);
+		assert_int_equal(st.st_mode, S_IFSOCK | 0600);
+		fd[i] = session_dial(path[i]);
+		session_say(fd[i], SUBSCRIBE);
+	}
+	stream = session_subscribe(); /* when it stands, the others do */
+	reader = session_dial(session.readers);
+	session_line(reader, UP);
+	session_hear(stream, UP_EVENT);
+	session_hear(fd[0], UP_EVENT);
+	assert_int_equal(recv(fd[1], &byte, 1, MSG_DONTWAIT), -1);
+	/* and goes on with the other when one of them has gone */
+	assert_int_equal(shutdown(fd[0], SHUT_RDWR), 0);
+	session_subscribe();
+	session_line(reader, UP);
+	session_hear(fd[1], UP_EVENT);
+	assert_int_equal(session_end(&session.hub, SIGTERM), 0);
+	assert_false(is_there(path[0]));
+	assert_false(is_there(path[1]));
+}
+
+static void what_is_in_the_way_of_the_other_places_keeps_it_from_nothing(void **state)
+{
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/terok", session.folder);
+	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	session_hub();
+	session_line(session_dial(session.readers), UP);
+	session_dial(session.clients);
+	assert_int_equal(session_end(&session.hub, SIGTERM), 0);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void a_folder_that_others_may_enter_is_refused(void **state)
 {
 	(void)state;
@@ -500,6 +548,8 @@ int main(void)
 		T(it_serves_when_it_says_so_and_says_when_it_stops),
 		T(either_signal_ends_it_and_nothing_is_left),
 		T(its_sockets_are_nobody_elses),
+		T(it_is_found_where_clients_look_for_many_hubs),
+		T(what_is_in_the_way_of_the_other_places_keeps_it_from_nothing),
 		T(a_folder_that_others_may_enter_is_refused),
 		T(what_is_stale_is_replaced),
 		T(it_begins_wholly_or_not_at_all),
