@@ -26,13 +26,16 @@ clear_up() {
 
 # --- outside: a place for the manager, and its removal ------------------------------------
 
-if [ "${1:-}" != inside ]; then
+if [ -z "${1:-}" ]; then
 	[ "$(id -u)" -eq 0 ] || skip "needs root (sudo make test)"
 	[ -x $manager ] || skip "there is no service manager here (systemd)"
 	for need in nc jq systemctl systemd-analyze; do
 		command -v $need >/dev/null || skip "$need is not installed (tools/deps --install test)"
 	done
 	[ -x "$B/terok-clearance" ] || { echo "$B/terok-clearance is not there (make)"; exit 1; }
+	exec unshare --mount --propagation private "$0" outside
+fi
+if [ "$1" = outside ]; then
 	dir=$(mktemp -d)
 	mkdir "$dir/cgroup2"
 	mount -t cgroup2 none "$dir/cgroup2" || skip "no cgroup v2"
@@ -40,9 +43,8 @@ if [ "${1:-}" != inside ]; then
 	trap 'clear_up' EXIT
 	trap 'exit 130' INT TERM HUP
 	# shellcheck disable=SC2016
-	unshare --mount --propagation private bash -c '
-		echo $$ >"$1/cgroup2/$2/cgroup.procs" && exec unshare --cgroup "$3" inside "$1"' \
-		outside "$dir" "$cgroup" "$0" &
+	bash -c 'echo $$ >"$1/cgroup2/$2/cgroup.procs" && exec unshare --cgroup "$3" inside "$1"' \
+		within "$dir" "$cgroup" "$0" &
 	wait $!
 	exit $?
 fi
@@ -74,8 +76,8 @@ shows() { ctl show --value -p "$2" "$1"; } # UNIT PROPERTY
 mkdir -m 0700 "$dir/run"
 mkdir -p "$dir/.local/bin"
 mkdir -p "$units"
-for unit in $hub $verdict; do
-	sed "s,@BINDIR@,$B," "$here/../../hub/$unit" >"$units/$unit"
+for unit in "$here"/../../{hub,tools}/*.service; do
+	sed "s,@BINDIR@,$B," "$unit" >"$units/${unit##*/}"
 done
 for unit in $bridge $notifier; do # back at once: nobody waits here
 	sed "s,@BINDIR@,$B,; s,^RestartSec=.*,RestartSec=100ms," "$here/../../tools/$unit" >"$units/$unit"

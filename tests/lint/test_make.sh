@@ -58,7 +58,7 @@ dest/opt/share/terok/profiles/dev-standard.txt
 dest/opt/share/terok/profiles/nvidia-hpc.txt
 dest/opt/share/terok/terok-logo.svg'
 install_all() { make install DESTDIR="$tree/dest" PREFIX=/opt && [ "$(LC_ALL=C files)" = "$installed" ]; }
-finds_program() { for v in bridge notifier; do
+finds_program() { for v in bridge notifier serve serve-verdict; do
 		grep -hx "ExecStart=/opt/bin/terok-clearance $v" dest/opt/lib/systemd/user/*.service || return 1
 	done
 	grep -x 'ExecStart=/opt/sbin/terok-bpfd run' dest/opt/lib/systemd/system/terok-bpfd.service &&
