@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "base/event.h"
+#include "base/sanitise.h"
+
+#define SHORT_ID 12 /* digits of a container's id that people and readers use */
 
 struct answer {
 	struct answer *next;
@@ -237,23 +240,43 @@ void hub_requests(struct hub *hub, uint32_t uid, uint32_t guard,
 }
 
 struct wanted {
+	struct hub *hub;
 	const char *container, *dest;
 	void (*fn)(struct request *request, void *user);
 	void *user;
 };
 
+/* Is that what its container is called: all of its id, the first twelve digits, or its name? */
+static bool is_called(struct hub *hub, const struct request *request, const char *text)
+{
+	const struct label *label =
+	    request->guard && hub->back->label ? hub->back->label(request->guard, hub->user) : NULL;
+	char name[TEROK_NAME_LEN];
+
+	if (!strcmp(request->container, text))
+		return true;
+	if (strlen(text) == SHORT_ID && strspn(text, "0123456789abcdef") == SHORT_ID &&
+	    !strncmp(request->container, text, SHORT_ID))
+		return true;
+	return label && *text &&
+	       !strcmp(sanitise(name, sizeof(name) - 1, label->info.name,
+				strnlen(label->info.name, TEROK_NAME_LEN)),
+		       text);
+}
+
 static void wanted_one(const struct request *request, void *user)
 {
 	const struct wanted *wanted = user;
 
-	if (!strcmp(request->container, wanted->container) && !strcmp(request->dest, wanted->dest))
+	if (!strcmp(request->dest, wanted->dest) &&
+	    is_called(wanted->hub, request, wanted->container))
 		wanted->fn((struct request *)request, wanted->user);
 }
 
 void hub_requests_for(struct hub *hub, uint32_t uid, const char *container, const char *dest,
 		      void (*fn)(struct request *request, void *user), void *user)
 {
-	struct wanted wanted = { container, dest, fn, user };
+	struct wanted wanted = { hub, container, dest, fn, user };
 
 	if (uid)
 		requests_each_own(hub->requests, uid, wanted_one, &wanted);

@@ -124,7 +124,11 @@ static void what_nobody_asked_for_is_not_decided(void **state)
 	asks(5);
 	say(caller, APPLY(CONTAINER, "192.0.2.2", "allow"));
 	hear(caller, NOT_ASKED);
-	say(caller, APPLY("0123456789ab", DEST, "allow")); /* as Verdict: by exact text */
+	say(caller, APPLY("0123456789ac", DEST, "allow"));
+	hear(caller, NOT_ASKED);
+	say(caller, APPLY("0123456789abc", DEST, "allow"));
+	hear(caller, NOT_ASKED);
+	say(caller, APPLY("", DEST, "allow"));
 	hear(caller, NOT_ASKED);
 	say(caller, APPLY(CONTAINER, DEST, "accept"));
 	hear(caller, APPLY_SAYS("false", "the action is allow or deny"));
@@ -134,6 +138,26 @@ static void what_nobody_asked_for_is_not_decided(void **state)
 	assert_int_equal(verdict.VERDICT.ask, 5);
 	core_results(&verdict, 0, "");
 	hear(caller, APPLY_SAYS("true", ""));
+}
+
+/* As a shield takes it: twelve digits, as readers have them, or what people call it. */
+static void a_container_is_known_by_its_short_id_and_by_its_name(void **state)
+{
+	static const char *const calls[] = { APPLY(CONTAINER, DEST, "allow"),
+					     APPLY("0123456789ab", DEST, "allow"),
+					     APPLY("box", DEST, "allow") };
+	struct msg_packet verdict;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		asks(5 + i);
+		say(caller, calls[i]);
+		verdict = core_hears(MSG_VERDICT);
+		assert_int_equal(verdict.VERDICT.ask, 5 + i);
+		core_results(&verdict, 0, "");
+		hear(caller, APPLY_SAYS("true", ""));
+		assert_non_null(strstr(heard(monitor), "\"type\":\"verdict\""));
+	}
 }
 
 static void who_leaves_has_answered_all_the_same(void **state)
@@ -211,6 +235,7 @@ int main(void)
 		T(all_that_waits_is_answered_before_the_reply),
 		T(one_that_fails_is_told_and_waits_again),
 		T(what_nobody_asked_for_is_not_decided),
+		T(a_container_is_known_by_its_short_id_and_by_its_name),
 		T(who_leaves_has_answered_all_the_same),
 		T(a_sessions_hub_may_have_the_agent_for_its_helper),
 		T(a_sessions_hub_itself_does_not_serve_it),
