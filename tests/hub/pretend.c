@@ -33,6 +33,7 @@ static struct other {
 	void (*fn)(void *arg);
 	void *arg;
 } others[OTHERS];
+static int writes_to = -1; /* what program_write() waits for */
 static pid_t hub = -1;
 static struct msg_guard guards[GUARDS]; /* .id 0: none */
 static struct program *programs[PROGRAMS];
@@ -277,6 +278,7 @@ void program_start(struct program *program, const char *const argv[])
 		_exit(127);
 	}
 	assert_true(program->pid > 0);
+	assert_int_equal(fcntl(in[1], F_SETFL, O_NONBLOCK), 0);
 	close(in[0]);
 	close(out[1]);
 	close(err[1]);
@@ -285,7 +287,22 @@ void program_start(struct program *program, const char *const argv[])
 
 void program_write(struct program *program, const char *text)
 {
-	assert_int_equal(write(program->in, text, strlen(text)), strlen(text));
+	size_t n = strlen(text);
+
+	/* it may wait for the core, which is us, before it reads */
+	while (n) {
+		ssize_t written = write(program->in, text, n);
+
+		assert_true(written > 0 || errno == EAGAIN);
+		if (written > 0) {
+			text += written;
+			n -= written;
+		} else {
+			writes_to = program->in;
+			pretend_round();
+			writes_to = -1;
+		}
+	}
 }
 
 static void take(int *fd, char *buf, size_t *n, size_t size)
@@ -355,7 +372,7 @@ static void programs_read(struct program *const now[], const struct pollfd ready
 
 void pretend_round(void)
 {
-	struct pollfd ready[2 * PROGRAMS + OTHERS + 1];
+	struct pollfd ready[2 * PROGRAMS + OTHERS + 2];
 	struct program *now[PROGRAMS];
 	unsigned n = 2 * PROGRAMS;
 
@@ -367,6 +384,7 @@ void pretend_round(void)
 	}
 	for (unsigned i = 0; i < n_others; i++)
 		ready[n++] = (struct pollfd){ .fd = others[i].fd, .events = POLLIN };
+	ready[n++] = (struct pollfd){ .fd = writes_to, .events = POLLOUT };
 	ready[n++] = (struct pollfd){ .fd = core_fd, .events = POLLIN };
 	assert_true(poll(ready, n, 1000) >= 0);
 	if (ready[n - 1].revents)
