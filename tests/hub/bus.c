@@ -63,6 +63,11 @@ void bus_daemon_end(void)
 	daemon_pid = -1;
 }
 
+void bus_daemon_stop(bool stop)
+{
+	assert_int_equal(kill(daemon_pid, stop ? SIGSTOP : SIGCONT), 0);
+}
+
 /* --- the client ---------------------------------------------------------------------- */
 
 static void name_note(struct bus_client *client, const char *name, const char *owner)

@@ -19,6 +19,9 @@
 void bus_daemon_start(const char *folder);
 void bus_daemon_end(void);
 
+/** bus_daemon_stop() - it reads nothing until it is told to go on */
+void bus_daemon_stop(bool stop);
+
 struct bus_signal {
 	char sender[24], member[32], signature[16];
 	char container[264], dest[256], domain[256], request_id[264], action[16];

@@ -378,6 +378,30 @@ static void a_bus_that_went_away_is_found_again(void **state)
 	assert_null(strstr(strstr(bridge.told, "went away") + 1, "went away")); /* said once */
 }
 
+/* What was told meanwhile comes when it reads again; nothing else waits for it. */
+static void a_bus_that_does_not_read_holds_up_nobody(void **state)
+{
+	enum { TOLD = 400 };
+
+	(void)state;
+	two_containers();
+	settle(255);
+	bus_daemon_stop(true);
+	for (unsigned i = 1; i < TOLD; i++)
+		pretend_refuses(1, 255 + i);
+	pretend_gone(2);
+	pretend_attach(3, "aaaaaaaaaaaabbbb", "third");
+	bus_daemon_stop(false);
+	await(client.n_signals == TOLD);
+	await(!bus_owner(&client, OTHER_KEY) && bus_owner(&client, "aaaaaaaaaaaa"));
+	bus_daemon_stop(true);
+	pretend_refuses(1, 1000);
+	pretend_attach(4, "bbbbbbbbbbbbcccc", "fourth"); /* connects to who does not answer */
+	assert_int_equal(program_end(&bridge, SIGTERM), 0);
+	bus_daemon_stop(false);
+	await(!bus_owner(&client, KEY));
+}
+
 static void without_a_hub_nobody_pretends(void **state)
 {
 	struct bus_call call;
@@ -668,6 +692,7 @@ int main(void)
 		T(what_is_no_id_becomes_one_that_a_bus_takes),
 		T(a_name_of_somebody_else_is_said_and_taken_when_it_is_free),
 		T(a_bus_that_went_away_is_found_again),
+		T(a_bus_that_does_not_read_holds_up_nobody),
 		T(without_a_hub_nobody_pretends),
 		T(a_hub_that_is_not_there_yet_is_waited_for),
 		T(who_missed_events_asks_what_is_true),
