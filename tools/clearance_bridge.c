@@ -223,22 +223,43 @@ static void container_free(struct bridge *bridge, struct container *container)
 
 /* --- what the relay says ------------------------------------------------------------- */
 
+static void name_guard(struct bridge *bridge, struct relay_guard *guard)
+{
+	struct container *container;
+	char key[SHIELD_KEY + 1];
+
+	shield_key(key, guard->container);
+	container = *container_slot(bridge, key) ?: container_new(bridge, key);
+	guard->of = container;
+	if (container)
+		container->guards++;
+}
+
+/* There is a name again for one that had to do without. */
+static void name_another(struct bridge *bridge)
+{
+	struct relay_guard *guard = bridge->relay.guards;
+
+	while (guard && (guard->of || guard->gone))
+		guard = guard->next;
+	if (!guard)
+		return;
+	name_guard(bridge, guard);
+}
+
 static void on_guard(struct relay_guard *guard, bool here, void *user)
 {
 	struct bridge *bridge = user;
 	struct container *container = guard->of;
-	char key[SHIELD_KEY + 1];
 
 	if (here) {
-		shield_key(key, guard->container);
-		container = *container_slot(bridge, key) ?: container_new(bridge, key);
-		guard->of = container;
-		if (container)
-			container->guards++;
+		name_guard(bridge, guard);
 	} else if (container) {
 		guard->of = NULL;
-		if (!--container->guards)
+		if (!--container->guards) {
 			container_free(bridge, container);
+			name_another(bridge);
+		}
 	}
 }
 

@@ -216,14 +216,22 @@ static struct relay_guard *guard_see(struct relay *relay, int64_t number, const 
 	return guard;
 }
 
+static void guard_tell_end(struct relay *relay, struct relay_guard *guard)
+{
+	if (guard->gone)
+		return;
+	guard->gone = true;
+	relay->face->guard(guard, false, relay->user);
+}
+
 /* While a list is on its way its end is remembered: the list may be from before it. */
 static void guard_end(struct relay *relay, int64_t number, const char *container)
 {
 	struct relay_guard **slot = guard_slot(relay, number, container), *guard = *slot;
 
 	requests_end(relay, number, container);
-	if (guard && !guard->gone)
-		relay->face->guard(guard, false, relay->user);
+	if (guard)
+		guard_tell_end(relay, guard);
 	if (relay->listing) {
 		guard = guard ?: guard_new(relay, number, container, "");
 		if (guard)
@@ -245,10 +253,9 @@ static void guards_sweep(struct relay *relay)
 			slot = &guard->next;
 			continue;
 		}
-		if (!guard->gone) {
+		if (!guard->gone)
 			requests_end(relay, guard->number, guard->container);
-			relay->face->guard(guard, false, relay->user);
-		}
+		guard_tell_end(relay, guard);
 		guard_free(relay, slot);
 	}
 }
@@ -256,8 +263,7 @@ static void guards_sweep(struct relay *relay)
 static void guards_end_all(struct relay *relay)
 {
 	while (relay->guards) {
-		if (!relay->guards->gone)
-			relay->face->guard(relay->guards, false, relay->user);
+		guard_tell_end(relay, relay->guards);
 		guard_free(relay, &relay->guards);
 	}
 }

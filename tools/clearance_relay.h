@@ -32,7 +32,7 @@ struct relay_guard {
 	int64_t number; /* 0: of a hub without an agent; told apart by container */
 	char container[RELAY_TEXT], name[72];
 	bool seen; /* by the hub that is there now */
-	bool gone; /* ended while guards were being listed: the list may still have it */
+	bool gone; /* it ends; or has, while guards were being listed: the list may still have it */
 	void *of;  /* the face's */
 };
 

@@ -79,7 +79,7 @@ static void name_note(struct bus_client *client, const char *name, const char *o
 	while (slot < client->names + client->n_names && strcmp(slot->name, name))
 		slot++;
 	if (slot == client->names + client->n_names)
-		assert_true(client->n_names++ < 32);
+		assert_true(client->n_names++ < sizeof(client->names) / sizeof(client->names[0]));
 	snprintf(slot->name, sizeof(slot->name), "%s", name);
 	snprintf(slot->owner, sizeof(slot->owner), "%s", owner);
 }

@@ -37,7 +37,7 @@ struct bus_client {
 	sd_bus *bus;
 	struct bus_signal signals[1024]; /* as they came */
 	unsigned n_signals;
-	struct bus_name names[32];
+	struct bus_name names[640];
 	unsigned n_names;
 };
 

@@ -137,6 +137,37 @@ static void what_readers_call_their_requests_is_what_clients_answer(void **state
 	}
 }
 
+#define NAMES_MAX 512 /* CONTAINERS_MAX of clearance_bridge.c */
+
+static void starts(unsigned n)
+{
+	char line[80];
+
+	snprintf(line, sizeof(line), SAYS("container_started", "%012x", ""), n);
+	session_line(reader, line);
+}
+
+static void there_are_so_many_names_and_one_that_is_free_is_given_on(void **state)
+{
+	(void)state;
+	begin("exit 0");
+	for (unsigned n = 1; n <= NAMES_MAX; n++) {
+		starts(n);
+		/* a subscriber has 128 events; this one is slow for having names to ask for */
+		if (n % 64 == 0)
+			await(client.n_names == n);
+	}
+	assert_null(strstr(bridge.told, "one name too many"));
+	starts(NAMES_MAX + 1);
+	session_line(reader, PENDING("000000000201", "000000000201:1", WEB));
+	await(strstr(bridge.told, "Container_000000000201 is one name too many: 512 are taken"));
+	assert_null(bus_owner(&client, "Container_000000000201"));
+	session_line(reader, SAYS("container_exited", "000000000007", ",\"reason\":\"eof\""));
+	await(bus_owner(&client, "Container_000000000201"));
+	assert_string_equal(signal_at(0)->request_id, "000000000201:1");
+	assert_null(bus_owner(&client, "Container_000000000007"));
+}
+
 static void lines_wait_for_a_container_that_nobody_lists(void **state)
 {
 	(void)state;
@@ -163,6 +194,7 @@ int main(void)
 		T(a_readers_request_goes_to_the_bus_and_its_answer_to_the_shield),
 		T(a_shield_that_fails_leaves_the_request_open),
 		T(what_readers_call_their_requests_is_what_clients_answer),
+		T(there_are_so_many_names_and_one_that_is_free_is_given_on),
 		T(lines_wait_for_a_container_that_nobody_lists),
 	};
 
