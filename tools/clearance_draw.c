@@ -132,6 +132,7 @@ static void draw_node(struct canvas *canvas, int y, struct node *node, bool is_m
 	int x = canvas_text(canvas, y, 0, 1 + 2 * depth, marked, is_marked ? ">" : "");
 
 	node->frame = frame;
+	node->drawn = node->version;
 	if (node->kind == NODE_ITEM)
 		draw_item(canvas, y, x, node_item(node), marked);
 	else
@@ -182,7 +183,7 @@ static bool draw_requests(struct ui *ui, struct canvas *canvas, int from, int ro
 	node = requests_top(ui, cursor, rows);
 	for (int y = 0; node && y < rows; y++, node = node_next(node))
 		draw_node(canvas, from + y, node, node == cursor, ui->frame);
-	ui->seen = (struct seen){ cursor->kind, cursor->number };
+	ui->seen = (struct seen){ cursor->kind, cursor->number, cursor->drawn };
 	return node;
 }
 

@@ -366,8 +366,10 @@ struct item *list_told(struct list *list, const struct terok_event *event, bool 
 	memcpy(dest, item->dest, sizeof(dest));
 	memcpy(domain, item->domain, sizeof(domain));
 	item_fill(item, event);
-	if (strcmp(dest, item->dest) || strcmp(domain, item->domain))
+	if (strcmp(dest, item->dest) || strcmp(domain, item->domain)) {
+		item->node.version++;
 		item_regroup(list, item);
+	}
 	item->unsure = false;
 	if (state_is_over(item->state)) {
 		item->problem[0] = '\0';

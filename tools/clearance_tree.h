@@ -18,10 +18,11 @@ enum node_kind { NODE_ROOT, NODE_CONTAINER, NODE_DOMAIN, NODE_ITEM };
 struct node {
 	enum node_kind kind;
 	bool folded;
-	unsigned number; /* among its siblings; an item's is what a person types */
-	unsigned n;      /* children */
-	unsigned frame;  /* the last drawing that had it on the screen */
-	unsigned open;   /* requests that wait for an answer: it, or those below it */
+	unsigned number;         /* among its siblings; an item's is what a person types */
+	unsigned n;              /* children */
+	unsigned frame;          /* the last drawing that had it on the screen */
+	unsigned version, drawn; /* of what it is about: how often that changed; as it was drawn */
+	unsigned open;           /* requests that wait for an answer: it, or those below it */
 	struct node *parent, *previous, *next, *first, *last; /* parent NULL: not in the tree */
 };
 

@@ -120,7 +120,8 @@ void ui_done(struct ui *ui)
 
 static bool is_seen(const struct seen *seen, const struct node *node)
 {
-	return node && seen->kind == node->kind && seen->number == node->number;
+	return node && seen->kind == node->kind && seen->number == node->number &&
+	       seen->version == node->version;
 }
 
 const char *ui_reach_name(const struct ui *ui, const struct item *item)
@@ -213,7 +214,7 @@ static struct node *answerable(struct ui *ui, const struct seen *seen)
 		return NULL;
 	}
 	if (!is_seen(seen, node)) {
-		ui_note(ui, "not answered: another request has come into its place");
+		ui_note(ui, "not answered: it is another than it was");
 		return NULL;
 	}
 	return node;
@@ -361,7 +362,7 @@ static void see_cursor(struct ui *ui)
 	struct node *node = list_cursor(&ui->session->list);
 
 	if (node && node->frame == ui->frame)
-		ui->seen = (struct seen){ node->kind, node->number };
+		ui->seen = (struct seen){ node->kind, node->number, node->drawn };
 }
 
 /* Left and right, as in every tree: out, and in. */

@@ -3,8 +3,8 @@
  * clearance_ui.h - what a person does at the screen: views, cursor, keys, questions
  *
  * Keys in, actions out; what there is to see is clearance_draw.c's to draw. An answer is given
- * only to what was on the screen when the key was pressed: what came since the last drawing, or
- * slipped under the cursor, is left alone. Nothing here knows a terminal.
+ * only to what was on the screen when the key was pressed: what came since the last drawing,
+ * slipped under the cursor, or got another name, is left alone. Nothing here knows a terminal.
  * Called by: clearance_tui.c, tests. Threads: none.
  */
 #ifndef TOOLS_CLEARANCE_UI_H
@@ -46,7 +46,7 @@ enum ui_reach { UI_REACH_DEFAULT, UI_REACH_CHILDREN, UI_REACH_ADDRESS, UI_REACH_
 /* A row as it was drawn, or gone to from there: not what stands there by now. */
 struct seen {
 	enum node_kind kind; /* NODE_ROOT: none */
-	unsigned number;
+	unsigned number, version;
 };
 
 /* The rows of grants or history that the filter lets through. */

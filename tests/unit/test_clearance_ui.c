@@ -197,6 +197,26 @@ static void the_question_is_about_what_it_was_asked_about(void **state)
 	assert_true(on_screen("not answered"));
 }
 
+/* The hub tells a request again, and by now its address is somebody else's. */
+static void what_got_another_name_is_not_answered_as_the_one_that_was_seen(void **state)
+{
+	(void)state;
+	comes("a", 1, "good.example", "192.0.2.1");
+	cursor_to("a");
+	comes("a", 1, "evil.example", "192.0.2.1");
+	keys("\n");
+	did_is("");
+	cursor_to("a");
+	keys("a");
+	comes("a", 1, "worse.example", "192.0.2.1");
+	draw();
+	keys("f");
+	did_is("");
+	cursor_to("a");
+	keys("\n");
+	did_is("deny a session;");
+}
+
 static void who_joins_a_group_behind_the_question_is_not_answered(void **state)
 {
 	(void)state;
@@ -600,6 +620,7 @@ int main(void)
 		ui_test(what_was_not_on_the_screen_is_not_answered),
 		ui_test(what_was_on_the_screen_can_be_gone_to_and_answered_at_once),
 		ui_test(the_question_is_about_what_it_was_asked_about),
+		ui_test(what_got_another_name_is_not_answered_as_the_one_that_was_seen),
 		ui_test(who_joins_a_group_behind_the_question_is_not_answered),
 		ui_test(after_an_answer_the_next_open_one_is_marked),
 		ui_test(an_answer_that_is_not_sent_says_so_and_can_be_tried_again),
