@@ -146,7 +146,6 @@ static struct command answer_parse(struct command command, char *const word[], i
 	for (int i = 2; i < n; i++)
 		if (choice_parse(word[i], &command.choice, why))
 			command.verb = COMMAND_BAD;
-	command.choice.scope = command.choice.scope ?: "session";
 	return command;
 }
 

@@ -31,7 +31,7 @@ struct command {
 	enum command_verb verb;
 	unsigned number; /* 0: what group names */
 	char group[COMMAND_MAX];
-	struct answer_choice choice;
+	struct answer_choice choice; /* scope NULL: none was said */
 };
 
 /* All of them, for people; no newline at its end. */

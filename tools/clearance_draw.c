@@ -355,6 +355,17 @@ static const char *count_format(char buf[static 340], struct node *node, bool al
 	return buf;
 }
 
+/* 0: of a hub that knows none, and hands answers to a shield. */
+static int64_t node_guard(struct node *node)
+{
+	const struct group *group;
+
+	if (node->kind == NODE_ITEM)
+		return node_item(node)->guard;
+	group = node_group(node);
+	return group->container ? group->container->guard : group->guard;
+}
+
 static void question_answer(const struct ui *ui, struct question *question, int cols)
 {
 	struct node *node = list_cursor(&ui->session->list);
@@ -378,12 +389,16 @@ static void question_answer(const struct ui *ui, struct question *question, int 
 		 strcmp(reach, "children") ? reach : "name with children");
 	snprintf(question->ports, sizeof(question->ports), "p ports: %s",
 		 ui->ask.any_port ? "any" : "this one");
-	question->words[n++] = "o once";
-	question->words[n++] = "m 15 minutes";
-	question->words[n++] = "c until the container ends";
+	if (node_guard(node)) {
+		question->words[n++] = "o once";
+		question->words[n++] = "m 15 minutes";
+		question->words[n++] = "c until the container ends";
+	}
 	question->words[n++] = "f for ever";
-	question->words[n++] = question->reach;
-	question->words[n++] = question->ports;
+	if (node_guard(node)) {
+		question->words[n++] = question->reach;
+		question->words[n++] = question->ports;
+	}
 	question->words[n++] = "Enter denies";
 	question->words[n++] = "Esc back";
 	question->rows = draw_words(NULL, cols, 0, QUESTION_MAX, question->words);

@@ -50,7 +50,7 @@ void item_fill(struct item *item, const struct terok_event *event)
 		item->from_first = event->count <= 1;
 	}
 	item->guard = event->guard;
-	item->count = event->count;
+	item->count = event->count > 0 ? event->count : 1;
 	item->port = event->port;
 	item->proto = event->proto;
 	item->pid = event->process.pid;
@@ -176,6 +176,11 @@ bool item_has(const struct item *item, const char *text)
 		if (strcasestr(shown[i], text))
 			return true;
 	return strcasestr(item_where(where, item), text) || !strcmp(item->request_id, text);
+}
+
+const char *item_default_scope(const struct item *item)
+{
+	return item->guard ? "session" : "forever";
 }
 
 const char *scope_words(const char *scope)

@@ -90,6 +90,13 @@ const char *item_where(char buf[static TARGET_LEN], const struct item *item);
 /** item_has() - is @text in anything that is shown of it? either case */
 bool item_has(const struct item *item, const char *text);
 
+/**
+ * item_default_scope() - of an answer that says none: until the container ends
+ *
+ * A hub of a session, which knows no guards, hands answers to a shield, whose are for ever.
+ */
+const char *item_default_scope(const struct item *item);
+
 /** scope_words() - "until the container ends"; @scope itself where it is a word for people */
 const char *scope_words(const char *scope);
 

@@ -71,11 +71,12 @@ static void page_item(struct page *page, const struct item *item)
 	if (item->pid)
 		add(page, "process", "%s[%" PRId64 "] uid %" PRId64 "  %s", item->comm, item->pid,
 		    item->uid, *item->exe ? item->exe : "(it had ended)");
-	else
+	else if (!item->port && !item->proto)
 		add(page, "process", "not known: a name is asked for by way of the resolver");
 	add_if(page, "command", item->cmdline);
 	add_if(page, "started by", item->parents);
-	add(page, "why", "%s (%s)", item_reason(item), item->reason);
+	if (*item->reason)
+		add(page, "why", "%s (%s)", item_reason(item), item->reason);
 	add_if(page, "rule", item->rule);
 	add_if(page, "it said", item->said);
 	add_asked(page, item);

@@ -43,6 +43,8 @@ const char *plain_format(char *buf, size_t size, const struct item *item)
 {
 	char where[TARGET_LEN], who[200], times[32] = "", answer[128] = "", scope[64];
 	const char *what = item->state == ITEM_OPEN ? "BLOCKED" : item_state_name(item->state);
+	const char *why = *item->rule ? item->rule : item_reason(item);
+	char reason[160] = "";
 
 	if (item->count > 1)
 		snprintf(times, sizeof(times), "  %" PRId64 " times", item->count);
@@ -51,9 +53,10 @@ const char *plain_format(char *buf, size_t size, const struct item *item)
 			 item_answer_format(scope, sizeof(scope), item), item->answer.uid,
 			 *item->answer.client ? " " : "", item->answer.client);
 	item_who(who, sizeof(who), item);
-	snprintf(buf, size, "[%u] %s  %s  %s%s%s  (%s)%s%s%s%s", item->node.number, what,
-		 item_where(where, item), item->name, *who ? "  " : "", who,
-		 *item->rule ? item->rule : item_reason(item), times, answer,
+	if (*why)
+		snprintf(reason, sizeof(reason), "  (%s)", why);
+	snprintf(buf, size, "[%u] %s  %s  %s%s%s%s%s%s%s%s", item->node.number, what,
+		 item_where(where, item), item->name, *who ? "  " : "", who, reason, times, answer,
 		 !*item->problem            ? ""
 		 : item->state == ITEM_OPEN ? "  failed: "
 					    : "  ",
@@ -223,6 +226,12 @@ struct answering {
 	unsigned n;
 };
 
+static int answer_item(struct plain *plain, struct item *item, struct answer_choice choice)
+{
+	choice.scope = choice.scope ?: item_default_scope(item);
+	return session_answer(&plain->session, item, &choice);
+}
+
 static void answer_one(struct item *item, void *user)
 {
 	struct answering *answering = user;
@@ -232,7 +241,7 @@ static void answer_one(struct item *item, void *user)
 		return;
 	if (!*item_name(item))
 		choice.reach = NULL;
-	answering->n += !session_answer(&answering->plain->session, item, &choice);
+	answering->n += !answer_item(answering->plain, item, choice);
 }
 
 /* Everybody who asks for that name, where there is no group of it. */
@@ -266,7 +275,7 @@ static void answer_group(struct plain *plain, const struct command *command)
 static void answer(struct plain *plain, const struct command *command)
 {
 	struct item *item = list_find(&plain->session.list, command->number);
-	int r = item ? session_answer(&plain->session, item, &command->choice) : -ENOENT;
+	int r = item ? answer_item(plain, item, command->choice) : -ENOENT;
 
 	if (r == -ENOENT)
 		say("- no request %u; l lists them", command->number);

@@ -26,7 +26,7 @@ void single_end(struct single *single, const char *problem)
 	single->done = true;
 	if (!problem)
 		return;
-	log_error(0, "%s", log_safe(text, sizeof(text), problem));
+	log_error(0, "the hub says: %s", log_safe(text, sizeof(text), problem));
 	single->result = -EIO;
 }
 

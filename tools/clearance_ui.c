@@ -137,10 +137,11 @@ const char *ui_reach_name(const struct ui *ui, const struct item *item)
 
 struct answering {
 	struct ui *ui;
+	const struct scope_choice *scope;
 	struct answer_choice choice;
 	unsigned newest, n, failed;
 	int error;
-	bool plain; /* as the hub has it: no reach, no ports */
+	bool plain; /* as the hub has it: no scope of its own, no reach, no ports */
 };
 
 static void answer_one(struct item *item, void *user)
@@ -151,6 +152,8 @@ static void answer_one(struct item *item, void *user)
 
 	if (item->state != ITEM_OPEN || item->node.number > answering->newest)
 		return;
+	if (!answering->scope)
+		choice.scope = item_default_scope(item);
 	if (!answering->plain && answering->ui->ask.reach != UI_REACH_DEFAULT)
 		choice.reach = ui_reach_name(answering->ui, item);
 	if (!answering->plain && answering->ui->ask.any_port)
@@ -183,24 +186,30 @@ static void cursor_to_open(struct ui *ui)
 	}
 }
 
+/* @scope NULL: as answers are by default. */
 static void answer_node(struct ui *ui, struct node *node, bool allow,
 			const struct scope_choice *scope, bool plain, unsigned newest)
 {
 	struct answering answering = {
 		.ui = ui,
-		.choice = { .allow = allow, .scope = scope->scope, .seconds = scope->seconds },
+		.scope = scope,
+		.choice = { .allow = allow },
 		.newest = newest,
 		.plain = plain,
 	};
 
+	if (scope) {
+		answering.choice.scope = scope->scope;
+		answering.choice.seconds = scope->seconds;
+	}
 	list_each_below(node, answer_one, &answering);
 	if (answering.failed)
 		ui_note(ui, "not sent: %s", strerror(-answering.error));
 	else if (!answering.n)
 		ui_note(ui, "nothing here waits for an answer");
 	else if (answering.n > 1)
-		ui_note(ui, "%s %u requests, %s", allow ? "allowing" : "denying", answering.n,
-			scope->label);
+		ui_note(ui, "%s %u requests%s%s", allow ? "allowing" : "denying", answering.n,
+			scope ? ", " : "", scope ? scope->label : "");
 	cursor_to_open(ui);
 }
 
@@ -225,7 +234,7 @@ static void answer_default(struct ui *ui)
 	struct node *node = answerable(ui, &ui->seen);
 
 	if (node)
-		answer_node(ui, node, false, &scope_choices[SCOPE_DEFAULT], true, ui->seen_newest);
+		answer_node(ui, node, false, NULL, true, ui->seen_newest);
 }
 
 static void ask_open(struct ui *ui, bool allow)
@@ -263,8 +272,7 @@ static void key_answer(struct ui *ui, int key)
 	if (!node)
 		return;
 	if (key == UI_KEY_ENTER) { /* denies, and nothing but what was asked */
-		answer_node(ui, node, false, &scope_choices[SCOPE_DEFAULT], ui->ask.allow,
-			    ui->ask.newest);
+		answer_node(ui, node, false, NULL, ui->ask.allow, ui->ask.newest);
 		return;
 	}
 	for (int i = 0; i < SCOPES; i++) {

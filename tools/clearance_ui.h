@@ -95,8 +95,7 @@ struct scope_choice {
 	const char *label, *scope;
 	int64_t seconds;
 };
-#define SCOPES        4
-#define SCOPE_DEFAULT 2 /* until the container ends */
+#define SCOPES 4
 extern const struct scope_choice scope_choices[SCOPES];
 
 void ui_done(struct ui *ui);

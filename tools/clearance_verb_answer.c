@@ -119,9 +119,7 @@ static int answer_choose(const struct answer_options *options, struct answer_cho
 		       -EINVAL;
 	if (options->ports && !is_one_of(options->ports, ports))
 		return log_error(0, "ports '%s' are none of same, any", options->ports), -EINVAL;
-	choice->scope = options->duration ? "time" : options->scope ?: "session";
-	if (!strcmp(choice->scope, "task"))
-		choice->scope = "session";
+	choice->scope = options->duration ? "time" : options->scope;
 	choice->seconds = seconds;
 	choice->reach = options->reach;
 	choice->ports = options->ports && !strcmp(options->ports, "any") ? "any" : NULL;

@@ -95,15 +95,17 @@ int once_guards(int argc, char **argv)
 /* Its id first, which is what is typed to answer it. */
 static void list_print(const struct terok_event *event)
 {
-	char where[TARGET_LEN], who[200], times[32] = "";
+	char where[TARGET_LEN], who[200], why[40] = "", times[32] = "";
 	struct item item = {};
 
 	item_fill(&item, event);
 	if (item.count > 1)
 		snprintf(times, sizeof(times), "  %" PRId64 " times", item.count);
 	item_who(who, sizeof(who), &item);
-	say("%s  %s  %s%s%s  (%s)%s", event->request_id, item_where(where, &item), item.name,
-	    *who ? "  " : "", who, item_reason(&item), times);
+	if (*item.reason)
+		snprintf(why, sizeof(why), "  (%s)", item_reason(&item));
+	say("%s  %s  %s%s%s%s%s", event->request_id, item_where(where, &item), item.name,
+	    *who ? "  " : "", who, why, times);
 }
 
 static void list_event(const struct terok_event *event, int64_t lost, void *user)

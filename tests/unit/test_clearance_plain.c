@@ -58,6 +58,21 @@ static void requests_are_lines_and_answers_are_typed(void **state)
 	assert_int_equal(verb_ends(), 0);
 }
 
+static void what_has_no_guard_is_answered_for_ever(void **state)
+{
+	(void)state;
+	starts(plain);
+	fake_hub_event(&verb_hub,
+		       "\"type\":\"request\",\"request_id\":\"web:1\",\"container\":\"web\","
+		       "\"dest\":\"192.0.2.1\",\"port\":443,\"proto\":6");
+	assert_true(verb_prints("[1] BLOCKED  192.0.2.1:443/tcp  web\n"));
+	verb_types("a 1\n");
+	verb_hears("\"action\":\"allow\",\"scope\":\"forever\"}");
+	verdict("web:1", "allow");
+	verb_types(NULL);
+	assert_int_equal(verb_ends(), 0);
+}
+
 static void a_container_a_domain_and_a_name_are_answered_as_a_whole(void **state)
 {
 	static const char *const words[] = { "web", "example.com", "x.example.com",
@@ -203,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define plain_test(t) cmocka_unit_test_setup_teardown(t, verb_setup, verb_teardown)
 		plain_test(requests_are_lines_and_answers_are_typed),
+		plain_test(what_has_no_guard_is_answered_for_ever),
 		plain_test(a_container_a_domain_and_a_name_are_answered_as_a_whole),
 		plain_test(what_is_open_is_listed_by_container),
 		plain_test(an_input_that_ends_leaves_no_answer_untold),

@@ -65,6 +65,23 @@ static void enter_denies_also_when_it_is_asked_how_long_to_allow(void **state)
 	did_is("deny a session children;");
 }
 
+/* A session's hub knows no guards; its answers are a shield's, and those are for ever. */
+static void what_has_no_guard_is_answered_for_ever(void **state)
+{
+	(void)state;
+	comes("a", 0, "", "192.0.2.1");
+	comes("b", 0, "", "192.0.2.2");
+	cursor_to("a");
+	keys("\n");
+	did_is("deny a forever;");
+	keys("a");
+	assert_true(on_screen("f for ever"));
+	assert_false(on_screen("o once"));
+	assert_false(on_screen("r reach"));
+	keys("f");
+	did_is("allow b forever;");
+}
+
 static void any_other_key_answers_nothing(void **state)
 {
 	(void)state;
@@ -613,6 +630,7 @@ int main(void)
 		ui_test(enter_denies_what_is_marked_until_its_container_ends),
 		ui_test(a_second_key_says_for_how_long),
 		ui_test(enter_denies_also_when_it_is_asked_how_long_to_allow),
+		ui_test(what_has_no_guard_is_answered_for_ever),
 		ui_test(any_other_key_answers_nothing),
 		ui_test(how_far_it_reaches_is_said_before_it_is_answered),
 		ui_test(an_address_has_no_children_and_a_refused_name_no_address),

@@ -27,7 +27,7 @@ static void an_answer_is_sent_and_what_was_made_of_it_printed(void **state)
 	assert_int_equal(verb_ends(), 0);
 	assert_string_equal(verb_printed, "web:1: allowed: allow x.example\n");
 	verb_runs(once_answer, "web:1", "deny", "--json", NULL);
-	verb_hears("\"action\":\"deny\",\"scope\":\"session\"");
+	verb_hears("\"action\":\"deny\"}");
 	fake_hub_reply(&verb_hub, "{\"parameters\":{\"until_ns\":5,\"rule\":\"deny x.example\"}}");
 	assert_int_equal(verb_ends(), 0);
 	assert_string_equal(verb_printed, "{\"request_id\":\"web:1\",\"result\":\"denied\","
