@@ -7,8 +7,8 @@ import urllib.error
 import urllib.request
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-ENTER, ESCAPE, DOWN, RIGHT, TAB, HOME = "\ue007", "\ue00c", "\ue015", "\ue014", "\ue004", "\ue011"
-PATIENCE_S = 10
+ENTER, ESCAPE, DOWN, RIGHT, TAB = "\ue007", "\ue00c", "\ue015", "\ue014", "\ue004"
+PATIENCE_S = 20
 
 # Every text that is seen against what is behind it: those below the ratio of WCAG's AA.
 PALE = """

@@ -28,7 +28,7 @@ function draw() {
 function drawCount() {
 	let n = 0;
 	for (const r of requests.values())
-		n += r.state === "open" || r.state === "sent";
+		n += waits(r);
 	$("n-open").textContent = n;
 	$("n-open").hidden = !n;
 	document.title = (n ? "(" + n + ") " : "") + "Clearance";
@@ -46,19 +46,21 @@ function keep(key, make, used) {
 	return element;
 }
 
-// children in that order, moving as little as can be, so that focus stays; true: something moved
+// children in that order; none is moved that need not be, for what is moved loses the focus
 function place(parent, children) {
+	const wanted = new Set(children);
 	let moved = false;
+	for (const child of [...parent.children])
+		if (!wanted.has(child)) {
+			child.remove();
+			moved = true;
+		}
 	children.forEach((child, i) => {
 		if (parent.children[i] !== child) {
 			parent.insertBefore(child, parent.children[i] || null);
 			moved = true;
 		}
 	});
-	while (parent.children.length > children.length) {
-		parent.lastElementChild.remove();
-		moved = true;
-	}
 	return moved;
 }
 
@@ -95,8 +97,19 @@ function grouped(list) {
 	return [...boxes.values()];
 }
 
+const waits = (r) => r.state === "open" || r.state === "sent";
+
+// as many as are drawn, in their order; what waits for an answer comes before what is over
+function drawn(all) {
+	if (all.length <= ROWS)
+		return all;
+	const kept = new Set([...all.filter(waits), ...all.filter((r) => !waits(r))].slice(0, ROWS));
+	return all.filter((r) => kept.has(r));
+}
+
 function drawRequests() {
-	const all = shownRequests(), list = all.slice(0, ROWS), used = new Set();
+	const all = shownRequests(), list = drawn(all), used = new Set();
+	const focused = rowList().indexOf(document.activeElement);
 	const parts = grouped(list).map((box) => drawBox(box, used));
 	if (!parts.length)
 		parts.push(keep(filter ? "empty-filter" : "empty", () => filter
@@ -114,6 +127,9 @@ function drawRequests() {
 	if (moved || used.moved)
 		movedAt = performance.now();
 	rove();
+	const left = rowList();
+	if (focused >= 0 && left.length && document.activeElement === document.body)
+		focusRow(left[Math.min(focused, left.length - 1)]);
 }
 
 const openOf = (list) => list.filter((r) => r.state === "open");

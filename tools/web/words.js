@@ -53,13 +53,15 @@ function icon(name) {
 
 function say(text) {
 	$("says").textContent = "";
-	setTimeout(() => { $("says").textContent = text; }, 30);
+	setTimeout(() => { $("says").textContent = loggedIn ? text : ""; }, 30);
 }
 
 // for what went wrong: what went well is seen where it happened, and said
 function toast(text, instead) {
 	if (instead)
 		instead.remove();
+	if (!loggedIn)
+		return null;
 	const box = h("div", { class: "toast", onclick: () => box.remove() }, icon("warn"), h("span", {}, text));
 	$("toasts").append(box);
 	while ($("toasts").childElementCount > 3)
