@@ -19,6 +19,7 @@ import threading
 from webdriver import DOWN, ENTER, ESCAPE, RIGHT, TAB, Browser, wait_for
 
 DIR, SHOTS = sys.argv[1], sys.argv[4]
+ME = "root" if os.getuid() == 0 else f"user {os.getuid()}"
 WEB, HUB = int(sys.argv[2]), int(sys.argv[3])
 
 
@@ -229,7 +230,7 @@ def an_answer_that_cannot_be_applied_says_why_and_stays_open():
 @in_order
 def somebody_elses_answer_is_shown():
     answer_elsewhere(asked["uploads_id"])
-    wait_for("it is shown", lambda: "by root" in browser.run("return arguments[0].textContent", in_row("uploads.github.com", ".chip.deny")))
+    wait_for("it is shown", lambda: "by " + ME in browser.run("return arguments[0].textContent", in_row("uploads.github.com", ".chip.deny")))
 
 
 @in_order
@@ -379,7 +380,7 @@ def grants_have_what_remains_and_can_be_taken_back():
     lines = browser.run("return [...document.querySelectorAll('#view-grants tbody tr')].map((tr) => [...tr.children].map((td) => td.innerText.trim()))")
     line = [one for one in lines if one[1].startswith("*.api.github.com")][0]
     assert line[0] == "Allowed" and line[1] == "*.api.github.com any port" and line[2] == "agent-7", line
-    assert re.match(r"(1 h|59 min) left", line[3]) and line[4] == "root", line
+    assert re.match(r"(1 h|59 min) left", line[3]) and line[4] == ME, line
     line = [one for one in lines if one[1].startswith("telemetry.vendor.example")][0]
     assert line[0] == "Denied" and line[3] == "until the container ends", line
     assert browser.unnamed() == [], browser.unnamed()
@@ -405,9 +406,9 @@ def history_has_what_was_asked_and_answered():
     wait_for("entries", lambda: "api.github.com" in browser.text("#view-history"))
     lines = browser.run("return [...document.querySelectorAll('#view-history tbody tr')].map((tr) => [...tr.children].map((td) => td.innerText.trim()))")
     found = [line for line in lines if line[1] == "Allowed" and line[2].startswith("api.github.com:443/tcp")]
-    assert found and found[0][3] == "agent-7" and found[0][4] == "root, for 1 h", lines
+    assert found and found[0][3] == "agent-7" and found[0][4] == ME + ", for 1 h", lines
     found = [line for line in lines if line[1] == "Denied" and "telemetry.vendor.example" in line[2]]
-    assert found and found[0][4] == "root, until the container ends", lines
+    assert found and found[0][4] == ME + ", until the container ends", lines
     assert any(line[1] == "Ended" for line in lines) and any(line[1] == "Guarded" for line in lines), lines
     assert any("npm ci[912]" in line[4] for line in lines), lines
     assert browser.unnamed() == [], browser.unnamed()

@@ -151,7 +151,7 @@ fi
 
 # --- where secrets are
 for secret in "$TOKEN" "$page" "${cookie#*=}"; do
-	grep -qF -- "$secret" "/proc/$WEB_PID/cmdline" "/proc/$WEB_PID/environ" "$DIR/web.log" "$DIR/core.log" &&
+	grep -sqF -- "$secret" "/proc/$WEB_PID/cmdline" "/proc/$WEB_PID/environ" "$DIR/web.log" "$DIR/core.log" &&
 		not_ok "no secret is in arguments, environment or logs" "$secret" || ok "no secret is in arguments, environment or logs"
 done
 
