@@ -10,10 +10,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-/* a program's own sources are in no archive */
-#include "tools/clearance_door.c"
-#include "tools/clearance_web_call.c"
+#include "base/cleanup.h"
+#include "tools/clearance_door.h"
+#include "tools/clearance_web.h"
 
 static struct door door;
 static const struct door_session *inside;
