@@ -22,7 +22,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/varlink.h"
-#include "hub/queue.h"
+#include "hub/lane.h"
 #include "hub/request.h"
 
 #define ANNE                     4001
@@ -578,7 +578,7 @@ static void who_never_reads_costs_nobody_else_an_event(void **state)
 		say(stuck[i],
 		    i % 2 ? MONITOR : "{\"method\":\"" CLEARANCE ".Subscribe\",\"more\":true}");
 	}
-	for (int i = 0; i < 8 * QUEUE_MAX; i++) {
+	for (int i = 0; i < 8 * LANE_MAX; i++) {
 		core_says(&packet);
 		if (i % 64 == 0)
 			nobody_else_feels_it();

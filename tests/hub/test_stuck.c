@@ -15,7 +15,7 @@
 #include "base/cleanup.h"
 #include "base/confine.h"
 #include "base/varlink.h"
-#include "hub/queue.h"
+#include "hub/lane.h"
 
 #define STUCK   1000
 #define FILL    600 /* events after which each of them is stuck: a socket holds a few hundred */
@@ -132,7 +132,7 @@ static void they_take_no_more_than_they_may(void **state)
 	begin();
 	before = memory();
 	get_stuck();
-	tell(2 * QUEUE_MAX);
+	tell(2 * LANE_MAX);
 	after = memory();
 	if (after > before + BASE_BYTES + (uint64_t)n * EACH_BYTES)
 		fail_msg("%" PRIu64 " bytes for %u", after - before, n);
@@ -181,7 +181,7 @@ static void one_that_reads_again_has_the_newest_and_the_number_lost(void **state
 		frame = heard(stuck[1]);
 		assert_int_equal(sscanf(strstr(frame, "\"lost\":"), "\"lost\":%" SCNu64, &lost), 1);
 	} while (!strstr(frame, number));
-	assert_in_range(lost, 1, told - QUEUE_MAX);
+	assert_in_range(lost, 1, told - LANE_MAX);
 	tell(1);
 	snprintf(number, sizeof(number), "\"sequence\":%" PRIu64 ",", told - 1);
 	assert_non_null(strstr(heard(stuck[1]), number));
