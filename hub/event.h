@@ -2,7 +2,7 @@
 /*
  * event.h - one thing that happened, encoded once per interface, shared by reference
  *
- * Called by: hub.c (makes), queue.c and serve.c (share). Threads: none.
+ * Called by: hub.c (makes), lane.c and serve.c (share). Threads: none.
  */
 #ifndef HUB_EVENT_H
 #define HUB_EVENT_H
