@@ -45,6 +45,15 @@ static bool page_add(struct recall *recall, const struct msg_entry *entry)
 	return page->out.n < SERVE_HISTORY_BYTES;
 }
 
+static const char *reason_of(int error)
+{
+	if (error == -ENOSYS)
+		return "this hub keeps no history";
+	if (error == -EAGAIN || error == -EBUSY)
+		return "it cannot be read now: try again";
+	return strerror(error ? -error : ENOMEM);
+}
+
 static void page_done(struct recall *recall, bool more, int error)
 {
 	struct page *page = container_of(recall, struct page, recall);
@@ -53,7 +62,7 @@ static void page_done(struct recall *recall, bool more, int error)
 	json_add_bool(&page->out, "more", more);
 	json_close_object(&page->out);
 	if (error || !json_done(&page->out))
-		varlink_error_text(page->call, FAILED, "reason", strerror(error ? -error : ENOMEM));
+		varlink_error_text(page->call, FAILED, "reason", reason_of(error));
 	else
 		varlink_reply(page->call, json_done(&page->out));
 	page_free(page);

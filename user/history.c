@@ -367,7 +367,7 @@ int history_read(struct history *history, const struct history_query *query, his
 	int r;
 
 	if (!history)
-		return 0;
+		return -ENOSYS;
 	flush(history);
 	r = db_ready(history, &why);
 	mine.since_ns = history_db_oldest(&history->limits);

@@ -56,7 +56,11 @@ void history_verdict(struct history *history, const struct asked *asked,
 void history_revoked(struct history *history, uint32_t guard, const char *dest, uint16_t port,
 		     uint8_t proto, enum terok_action action, uint32_t uid, const char *client);
 
-/** history_read() - what was noted until now, for one who may see what @query says; as history_db_read() */
+/**
+ * history_read() - what was noted until now, for one who may see what @query says
+ *
+ * Return: as history_db_read(); -ENOSYS: none is kept.
+ */
 int history_read(struct history *history, const struct history_query *query, history_fn fn,
 		 void *user);
 
