@@ -26,7 +26,7 @@ static char users[96]; /* in place of /run/user */
 static struct guarded {
 	uint32_t guard;
 	char cgroup[TEROK_PATH_LEN];
-} guarded[8];
+} guarded[PERSON_GUARDS];
 static unsigned n_guarded;
 
 /* --- processes and connections --------------------------------------------------------- */
@@ -217,7 +217,7 @@ uint32_t person_guard(uid_t uid, const char *name)
 
 	snprintf(here->cgroup, TEROK_PATH_LEN, "/terok-test-%d-%s", getpid(), name);
 	spec.cgroup_fd = cgroup_create(here->cgroup, NULL);
-	assert_true(spec.cgroup_fd >= 0);
+	assert_true(spec.cgroup_fd >= 0 && n_guarded < PERSON_GUARDS);
 	n_guarded++;
 	if (guard_attach(world->kernel, &spec, &guard, &existing, &why))
 		fail_msg("attach: %s", why.text);

@@ -18,6 +18,7 @@
 #define ANNE          4001
 #define BERT          4002
 #define PERSON_MS     10000 /* for anything that is waited for */
+#define PERSON_GUARDS 64
 #define PERSON_SOCKET "terok-clearance.sock"
 
 int persons_setup(void **state); /* with programs_setup() */

@@ -22,6 +22,9 @@
 #define ASKS      6    /* of each user, one after the other's */
 #define FAR_APART 1000 /* of numbers below 10^15: nearer ones were counted, not drawn */
 #define GUARDS    10   /* the same of guards, below 10^9 */
+#define HERS      12   /* guards of Anne's */
+#define LISTINGS  100
+#define ROUNDS    6 /* of which one has to show it: others run on this machine as well */
 #define MONITOR   "{\"method\":\"org.terok.Firewall1.Monitor\",\"more\":true}"
 
 static struct person {
@@ -225,6 +228,7 @@ static void each_answers_their_own(void **state)
 	close(hers);
 }
 
+#define LIST    "{\"method\":\"org.terok.Firewall1.ListGuards\"}"
 #define GRANTS  "{\"method\":\"org.terok.Firewall1.ListGrants\"}"
 #define HISTORY "{\"method\":\"org.terok.Firewall1.History\"}"
 
@@ -294,6 +298,62 @@ static void what_answers_made_and_what_happened_is_ones_own(void **state)
 	close(hers);
 }
 
+/* Time of the agent and its hub on a CPU, nanoseconds. */
+static uint64_t cpu_ns(void)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	uint64_t ns = 0;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", agent);
+	file = fopen(path, "re");
+	if (!file || fscanf(file, "%" SCNu64, &ns) != 1) {
+		print_message("SKIP: this kernel does not count what a process takes\n");
+		skip();
+	}
+	return ns;
+}
+
+static uint64_t listing_ns(int fd)
+{
+	uint64_t from = cpu_ns();
+
+	for (int i = 0; i < LISTINGS; i++)
+		assert_non_null(strstr(person_call(fd, LIST), "\"guards\":[{"));
+	return cpu_ns() - from;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The core reads a user's guards, and of others' none: a list takes no longer for what they have. */
+static void a_list_costs_what_is_on_it(void **state)
+{
+	uint64_t alone = UINT64_MAX, beside = UINT64_MAX;
+	char name[32];
+	int fd, hers;
+
+	(void)state;
+	both_begin();
+	fd = own(BERT);
+	hers = own(ANNE);
+	for (int i = 0; i < ROUNDS; i++)
+		alone = least(alone, listing_ns(fd));
+	for (int i = 0; i < HERS; i++) {
+		snprintf(name, sizeof(name), "more%d", i);
+		person_guard(ANNE, name);
+	}
+	for (int i = 0; i < ROUNDS && (!i || beside > alone * 2); i++)
+		beside = least(beside, listing_ns(fd));
+	if (beside > alone * 2)
+		fail_msg("%" PRIu64 " ns, alone %" PRIu64, beside / LISTINGS, alone / LISTINGS);
+	assert_true(listing_ns(hers) > alone * 4); /* control: hers does */
+	close(fd);
+	close(hers);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +362,7 @@ int main(void)
 		T(each_lists_their_own_and_root_all),
 		T(each_answers_their_own),
 		T(what_answers_made_and_what_happened_is_ones_own),
+		T(a_list_costs_what_is_on_it),
 	};
 
 	test_require("users");
