@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/event.h"
 #include "base/sanitise.h"
 
@@ -242,6 +243,7 @@ void hub_requests(struct hub *hub, uint32_t uid, uint32_t guard,
 struct wanted {
 	struct hub *hub;
 	const char *container, *dest;
+	const uint8_t *addr; /* NULL: dest is none */
 	void (*fn)(struct request *request, void *user);
 	void *user;
 };
@@ -268,7 +270,8 @@ static void wanted_one(const struct request *request, void *user)
 {
 	const struct wanted *wanted = user;
 
-	if (!strcmp(request->dest, wanted->dest) &&
+	if ((!strcmp(request->dest, wanted->dest) ||
+	     (wanted->addr && !memcmp(request->addr, wanted->addr, sizeof(request->addr)))) &&
 	    is_called(wanted->hub, request, wanted->container))
 		wanted->fn((struct request *)request, wanted->user);
 }
@@ -276,7 +279,13 @@ static void wanted_one(const struct request *request, void *user)
 void hub_requests_for(struct hub *hub, uint32_t uid, const char *container, const char *dest,
 		      void (*fn)(struct request *request, void *user), void *user)
 {
-	struct wanted wanted = { hub, container, dest, fn, user };
+	struct wanted wanted = { hub, container, dest, NULL, fn, user };
+	static const uint8_t none[16];
+	struct dest parsed;
+
+	if (!dest_parse(dest, &parsed, NULL) && parsed.bits == 128 && !parsed.port &&
+	    !parsed.proto && memcmp(parsed.addr, none, sizeof(none)))
+		wanted.addr = parsed.addr;
 
 	if (uid)
 		requests_each_own(hub->requests, uid, wanted_one, &wanted);

@@ -188,6 +188,7 @@ static void on_question(struct hub_core *core, const struct label *label,
 	struct question question = { .id = id,
 				     .container = container,
 				     .dest = dest,
+				     .addr = refused->by_name ? NULL : refused->record.dst,
 				     .ask = refused->ask,
 				     .guard = label->id,
 				     .uid = label->info.uid };

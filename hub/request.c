@@ -309,8 +309,16 @@ static bool is_same(const struct request *request, const struct question *questi
 	       (question->ask || is_about_the_same(request, question));
 }
 
+static void addr_set(struct request *request, const struct question *question)
+{
+	memset(request->addr, 0, sizeof(request->addr));
+	if (question->addr)
+		memcpy(request->addr, question->addr, sizeof(request->addr));
+}
+
 static int tell_again(struct request *request, const struct question *question)
 {
+	addr_set(request, question);
 	return is_about_the_same(request, question) ? 0 : texts_set(request, question);
 }
 
@@ -339,6 +347,7 @@ int request_open(struct requests *requests, const struct question *question,
 	request = request_new(question);
 	if (!request)
 		return -ENOMEM;
+	addr_set(request, question);
 	r = request_add(requests, request);
 	if (r) {
 		free(request->text);

@@ -32,9 +32,10 @@ struct question {
 	const char *id;        /* what an answer must name */
 	const char *container; /* ... and cite, in org.terok.Clearance1: as shown */
 	const char *dest;      /* ... and this: the name if there is one, else the address */
-	uint64_t ask;          /* the back end's own number; 0: it has none */
-	uint32_t guard;        /* 0: none */
-	uint32_t uid;          /* who may answer, besides root */
+	const uint8_t *addr; /* the address that it was for, as in base/addr.h; NULL: none known */
+	uint64_t ask;        /* the back end's own number; 0: it has none */
+	uint32_t guard;      /* 0: none */
+	uint32_t uid;        /* who may answer, besides root */
 };
 
 struct request {
@@ -47,6 +48,7 @@ struct request {
 	uint16_t share; /* of the table: its guard's, or its container's */
 	uint32_t guard, uid;
 	uint64_t ask;
+	uint8_t addr[16];                  /* all zero: none */
 	const char *id, *container, *dest; /* of the question, in .text */
 	char *text;
 	struct event *event; /* its latest telling, for replay */

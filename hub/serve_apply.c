@@ -12,6 +12,7 @@ struct apply {
 	struct varlink_call *call;
 	struct hub *hub;
 	struct hub_answer given;
+	const char *dest; /* the call's, until it returns */
 	struct part *parts;
 	unsigned asked, open; /* answers: begun, and not at their end */
 	bool failed;
@@ -82,6 +83,7 @@ static void on_answered(const struct hub_outcome *outcome, void *user)
 static void answer_one(struct request *request, void *user)
 {
 	struct apply *apply = user;
+	struct hub_answer given = apply->given;
 	struct part *part = calloc(1, sizeof(*part));
 
 	apply->asked++;
@@ -92,7 +94,10 @@ static void answer_one(struct request *request, void *user)
 	part->apply = apply;
 	part->next = apply->parts;
 	apply->parts = part;
-	if (hub_answer_send(apply->hub, request, &apply->given, on_answered, part, &part->token))
+	/* what was asked by name and is answered by address is of this address alone */
+	if (strcmp(request->dest, apply->dest))
+		given.reach = REACH_ADDRESS;
+	if (hub_answer_send(apply->hub, request, &given, on_answered, part, &part->token))
 		note_failure(apply, "the agent cannot be reached");
 	else
 		apply->open++;
@@ -117,7 +122,9 @@ void serve_apply(struct varlink_call *call, struct json_object *parameters)
 		reply(call, false, "no memory");
 		return;
 	}
-	*apply = (struct apply){ .call = call, .hub = varlink_call_user(call), .given = given };
+	*apply = (struct apply){
+		.call = call, .hub = varlink_call_user(call), .given = given, .dest = dest
+	};
 	varlink_keep(call, apply, NULL, apply_gone);
 	hub_requests_for(apply->hub, given.uid, container, dest, answer_one, apply);
 	if (!apply->asked)

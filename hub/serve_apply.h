@@ -4,7 +4,7 @@
  *
  * A program that has its verdicts carried out by a helper may have the agent for one, on the
  * same socket as the hub's other interfaces. Apply answers, for ever, every open request of that
- * container for that destination which the caller may answer, as Verdict would; it decides
+ * container for that destination, a name or an address, which the caller may answer, as Verdict would; it decides
  * nothing that was not asked, because an answer to the core is the number of a question.
  * Called by: serve.c. Threads: none.
  */

@@ -173,6 +173,11 @@ void core_opens(uid_t uid)
 
 void core_refuses(uint64_t ask)
 {
+	core_refuses_name(ask, "");
+}
+
+void core_refuses_name(uint64_t ask, const char *domain)
+{
 	struct msg_packet packet = { .type = MSG_REFUSED };
 	struct terok_record *record = &packet.REFUSED.record;
 
@@ -193,6 +198,7 @@ void core_refuses(uint64_t ask)
 	memcpy(record->dst, "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\x02\x01", 16);
 	strcpy(packet.REFUSED.exe, "/usr/bin/curl");
 	strcpy(packet.REFUSED.cmdline, "curl -v");
+	strcpy(packet.REFUSED.domain, domain);
 	strcpy(packet.REFUSED.parents[0], "bash");
 	strcpy(packet.REFUSED.parents[1], "sh");
 	core_says(&packet);

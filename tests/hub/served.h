@@ -48,6 +48,9 @@ void core_opens(uid_t uid);
 /** core_refuses() - it was refused 192.0.2.1 port 443; @ask: the question's number, 0: none */
 void core_refuses(uint64_t ask);
 
+/** core_refuses_name() - the same; people know that address by that name */
+void core_refuses_name(uint64_t ask, const char *domain);
+
 /** core_results() - what became of a verdict; if it is in force until_ns is 99 */
 void core_results(const struct msg_packet *verdict, int result, const char *problem);
 

@@ -160,6 +160,28 @@ static void a_container_is_known_by_its_short_id_and_by_its_name(void **state)
 	}
 }
 
+/* A reader that knows no names has the address of what the agent asked about by name. */
+static void a_request_by_name_may_be_answered_by_its_address(void **state)
+{
+	struct msg_packet verdict;
+
+	(void)state;
+	core_refuses_name(5, "example.com");
+	assert_non_null(strstr(heard(monitor), "\"domain\":\"example.com\""));
+	say(caller, APPLY(CONTAINER, "192.0.2.2", "allow"));
+	hear(caller, NOT_ASKED);
+	say(caller, APPLY(CONTAINER, DEST, "allow"));
+	verdict = core_hears(MSG_VERDICT);
+	assert_int_equal(verdict.VERDICT.reach, REACH_ADDRESS);
+	core_results(&verdict, -ENOSPC, "not now");
+	hear(caller, APPLY_SAYS("false", "not now"));
+	say(caller, APPLY(CONTAINER, "example.com", "allow"));
+	verdict = core_hears(MSG_VERDICT);
+	assert_int_equal(verdict.VERDICT.reach, REACH_ASKED);
+	core_results(&verdict, 0, "");
+	hear(caller, APPLY_SAYS("true", ""));
+}
+
 static void who_leaves_has_answered_all_the_same(void **state)
 {
 	struct msg_packet first, second;
@@ -236,6 +258,7 @@ int main(void)
 		T(one_that_fails_is_told_and_waits_again),
 		T(what_nobody_asked_for_is_not_decided),
 		T(a_container_is_known_by_its_short_id_and_by_its_name),
+		T(a_request_by_name_may_be_answered_by_its_address),
 		T(who_leaves_has_answered_all_the_same),
 		T(a_sessions_hub_may_have_the_agent_for_its_helper),
 		T(a_sessions_hub_itself_does_not_serve_it),

@@ -208,6 +208,29 @@ static void an_answer_that_the_back_end_does_not_take_changes_nothing(void **sta
 	assert_non_null(hub_find(hub, "a:1", OWNER));
 }
 
+static void count_one(struct request *request, void *user)
+{
+	(void)request;
+	++*(unsigned *)user;
+}
+
+/* A request without an address is that of no address, the zero one neither. */
+static void what_has_no_address_is_found_by_its_target_alone(void **state)
+{
+	static const char *const others[] = { "::", "0.0.0.0", "", "192.0.2.1", "one.exampl" };
+	unsigned n = 0;
+
+	(void)state;
+	assert_int_equal(ask("a:1", "box", "one.example"), 0);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		hub_requests_for(hub, OWNER, "box", others[i], count_one, &n);
+	hub_requests_for(hub, OWNER, "bo", "one.example", count_one, &n);
+	hub_requests_for(hub, OWNER, "", "one.example", count_one, &n);
+	assert_int_equal(n, 0);
+	hub_requests_for(hub, OWNER, "box", "one.example", count_one, &n);
+	assert_int_equal(n, 1);
+}
+
 static void on_listed(struct listing *listing)
 {
 	listing->uid = 7;
@@ -232,6 +255,7 @@ int main(void)
 		T(a_purge_is_stronger_than_an_answer_that_fails),
 		T(an_old_answer_says_nothing_of_a_new_request_with_its_id),
 		T(an_answer_that_the_back_end_does_not_take_changes_nothing),
+		T(what_has_no_address_is_found_by_its_target_alone),
 		T(a_back_end_without_guards_lists_none),
 	};
 
