@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve_apply.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct part { /* one request's answer */
 	struct part *next;
 	struct apply *apply;
 	uint64_t token;
+	char id[REQUEST_TEXT_MAX + 1];
 };
 
 static void apply_free(struct apply *apply)
@@ -70,11 +72,21 @@ static void note_failure(struct apply *apply, const char *problem)
 	apply->failed = true;
 }
 
+/* One answer may be of many requests: then it is in force for the next one before its own comes. */
+static bool is_in_force(const struct part *part)
+{
+	const struct answered *answered =
+	    hub_find_answered(part->apply->hub, part->id, part->apply->given.uid);
+
+	return answered && answered->action == part->apply->given.action;
+}
+
 static void on_answered(const struct hub_outcome *outcome, void *user)
 {
-	struct apply *apply = ((struct part *)user)->apply;
+	const struct part *part = user;
+	struct apply *apply = part->apply;
 
-	if (outcome->result)
+	if (outcome->result && !(outcome->result == -ENOENT && is_in_force(part)))
 		note_failure(apply, outcome->problem ?: "");
 	if (!--apply->open)
 		apply_over(apply);
@@ -92,6 +104,7 @@ static void answer_one(struct request *request, void *user)
 		return;
 	}
 	part->apply = apply;
+	snprintf(part->id, sizeof(part->id), "%s", request->id);
 	part->next = apply->parts;
 	apply->parts = part;
 	/* what was asked by name and is answered by address is of this address alone */
