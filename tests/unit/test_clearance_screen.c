@@ -16,7 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -32,9 +35,9 @@ static struct fake_hub hub;
 static char program[512], pane[65536], fifo[128];
 static char *raw; /* all that was written to the terminal */
 static size_t n_raw;
-static int fifo_fd = -1;
-static const char *term = ""; /* an assignment to TERM */
-static const char *in_shell;  /* one with jobs, in which it is started; NULL: sh */
+static int fifo_fd = -1, program_fd = -1; /* program_fd: a pidfd */
+static const char *term = "";             /* an assignment to TERM */
+static const char *in_shell;              /* one with jobs, in which it is started; NULL: sh */
 
 /* A tmux command; what it prints is in pane; its exit code. */
 static int tmux(const char *fmt, ...)
@@ -109,6 +112,30 @@ static void keys(const char *fmt, ...)
 	assert_int_equal(tmux("send-keys -t 0 %s", names), 0);
 }
 
+/* Who is at the other end of the hub. */
+static void program_find(void)
+{
+	struct ucred peer = {};
+	socklen_t size = sizeof(peer);
+
+	assert_int_equal(getsockopt(hub.stream_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size), 0);
+	program_fd = syscall(SYS_pidfd_open, peer.pid, 0);
+	assert_true(program_fd >= 0);
+}
+
+/* A program whose terminal has gone is nobody's: with a sanitizer its end has taken for ever. */
+static void program_end(void)
+{
+	struct pollfd ended = { .fd = program_fd, .events = POLLIN };
+
+	if (program_fd < 0)
+		return;
+	if (poll(&ended, 1, 2000) != 1)
+		syscall(SYS_pidfd_send_signal, program_fd, SIGKILL, NULL, 0);
+	close(program_fd);
+	program_fd = -1;
+}
+
 /* The program in a pane of that size; a shell says afterwards how it ended. */
 static void start(int cols, int rows)
 {
@@ -133,6 +160,7 @@ static void start(int cols, int rows)
 	else
 		keys("Enter");
 	assert_true(fake_hub_accept(&hub));
+	program_find();
 	fake_hub_stands(&hub);
 	fake_hub_hear(&hub, 10000); /* ListGuards */
 	fake_hub_guards(&hub);
@@ -151,6 +179,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	tmux("kill-server 2>/dev/null");
+	program_end();
 	if (fifo_fd >= 0)
 		close(fifo_fd);
 	fifo_fd = -1;
