@@ -20,6 +20,7 @@
 #define VERY_WIDE    110 /* what it runs, too */
 #define WHY_WIDE     140 /* and why it was refused */
 #define QUESTION_MAX 8   /* rows */
+#define HELD_COLUMNS 24
 
 /* --- the rows of requests ------------------------------------------------------------- */
 
@@ -115,12 +116,18 @@ const char *group_label(char *buf, size_t size, const struct group *group)
 static void draw_group(struct canvas *canvas, int y, int x, struct node *node, int marked)
 {
 	int room = canvas->cols >= 30 ? 10 : 4;
+	int64_t held = group_held(node_group(node));
 	char label[300], count[32];
 
 	x = canvas_text(canvas, y, x, 2, PAINT_HEAD | marked, node_is_folded(node) ? "+" : "-");
 	group_label(label, sizeof(label), node_group(node));
 	x = (node_group(node)->kind == GROUP_DOMAIN ? canvas_end : canvas_text)(
 	    canvas, y, x, canvas->cols - x - room, PAINT_HEAD | marked, label);
+	if (held && room > 4) {
+		snprintf(count, sizeof(count), "%" PRId64 " more not asked ", held);
+		canvas_right(canvas, y, x - HELD_COLUMNS, HELD_COLUMNS, PAINT_ALARM | marked,
+			     count);
+	}
 	snprintf(count, sizeof(count), room > 4 ? "%u open" : "%u", node->open);
 	canvas_right(canvas, y, x, room, (node->open ? PAINT_OPEN : PAINT_FAINT) | marked, count);
 }

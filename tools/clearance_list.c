@@ -158,6 +158,26 @@ static struct group *group_for(struct list *list, const struct item *item)
 	return group;
 }
 
+bool list_held(struct list *list, const struct terok_event *event)
+{
+	struct group like = { .kind = GROUP_CONTAINER, .guard = event->guard }, *group;
+	int64_t before;
+
+	text_copy(like.text, sizeof(like.text), event->container);
+	group = *group_slot(list, &like);
+	if (!group)
+		return false; /* of nothing that we show */
+	before = group_held(group);
+	group->held = before + event->count;
+	group->held_ns = now_boot_ns();
+	return !before;
+}
+
+int64_t group_held(const struct group *group)
+{
+	return group->held && now_boot_ns() - group->held_ns < HELD_NS ? group->held : 0;
+}
+
 /* --- in sight ------------------------------------------------------------------------- */
 
 static bool item_is_wanted(const struct list *list, const struct item *item)

@@ -18,6 +18,7 @@
 #define LIST_BUCKETS 4096
 #define STAY_NS      (30 * UINT64_C(1000000000)) /* how long what is over stays in sight */
 #define FILTER_LEN   64
+#define HELD_NS      (60 * UINT64_C(1000000000)) /* so long it is said that some are not asked about */
 
 enum group_kind {
 	GROUP_CONTAINER,
@@ -35,6 +36,8 @@ struct group {
 	int64_t guard;
 	char text[256]; /* GROUP_DOMAIN: the domain; GROUP_CONTAINER: its id */
 	char name[72];  /* of the container */
+	int64_t held;   /* of it: refusals that nobody is asked about, as so many wait */
+	uint64_t held_ns;
 };
 
 struct order { /* by time, of telling or of ending */
@@ -64,6 +67,16 @@ void list_done(struct list *list);
  * Return: it; NULL: no memory, or its id is none.
  */
 struct item *list_told(struct list *list, const struct terok_event *event, bool *fresh);
+
+/**
+ * list_held() - nobody is asked about @count refusals more of a container
+ *
+ * Return: is that news, as it has not been so of late?
+ */
+bool list_held(struct list *list, const struct terok_event *event);
+
+/** group_held() - how many of those there were of late; 0: none, or it is no container */
+int64_t group_held(const struct group *group);
 
 /** list_find() - by number, list_find_id() - by request id; NULL */
 struct item *list_find(struct list *list, unsigned number);

@@ -115,6 +115,10 @@ static void page_group(struct page *page, struct node *node)
 	if (group->container)
 		add(page, "container", "%s", group_label(label, sizeof(label), group->container));
 	add(page, "open", "%u request%s", node->open, node->open == 1 ? "" : "s");
+	if (group_held(group))
+		add(page, "not asked",
+		    "%" PRId64 " refusals more: who tries again is asked about when fewer wait",
+		    group_held(group));
 	list_each_below(node, add_asker, &askers);
 	if (*askers.text)
 		add(page, "asked by", "%.*s", (int)strlen(askers.text) - 2, askers.text + 1);

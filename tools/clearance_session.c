@@ -354,10 +354,23 @@ static void on_guard(struct session *session, const struct terok_event *event)
 	session_note(session, text);
 }
 
+/* Beyond what a container may have open at a time. */
+static void on_held(struct session *session, const struct terok_event *event)
+{
+	char text[200];
+
+	if (!list_held(&session->list, event))
+		return;
+	snprintf(text, sizeof(text),
+		 "%.70s is refused more than people are asked about: too much waits already",
+		 event->name);
+	session_note(session, text);
+}
+
 /* What is shown beside the requests may be another now. */
 static void session_is_stale(struct session *session, const char *type)
 {
-	if (!strcmp(type, "refused") ||
+	if (!strcmp(type, "refused") || !strcmp(type, "held") ||
 	    (session->watch == WATCH_GRANTS && !strcmp(type, "request")))
 		return;
 	session->stale = true;
@@ -401,6 +414,8 @@ static void on_event(const struct terok_event *event, int64_t lost, void *user)
 		on_verdict(session, event);
 	} else if (!strncmp(event->type, "guard_", 6)) {
 		on_guard(session, event);
+	} else if (!strcmp(event->type, "held")) {
+		on_held(session, event);
 	} else if (!strcmp(event->type, "expired")) {
 		item = list_find_id(&session->list, event->request_id);
 		if (item && item->state <= ITEM_ANSWERED)

@@ -138,6 +138,7 @@ const char *ui_reach_name(const struct ui *ui, const struct item *item)
 struct answering {
 	struct ui *ui;
 	const struct scope_choice *scope;
+	const char *until; /* in words */
 	struct answer_choice choice;
 	unsigned newest, n, failed;
 	int error;
@@ -154,6 +155,7 @@ static void answer_one(struct item *item, void *user)
 		return;
 	if (!answering->scope)
 		choice.scope = item_default_scope(item);
+	answering->until = answering->scope ? answering->scope->label : scope_words(choice.scope);
 	if (!answering->plain && answering->ui->ask.reach != UI_REACH_DEFAULT)
 		choice.reach = ui_reach_name(answering->ui, item);
 	if (!answering->plain && answering->ui->ask.any_port)
@@ -208,8 +210,8 @@ static void answer_node(struct ui *ui, struct node *node, bool allow,
 	else if (!answering.n)
 		ui_note(ui, "nothing here waits for an answer");
 	else if (answering.n > 1)
-		ui_note(ui, "%s %u requests%s%s", allow ? "allowing" : "denying", answering.n,
-			scope ? ", " : "", scope ? scope->label : "");
+		ui_note(ui, "%s %u requests, %s", allow ? "allowing" : "denying", answering.n,
+			answering.until);
 	cursor_to_open(ui);
 }
 

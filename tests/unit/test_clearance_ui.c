@@ -338,6 +338,30 @@ static void the_first_request_is_marked_below_its_groups(void **state)
 	did_is("deny r0 session;");
 }
 
+static void what_nobody_is_asked_about_is_seen_on_its_container(void **state)
+{
+	struct terok_event held = { .type = "held", .guard = 1, .count = 30 };
+
+	(void)state;
+	held.container = "0123456789abcdef";
+	assert_false(list_held(&session.list, &held)); /* of nothing that is shown */
+	comes("a", 1, "", "192.0.2.1");
+	comes("b", 2, "", "192.0.2.1");
+	assert_true(list_held(&session.list, &held));
+	held.count = 7;
+	assert_false(list_held(&session.list, &held));
+	assert_int_equal(row_of("37 more not asked"), 1);
+	assert_true(on_screen("37 more not asked     1 open"));
+	keys("g");
+	assert_true(on_screen("37 refusals more"));
+	node_group(node_first(&session.list.root))->held_ns -= HELD_NS;
+	assert_false(on_screen("more not asked"));
+	assert_true(list_held(&session.list, &held));
+	assert_true(on_screen("7 more not asked"));
+	canvas_resize(&canvas, 10, 12);
+	draw();
+}
+
 static void keys_move_over_groups_and_requests(void **state)
 {
 	(void)state;
@@ -645,6 +669,7 @@ int main(void)
 		ui_test(a_failed_answer_is_shown_on_its_request),
 		ui_test(who_was_first_is_shown),
 		ui_test(the_first_request_is_marked_below_its_groups),
+		ui_test(what_nobody_is_asked_about_is_seen_on_its_container),
 		ui_test(keys_move_over_groups_and_requests),
 		ui_test(the_marked_row_does_not_move_under_the_finger),
 		ui_test(every_row_can_be_reached),
