@@ -25,7 +25,6 @@
 #include "base/confine.h"
 #include "base/log.h"
 #include "base/sock.h"
-#include "base/suffix.h"
 #include "clearance.h"
 
 #define BACKLOG       64
@@ -40,6 +39,7 @@ struct program {
 	struct web *web;
 	const char *socket, *address, *link;
 	uint16_t port;
+	int link_fd;
 };
 
 static int listen_tcp(const char *address, uint16_t *port, int *ret, struct problem *why)
@@ -79,9 +79,8 @@ static bool stdout_is_log(void)
 }
 
 /* A file that is new, so that nobody holds it open; only a link of before gives way. */
-static int link_open(const char *path, FILE **ret, struct problem *why)
+static int link_open(const char *path, int *ret, struct problem *why)
 {
-	_cleanup_close_ int fd = -1;
 	struct stat st;
 
 	if (!lstat(path, &st)) {
@@ -89,36 +88,25 @@ static int link_open(const char *path, FILE **ret, struct problem *why)
 			return problem(why, -EEXIST, "%s is there, and is no link of ours", path);
 		unlink(path);
 	}
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return problem(why, -errno, "make %s: %s", path, strerror(errno));
-	*ret = fdopen(fd, "w");
-	if (!*ret)
-		return problem(why, -ENOMEM, "no memory");
-	TAKE_FD(fd);
-	return 0;
+	*ret = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return *ret < 0 ? problem(why, -errno, "make %s: %s", path, strerror(errno)) : 0;
 }
 
 static int link_print(struct program *program, struct problem *why)
 {
 	const char *token = door_token_new(&program->door, now_boot_ns());
 	bool v6 = program->address && strchr(program->address, ':');
-	FILE *to = stdout;
-	int r = 0;
+	char text[LINK_MAX_SIZE];
+	int n;
 
 	if (!token)
 		return problem(why, -EIO, "no random numbers: no link");
-	if (program->link)
-		r = link_open(program->link, &to, why);
-	if (r)
-		return r;
-	fprintf(to, "http://%s%s%s:%u/#login=%s\n", v6 ? "[" : "", program->address ?: "localhost",
-		v6 ? "]" : "", program->port, token);
-	if (fflush(to))
-		r = problem(why, -EIO, "the link cannot be written: nobody can log in");
-	if (to != stdout)
-		fclose(to);
-	return r;
+	n = snprintf(text, sizeof(text), "http://%s%s%s:%u/#login=%s\n", v6 ? "[" : "",
+		     program->address ?: "localhost", v6 ? "]" : "", program->port, token);
+	/* all links are of one length: the file has the old one or the new one */
+	if (program->link ? pwrite(program->link_fd, text, n, 0) != n : write(1, text, n) != n)
+		return problem(why, -EIO, "the link cannot be written: nobody can log in");
+	return 0;
 }
 
 static void link_again(struct program *program)
@@ -208,45 +196,73 @@ static int program_inputs(struct program *program)
 	return r;
 }
 
-static int program_run(struct program *program, const char *hub)
+/* Everything is open: from here on only what serving needs. */
+static int program_confine(const struct program *program)
 {
-	struct problem why = {};
+	const char *files[WEB_FILES];
+	unsigned n = 0;
+
+	if (program->socket)
+		files[n++] = program->socket;
+	if (program->link)
+		files[n++] = program->link;
+	return web_confine(files, n);
+}
+
+static int program_start(struct program *program, const char *hub, struct problem *why)
+{
 	int fd = -1, r;
 
-	r = loop_new(&program->loop);
+	/* a program that listens and has secrets: no privileges, no core dump */
+	r = confine_privs();
+	if (!r)
+		r = loop_new(&program->loop);
 	if (!r)
 		r = door_open(&program->door);
 	if (!r)
 		r = program_inputs(program);
 	if (!r)
-		r = program_listen(program, &fd, &why);
-	suffix_registrable("example.com"); /* the list of suffixes is read while files may be */
-	if (!r) /* a program that listens and has secrets: no privileges, no core dump */
-		r = confine_privs();
+		r = program_listen(program, &fd, why);
+	if (!r)
+		r = web_new(program->loop, fd, &program->door, hub, &program->web);
+	if (!r && program->link)
+		r = link_open(program->link, &program->link_fd, why);
 	if (!r)
 		r = confine_caps(0);
 	if (!r)
-		r = web_new(program->loop, TAKE_FD(fd), &program->door, hub, &program->web);
-	if (!r)
-		r = link_print(program, &why);
-	if (!r) {
-		hint(program);
-		r = loop_run(program->loop);
-		if (program->link)
-			unlink(program->link);
-	}
-	if (why.text[0])
-		log_error(0, "%s", why.text);
-	else if (r)
-		log_error(r, "web");
+		r = link_print(program, why);
+	if (r)
+		return r;
+	hint(program);
+	return program_confine(program);
+}
+
+static void program_end(struct program *program)
+{
+	if (program->link_fd >= 0)
+		unlink(program->link);
 	if (program->socket && program->web)
 		unlink(program->socket);
-	closep(&fd);
 	web_free(program->web);
 	source_del(&program->keys);
 	source_del(&program->signals);
 	closep(&program->signal_fd);
+	closep(&program->link_fd);
 	loop_free(program->loop);
+}
+
+static int program_run(struct program *program, const char *hub)
+{
+	struct problem why = {};
+	int r = program_start(program, hub, &why);
+
+	if (!r)
+		r = loop_run(program->loop);
+	if (why.text[0])
+		log_error(0, "%s", why.text);
+	else if (r)
+		log_error(r, "web");
+	program_end(program);
 	return r;
 }
 
@@ -265,7 +281,7 @@ int verb_web(int argc, char **argv)
 		{ "hub", "PATH", "the hub (/run/terok/clearance.sock)", CLI_STRING, &hub },
 		{},
 	};
-	struct program program = { .signal_fd = -1 };
+	struct program program = { .signal_fd = -1, .link_fd = -1 };
 	struct problem why = {};
 	int r = cli_parse(argc, argv, options, 0, 0);
 

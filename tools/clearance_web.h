@@ -6,6 +6,7 @@
  *   clearance_web_http.c   HTTP by libmicrohttpd: requests, refusals, responses, streams
  *   clearance_web_call.c   what a call of the page says: JSON to struct
  *   clearance_web_hub.c    the hub: libclearance behind a feed for each stream, an ask for each call
+ *   clearance_web_confine.c  what it gives up before it hears anybody
  *   clearance_door.c       who may come in
  *   web/                   the page: files as they are, put into the program by the Makefile
  *
@@ -147,6 +148,18 @@ void ask_guards(struct ask *ask);
 void ask_grants(struct ask *ask);
 void ask_history(struct ask *ask, int64_t after, int64_t limit);
 void ask_revoke(struct ask *ask, const char *grant);
+
+/* --- what it gives up (clearance_web_confine.c) ------------------------------------------ */
+
+#define WEB_FILES 2 /* the socket, the link's file */
+
+/**
+ * web_confine() - from now on no file is opened and no program started
+ * @files: @n paths, at most WEB_FILES, that may still be removed, and with them what is beside them
+ *
+ * Return: 0; negative errno: then it must not go on.
+ */
+int web_confine(const char *const *files, unsigned n);
 
 /* --- HTTP (clearance_web_http.c) --------------------------------------------------------- */
 

@@ -343,7 +343,7 @@ int web_new(struct loop *loop, int fd, struct door *door, const char *hub, struc
 		return r;
 	}
 	timer_arm(loop, &web->beat, now_boot_ns() + WEB_BEAT_NS, on_beat);
-	web_run(web);
+	timer_arm(loop, &web->again, 0, on_again); /* who is there already waits for the loop */
 	*ret = web;
 	return 0;
 }

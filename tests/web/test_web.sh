@@ -149,6 +149,15 @@ else
 	echo "SKIP another user of this machine: needs root and setpriv"
 fi
 
+# --- what it can do, if somebody gets it to
+has() { grep -qx "$1:[[:space:]]*$2" "/proc/$WEB_PID/status"; }
+has CapEff 0000000000000000 && has CapPrm 0000000000000000 && has NoNewPrivs 1 && ok "it has no privileges" || not_ok "it has no privileges" "$(cat "/proc/$WEB_PID/status")"
+if grep -qa __asan_init "$WEB_BIN"; then
+	echo "SKIP its system calls are the listed ones: sanitizers make others"
+else
+	has Seccomp 2 && ok "its system calls are the listed ones" || not_ok "its system calls are the listed ones"
+fi
+
 # --- where secrets are
 for secret in "$TOKEN" "$page" "${cookie#*=}"; do
 	grep -sqF -- "$secret" "/proc/$WEB_PID/cmdline" "/proc/$WEB_PID/environ" "$DIR/web.log" "$DIR/core.log" &&
