@@ -113,21 +113,35 @@ static bool v4_is_local(uint32_t a)
 	       a >> 16 == 0xa9fe || a >> 24 == 127 || a >> 24 == 0 || a >> 22 == 0x6440 >> 6;
 }
 
-void item_domain(char ret[static 256], const struct item *item)
+/* Lower case without a dot at its end, as the list of suffixes has it. */
+static void canonical_name(char ret[static 256], const struct item *item)
 {
-	const char *owner;
 	size_t n;
 
-	/* lower case without a dot at its end, as the list of suffixes has it */
 	text_copy(ret, 256, item_name(item));
 	n = strlen(ret);
 	if (n && ret[n - 1] == '.')
 		ret[n - 1] = '\0';
 	for (char *p = ret; *p; p++)
 		*p = tolower((unsigned char)*p);
+}
+
+void item_domain(char ret[static 256], const struct item *item)
+{
+	const char *owner;
+
+	canonical_name(ret, item);
 	owner = suffix_registrable(ret);
 	if (owner)
 		memmove(ret, owner, strlen(owner) + 1);
+}
+
+bool item_is_shared(const struct item *item)
+{
+	char name[256];
+
+	canonical_name(name, item);
+	return *name && !suffix_registrable(name);
 }
 
 bool item_is_local(const struct item *item)

@@ -81,6 +81,14 @@ const char *item_address(const struct item *item);
 /** item_domain() - the registrable part of the name that was meant, else all of it; "": no name */
 void item_domain(char ret[static 256], const struct item *item);
 
+/**
+ * item_is_shared() - do the names below the one that was meant belong to strangers?
+ *
+ * It is a public suffix (github.io, co.uk): an answer for all below it would be for them as well.
+ * Without the list, which tells, it may be one.
+ */
+bool item_is_shared(const struct item *item);
+
 /** item_is_local() - an address of a private network, of the link or of this machine? */
 bool item_is_local(const struct item *item);
 

@@ -128,7 +128,7 @@ const char *ui_reach_name(const struct ui *ui, const struct item *item)
 {
 	bool has_name = *item_name(item), has_address = *item_address(item);
 
-	if (ui->ask.reach == UI_REACH_CHILDREN && has_name)
+	if (ui->ask.reach == UI_REACH_CHILDREN && has_name && !item_is_shared(item))
 		return "children";
 	if (ui->ask.reach == UI_REACH_ADDRESS && has_address)
 		return "address";

@@ -113,7 +113,11 @@ void ui_listed(struct ui *ui);
 const struct grant *ui_grant(const struct ui *ui);
 const struct entry *ui_entry(const struct ui *ui);
 
-/** ui_reach_name() - what an answer to @item would reach now: "address", "name", "children" */
+/**
+ * ui_reach_name() - what an answer to @item would reach now: "address", "name", "children"
+ *
+ * Never the children of a public suffix, which are strangers' names.
+ */
 const char *ui_reach_name(const struct ui *ui, const struct item *item);
 
 /** ui_draw() - everything, to @canvas (clearance_draw.c); remembers what was seen */

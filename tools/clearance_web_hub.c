@@ -51,6 +51,7 @@ static void add_group(struct json *json, const struct terok_event *event)
 	item_fill(&item, event);
 	item_domain(domain, &item);
 	json_add_string(json, "site", domain);
+	json_add_bool(json, "shared", item_is_shared(&item));
 	json_add_bool(json, "local", item_is_local(&item));
 }
 

@@ -101,6 +101,19 @@ static void any_other_key_answers_nothing(void **state)
 	did_is("");
 }
 
+/* Names below github.io are strangers': who is asked for it cannot open them by two keys. */
+static void what_is_below_a_public_suffix_is_not_reached(void **state)
+{
+	(void)state;
+	comes("a", 1, "github.io", "192.0.2.1");
+	cursor_to("a");
+	keys("ar");
+	assert_true(on_screen("r reach: name"));
+	assert_false(on_screen("all below it"));
+	keys("o");
+	did_is("allow a once name;");
+}
+
 static void how_far_it_reaches_is_said_before_it_is_answered(void **state)
 {
 	(void)state;
@@ -657,6 +670,7 @@ int main(void)
 		ui_test(what_has_no_guard_is_answered_for_ever),
 		ui_test(any_other_key_answers_nothing),
 		ui_test(how_far_it_reaches_is_said_before_it_is_answered),
+		ui_test(what_is_below_a_public_suffix_is_not_reached),
 		ui_test(an_address_has_no_children_and_a_refused_name_no_address),
 		ui_test(a_group_is_answered_at_once),
 		ui_test(what_was_not_on_the_screen_is_not_answered),

@@ -120,7 +120,7 @@ curl -s -N "${us[@]}" "$url/api/events" >"$DIR/stream" 2>/dev/null &
 pids="$pids $!" STREAM_PID=$!
 await "$DIR/stream" '^event: ready' && ok "a stream tells when all that is open was told" || not_ok "a stream tells when all that is open was told"
 grep -A 1 '^event: event' "$DIR/stream" | sed -n 's/^data: //p' | head -n 1 >"$DIR/first"
-[ "$(jq -r '.event.type + " " + .event.dest + " " + .site' "$DIR/first")" = "request 192.0.2.1 example.co.uk" ] &&
+[ "$(jq -r '.event.type + " " + .event.dest + " " + .site + " " + (.shared | tostring)' "$DIR/first")" = "request 192.0.2.1 example.co.uk false" ] &&
 	ok "what was open is told, with its registrable domain" || not_ok "what was open is told, with its registrable domain" "$(cat "$DIR/stream")"
 status 200 "an answer is taken" "${us[@]}" "${json[@]}" "${origin[@]}" -H "Sec-Fetch-Site: same-origin" -d '{"requests":["0123456789ab:5","0123456789ab:6"],"action":"allow","scope":"time","seconds":300}' "$url/api/answer"
 [ "$(jq -c '[.results[].ok]' "$DIR/body")" = '[true,false]' ] && ok "each request has its own outcome" || not_ok "each request has its own outcome" "$(cat "$DIR/body")"

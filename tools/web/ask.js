@@ -50,7 +50,9 @@ function ask(list) {
 	if (named && !shielded(list))
 		choices.push(pick("reach", "How far", [
 			...(one && one.dest === one.domain ? [] : [["address", one ? "This address" : "These addresses"]]),
-			["name", one ? "This name" : "These names"], ["children", "And every name below"]], "name"));
+			["name", one ? "This name" : "These names"],
+			// names below a public suffix are strangers'
+			...(list.some((r) => r.shared) ? [] : [["children", "And every name below"]])], "name"));
 	if (ports && !shielded(list))
 		choices.push(pick("ports", "Which ports", [["same", one ? "Port " + one.port + " only" : "The same ports only"], ["any", "Any port"]], "same"));
 	$("ask-choices").replaceChildren(...(list.some((r) => r.state === "open") ? choices : []));

@@ -226,7 +226,7 @@ function asked(e, group) {
 	}
 	Object.assign(r, {
 		guard: e.guard, container: e.container, name: e.name || e.container, dest: e.dest, domain: e.domain,
-		site: group.site, local: group.local,
+		site: group.site, shared: group.shared, local: group.local,
 		port: e.port, proto: e.proto, reason: e.reason, rule: e.rule || "", said: e.said, count: e.count,
 		parents: e.parents || [],
 		process: e.process, last: at, stale: false, problem: r.problem || "",
