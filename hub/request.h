@@ -20,10 +20,9 @@
 
 #include "event.h"
 
-#define REQUEST_MAX 1024 /* as many as the core remembers: an older one could not be answered */
-#define REQUEST_BYTES_MAX                                                                          \
-	(27 << 15)           /* of all that is kept to be told again: REQUEST_MAX usual ones */
-#define REQUEST_TEXT_MAX 256 /* characters of an id, container or target: what people are shown */
+#define REQUEST_MAX       1024 /* as many as the core remembers: an older one could not be answered */
+#define REQUEST_BYTES_MAX (13 << 16) /* that they are told in: a thousand usual ones */
+#define REQUEST_TEXT_MAX  256 /* characters of an id, container or target: what people are shown */
 
 enum request_state { REQUEST_OPEN, REQUEST_ANSWERING };
 

@@ -24,7 +24,7 @@ int bench_transition(void); /* decisions while the state changes */
 int bench_ingest(void);     /* lines of readers */
 int bench_history(void);    /* what the journal costs */
 int bench_fanout(void);     /* an event to a hundred subscribers */
-int bench_hub(void);        /* the hub's memory, and one event to many */
+int bench_weight(void);     /* the hub's memory */
 int bench_load(void);       /* terok-bpfd load */
 
 #endif

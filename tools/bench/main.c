@@ -32,7 +32,7 @@ static const struct family {
 	{ "load", bench_load },       { "transition", bench_transition },
 	{ "ingest", bench_ingest },   { "history", bench_history },
 	{ "screen", bench_screen },   { "fanout", bench_fanout },
-	{ "hub", bench_hub },
+	{ "weight", bench_weight },
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * bench_hub.c - the system hub alone: what it weighs, and one event to many
+ * bench_weight.c - what the system hub weighs
  *
- * The worker is the one that ships, confined as in service, on one core; this process is its
- * core, and readers of another process are its subscribers. Memory is what is the worker's
- * own (Anonymous): programs and libraries are mapped by the agent and its other workers as
- * well, and their pages are the kernel's to drop. Time of an event is from the core's send() to
- * the reader's recv(): the record's clock is the core's.
+ * The worker is the one that ships, confined as in service; this process is its core, and another
+ * one its subscribers. Memory is what is the worker's own (Anonymous): programs and libraries
+ * are mapped by the agent and its other workers as well, and their pages are the kernel's to
+ * drop.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,21 +32,13 @@
 #define STUCK        1000
 #define REQUESTS     1024 /* open: as many as there can be */
 #define GUARDS       16
-#define FILL         1000
-#define PACED        1000 /* events a second: the deliveries that are promised */
-#define MANY         64   /* sent at once, at most so many ahead of who reads */
+#define EVENTS       1000 /* after which who never reads is stuck */
+#define MANY         64   /* of them on their way: nobody misses any */
 #define FILES        8192
 #define LIMIT_NS     60000000000ull
 #define KIB          1024.0
 #define OWN_KIB      2048.0
 #define OWN_EACH_KIB 32.0
-
-struct shared {                   /* with the reader */
-	volatile uint64_t frames; /* heard, by all of them together */
-	volatile uint64_t last_ns;
-	volatile uint32_t n;           /* samples */
-	volatile uint32_t ns[1 << 20]; /* of every tenth reader's */
-};
 
 static struct {
 	char path[128];
@@ -56,7 +46,7 @@ static struct {
 	int core_fd;
 	int stuck[STUCK];
 	unsigned n_stuck;
-	struct shared *shared;
+	volatile uint64_t *frames; /* heard, by all readers together; shared with them */
 	uint64_t sent;
 	bool stretched;
 } state = { .core_fd = -1 };
@@ -73,7 +63,6 @@ static void __attribute__((__noreturn__)) be_hub(int core_fd, int listen_fd)
 	listen_fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 10);
 	if (dup2(core_fd, 3) != 3 || dup2(listen_fd, 4) != 4)
 		_exit(1);
-	bench_cpu(0);
 	execl(program, "terok-bpfd", "--worker", "hub", NULL);
 	_exit(127);
 }
@@ -206,22 +195,6 @@ static double hub_own_kib(void)
 	return kib;
 }
 
-static double hub_cpu_s(void)
-{
-	unsigned long user = 0, system = 0;
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", state.hub);
-	f = fopen(path, "re");
-	if (f && fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-			&system) != 2)
-		user = system = 0;
-	if (f)
-		fclose(f);
-	return (double)(user + system) / sysconf(_SC_CLK_TCK);
-}
-
 /* --- subscribers -------------------------------------------------------------------------- */
 
 static int subscribe(void)
@@ -236,47 +209,16 @@ static int subscribe(void)
 	return fd;
 }
 
-/* Of a frame that is whole at the end of what was read. */
-static void sample(const char *text, size_t n)
-{
-	const char *at = memmem(text, n, "\"boot_ns\":", 10);
-	uint64_t then = at ? strtoull(at + 10, NULL, 10) : 0;
-	uint32_t i = state.shared->n;
-
-	if (!then || i >= sizeof(state.shared->ns) / sizeof(state.shared->ns[0]))
-		return;
-	state.shared->ns[i] = now_boot_ns() - then;
-	state.shared->n = i + 1;
-}
-
-static void read_some(int fd, bool sampled)
-{
-	static char text[256 << 10];
-	ssize_t n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
-	uint64_t frames = 0;
-
-	if (n <= 0)
-		return;
-	text[n] = '\0';
-	if (sampled)
-		sample(text, n);
-	for (char *p = text; (p = memchr(p, '\0', text + n - p)); p++)
-		frames++;
-	state.shared->frames += frames;
-	state.shared->last_ns = bench_ns();
-}
-
 static void __attribute__((__noreturn__)) be_readers(void)
 {
+	static char text[64 << 10];
 	struct epoll_event ready[READERS];
 	int epoll = epoll_create1(0);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	bench_cpu(1);
 	for (unsigned i = 0; i < READERS; i++) {
 		int fd = subscribe();
-		struct epoll_event ev = { .events = EPOLLIN,
-					  .data.u64 = (uint64_t)(i % 10 == 0) << 32 | fd };
+		struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
 
 		if (fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev))
 			_exit(1);
@@ -284,8 +226,12 @@ static void __attribute__((__noreturn__)) be_readers(void)
 	for (;;) {
 		int n = epoll_wait(epoll, ready, READERS, -1);
 
-		for (int i = 0; i < n; i++)
-			read_some((int)ready[i].data.u64, ready[i].data.u64 >> 32);
+		for (int i = 0; i < n; i++) {
+			ssize_t got = recv(ready[i].data.fd, text, sizeof(text), MSG_DONTWAIT);
+
+			for (ssize_t k = 0; k < got; k++)
+				*state.frames += !text[k];
+		}
 	}
 }
 
@@ -294,10 +240,10 @@ static int heard_await(uint64_t frames)
 {
 	uint64_t end = bench_ns() + LIMIT_NS;
 
-	while (state.shared->frames < frames) {
+	while (*state.frames < frames) {
 		if (bench_ns() > end)
 			return bench_fail(-ETIMEDOUT, "%llu of %llu frames came",
-					  (unsigned long long)state.shared->frames,
+					  (unsigned long long)*state.frames,
 					  (unsigned long long)frames);
 		usleep(200);
 	}
@@ -310,7 +256,6 @@ static int readers_start(void)
 	state.reader = fork();
 	if (!state.reader)
 		be_readers();
-	bench_cpu(1);
 	return heard_await(READERS); /* the subscriptions stand */
 }
 
@@ -321,7 +266,7 @@ static void readers_stop(void)
 		waitpid(state.reader, NULL, 0);
 	}
 	state.reader = 0;
-	state.shared->frames = 0;
+	*state.frames = 0;
 }
 
 static int stuck_start(unsigned n)
@@ -349,85 +294,30 @@ static void weigh(const char *what, unsigned subscribers)
 		    (OWN_KIB + subscribers * OWN_EACH_KIB) / KIB, NULL, 0);
 }
 
-/* One event to every reader, as many as they take, so many ahead at most. */
-static int fan_out(unsigned events, double *rate, double *cpu_rate)
+/* Events that ask nothing, so many at a time; each is heard by all readers. */
+static int tell_readers(unsigned events)
 {
-	uint64_t start = bench_ns(), from = state.shared->frames;
-	double cpu = hub_cpu_s();
+	uint64_t from = *state.frames;
 	int r = 0;
 
-	for (unsigned i = 0; !r && i < events; i++) {
+	for (unsigned i = 1; !r && i <= events; i++) {
 		r = core_refuses(0);
-		while (i >= MANY && state.shared->frames < from + (uint64_t)(i - MANY) * READERS &&
-		       bench_ns() < start + LIMIT_NS)
-			sched_yield();
+		if (!r && (i % MANY == 0 || i == events))
+			r = heard_await(from + (uint64_t)i * READERS);
 	}
-	if (!r)
-		r = heard_await(from + (uint64_t)events * READERS);
-	*rate = (double)events * READERS / ((state.shared->last_ns - start) / 1e9);
-	*cpu_rate = (double)events * READERS / (hub_cpu_s() - cpu);
 	return r;
 }
 
-static int fan_out_paced(unsigned events, struct samples *samples)
+/* A table full of requests: usual ones, then such as a guard makes to be heavy. */
+static int weigh_requests(void)
 {
-	uint64_t next = bench_ns(), from = state.shared->frames;
 	int r = 0;
 
-	state.shared->n = 0;
-	for (unsigned i = 0; !r && i < events; i++) {
-		while (bench_ns() < next)
-			usleep(50);
-		next += 1000000000 / PACED;
-		r = core_refuses(0);
-	}
-	if (!r)
-		r = heard_await(from + (uint64_t)events * READERS);
-	for (uint32_t i = 0; i < state.shared->n; i++)
-		samples_add(samples, state.shared->ns[i]);
-	return r;
-}
-
-static int measure_fan_out(bool stuck, double *ret)
-{
-	const char *with = stuck ? ", beside 1,000 that never read" : "";
-	unsigned events = bench_pick(20000, 2000);
-	struct samples samples = {};
-	char name[BENCH_NAME];
-	double rate, cpu;
-	int r = fan_out(events, &rate, &cpu);
-
-	if (!r)
-		r = fan_out_paced(bench_pick(10 * PACED, PACED), &samples);
-	if (r)
-		return r;
-	*ret = cpu;
-	snprintf(name, sizeof(name), "one event to 100%s: deliveries in a second", with);
-	bench_row(name, figure_flat(rate), "/s");
-	snprintf(name, sizeof(name), "one event to 100%s: in a second of the hub's CPU", with);
-	bench_judge(name, figure_flat(cpu), "/s", BOUND_AT_LEAST, 100000, NULL, 0);
-	snprintf(name, sizeof(name), "one event to 100%s: p99 at 100,000 deliveries/s", with);
-	bench_judge(name, figure_flat(samples_percentile(&samples, 99) / 1e6), "ms", BOUND_AT_MOST,
-		    5, NULL, 0);
-	free(samples.ns);
-	return 0;
-}
-
-/* Nothing, then full tables, then subscribers, then such as never read with all that waits. */
-static int measure_all(void)
-{
-	double alone, beside;
-	int r = hub_settled();
-
-	if (r)
-		return bench_fail(r, "the hub does not answer");
-	weigh("at rest", 0);
 	for (uint32_t id = 1; !r && id <= GUARDS; id++)
 		r = core_guard(id);
 	for (uint64_t ask = 1; !r && ask <= REQUESTS; ask++)
 		r = core_refuses(ask);
-	if (!r)
-		r = hub_settled();
+	r = r ?: hub_settled();
 	if (r)
 		return r;
 	weigh("1,024 open requests", 0);
@@ -435,40 +325,46 @@ static int measure_all(void)
 	for (uint64_t ask = 1; !r && ask <= REQUESTS; ask++)
 		r = core_refuses(REQUESTS + ask);
 	state.stretched = false;
+	r = r ?: hub_settled();
 	if (!r)
-		r = hub_settled();
-	weigh("1,024 of the longest", 0);
+		weigh("1,024 of the longest", 0);
+	return r;
+}
+
+static int weigh_all(void)
+{
+	int r = hub_settled();
+
+	if (r)
+		return bench_fail(r, "the hub does not answer");
+	weigh("at rest", 0);
+	r = weigh_requests();
 	if (!r)
 		r = readers_start();
 	if (!r)
-		r = measure_fan_out(false, &alone);
+		r = tell_readers(EVENTS);
 	if (r)
 		return r;
 	weigh("and 100 subscribers that read", READERS);
 	r = stuck_start(STUCK);
-	if (!r) /* until their sockets take no more */
-		r = fan_out(FILL, &beside, &beside);
 	if (!r)
-		r = measure_fan_out(true, &beside);
-	if (r)
-		return r;
-	weigh("and 1,000 that never read", READERS + STUCK);
-	bench_row("deliveries to those who read, beside 1,000 that never do",
-		  figure_flat(100 * beside / alone), "%");
-	return 0;
+		r = tell_readers(EVENTS);
+	if (!r)
+		weigh("and 1,000 that never read", READERS + STUCK);
+	return r;
 }
 
-int bench_hub(void)
+int bench_weight(void)
 {
 	int r;
 
-	state.shared = mmap(NULL, sizeof(*state.shared), PROT_READ | PROT_WRITE,
+	state.frames = mmap(NULL, sizeof(*state.frames), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (state.shared == MAP_FAILED)
+	if (state.frames == MAP_FAILED)
 		return bench_fail(-errno, "shared memory");
 	r = hub_start();
 	if (!r)
-		r = measure_all();
+		r = weigh_all();
 	readers_stop();
 	if (state.hub > 0) {
 		kill(state.hub, SIGKILL);
