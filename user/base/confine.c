@@ -143,7 +143,7 @@ int confine_calls(const char *const *names)
 
 		if (unix_only) {
 			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 1,
-					     SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+					     SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 			continue;
 		}
 		/* not on this architecture, or newer than the library: then it is not made */
