@@ -342,9 +342,9 @@ vmlinux: ## cut vmlinux/vmlinux.h again, from the running kernel
 clean: ## remove the build folder
 	rm -rf $(B)
 print-deps: ## packages to install
-	@tools/deps --list build test podman names browser desktop
+	@tools/deps --list build test podman names varlink browser desktop
 
--include $(shell find $(B) -path $(B)/asan -prune -o -path $(B)/fuzz -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find $(B) -path $(B)/asan -prune -o -path $(B)/fuzz -prune -o -type f -name '*.d' -print 2>/dev/null)
 FORCE:
 .PHONY: all help run test unit kernel podman names web lint check asan bench fuzz fuzz-targets install uninstall \
 	test-kernels escape-table format vmlinux clean print-deps FORCE
