@@ -109,6 +109,10 @@ void ui_note(struct ui *ui, const char *fmt, ...) __attribute__((__format__(__pr
 /** ui_listed() - grants or history are others than before */
 void ui_listed(struct ui *ui);
 
+/** pick_bound() - the cursor is on a row, after a move; ui_remember() - by what it is known */
+void pick_bound(struct pick *pick);
+void ui_remember(struct ui *ui);
+
 /** ui_grant() - the marked grant, ui_entry() - the marked line of history; NULL: none */
 const struct grant *ui_grant(const struct ui *ui);
 const struct entry *ui_entry(const struct ui *ui);
