@@ -3,14 +3,19 @@
  * bench_screen.c - from an event to a person's screen, at rest and in a flood
  *
  * "The whole way" begins before a refused connect() and ends when terok-clearance has drawn the
- * row; agent and hub are the real ones. In the flood the hub is played here, for no hub lets a
- * container ask that much: 10,000 events a second, requests, answers and ends of 20 containers,
- * in the same process that reads the terminal.
+ * row; agent and hub are the real ones, also beside a container that asks for another
+ * destination every ASK_NS. In the flood the hub is played here, for no hub lets a container ask
+ * that much: 10,000 events a second, requests, answers and ends of 20 containers, in the same
+ * process that reads the terminal.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,16 +24,20 @@
 #include "place.h"
 #include "screen.h"
 
-#define ROWS       90
-#define MARKS      70            /* requests that have a row on it */
-#define WAIT_NS    3000000000ull /* for a row */
-#define PAUSE_NS   100000000     /* between marks at rest: longer than drawings are apart */
-#define FLOOD_RATE 10000         /* events a second */
-#define TICK_NS    1000000       /* FLOOD_RATE / 1000 of them at once */
-#define GAP_TICKS  60            /* between marks in the flood: fewer than that, by chance */
-#define BOXES      20
-#define OPEN       1000  /* requests that wait at a time */
-#define LIMIT_NS   100e6 /* of the issue, p99 */
+#define ROWS        90
+#define MARKS       70            /* requests that have a row on it */
+#define WAIT_NS     3000000000ull /* for a row */
+#define PAUSE_NS    100000000     /* between marks at rest: longer than drawings are apart */
+#define FLOOD_RATE  10000         /* events a second */
+#define TICK_NS     1000000       /* FLOOD_RATE / 1000 of them at once */
+#define GAP_TICKS   60            /* between marks in the flood: fewer than that, by chance */
+#define BOXES       20
+#define ASK_NS      160000     /* between two questions of the container that asks much */
+#define ASK_SET     8000       /* its destinations: many times as many as are kept */
+#define UNSEEN      3          /* rows of a visit, each of WAIT_NS: more tell nothing more */
+#define ASK_FULL_NS 1000000000 /* until it has asked more than are kept */
+#define OPEN        1000       /* requests that wait at a time */
+#define LIMIT_NS    100e6      /* of the issue, p99 */
 
 static struct {
 	struct ours ours;
@@ -36,8 +45,12 @@ static struct {
 	struct agent agent;
 	struct screen screen;
 	struct played_hub hub;
-	int cgroup;
-	uint64_t number; /* of events played so far */
+	int cgroup, asking_cgroup;
+	struct guard asking_guard;
+	pid_t asking;
+	uint64_t asked, asked_ns; /* what it asked, and in what time */
+	unsigned unseen;          /* rows beside it that did not come in WAIT_NS */
+	uint64_t number;          /* of events played so far */
 	uint64_t cpu_ns, flood_ns, events, bytes, longest_ns;
 } state;
 
@@ -85,6 +98,102 @@ static int real_measure(struct config *config, struct samples *out)
 			return bench_fail(r, "no row for %s", dest);
 		samples_add(out, bench_ns() - start);
 	}
+	return 0;
+}
+
+/* --- the same, beside a container that asks ---------------------------------------------- */
+
+static void be_asking(void)
+{
+	struct timespec at;
+	int fd;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_TIMERSLACK, 1);
+	if (place_enter(state.asking_cgroup, -1))
+		_exit(1);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* belongs where it was made */
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	for (unsigned i = 0;; i++) {
+		struct sockaddr_in to = place_refused(DEST_REFUSED - ASK_SET + i % ASK_SET);
+
+		connect(fd, (struct sockaddr *)&to, sizeof(to));
+		at.tv_nsec += ASK_NS;
+		at.tv_sec += at.tv_nsec / 1000000000;
+		at.tv_nsec %= 1000000000;
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+	}
+}
+
+/* So long, and what is drawn meanwhile is taken from the terminal. */
+static void pass(uint64_t ns)
+{
+	uint64_t end = bench_ns() + ns, now;
+
+	while ((now = bench_ns()) < end)
+		screen_take(&state.screen, (end - now) / 1000000);
+}
+
+/* One row of a new destination; how long it took. */
+static uint64_t beside_row(void)
+{
+	struct sockaddr_in to = place_fresh();
+	char dest[INET_ADDRSTRLEN + 8];
+	uint64_t start = bench_ns();
+	int error;
+
+	inet_ntop(AF_INET, &to.sin_addr, dest, INET_ADDRSTRLEN);
+	strcat(dest, ":");
+	place_connect(&to, &error);
+	if (screen_await(&state.screen, dest, WAIT_NS))
+		state.unseen++; /* on a machine that has no time for readers */
+	return bench_ns() - start;
+}
+
+static struct terok_counts asking_counts(void)
+{
+	struct terok_counts counts = {};
+
+	guard_counts(state.ours.kernel, &state.asking_guard, &counts);
+	return counts;
+}
+
+static int beside_enter(struct config *config)
+{
+	int r = real_enter(config);
+
+	if (r)
+		return r;
+	beside_row(); /* its container stands above the other */
+	fflush(NULL);
+	state.asking = fork();
+	if (!state.asking)
+		be_asking();
+	pass(ASK_FULL_NS);
+	return state.asking < 0 ? -errno : 0;
+}
+
+static void beside_leave(struct config *config)
+{
+	if (state.asking > 0) {
+		kill(state.asking, SIGKILL);
+		waitpid(state.asking, NULL, 0);
+	}
+	state.asking = 0;
+	real_leave(config);
+}
+
+static int beside_measure(struct config *config, struct samples *out)
+{
+	uint64_t start = bench_ns(), asked = asking_counts().delivered;
+	unsigned unseen = state.unseen;
+
+	for (unsigned i = 0; i < config->n && i < MARKS && state.unseen < unseen + UNSEEN; i++) {
+		pass(place_random(2 * PAUSE_NS / 1000) * 1000ull);
+		samples_add(out, beside_row());
+	}
+	state.asked += asking_counts().delivered - asked;
+	state.asked_ns += bench_ns() - start;
 	return 0;
 }
 
@@ -241,7 +350,7 @@ static int key_measure(struct config *config, struct samples *out)
 
 /* --- what came of it ------------------------------------------------------------------- */
 
-enum { REAL, FLOOD, KEY, N_WAYS };
+enum { REAL, BESIDE, FLOOD, KEY, N_WAYS };
 
 static void judge_p99(const char *what, const struct config *config)
 {
@@ -254,6 +363,10 @@ static void judge(const struct config *c)
 	double seconds = state.flood_ns / 1e9;
 
 	judge_p99("refused connect() to its row on a terminal, at rest, p99", &c[REAL]);
+	judge_p99("the same beside a container that asks without end, p99", &c[BESIDE]);
+	bench_judge("  rows beside it that did not come in 3 s", figure_flat(state.unseen), "rows",
+		    BOUND_AT_MOST, 0, NULL, 0);
+	bench_row("  what that one asks", figure_flat(state.asked / (state.asked_ns / 1e9)), "/s");
 	judge_p99("event to its row on a terminal, 10,000 events a second, p99", &c[FLOOD]);
 	judge_p99("key to what it shows, 10,000 events a second, p99", &c[KEY]);
 	bench_judge("  events a second in those", figure_flat(state.events / seconds), "/s",
@@ -274,6 +387,11 @@ int bench_screen(void)
 			   .measure = real_measure,
 			   .leave = real_leave,
 			   .n = bench_pick(40, 15) },
+		[BESIDE] = { .name = "the whole way, beside one that asks",
+			     .enter = beside_enter,
+			     .measure = beside_measure,
+			     .leave = beside_leave,
+			     .n = bench_pick(40, 15) },
 		[FLOOD] = { .name = "event to its row, 10,000/s",
 			    .enter = played_enter,
 			    .measure = flood_measure,
@@ -290,7 +408,11 @@ int bench_screen(void)
 	if (r)
 		return r;
 	state.cgroup = place_cgroup("screen");
+	state.asking_cgroup = place_cgroup("screen-asking");
 	r = ours_guard(&state.ours, "screen", state.cgroup, OURS_UNLIMITED, &state.guard);
+	if (!r)
+		r = ours_guard(&state.ours, "asking", state.asking_cgroup, OURS_UNLIMITED,
+			       &state.asking_guard);
 	if (!r)
 		r = bench_rounds(c, N_WAYS, bench_pick(7, 2));
 	if (!r) {
