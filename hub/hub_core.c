@@ -214,6 +214,17 @@ static void on_refused(struct hub_core *core, const struct msg_refused *refused)
 		hub_publish(core->hub, &news);
 }
 
+static void on_unheard(struct hub_core *core, const struct msg_unheard *unheard)
+{
+	struct news news = { .type = "missed",
+			     .label = core_label(unheard->guard, core),
+			     .guard = unheard->guard,
+			     .owner = EVENT_ROOT_ONLY,
+			     .count = unheard->count };
+
+	hub_publish(core->hub, &news);
+}
+
 static void guard_news(struct hub_core *core, const struct label *label, const char *type,
 		       const char *clearance)
 {
@@ -349,6 +360,7 @@ void hub_core_hear(struct hub_core *core, const struct msg_packet *packet)
 		turns_over(core->lists, TOKEN_GRANTS | packet->GRANTED.token);
 		grant_calls_heard_all(hub_grants(core->hub), &packet->GRANTED);
 		break;
+	case MSG_UNHEARD: on_unheard(core, &packet->UNHEARD); break;
 	case MSG_SETTLED: on_settled(core, &packet->SETTLED); break;
 	case MSG_REVOKED: on_revoked(core, &packet->REVOKED); break;
 	}

@@ -30,6 +30,7 @@
 #include "process.h"
 #include "record.h"
 #include "refused.h"
+#include "unheard.h"
 #include "verdict.h"
 #include "watched.h"
 #include "why.h"
@@ -51,6 +52,7 @@ struct core {
 	struct records *records;
 	struct asked_table *asked;
 	struct held *held;
+	struct unheard unheard; /* by the hub */
 	struct grants *grants;
 	struct watched *watched; /* the guards as people were last told of them */
 	struct control *control;
@@ -101,12 +103,31 @@ static void on_expired(const struct asked *asked, void *user)
 	history_expired(core->history, asked);
 }
 
+/* What asks is told anew when the hub has room; all else is counted, so that it can say so. */
+static void send_refused(struct core *core, struct msg_packet *packet, uint64_t count)
+{
+	uint64_t lost = core->hub.lost;
+
+	worker_send(&core->hub, packet);
+	if (core->hub.lost != lost && (!packet->REFUSED.ask || packet->REFUSED.held))
+		unheard_note(&core->unheard, packet->REFUSED.record.guard, count);
+}
+
 static void tell_refused(const struct asked *asked, void *user)
 {
 	struct core *core = user;
 	struct msg_packet packet = { .type = MSG_REFUSED };
 
 	refused_describe(core->kernel, asked, &packet.REFUSED);
+	send_refused(core, &packet, 1);
+}
+
+static void tell_unheard(uint32_t guard, uint64_t count, void *user)
+{
+	struct core *core = user;
+	struct msg_packet packet = { .type = MSG_UNHEARD };
+
+	packet.UNHEARD = (struct msg_unheard){ .count = count, .guard = guard };
 	worker_send(&core->hub, &packet);
 }
 
@@ -119,7 +140,7 @@ static void tell_held(const struct asked *last, uint64_t count, void *user)
 	refused_describe(core->kernel, last, &packet.REFUSED);
 	packet.REFUSED.held = true;
 	packet.REFUSED.count = count;
-	worker_send(&core->hub, &packet);
+	send_refused(core, &packet, count);
 }
 
 /* People first, then the files. A question is told again and again, and noted once. */
@@ -330,6 +351,7 @@ static void on_hub_ready(void *user)
 	struct core *core = user;
 
 	watched_list(core->watched, 0);
+	unheard_say(&core->unheard, tell_unheard, core);
 	asked_each(core->asked, tell_refused, core);
 	owners_tell(core->owners);
 }

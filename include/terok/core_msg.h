@@ -64,7 +64,8 @@ enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER };
 	X(GRANTED, struct msg_granted, FROM_CORE)                                                  \
 	X(REVOKE, struct msg_revoke, FROM_HUB)                                                     \
 	X(REVOKED, struct msg_revoked, FROM_CORE)                                                  \
-	X(SETTLED, struct msg_settled, FROM_CORE)
+	X(SETTLED, struct msg_settled, FROM_CORE)                                                  \
+	X(UNHEARD, struct msg_unheard, FROM_CORE)
 
 enum msg_type {
 	MSG_NONE,
@@ -125,6 +126,13 @@ struct msg_listed {
 	__u64 token;
 	__s32 result; /* of MSG_HISTORY: it cannot be read; what was sent is true all the same */
 	__u32 more;   /* of MSG_HISTORY: there are older ones */
+};
+
+/* The hub was too busy to be told of so many refusals of that guard; 0: of several. */
+struct msg_unheard {
+	__u64 count;
+	__u32 guard;
+	__u32 pad;
 };
 
 /*

@@ -517,7 +517,7 @@ static struct {
 	struct terok_client *client;
 	bool subscribed, answered;
 	char error[256], rule[320];
-	unsigned n, open, held;
+	unsigned n, open, held, told, missed;
 	struct heard heard[HEARD_MAX];
 } people;
 
@@ -544,6 +544,9 @@ static void on_event(const struct terok_event *event, int64_t lost, void *user)
 	(void)user;
 	if (!strcmp(event->type, "held"))
 		people.held += event->count;
+	people.told += !strcmp(event->type, "refused");
+	if (!strcmp(event->type, "missed"))
+		people.missed += event->count;
 	people.open += !strcmp(event->type, "request") && !is_known(event->request_id);
 	people.open -= !strcmp(event->type, "expired") ||
 		       (!strcmp(event->type, "verdict") && event->ok);
@@ -658,6 +661,20 @@ void people_await_open(unsigned n)
 
 	while (people.open != n)
 		people_hear(until);
+}
+
+void people_await_all(unsigned n)
+{
+	uint64_t until = now_boot_ns() + LIMIT_MS * UINT64_C(1000000);
+
+	while (people.told + people.missed < n)
+		people_hear(until);
+	assert_int_equal(people.told + people.missed, n);
+}
+
+unsigned people_missed(void)
+{
+	return people.missed;
 }
 
 unsigned people_held(void)

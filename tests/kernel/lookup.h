@@ -145,6 +145,10 @@ void people_await_verdict(void);
 unsigned people_open(void);
 void people_await_open(unsigned n);
 
+/** people_await_all() - until so many refusals by rules were told, or told to be missing */
+void people_await_all(unsigned n);
+unsigned people_missed(void);
+
 /** people_held() - what nobody was asked about; people_await_held() - until it is so much */
 unsigned people_held(void);
 void people_await_held(unsigned n);

@@ -8,6 +8,7 @@
 #include "lookup.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,43 @@ static void the_program_that_answered_is_told(void **state)
 	assert_string_equal(people_last("verdict", NULL)->rule, "allow " ONE " port 7777 tcp");
 }
 
+static void stop_worker(pid_t pid)
+{
+	char path[64], state = 0;
+	FILE *f;
+
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	while (state != 'T') {
+		f = fopen(path, "r");
+		assert_non_null(f);
+		assert_int_equal(fscanf(f, "%*d %*s %c", &state), 1);
+		fclose(f);
+	}
+}
+
+#define FLOOD 1900 /* more than the core's socket takes, less than a guard's burst of records */
+
+/* Nothing refused is silent: what the hub was too busy for is counted, and said. */
+static void what_a_busy_hub_was_not_told_is_said_as_a_number(void **state)
+{
+	int fd = inside_socket(AF_INET, SOCK_DGRAM);
+	pid_t worker = test_worker(agent, "hub");
+
+	(void)state;
+	assert_works("deny", "box", "203.0.113.0/24");
+	assert_true(worker > 0);
+	stop_worker(worker);
+	for (int port = 1000; port < 1000 + FLOOD; port++)
+		assert_int_equal(sendto(fd, "x", 1, 0, to(ONE, port), to_size(to(ONE, port))), -1);
+	close(fd);
+	assert_works("down", "box"); /* of which the agent tells when it has read them all */
+	assert_works("up", "box");
+	assert_int_equal(kill(worker, SIGCONT), 0);
+	people_await_all(FLOOD);
+	assert_true(people_missed() > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +166,7 @@ int main(void)
 		T(a_rule_that_has_ended_is_told),
 		T(the_ancestors_of_who_was_refused_are_told),
 		T(the_program_that_answered_is_told),
+		T(what_a_busy_hub_was_not_told_is_said_as_a_number),
 	};
 
 	test_require("kernel/told");
