@@ -269,7 +269,7 @@ unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
 kernel: $(PROGRAMS) $(WHY) $(NAMES) $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$(TESTS)) | $(LATE) ## kernel and hub tests, as root
 	$(give_back)
 	@B=$(B) tests/run $(filter $(B)/tests/%,$^) $(filter tests/kernel/% tests/hub/%,$(SCRIPTS))
-test-kernels: all $(call tests_in,kernel) $(call tests_in,kernel/escape) ## the kernel tests on other kernels, in QEMU; KERNELS="5.10 6.1 newest"
+test-kernels: all $(NAMES) $(call tests_in,kernel) $(call tests_in,kernel/escape) ## the kernel tests on other kernels, in QEMU; KERNELS="5.10 6.1 newest"
 	@B=$(B) tests/kernels/run $(KERNELS)
 
 escape-table: $(call tests_in,kernel/escape) ## tests/kernel/escape/TABLE.md again, from this kernel, as root

@@ -575,7 +575,8 @@ static void box_kill(void)
 	char procs[CGROUP_ROOT_LEN];
 
 	assert_int_equal(cgroup_root(procs, NULL), 0);
-	run("xargs -r kill -9 <%s%s/cgroup.procs", procs, world->cgroup_path);
+	run("while read -r pid; do kill -9 $pid; done <%s%s/cgroup.procs", procs,
+	    world->cgroup_path);
 	waitpid(box.pid, NULL, 0);
 	box.pid = 0;
 }
