@@ -15,6 +15,7 @@
 struct asker {
 	struct asker *next;
 	uint32_t uid;
+	unsigned open;
 	struct request *oldest, *newest;
 	struct request *bucket[OWN];
 };
@@ -156,6 +157,7 @@ static void share_add(struct requests *requests, const struct request *request, 
 {
 	uint16_t *open = &requests->open[request->share];
 
+	(*asker_slot(requests, request->uid))->open += n;
 	requests->greedy -= *open > SHARE_MAX;
 	*open += n;
 	requests->greedy += *open > SHARE_MAX;
@@ -187,24 +189,39 @@ void request_remove(struct requests *requests, struct request *request)
 		request->newer->older = request->older;
 	else
 		requests->newest = request->older;
-	own_remove(requests, request);
 	requests->n--;
 	if (request->state == REQUEST_OPEN)
 		share_add(requests, request, -1);
 	told_set(requests, request, NULL);
+	own_remove(requests, request);
 	free(request->text);
 	free(request);
 }
 
-/* Which gives way: the core chooses by the same rule (asked.c), or it could not be answered. */
-static struct request *give_way(const struct requests *requests)
+/* Of the user who has most; with @greedy of a share above SHARE_MAX. */
+static struct request *oldest_of(struct requests *requests, unsigned most, bool greedy)
 {
 	struct request *request = requests->oldest;
 
 	while (request && (request->state != REQUEST_OPEN ||
-			   (requests->greedy && requests->open[request->share] <= SHARE_MAX)))
+			   (*asker_slot(requests, request->uid))->open < most ||
+			   (greedy && requests->open[request->share] <= SHARE_MAX)))
 		request = request->newer;
 	return request;
+}
+
+/* Which gives way: the core chooses by the same rule (asked.c), or it could not be answered. */
+static struct request *give_way(struct requests *requests)
+{
+	struct request *request = NULL;
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < ASKERS; i++)
+		for (const struct asker *asker = requests->askers[i]; asker; asker = asker->next)
+			most = asker->open > most ? asker->open : most;
+	if (requests->greedy)
+		request = oldest_of(requests, most, true);
+	return request ?: oldest_of(requests, most, false);
 }
 
 static int make_room(struct requests *requests,

@@ -75,8 +75,9 @@ struct request *request_find_own(struct requests *requests, const char *id, uint
 
 /**
  * request_open() - a question, new or told again
- * @expired: called for the one that gives way when the table is full: the oldest of a share
- *	     that holds more than a quarter of it, else the oldest
+ * @expired: called for the one that gives way when the table is full, one of the user who has
+ *	     most: the oldest of a share that holds more than a quarter of the table, else the
+ *	     oldest
  *
  * The same id of another number, or without a number for another container or target, is another
  * question: it takes the place of the one that was there. Return: 0; -E2BIG a text is longer than

@@ -178,13 +178,40 @@ static uint64_t id_take(void)
 	return 1 + random % ASKED_ID_MAX;
 }
 
-/* All are open questions: the oldest gives way. No guard has more than its budget of them. */
+/* How many questions each user has; a place for a user is looked for from their number on. */
+struct tally {
+	uint32_t uid;
+	uint16_t open;
+};
+
+static struct tally *tally_of(struct tally tally[static BUCKETS], uint32_t uid)
+{
+	unsigned i = uid % BUCKETS;
+
+	while (tally[i].open && tally[i].uid != uid)
+		i = (i + 1) % BUCKETS;
+	tally[i].uid = uid;
+	return &tally[i];
+}
+
+/*
+ * All are open questions: the oldest gives way of the user who has most, so that several with
+ * their budgets, or root without one, take nobody's who has a few. The hub chooses by the same
+ * rule (request.c).
+ */
 static unsigned slot_give_way(const struct asked_table *table)
 {
-	unsigned best = 0;
+	struct tally tally[BUCKETS] = {};
+	unsigned most = 0, best = ASKED_MAX;
 
-	for (unsigned i = 1; i < ASKED_MAX; i++)
-		if (table->slot[i].order < table->slot[best].order)
+	for (unsigned i = 0; i < ASKED_MAX; i++) {
+		unsigned theirs = ++tally_of(tally, table->open_owner[i])->open;
+
+		most = theirs > most ? theirs : most;
+	}
+	for (unsigned i = 0; i < ASKED_MAX; i++)
+		if (tally_of(tally, table->open_owner[i])->open == most &&
+		    (best == ASKED_MAX || table->slot[i].order < table->slot[best].order))
 			best = i;
 	return best;
 }

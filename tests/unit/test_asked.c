@@ -11,6 +11,8 @@
 #include "asked.h"
 #include "base/event.h"
 
+#define ROOM 100 /* users with one question each */
+
 static struct asked_table *table;
 
 static int setup(void **state)
@@ -298,6 +300,31 @@ static void count_open(const struct asked *asked, void *user)
 	++*(int *)user;
 }
 
+static uint32_t owner_by_thousands(uint32_t guard, void *user)
+{
+	assert_ptr_equal(user, &table);
+	return guard / 1000;
+}
+
+/* Root has no budget; who fills the table loses their own, and not those who have a few. */
+static void who_has_most_open_gives_way(void **state)
+{
+	uint64_t few[ROOM], roots;
+
+	(void)state;
+	asked_on_owner(table, owner_by_thousands, &table);
+	for (unsigned i = 0; i < ROOM / 2; i++)
+		few[i] = ask_of(1000 * (1 + i), i)->id;
+	roots = ask_of(1, 1)->id;
+	for (unsigned n = 0; n < 2 * ASKED_MAX; n++)
+		ask_of(1 + n % 40, 5000 + n);
+	for (unsigned i = ROOM / 2; i < ROOM; i++)
+		few[i] = ask_of(1000 * (1 + i), i)->id;
+	for (unsigned i = 0; i < ROOM; i++)
+		assert_non_null(asked_find(table, few[i]));
+	assert_null(asked_find(table, roots));
+}
+
 static void a_guards_end_ends_its_questions(void **state)
 {
 	struct terok_record other = refusal(1, 1000);
@@ -328,6 +355,7 @@ int main(void)
 		T(all_addresses_of_a_name_are_one_question),
 		T(beyond_the_budget_of_a_guard_nobody_is_asked),
 		T(beyond_the_budget_of_a_user_nobody_is_asked),
+		T(who_has_most_open_gives_way),
 		T(a_guards_end_ends_its_questions),
 	};
 

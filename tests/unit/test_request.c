@@ -351,6 +351,32 @@ static unsigned n_own(uint32_t uid)
 	return atoi(digits);
 }
 
+/* Many guards, none of which has much: together they do. */
+static void a_user_that_asks_for_everything_loses_their_own(void **state)
+{
+	struct question question = { .container = "0123456789abcdef", .dest = "192.0.2.1" };
+	struct request *ignored;
+	char id[32];
+
+	(void)state;
+	question.id = id;
+	for (unsigned i = 0; i < 3 * REQUEST_MAX; i++) {
+		bool quiet = i < 3;
+
+		snprintf(id, sizeof(id), "%s:%u", quiet ? "quiet" : "loud", i);
+		question.ask = i + 1;
+		question.guard = quiet ? 1 + i : 100 + i % 50;
+		question.uid = quiet ? 1000 + i : 2000;
+		assert_int_equal(request_open(requests, &question, on_expired, &expired, &ignored),
+				 0);
+	}
+	assert_int_equal(n_expired, 2 * REQUEST_MAX);
+	assert_non_null(request_find(requests, "quiet:0"));
+	assert_non_null(request_find(requests, "quiet:1"));
+	assert_non_null(request_find(requests, "quiet:2"));
+	assert_null(request_find(requests, "loud:3"));
+}
+
 static void each_user_has_their_own_and_meets_no_others(void **state)
 {
 	struct request *first, *second, *third;
@@ -434,6 +460,7 @@ int main(void)
 		T(the_oldest_open_one_gives_way_when_the_table_is_full),
 		T(a_table_of_answers_on_their_way_has_no_room),
 		T(a_request_holds_its_last_telling),
+		T(a_user_that_asks_for_everything_loses_their_own),
 		T(each_user_has_their_own_and_meets_no_others),
 		T(long_texts_push_out_those_of_their_own_share),
 	};
