@@ -16,6 +16,7 @@ struct asker {
 	struct asker *next;
 	uint32_t uid;
 	unsigned open;
+	size_t bytes; /* of their texts, open or being answered */
 	struct request *oldest, *newest;
 	struct request *bucket[OWN];
 };
@@ -165,11 +166,15 @@ static void share_add(struct requests *requests, const struct request *request, 
 
 static void told_set(struct requests *requests, struct request *request, struct event *event)
 {
+	struct asker *asker = *asker_slot(requests, request->uid);
+
 	event_unref(request->event);
+	asker->bytes -= request->bytes;
 	requests->all_bytes -= request->bytes;
 	requests->bytes[request->share] -= request->bytes;
 	request->event = event;
 	request->bytes = event ? event_size(event) : 0;
+	asker->bytes += request->bytes;
 	requests->all_bytes += request->bytes;
 	requests->bytes[request->share] += request->bytes;
 }
@@ -375,14 +380,25 @@ int request_open(struct requests *requests, const struct question *question,
 	return 0;
 }
 
-/* The oldest open one, but that, of the share that has most. */
-static struct request *heaviest(const struct requests *requests, const struct request *but)
+/* Of the user whose texts are longest, and of theirs of the guard or container whose are. */
+static bool is_heavier(struct requests *requests, const struct request *a, const struct request *b)
+{
+	size_t bytes = (*asker_slot(requests, a->uid))->bytes;
+	size_t others = (*asker_slot(requests, b->uid))->bytes;
+
+	if (bytes != others)
+		return bytes > others;
+	return requests->bytes[a->share] > requests->bytes[b->share];
+}
+
+/* The oldest open one of those, but this. */
+static struct request *heaviest(struct requests *requests, const struct request *but)
 {
 	struct request *best = NULL;
 
 	for (struct request *request = requests->oldest; request; request = request->newer)
 		if (request != but && request->state == REQUEST_OPEN && !request->dead &&
-		    (!best || requests->bytes[request->share] > requests->bytes[best->share]))
+		    (!best || is_heavier(requests, request, best)))
 			best = request;
 	return best;
 }

@@ -90,7 +90,8 @@ int request_open(struct requests *requests, const struct question *question,
 /**
  * request_told() - what people were told of it, for those who ask later; @event becomes its own
  * @expired: called for those that give way while all of it together is more than
- *	     REQUEST_BYTES_MAX: the oldest of the share that has most; never this one
+ *	     REQUEST_BYTES_MAX: of the user who has most the oldest of the share that has most;
+ *	     never this one
  */
 void request_told(struct requests *requests, struct request *request, struct event *event,
 		  void (*expired)(const struct request *request, void *user), void *user);

@@ -444,6 +444,33 @@ static void long_texts_push_out_those_of_their_own_share(void **state)
 	assert_null(found(1));
 }
 
+/* Each of her guards has less than his only one: together they have more. */
+static void long_texts_push_out_those_of_their_own_user(void **state)
+{
+	struct question question = { .container = "0123456789abcdef", .dest = "192.0.2.1" };
+	struct request *request;
+	char id[32];
+
+	(void)state;
+	question.id = id;
+	for (unsigned i = 0; i < 400; i++) {
+		bool his = i < 20;
+
+		snprintf(id, sizeof(id), "%s:%u", his ? "his" : "hers", i);
+		question.ask = i + 1;
+		question.guard = his ? 1 : 100 + i % 50;
+		question.uid = his ? 4002 : 4001;
+		assert_int_equal(request_open(requests, &question, on_expired, &expired, &request),
+				 0);
+		told_in(request, REQUEST_BYTES_MAX / 200);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "his:%u", i);
+		assert_non_null(request_find(requests, id));
+	}
+	assert_in_range(n_expired, 200, 210);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -463,6 +490,7 @@ int main(void)
 		T(a_user_that_asks_for_everything_loses_their_own),
 		T(each_user_has_their_own_and_meets_no_others),
 		T(long_texts_push_out_those_of_their_own_share),
+		T(long_texts_push_out_those_of_their_own_user),
 	};
 
 	return cmocka_run_group_tests_name("request", tests, NULL, NULL);
