@@ -265,15 +265,18 @@ static void more_tell(struct popups *popups)
 	unsigned n = count_unseen(popups, &one, &several);
 
 	if (!n) {
+		popups->held = 0;
 		if (more)
 			popup_end(popups, more);
 		return;
 	}
 	more = more ?: popup_new(popups, KIND_MORE, NULL, NULL);
 	/* put away by somebody, it comes back when there are more */
-	if (!more || more->count == n || (more->away && more->count > n))
+	if (!more || (more->count == n && more->before == popups->held) ||
+	    (more->away && more->count >= n))
 		return;
 	more->count = n;
+	more->before = popups->held;
 	more->shown = true;
 	more->away = false;
 	more->urgency = URGENCY_NORMAL;
@@ -283,6 +286,9 @@ static void more_tell(struct popups *popups)
 	else
 		popup_body_begin(one, more->body, sizeof(more->body));
 	popup_body_add(more->body, sizeof(more->body), "and %u more: terok-clearance", n);
+	if (popups->held)
+		popup_body_add(more->body, sizeof(more->body),
+			       "%" PRId64 " beyond those: nobody is asked yet", popups->held);
 	popup_touch(popups, more, false);
 }
 
@@ -479,6 +485,7 @@ static void container_end(struct popups *popups, const struct terok_event *event
 {
 	struct popup *next;
 
+	popups->held = 0; /* whose it was is not kept: those of others are told again */
 	for (struct popup *popup = popups->first; popup; popup = next) {
 		next = popup->next;
 		if (popup->kind == KIND_BLOCKED && is_of(popup, event->guard, event->container))
@@ -559,6 +566,9 @@ void popups_event(struct popups *popups, const struct terok_event *event)
 		popup = find_request(popups, event->request_id);
 		if (popup)
 			blocked_end(popups, popup);
+	} else if (!strcmp(event->type, "held")) {
+		popups->held += event->count;
+		more_tell(popups);
 	} else if (!strcmp(event->type, "guard_attached")) {
 		if (popups->categories & POPUP_STARTED)
 			tell(popups, event, URGENCY_LOW, "Container started", "");

@@ -77,7 +77,8 @@ struct popup {
 
 	/* KIND_BLOCKED */
 	char request_id[80], target[256], process[96], parents[128], rule[128];
-	int64_t port, proto, count, before; /* before: counted under earlier request ids */
+	int64_t port, proto, count,
+	    before; /* before: counted under earlier ids; of KIND_MORE: held */
 	time_t since;
 	bool answering, allow;
 	bool refused; /* that it failed was told by the reply: not again by the event */
@@ -107,6 +108,7 @@ struct popups {
 	struct popup *first, **last;
 	struct timer later;
 	unsigned n_waiting, n_passing;
+	int64_t held; /* refusals that nobody is asked about, while some wait unseen */
 	uint64_t number, paced_ns;
 	bool ready;
 };

@@ -103,6 +103,44 @@ static void of_many_containers_a_few_are_shown_and_one_counts_the_rest_of_all(vo
 	assert_int_equal(n_sent, POPUPS_SEEN + 2);
 }
 
+static void what_nobody_is_asked_about_is_counted_as_well(void **state)
+{
+	struct terok_event event = event_of("held");
+	unsigned before;
+
+	(void)state;
+	event.count = 12;
+	popups_event(&popups, &event); /* nothing waits: no popup */
+	assert_int_equal(n_sent, 0);
+	many(POPUPS_SHOWN + 2);
+	quiet_is_over();
+	said("Blocked: 2 more", "Container: box\nand 2 more: terok-clearance");
+	popups_sent(&popups, sent[n_sent - 1].call, POPUPS_SHOWN + 1);
+	popups_event(&popups, &event);
+	popups_event(&popups, &event);
+	quiet_is_over();
+	said("Blocked: 2 more", "Container: box\nand 2 more: terok-clearance\n"
+				"24 beyond those: nobody is asked yet");
+	popups_sent(&popups, sent[n_sent - 1].call, POPUPS_SHOWN + 1);
+	before = n_sent;
+	event.count = 0; /* nothing new */
+	popups_event(&popups, &event);
+	quiet_is_over();
+	assert_int_equal(n_sent, before);
+	event.count = 12;
+	decides("box:1", "deny", true, "");
+	said("Blocked: 1 more", "Container: box\nand 1 more: terok-clearance\n"
+				"24 beyond those: nobody is asked yet");
+	popups_sent(&popups, sent[n_sent - 1].call, POPUPS_SHOWN + 1);
+	decides("box:2", "deny", true, "");
+	assert_int_equal(popups.held, 0);
+	assert_int_equal(n_closed, 1);
+	assert_int_equal(closed[0], POPUPS_SHOWN + 1);
+	popups_event(&popups, &event);
+	guard_is("guard_detached", "", "");
+	assert_int_equal(popups.held, 0);
+}
+
 static void a_container_that_asks_much_leaves_room_for_others(void **state)
 {
 	(void)state;
@@ -295,6 +333,7 @@ int main(void)
 		TEST(the_counting_one_ends_when_there_are_no_more),
 		TEST(the_counting_one_that_was_put_away_comes_back_when_there_are_more),
 		TEST(of_many_containers_a_few_are_shown_and_one_counts_the_rest_of_all),
+		TEST(what_nobody_is_asked_about_is_counted_as_well),
 		TEST(a_container_that_asks_much_leaves_room_for_others),
 		TEST(those_of_another_container_come_forward_when_one_goes),
 		TEST(more_than_a_burst_is_shown_one_by_one),
