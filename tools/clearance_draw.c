@@ -57,7 +57,7 @@ static const char *item_aside(char *buf, size_t size, const struct item *item, b
 	else if (item->state == ITEM_ALLOWED || item->state == ITEM_DENIED)
 		item_answer_brief(buf, size, item);
 	else if (item->state == ITEM_GONE)
-		snprintf(buf, size, "it does not wait any more");
+		snprintf(buf, size, "waits no more");
 	else if (item->pid)
 		snprintf(buf, size, "%s[%" PRId64 "]  %s", item->comm, item->pid, runs);
 	else

@@ -195,8 +195,9 @@ static int session_again(struct timer *timer)
 		session_disconnect(session);
 	if (session_connect(session))
 		session_schedule(session);
-	else if (!resync)
-		session_note(session, "the hub is back");
+	else
+		session_note(session,
+			     resync ? "what is open was asked for anew" : "the hub is back");
 	return 0;
 }
 
