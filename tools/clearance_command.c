@@ -18,8 +18,9 @@ const char command_help[] =
     "d N [SCOPE] [REACH] [any]  deny it\n"
     "  SCOPE: session (until the container ends), once, forever, 90s, 10m, 2h\n"
     "  REACH: name, children (the name and all below it), address;  any: any port\n"
-    "l  list what is open    g  list answers that hold    r N  revoke one of these\n"
-    "p  what has happened    h  this help                 q  quit";
+    "l  list what is open; l TEXT: what has that text\n"
+    "g  list answers that hold    r N  revoke one of these\n"
+    "p  what has happened         h  this help             q  quit";
 
 static const struct {
 	const char *letter, *word;
@@ -170,5 +171,9 @@ struct command command_parse(const char *line, struct problem *why)
 		return command.number ? command
 				      : bad(why, "which one? its number follows, as in: r 1");
 	}
-	return n > 1 ? bad(why, "nothing follows that command") : command;
+	if (command.verb == COMMAND_LIST && n == 2)
+		text_copy(command.group, sizeof(command.group), word[1]);
+	else if (n > 1)
+		return bad(why, "nothing follows that command");
+	return command;
 }

@@ -29,8 +29,8 @@ enum command_verb {
 
 struct command {
 	enum command_verb verb;
-	unsigned number; /* 0: what group names */
-	char group[COMMAND_MAX];
+	unsigned number;             /* 0: what group names */
+	char group[COMMAND_MAX];     /* of COMMAND_LIST: the text that is looked for */
 	struct answer_choice choice; /* scope NULL: none was said */
 };
 

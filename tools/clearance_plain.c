@@ -295,19 +295,25 @@ static void print_group(const struct node *node)
 		say("- %s: %u open", named ? group->text : group->name, node->open);
 }
 
-/* By container, and below it those of one owner together. */
-static void list(struct plain *plain)
+/* By container, and below it those of one owner together; with @text only what has it. */
+static void list(struct plain *plain, const char *text)
 {
 	struct node *node = node_first(&plain->session.list.root);
+	unsigned n = 0;
 
 	for (; node; node = node_next(node)) {
-		if (node->kind == NODE_ITEM && node->open)
+		if (!node->open)
+			continue;
+		if (node->kind != NODE_ITEM) {
+			if (!*text)
+				print_group(node);
+		} else if (item_has(node_item(node), text)) {
 			print_item(node_item(node), plain);
-		else if (node->open)
-			print_group(node);
+			n++;
+		}
 	}
-	if (!plain->session.list.open)
-		say("- nothing is open");
+	if (!n)
+		say(*text ? "- nothing that is open has this text" : "- nothing is open");
 }
 
 static void run_line(struct plain *plain)
@@ -319,7 +325,7 @@ static void run_line(struct plain *plain)
 	case COMMAND_NONE: break;
 	case COMMAND_ALLOW:
 	case COMMAND_DENY: (command.number ? answer : answer_group)(plain, &command); break;
-	case COMMAND_LIST: list(plain); break;
+	case COMMAND_LIST: list(plain, command.group); break;
 	case COMMAND_GRANTS: ask(plain, WATCH_GRANTS); break;
 	case COMMAND_PAST: ask(plain, WATCH_HISTORY); break;
 	case COMMAND_REVOKE: grant_revoke(plain, command.number); break;

@@ -74,7 +74,8 @@ static void other_verbs_stand_alone(void **state)
 	is_bad("r x", "which one?");
 	is_bad("r 0", "which one?");
 	is_bad("r 1 2", "which one?");
-	is_bad("l 1", "nothing follows");
+	assert_string_equal(command_parse("l x.example", NULL).group, "x.example");
+	is_bad("l x y", "nothing follows");
 	is_bad("q now", "nothing follows");
 }
 

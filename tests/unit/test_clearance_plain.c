@@ -113,6 +113,10 @@ static void what_is_open_is_listed_by_container(void **state)
 	fake_hub_request(&verb_hub, "box:2", "box", "", "192.0.2.2", 1);
 	fake_hub_request(&verb_hub, "web:3", "web", "y.example.com", "192.0.2.3", 1);
 	assert_true(verb_prints("[3] BLOCKED"));
+	verb_types("l nobody\n");
+	assert_true(verb_prints("- nothing that is open has this text\n"));
+	verb_types("l Y.EXAMPLE\n");
+	assert_true(verb_prints("text\n[3] BLOCKED  y.example.com:443/tcp"));
 	verb_types("l\n");
 	verb_types(NULL);
 	assert_int_equal(verb_ends(), 0);
