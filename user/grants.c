@@ -28,6 +28,7 @@ struct holder { /* a guard */
 	struct holder *next;
 	uint32_t guard, uid;
 	bool read; /* what was in the kernel before us is in the table */
+	unsigned n;
 	struct grant *newest;
 };
 
@@ -48,19 +49,20 @@ int grants_new(const struct kernel *kernel, struct grants **ret)
 	return 0;
 }
 
-static void grant_drop(struct grants *grants, struct grant **slot)
+static void grant_drop(struct grants *grants, struct holder *holder, struct grant **slot)
 {
 	struct grant *grant = *slot;
 
 	*slot = grant->next;
 	free(grant);
+	holder->n--;
 	grants->n--;
 }
 
 static void holder_empty(struct grants *grants, struct holder *holder)
 {
 	while (holder->newest)
-		grant_drop(grants, &holder->newest);
+		grant_drop(grants, holder, &holder->newest);
 	holder->read = false;
 }
 
@@ -182,11 +184,44 @@ static void holder_sift(struct grants *grants, struct holder *holder)
 		if (granted_fill(grants, holder, *slot, &granted))
 			slot = &(*slot)->next;
 		else
-			grant_drop(grants, slot);
+			grant_drop(grants, holder, slot);
 	}
 }
 
-/* There is room for one more; whose grants are forgotten for it is looked at again when asked. */
+/* How many that user has, of all their guards. */
+static unsigned user_count(const struct grants *grants, uint32_t uid)
+{
+	unsigned n = 0;
+
+	for (const struct holder *h = grants->bucket[uid % BUCKETS]; h; h = h->next)
+		if (h->uid == uid)
+			n += h->n;
+	return n;
+}
+
+/* The guard with most of them, of the user with most of them. */
+static struct holder *holder_greediest(const struct grants *grants)
+{
+	struct holder *best = NULL;
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		for (struct holder *holder = grants->bucket[i]; holder; holder = holder->next) {
+			unsigned n = user_count(grants, holder->uid);
+
+			if (best && (n < most || (n == most && holder->n <= best->n)))
+				continue;
+			best = holder;
+			most = n;
+		}
+	}
+	return best;
+}
+
+/*
+ * There is room for one more. Whose grants are forgotten for it is looked at again when asked, and
+ * gets new numbers: so it is whoever has most of them, and never somebody with a few.
+ */
 static void room_make(struct grants *grants)
 {
 	struct holder *holder;
@@ -194,9 +229,8 @@ static void room_make(struct grants *grants)
 	for (unsigned i = 0; grants->n >= GRANTS_MAX && i < BUCKETS; i++)
 		for (holder = grants->bucket[i]; holder; holder = holder->next)
 			holder_sift(grants, holder);
-	for (unsigned i = 0; grants->n >= GRANTS_MAX && i < BUCKETS; i++)
-		for (holder = grants->bucket[i]; holder; holder = holder->next)
-			holder_empty(grants, holder);
+	while (grants->n >= GRANTS_MAX)
+		holder_empty(grants, holder_greediest(grants));
 }
 
 static void grant_add(struct grants *grants, struct holder *holder, const struct verdict_rule *rule,
@@ -217,6 +251,7 @@ static void grant_add(struct grants *grants, struct holder *holder, const struct
 				 .dest = rule->dest };
 	memcpy(grant->domain, rule->domain, size);
 	holder->newest = grant;
+	holder->n++;
 	grants->n++;
 }
 
@@ -248,7 +283,7 @@ void grants_note(struct grants *grants, uint32_t guard, const struct verdict_rul
 	if (*slot && (*slot)->made_ns == value.made_ns && (*slot)->action == action)
 		return; /* a longer one stayed as it was */
 	if (*slot)
-		grant_drop(grants, slot);
+		grant_drop(grants, holder, slot);
 	room_make(grants);
 	grant_add(grants, holder, rule, &value, scope);
 }
@@ -327,7 +362,7 @@ static void holder_show(struct grants *grants, struct holder *holder, struct sho
 	holder_read(grants, holder);
 	for (struct grant **slot = &holder->newest; *slot && !showing->more;) {
 		if (!granted_fill(grants, holder, *slot, &granted)) {
-			grant_drop(grants, slot);
+			grant_drop(grants, holder, slot);
 			continue;
 		}
 		showing->more = showing->n == GRANTS_SHOWN;
@@ -396,7 +431,7 @@ int grants_revoke(struct grants *grants, uint32_t uid, uint64_t number, struct g
 	if (!slot)
 		return problem(why, -ENOENT, "there is no such grant (any more)");
 	if (!granted_fill(grants, holder, *slot, &granted)) {
-		grant_drop(grants, slot);
+		grant_drop(grants, holder, slot);
 		return problem(why, -ENOENT, "it has ended, or a verb said something else since");
 	}
 	if (uid && !granted.value.uid)
@@ -404,7 +439,7 @@ int grants_revoke(struct grants *grants, uint32_t uid, uint64_t number, struct g
 	r = granted_remove(grants->kernel, &granted, why);
 	if (r)
 		return r;
-	grant_drop(grants, slot);
+	grant_drop(grants, holder, slot);
 	*ret = granted;
 	return 0;
 }
