@@ -121,6 +121,13 @@ static void add_process_short(struct json *json, const struct msg_refused *refus
 	add_number_text(json, "uid", record->uid);
 }
 
+/* What its reader said of it, in pairs. */
+static void add_said(struct json *json, const struct news *news)
+{
+	for (unsigned i = 0; i < news->n_dossier; i++)
+		wire_text(json, news->dossier[i].key, news->dossier[i].value);
+}
+
 static void add_dossier(struct json *json, const struct news *news)
 {
 	json_open_object(json, "dossier");
@@ -129,8 +136,7 @@ static void add_dossier(struct json *json, const struct news *news)
 		add_field(json, "name", news->label->info.name);
 		add_field(json, "container_name", news->label->info.name);
 	}
-	for (unsigned i = 0; i < news->n_dossier; i++)
-		wire_text(json, news->dossier[i].key, news->dossier[i].value);
+	add_said(json, news);
 	if (news->refused) {
 		add_process_short(json, news->refused);
 		json_add_string(json, "reason", terok_reason_name(news->refused->record.reason));
@@ -230,6 +236,9 @@ void wire_firewall(struct json *json, const struct news *news)
 	wire_text(json, "problem", news->problem);
 	json_add_uint(json, "uid", news->uid);
 	wire_text(json, "client", news->client);
+	json_open_object(json, "dossier");
+	add_said(json, news);
+	json_close_object(json);
 	json_close_object(json);
 }
 

@@ -18,7 +18,8 @@
 static struct terok_client *client;
 static struct {
 	bool subscribed, answered, closed, listed;
-	char told[4096]; /* each event as a line */
+	char told[4096];   /* each event as a line */
+	char dossier[256]; /* of the last, as it came */
 	char error[64], problem[256];
 	unsigned verdicts;
 	int close_error;
@@ -37,6 +38,8 @@ static void on_event(const struct terok_event *event, int64_t lost, void *user)
 	(void)user;
 	assert_int_equal(lost, 0);
 	seen.verdicts += !strcmp(event->type, "verdict");
+	snprintf(seen.dossier, sizeof(seen.dossier), "%s",
+		 strstr(event->json, "\"dossier\":") ?: "");
 	snprintf(seen.told + n, sizeof(seen.told) - n, "%s %s%s%s%s%s%s%s%s\n", event->type,
 		 event->container, *event->request_id ? " " : "", event->request_id,
 		 *event->state ? " " : "", event->state, *event->reason ? " " : "", event->reason,
@@ -132,6 +135,19 @@ static void answer(const char *id, const char *action)
 	seen.answered = false;
 	assert_int_equal(terok_client_answer(client, id, action, "forever", 0, 7), 0);
 	await(&seen.answered);
+}
+
+static void what_a_reader_says_of_a_container_comes_along(void **state)
+{
+	(void)state;
+	session_hub();
+	begin_client(false);
+	session_line(
+	    session_dial(session.readers),
+	    "{\"type\":\"pending\",\"container\":\"c1\",\"id\":\"c1:1\",\"dest\":\"192.0.2.1\","
+	    "\"port\":443,\"proto\":6,\"dossier\":{\"project\":\"p\",\"task\":\"t 7\"}}");
+	await_told("request c1 c1:1\n");
+	assert_string_equal(seen.dossier, "\"dossier\":{\"project\":\"p\",\"task\":\"t 7\"}}");
 }
 
 static void every_kind_of_event_keeps_its_kind(void **state)
@@ -256,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(every_kind_of_event_keeps_its_kind),
+		T(what_a_reader_says_of_a_container_comes_along),
 		T(an_answer_in_force_is_told_once),
 		T(what_is_refused_is_told_to_its_author_and_a_failure_to_all),
 		T(a_hub_that_is_back_is_heard_again),

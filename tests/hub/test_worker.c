@@ -50,7 +50,7 @@
 	"\"gid\":0,\"comm\":\"curl\",\"exe\":\"/usr/bin/curl\",\"cmdline\":\"curl -v\","                                        \
 	"\"exe_inode\":\"0\",\"exe_device\":\"0\",\"parent_pid\":4700,\"parent_comm\":\"bash\"},\"parents\":[\"bash\",\"sh\"]," \
 	"\"state\":\"up\",\"action\":\"\",\"scope\":\"\",\"until_ns\":0,\"ok\":false,"                                          \
-	"\"problem\":\"\",\"uid\":0,\"client\":\"\"},\"lost\":0}}"
+	"\"problem\":\"\",\"uid\":0,\"client\":\"\",\"dossier\":{}},\"lost\":0}}"
 
 /* An event, which has the time of day in it: it is there, and all else is as it should be. */
 static void hear_event(int fd, const char *frame)
