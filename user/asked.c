@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/addr.h"
 #include "base/event.h"
 #include "dns/name.h"
 #include "terok/core_msg.h"
@@ -22,8 +23,9 @@ struct asked_table {
 	void *user;
 	uint32_t (*owner)(uint32_t guard, void *user);
 	void *owner_user;
-	struct asked unkept;            /* the last that found no slot */
-	uint16_t bucket[BUCKETS];       /* slot number or NOBODY */
+	struct asked unkept;      /* the last that found no slot */
+	uint16_t bucket[BUCKETS]; /* slot number or NOBODY */
+	uint64_t seed;
 	uint32_t open_guard[ASKED_MAX]; /* whose open question a slot is; 0: none's */
 	uint32_t open_owner[ASKED_MAX]; /* the guard's; 0: root's, or none's */
 };
@@ -35,6 +37,8 @@ int asked_new(struct asked_table **ret)
 	if (!table)
 		return -ENOMEM;
 	memset(table->bucket, 0xff, sizeof(table->bucket));
+	while (getrandom(&table->seed, sizeof(table->seed), 0) != sizeof(table->seed))
+		;
 	*ret = table;
 	return 0;
 }
@@ -53,20 +57,20 @@ struct target {
 	const char *name, *told; /* "": none */
 };
 
-static unsigned target_hash(const struct target *target)
+static unsigned target_hash(const struct asked_table *table, const struct target *target)
 {
 	const struct terok_record *record = target->record;
-	uint64_t a, b, h;
+	uint64_t seed = table->seed ^ (uint64_t)record->guard << 32 ^
+			(uint64_t)record->dst_port << 8 ^ record->proto;
+	uint8_t by[16] = {};
 
-	memcpy(&a, record->dst, 8);
-	memcpy(&b, record->dst + 8, 8);
-	if (*target->told)
-		a = b = dns_name_hash(target->told);
-	h = (a ^ record->guard) * 0x9e3779b97f4a7c15ULL;
-	h = (h ^ b ^ (uint64_t)record->dst_port << 8 ^ record->proto) * 0x9e3779b97f4a7c15ULL;
-	if (*target->name)
-		h ^= dns_name_hash(target->name) * 0x9e3779b97f4a7c15ULL;
-	return (h >> 40) % BUCKETS;
+	if (*target->name || *target->told) {
+		uint64_t name[2] = { dns_name_hash(target->name), dns_name_hash(target->told) };
+
+		memcpy(by, name, sizeof(by));
+	}
+	/* of a name that was told all addresses are the same */
+	return (addr_hash(by, seed) ^ (*target->told ? 0 : addr_hash(record->dst, seed))) % BUCKETS;
 }
 
 static struct target target_of(const struct asked *slot)
@@ -86,7 +90,7 @@ static bool target_same(const struct target *a, const struct target *b)
 /* The bucket that holds this target, or the free one where it would go. */
 static unsigned bucket_find(const struct asked_table *table, const struct target *target)
 {
-	unsigned b = target_hash(target);
+	unsigned b = target_hash(table, target);
 
 	while (table->bucket[b] != NOBODY) {
 		const struct target there = target_of(&table->slot[table->bucket[b]]);
@@ -111,7 +115,7 @@ static void bucket_clear(struct asked_table *table, unsigned b)
 		if (table->bucket[b] == NOBODY)
 			break;
 		there = target_of(&table->slot[table->bucket[b]]);
-		home = target_hash(&there);
+		home = target_hash(table, &there);
 		/* may move into the gap unless its home lies after the gap */
 		if ((b - home + BUCKETS) % BUCKETS >= (b - gap + BUCKETS) % BUCKETS) {
 			table->bucket[gap] = table->bucket[b];

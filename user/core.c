@@ -24,6 +24,7 @@
 #include "held.h"
 #include "history.h"
 #include "kernel.h"
+#include "lately.h"
 #include "names.h"
 #include "nameserver.h"
 #include "owners.h"
@@ -52,6 +53,7 @@ struct core {
 	struct records *records;
 	struct asked_table *asked;
 	struct held *held;
+	struct lately *lately;
 	struct unheard unheard; /* by the hub */
 	struct grants *grants;
 	struct watched *watched; /* the guards as people were last told of them */
@@ -183,10 +185,11 @@ static void on_record(const struct terok_record *record, void *user)
 {
 	struct core *core = user;
 	bool question = is_question(record);
-	char name[TEROK_DOMAIN_LEN] = "";
+	const char *name = "";
 
 	if (question) /* all addresses of a name are one question */
-		names_reverse(core->kernel, record->guard, record->dst, name);
+		name = lately_name(core->lately, core->kernel, record,
+				   nameserver_learned(core->nameserver));
 	if (record->reason == TEROK_REASON_HELLO)
 		end_flow(core, record);
 	on_asked(core, asked_note(core->asked, record, NULL, name, question));
@@ -625,6 +628,8 @@ static int core_open(struct core *core, struct problem *why)
 	if (!r)
 		r = asked_new(&core->asked);
 	if (!r)
+		r = lately_new(&core->lately);
+	if (!r)
 		r = held_new(core->loop, tell_held, core, &core->held);
 	if (!r)
 		r = grants_new(core->kernel, &core->grants);
@@ -661,6 +666,7 @@ static void core_close(struct core *core)
 	if (core->asked) /* no later agent has these questions */
 		asked_each(core->asked, on_expired, core);
 	history_free(core->history);
+	lately_free(core->lately);
 	asked_free(core->asked);
 	held_free(core->held);
 	grants_free(core->grants);

@@ -45,6 +45,7 @@ struct nameserver {
 	const struct nameserver_events *events;
 	void *user;
 	struct worker worker;
+	uint64_t learned; /* answers whose addresses were written down */
 	struct msg_upstreams upstreams;
 	struct msg_list telling[TELLING];
 	unsigned n_telling;
@@ -391,6 +392,7 @@ static void on_learn(struct nameserver *nameserver, const struct msg_learn *lear
 
 	if (served) {
 		names_learn(nameserver->kernel, &served->book, learn, &packet.LEARNED);
+		nameserver->learned++;
 	} else {
 		packet.LEARNED.token = learn->token;
 		packet.LEARNED.result = -ENOENT;
@@ -417,6 +419,11 @@ static void on_why(struct nameserver *nameserver, const struct msg_why *why)
 	if (served && served->netns_fd >= 0 && !guard_info(nameserver->kernel, why->guard, &info))
 		r = why_peer_check(served->netns_fd, info.cgroup, why, served->port);
 	nameserver->events->why(why, r, nameserver->user);
+}
+
+uint64_t nameserver_learned(const struct nameserver *nameserver)
+{
+	return nameserver->learned;
 }
 
 void nameserver_because(struct nameserver *nameserver, struct msg_packet *packet)

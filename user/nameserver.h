@@ -60,6 +60,9 @@ void nameserver_leave(struct nameserver *nameserver, uint32_t guard);
  */
 void nameserver_tell(struct nameserver *nameserver, const struct msg_list *list);
 
+/** nameserver_learned() - rises with each answer whose addresses were written down */
+uint64_t nameserver_learned(const struct nameserver *nameserver);
+
 /** nameserver_because() - MSG_BECAUSE or MSG_BECAUSES, for who asked why */
 void nameserver_because(struct nameserver *nameserver, struct msg_packet *packet);
 

@@ -114,6 +114,34 @@ static void protocols_have_names_and_numbers(void **state)
 	assert_string_equal(proto_name(132, buf), "132");
 }
 
+/* What containers connect to differs in the last bytes, of IPv4 and of one prefix of IPv6. */
+static void addresses_that_differ_a_little_hash_far_apart(void **state)
+{
+	static const uint8_t nets[2][16] = { "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\x00\x02",
+					     "\x20\x01\x0d\xb8" };
+	uint8_t addr[16];
+
+	(void)state;
+	for (unsigned seed = 0; seed < 8; seed++) {
+		bool taken[2][1024] = {};
+		unsigned different[2] = {};
+
+		for (unsigned net = 0; net < 2; net++) {
+			memcpy(addr, nets[net], sizeof(addr));
+			for (unsigned i = 0; i < 256; i++) {
+				bool *place;
+
+				addr[15] = i;
+				place = &taken[net][addr_hash(addr, seed) % 1024];
+				different[net] += !*place;
+				*place = true;
+			}
+			/* 256 thrown at 1024 by chance hit 226 */
+			assert_in_range(different[net], 190, 256);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +149,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_is_refused_by_name_and_changes_nothing),
 		cmocka_unit_test(durations_have_units_and_bounds),
 		cmocka_unit_test(protocols_have_names_and_numbers),
+		cmocka_unit_test(addresses_that_differ_a_little_hash_far_apart),
 	};
 
 	return cmocka_run_group_tests_name("addr", tests, NULL, NULL);

@@ -20,6 +20,24 @@
 
 #define ADDR_TEXT 52 /* longest: [v6]/128 and NUL */
 
+/**
+ * addr_hash() - every bit of an address in every bit, for tables
+ * @seed: random of the table's own: containers choose the addresses that they are refused
+ *
+ * Of IPv4 all that differs is in the last bytes, which one multiplication leaves at the top.
+ */
+static inline uint64_t addr_hash(const uint8_t addr[static 16], uint64_t seed)
+{
+	const uint64_t odd = 0x9e3779b97f4a7c15ULL; /* 2^64 over the golden ratio */
+	uint64_t half[2], hash;
+
+	memcpy(half, addr, sizeof(half));
+	hash = (half[0] ^ seed) * odd;
+	hash = (hash ^ hash >> 32 ^ half[1]) * odd;
+	hash = (hash ^ hash >> 32) * odd;
+	return hash ^ hash >> 32;
+}
+
 struct dest {
 	uint8_t addr[16]; /* host bits beyond .bits are zero */
 	uint8_t bits;     /* 128: one address; IPv4 prefix n: 96 + n */
