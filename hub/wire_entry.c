@@ -73,7 +73,10 @@ void wire_entry(struct json *json, const char *key, const struct msg_entry *entr
 	json_add_uint(json, "guard", entry->guard);
 	add_field(json, "container", entry->container);
 	add_field(json, "name", entry->name);
-	json_add_string(json, "request_id", request);
+	if (*entry->request)
+		add_field(json, "request_id", entry->request);
+	else
+		json_add_string(json, "request_id", request);
 	add_field(json, "dest", entry->dest);
 	json_add_uint(json, "port", entry->port);
 	json_add_uint(json, "proto", entry->proto);

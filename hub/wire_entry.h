@@ -22,7 +22,7 @@ const char *wire_entry_scope(const struct msg_entry *entry);
 /** wire_entry_action() - "allow" or "deny"; "" if it has none */
 const char *wire_entry_action(const struct msg_entry *entry);
 
-/** wire_entry_request() - the request's id; "": it is of none */
+/** wire_entry_request() - the request's id, of what has .ask; "": it is of none */
 void wire_entry_request(char ret[static 32], const struct msg_entry *entry);
 
 #endif

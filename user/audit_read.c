@@ -10,6 +10,7 @@
 
 #include "audit.h"
 #include "base/json.h"
+#include "base/dir.h"
 #include "guard_dir.h"
 
 #define LINE_BYTES 65536 /* ours are far shorter */

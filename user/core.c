@@ -13,6 +13,7 @@
 
 #include "asked.h"
 #include "audit.h"
+#include "base/comm.h"
 #include "base/confine.h"
 #include "base/event.h"
 #include "base/log.h"
@@ -22,7 +23,7 @@
 #include "grants_tell.h"
 #include "guard.h"
 #include "held.h"
-#include "history.h"
+#include "history_core.h"
 #include "kernel.h"
 #include "lately.h"
 #include "names.h"

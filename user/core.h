@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 #include "base/problem.h"
-#include "history_db.h"
+#include "hub/history_db.h"
 
 struct core_options {
 	const char *socket;          /* where the hub listens; NULL: RUN/clearance.sock */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "audit.h"
+#include "base/comm.h"
 #include "flows.h"
 #include "guard.h"
 #include "lists.h"

@@ -10,13 +10,6 @@
 
 #include "base/dir.h"
 
-const char *state_dir(void)
-{
-	const char *dir = getenv("TEROK_STATE");
-
-	return dir && *dir ? dir : "/var/lib/terok";
-}
-
 const char *guard_dir_room(const struct terok_info *info)
 {
 	switch (info->kind) {

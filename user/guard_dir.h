@@ -20,9 +20,6 @@
 
 #define GUARD_DIR_LEN 256 /* of one component, NUL included */
 
-/** state_dir() - where what outlives the machine's uptime is kept: TEROK_STATE, /var/lib/terok */
-const char *state_dir(void);
-
 /** guard_dir_room() - "containers" or "cgroups"; NULL: it has no folder */
 const char *guard_dir_room(const struct terok_info *info);
 

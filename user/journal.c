@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/event.h"
-#include "guard_dir.h"
+#include "base/dir.h"
 #include "journal.h"
 #include "policy.h"
 

@@ -145,17 +145,3 @@ const struct process_text *process_name(const struct terok_record *record)
 	parents_read(record, &slot->text);
 	return &slot->text;
 }
-
-void process_comm(uint32_t pid, uint32_t uid, char ret[static TEROK_COMM_LEN])
-{
-	_cleanup_close_ int dir = -1;
-	struct stat_line line;
-	struct stat st;
-	char path[32];
-
-	memset(ret, 0, TEROK_COMM_LEN);
-	snprintf(path, sizeof(path), "/proc/%u", pid);
-	dir = pid ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (dir >= 0 && !fstat(dir, &st) && st.st_uid == uid && stat_read(dir, "stat", &line))
-		memcpy(ret, line.comm, TEROK_COMM_LEN);
-}

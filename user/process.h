@@ -27,12 +27,4 @@ struct process_text {
 /** process_name() - text for the process of a record; borrowed until the next call */
 const struct process_text *process_name(const struct terok_record *record);
 
-/**
- * process_comm() - what the process of that number calls itself; "" if it is not (any more) @uid's
- *
- * For people, of somebody who has a connection: a number that was given anew to the same user's
- * next process is not found out.
- */
-void process_comm(uint32_t pid, uint32_t uid, char ret[static TEROK_COMM_LEN]);
-
 #endif

@@ -17,7 +17,7 @@
 #include "base/event.h"
 #include "base/log.h"
 #include "base/sanitise.h"
-#include "history_db.h"
+#include "hub/history_db.h"
 #include "hub/wire_entry.h"
 #include "verbs.h"
 
@@ -122,7 +122,7 @@ static void line_print(const struct msg_entry *entry)
 	time_print(entry->wall_ns);
 	part_print("  ", entry->name);
 	printf("  %s", wire_entry_type(entry));
-	part_print("  ", request);
+	part_print("  ", *entry->request ? entry->request : request);
 	dest_print(entry);
 	if (entry->type == ENTRY_VERDICT || entry->type == ENTRY_REVOKED)
 		verdict_print(entry);

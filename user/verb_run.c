@@ -1,33 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* verb_run.c - terok-bpfd run: be the agent (core.c) until a signal ends it */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cli.h"
 #include "core.h"
 #include "verbs.h"
 
-/* A whole number from @min to @max; NULL: what @ret has stays. */
-static int number_parse(const char *option, const char *text, unsigned min, unsigned max,
-			unsigned *ret, struct problem *why)
-{
-	unsigned long n;
-	char *end;
-
-	if (!text)
-		return 0;
-	n = strtoul(text, &end, 10);
-	if (*end || end == text || *text == '-' || n < min || n > max)
-		return problem(why, -EINVAL, "--%s '%.20s' is no number from %u to %u", option,
-			       text, min, max);
-	*ret = n;
-	return 0;
-}
-
 int verb_run(int argc, char **argv)
 {
-	struct core_options core = { .ready_fd = -1, .history = { HISTORY_DAYS, HISTORY_MIB } };
+	struct core_options core = { .ready_fd = -1,
+				     .history = { .days = HISTORY_DAYS, .mib = HISTORY_MIB } };
 	const char *servers[CLI_LIST_MAX + 1] = {}, *ready = NULL, *days = NULL, *mib = NULL;
 	unsigned ready_fd = 0;
 	struct cli_list upstream = {};
@@ -49,15 +32,14 @@ int verb_run(int argc, char **argv)
 
 	if (r < 0)
 		return r;
-	r = number_parse("ready-fd", ready, 0, 1023, &ready_fd, &why);
+	r = cli_number("ready-fd", ready, 0, 1023, &ready_fd);
 	if (!r)
-		r = number_parse("history-days", days, 0, HISTORY_DAYS_MAX, &core.history.days,
-				 &why);
+		r = cli_number("history-days", days, 0, HISTORY_DAYS_MAX, &core.history.days);
 	if (!r)
-		r = number_parse("history-size", mib, HISTORY_MIB_MIN, HISTORY_MIB_MAX,
-				 &core.history.mib, &why);
+		r = cli_number("history-size", mib, HISTORY_MIB_MIN, HISTORY_MIB_MAX,
+			       &core.history.mib);
 	if (r)
-		return verb_fail(-EINVAL, &why);
+		return r;
 	if (ready)
 		core.ready_fd = ready_fd;
 	memcpy(servers, upstream.item, upstream.n * sizeof(servers[0]));

@@ -189,7 +189,7 @@ struct msg_list { /* send every guard of that user with its counters; of root: a
 	__u32 pad;
 };
 
-/* What happened, in the order of the journal (user/history.h); stored: never renumbered. */
+/* What happened, in the order of the journal (hub/history.h); stored: never renumbered. */
 enum entry_type {
 	ENTRY_NONE,
 	ENTRY_REQUEST,
@@ -203,6 +203,7 @@ enum entry_type {
 };
 
 #define MSG_CLIENT  64  /* which program somebody answered with */
+#define MSG_REQUEST 80  /* what a request is called; a longer one is cut */
 #define MSG_PROCESS 160 /* "curl[4711] /usr/bin/curl" */
 
 /* One entry of the journal; what does not belong to its type is zero. Texts end in a NUL. */
@@ -229,6 +230,7 @@ struct msg_entry {
 	char domain[TEROK_DOMAIN_LEN];
 	char client[MSG_CLIENT];
 	char process[MSG_PROCESS];
+	char request[MSG_REQUEST]; /* the question's id, where it is not of .container and .ask */
 };
 
 #define MSG_HISTORY_MAX 128 /* entries of one MSG_HISTORY: the core has other things to do */

@@ -19,7 +19,7 @@
 
 #include "asked.h"
 #include "base/event.h"
-#include "history_db.h"
+#include "hub/history_db.h"
 #include "terok/clearance.h"
 
 #define ALICE 4001
@@ -226,7 +226,7 @@ static void everybody_is_told_of_their_own_guards(void **state)
 
 static void entries_write(void)
 {
-	static const struct history_limits usual = { HISTORY_DAYS, HISTORY_MIB };
+	static const struct history_limits usual = { .days = HISTORY_DAYS, .mib = HISTORY_MIB };
 	static struct msg_entry entry[ALICES + BOBS];
 	struct history_db *db = NULL;
 	struct problem why = {};

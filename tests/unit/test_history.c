@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_history.c - user/history.c, user/history_db.c: what is kept, for whom, and how much of it */
+/* test_history.c - hub/history*.c, user/history_core.c: what is kept, for whom, and how much of it */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,13 +13,13 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "history.h"
+#include "history_core.h"
 
 #define DAY_NS (86400 * SECOND_NS)
 #define ALICE  4001
 #define BOB    4002
 
-static const struct history_limits usual = { HISTORY_DAYS, HISTORY_MIB };
+static const struct history_limits usual = { .days = HISTORY_DAYS, .mib = HISTORY_MIB };
 static struct history_db *db;
 static char folder[64];
 
@@ -138,6 +138,7 @@ static void an_entry_comes_back_as_it_went(void **state)
 	entry.ok = 1;
 	strcpy(entry.domain, "api.example");
 	strcpy(entry.client, "terok-clearance");
+	strcpy(entry.request, "box:7");
 	strcpy(entry.process, "curl[1] /usr/bin/\xff\x1b[31mcurl"); /* a container's bytes */
 	open_with(&usual);
 	write_one(entry);
@@ -245,7 +246,7 @@ static void a_guard_is_found_by_number_name_or_part_of_its_id(void **state)
 
 static void what_is_too_old_goes_and_nothing_else(void **state)
 {
-	struct history_limits two = { 2, HISTORY_MIB };
+	struct history_limits two = { .days = 2, .mib = HISTORY_MIB };
 	struct msg_entry entry = entry_of(1, ALICE, ENTRY_REQUEST);
 	uint64_t now = wall_now_ns();
 
@@ -272,7 +273,7 @@ static void what_is_too_old_goes_and_nothing_else(void **state)
 
 static void old_entries_go_in_bites(void **state)
 {
-	struct history_limits one = { 1, HISTORY_MIB };
+	struct history_limits one = { .days = 1, .mib = HISTORY_MIB };
 	struct msg_entry entry = entry_of(1, ALICE, ENTRY_REQUEST);
 	unsigned bites = 0;
 
@@ -319,7 +320,7 @@ static void flood(uint32_t guard, uint32_t owner, unsigned n, uint64_t limit_byt
 
 static void the_file_never_grows_beyond_its_limit(void **state)
 {
-	struct history_limits small = { HISTORY_DAYS, HISTORY_MIB_MIN };
+	struct history_limits small = { .days = HISTORY_DAYS, .mib = HISTORY_MIB_MIN };
 
 	(void)state;
 	open_with(&small);
@@ -330,7 +331,7 @@ static void the_file_never_grows_beyond_its_limit(void **state)
 
 static void noise_pushes_out_nobody_elses_entries(void **state)
 {
-	struct history_limits small = { HISTORY_DAYS, HISTORY_MIB_MIN };
+	struct history_limits small = { .days = HISTORY_DAYS, .mib = HISTORY_MIB_MIN };
 
 	(void)state;
 	open_with(&small);
@@ -349,8 +350,8 @@ static void noise_pushes_out_nobody_elses_entries(void **state)
 
 static void a_lower_limit_shortens_the_file(void **state)
 {
-	struct history_limits large = { HISTORY_DAYS, 16 };
-	struct history_limits small = { HISTORY_DAYS, HISTORY_MIB_MIN };
+	struct history_limits large = { .days = HISTORY_DAYS, .mib = 16 };
+	struct history_limits small = { .days = HISTORY_DAYS, .mib = HISTORY_MIB_MIN };
 	unsigned bites = 0;
 
 	(void)state;
@@ -415,6 +416,30 @@ static void a_file_of_a_newer_program_stays_as_it_is(void **state)
 	assert_int_equal(history_db_open(&usual, &db, &why), -EPROTO);
 	assert_int_equal(access(in_folder("history.db.broken-1"), F_OK), -1);
 	assert_int_equal(history_db_reader(&reader, &why), -EPROTO);
+}
+
+/* A reader raises nothing: the agent that was there before it may still write. */
+static void a_file_of_an_older_program_is_read_and_raised(void **state)
+{
+	sqlite3 *reader = NULL;
+
+	(void)state;
+	open_with(&usual);
+	write_one(entry_of(1, ALICE, ENTRY_REQUEST));
+	assert_int_equal(db_exec(history_db_handle(db),
+				 "ALTER TABLE entry DROP COLUMN request; PRAGMA user_version = 1",
+				 NULL),
+			 0);
+	assert_int_equal(history_db_reader(&reader, NULL), 0);
+	n_heard = 0;
+	assert_int_equal(history_db_read(reader, &(struct history_query){}, hear, NULL, NULL), 0);
+	assert_int_equal(n_heard, 1);
+	sqlite3_close(reader);
+	open_with(&usual);
+	assert_int_equal(count_of(0), 1);
+	assert_string_equal(heard[0].request, "");
+	write_one(entry_of(1, ALICE, ENTRY_REQUEST));
+	assert_int_equal(count_of(0), 2);
 }
 
 static void a_reader_reads_beside_the_writer_and_makes_nothing(void **state)
@@ -615,7 +640,7 @@ static void what_breaks_while_it_is_open_is_set_aside(void **state)
 
 static void days_of_nothing_keep_nothing(void **state)
 {
-	struct history_limits none = { 0, HISTORY_MIB };
+	struct history_limits none = { .days = 0, .mib = HISTORY_MIB };
 
 	(void)state;
 	history_free(history);
@@ -648,6 +673,7 @@ int main(void)
 		T(a_lower_limit_shortens_the_file),
 		T(a_broken_file_is_set_aside_and_a_new_one_begun),
 		T(a_file_of_a_newer_program_stays_as_it_is),
+		T(a_file_of_an_older_program_is_read_and_raised),
 		T(a_reader_reads_beside_the_writer_and_makes_nothing),
 		H(what_happened_is_there_as_soon_as_somebody_asks),
 		H(what_waits_is_written_soon_and_at_the_end),

@@ -21,13 +21,13 @@
 #include <cmocka.h>
 
 #include "base/event.h"
-#include "history_db.h"
+#include "hub/history_db.h"
 
 #define BATCH  8 /* entries that are written together */
 #define KILLS  40
 #define ROUNDS 100 /* batches of each of two writers */
 
-static const struct history_limits usual = { HISTORY_DAYS, HISTORY_MIB };
+static const struct history_limits usual = { .days = HISTORY_DAYS, .mib = HISTORY_MIB };
 static char folder[64];
 
 static int setup(void **state)

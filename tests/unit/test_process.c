@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/comm.h"
 #include "process.h"
 
 /* What the hook would write of a process: number, birth, executable. */

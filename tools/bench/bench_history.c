@@ -15,7 +15,7 @@
 
 #include "consumer.h"
 #include "families.h"
-#include "history_db.h"
+#include "hub/history_db.h"
 #include "place.h"
 
 #define NAME    "history" /* of the guard */

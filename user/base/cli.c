@@ -188,6 +188,22 @@ int cli_parse(int argc, char **argv, const struct cli_option *options, int min, 
 	return n;
 }
 
+int cli_number(const char *option, const char *text, unsigned min, unsigned max, unsigned *ret)
+{
+	unsigned long n;
+	char *end;
+
+	if (!text)
+		return 0;
+	n = strtoul(text, &end, 10);
+	if (*end || end == text || *text == '-' || n < min || n > max) {
+		log_error(0, "--%s '%.20s' is no number from %u to %u", option, text, min, max);
+		return -EINVAL;
+	}
+	*ret = n;
+	return 0;
+}
+
 bool cli_colour(int fd)
 {
 	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");

@@ -66,6 +66,14 @@ int cli_main(const struct cli_program *program, int argc, char **argv);
  */
 int cli_parse(int argc, char **argv, const struct cli_option *options, int min, int max);
 
+/**
+ * cli_number() - an option's value as a whole number from @min to @max
+ * @text: NULL: it was not given, and @ret stays as it is
+ *
+ * Return: 0; -EINVAL, said.
+ */
+int cli_number(const char *option, const char *text, unsigned min, unsigned max, unsigned *ret);
+
 /** cli_colour() - may @fd be written colours to? a terminal, no NO_COLOR, not dumb */
 bool cli_colour(int fd);
 

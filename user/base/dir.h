@@ -12,6 +12,12 @@
 #include "base/cleanup.h"
 #include "base/problem.h"
 
+/** state_dir() - where what outlives the machine's uptime is kept: TEROK_STATE, /var/lib/terok */
+const char *state_dir(void);
+
+/** dir_make() - a folder and those above it, 0700 each that is new; dir_open() says what failed */
+void dir_make(const char *path);
+
 /**
  * dir_open() - open a folder below @at (AT_FDCWD: anywhere), making it, 0700, if it is missing
  *

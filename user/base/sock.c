@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/dir.h"
 
 #define BACKLOG 128
 
@@ -55,20 +56,6 @@ static int spot_set(struct spot *spot, const char *path, mode_t mode, bool alone
 	return 0;
 }
 
-/* The folder and those above it, 0700 each that is new. What cannot be made shows itself later. */
-static void folder_make(const char *dir)
-{
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-
-	strcpy(path, dir);
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		mkdir(path, 0700);
-		*slash = '/';
-	}
-	mkdir(path, 0700);
-}
-
 /* Whoever may write to the folder may put another socket in our place. */
 static int folder_open(const struct spot *spot, int *ret, struct problem *why)
 {
@@ -78,7 +65,7 @@ static int folder_open(const struct spot *spot, int *ret, struct problem *why)
 	struct stat st;
 
 	if (spot->alone)
-		folder_make(dir);
+		dir_make(dir);
 	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st))
 		return problem(why, -errno, "%s: %s", dir, strerror(errno));

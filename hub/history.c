@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/addr.h"
 #include "base/log.h"
+#include "request.h"
 
 #define BUCKETS  256
 #define GAP_NS   (SECOND_NS / HISTORY_RATE)
@@ -17,10 +17,13 @@
 #define RETRY_NS SECOND_NS        /* after a failure nothing is tried for so long */
 #define DUE_NS   (60 * SECOND_NS) /* what gets too old is looked for so often at most */
 
-/* A guard that there is: what its entries say of it, and how many more of them there may be. */
+/*
+ * A guard that there is, or a container where there are none: what its entries say of it, and how
+ * many more of them there may be.
+ */
 struct known {
 	struct known *next;
-	uint32_t id, owner;
+	uint32_t id, guard, owner; /* guard: its number for people; 0: it has none */
 	char container[TEROK_NAME_LEN], name[TEROK_NAME_LEN];
 	uint64_t whole_ns; /* when its budget is whole again */
 	uint64_t missed;   /* entries that were not noted, since the last that was */
@@ -29,8 +32,9 @@ struct known {
 struct history {
 	struct loop *loop;
 	struct history_limits limits;
-	struct history_db *db;     /* NULL: not opened yet, or it could not be */
-	struct msg_entry *waiting; /* NULL: none */
+	struct history_db *db;        /* NULL: not opened yet, or it could not be */
+	struct msg_entry *waiting;    /* NULL: none */
+	uint32_t of[HISTORY_WAITING]; /* whose each is */
 	unsigned n;
 	struct timer timer;
 	uint64_t retry_ns; /* not before */
@@ -63,7 +67,7 @@ static void waiting_lose(struct history *history)
 {
 	for (unsigned i = 0; i < history->n; i++) {
 		const struct msg_entry *entry = &history->waiting[i];
-		struct known *known = *known_slot(history, entry->guard);
+		struct known *known = *known_slot(history, history->of[i]);
 
 		/* what a "missed" stands for was counted when it was */
 		history->lost += entry->type != ENTRY_MISSED;
@@ -220,23 +224,30 @@ static struct msg_entry *entry_add(struct history *history, struct known *known,
 	}
 	if (!history->n)
 		arm(history, WRITE_NS);
+	history->of[history->n] = known->id;
 	entry = &history->waiting[history->n++];
 	*entry = (struct msg_entry){
-		.type = type, .wall_ns = wall_now_ns(), .guard = known->id, .owner = known->owner
+		.type = type, .wall_ns = wall_now_ns(), .guard = known->guard, .owner = known->owner
 	};
 	memcpy(entry->container, known->container, sizeof(entry->container));
 	memcpy(entry->name, known->name, sizeof(entry->name));
 	return entry;
 }
 
-/* One more entry to be filled; NULL: there is none. What is missing before it is said first. */
-static struct msg_entry *entry_new(struct history *history, uint32_t guard, enum entry_type type)
+/* What people do has no budget, and of guards what becomes of them has none either. */
+static bool has_budget(const struct known *known, enum entry_type type)
 {
-	struct known *known = history ? *known_slot(history, guard) : NULL;
-	bool asks = type == ENTRY_REQUEST || type == ENTRY_EXPIRED;
+	if (type == ENTRY_VERDICT || type == ENTRY_REVOKED)
+		return false;
+	return !known->guard || type == ENTRY_REQUEST || type == ENTRY_EXPIRED;
+}
+
+struct msg_entry *history_entry(struct history *history, uint32_t id, enum entry_type type)
+{
+	struct known *known = history ? *known_slot(history, id) : NULL;
 	struct msg_entry *missed;
 
-	if (!known || (asks && !budget_spend(known)))
+	if (!known || (has_budget(known, type) && !budget_spend(known)))
 		return NULL;
 	if (known->missed) {
 		missed = entry_add(history, known, ENTRY_MISSED);
@@ -248,103 +259,52 @@ static struct msg_entry *entry_new(struct history *history, uint32_t guard, enum
 	return entry_add(history, known, type);
 }
 
-static void entry_of_asked(struct msg_entry *entry, const struct asked *asked)
+/* The one of that number, new if need be; NULL: no memory, or nothing is noted. */
+static struct known *known_get(struct history *history, uint32_t id)
 {
-	const struct terok_record *record = &asked->record;
-	char text[ADDR_TEXT];
+	struct known **slot = history ? known_slot(history, id) : NULL;
 
-	entry->ask = asked->id;
-	entry->count = asked->count;
-	entry->port = record->dst_port;
-	entry->proto = record->proto;
-	snprintf(entry->dest, sizeof(entry->dest), "%s",
-		 *asked->name ? asked->name : addr_format(text, record->dst));
-	memcpy(entry->domain, *asked->name ? asked->name : asked->told, sizeof(entry->domain));
-}
-
-void history_request(struct history *history, const struct asked *asked,
-		     const struct process_text *process)
-{
-	struct msg_entry *entry = entry_new(history, asked->record.guard, ENTRY_REQUEST);
-	const struct terok_record *record = &asked->record;
-
-	if (!entry)
-		return;
-	entry_of_asked(entry, asked);
-	if (record->tgid)
-		snprintf(entry->process, sizeof(entry->process), "%.*s[%u] %.*s", TEROK_COMM_LEN,
-			 record->comm, record->tgid, 128, process->exe);
-}
-
-void history_expired(struct history *history, const struct asked *asked)
-{
-	struct msg_entry *entry = entry_new(history, asked->record.guard, ENTRY_EXPIRED);
-
-	if (entry)
-		entry_of_asked(entry, asked);
-}
-
-/* A deadline of this boot as one that means something after it. */
-static uint64_t wall_of(uint64_t until_ns)
-{
-	uint64_t now = now_boot_ns();
-
-	if (!until_ns)
-		return 0;
-	return until_ns > now ? wall_now_ns() + (until_ns - now) : wall_now_ns();
-}
-
-void history_verdict(struct history *history, const struct asked *asked,
-		     const struct msg_verdict *verdict, const struct msg_result *result)
-{
-	struct msg_entry *entry = entry_new(history, asked->record.guard, ENTRY_VERDICT);
-
-	if (!entry)
-		return;
-	entry_of_asked(entry, asked);
-	entry->action = verdict->action;
-	entry->scope = verdict->scope;
-	entry->until_ns = wall_of(result->until_ns);
-	entry->uid = verdict->uid;
-	entry->ok = !result->result;
-	memcpy(entry->client, result->client, sizeof(result->client));
-}
-
-void history_revoked(struct history *history, uint32_t guard, const char *dest, uint16_t port,
-		     uint8_t proto, enum terok_action action, uint32_t uid, const char *client)
-{
-	struct msg_entry *entry = entry_new(history, guard, ENTRY_REVOKED);
-
-	if (!entry)
-		return;
-	snprintf(entry->dest, sizeof(entry->dest), "%s", dest);
-	snprintf(entry->client, sizeof(entry->client), "%s", client);
-	entry->port = port;
-	entry->proto = proto;
-	entry->action = action;
-	entry->uid = uid;
-	entry->ok = true;
+	if (slot && !*slot) {
+		*slot = calloc(1, sizeof(**slot));
+		if (*slot)
+			(*slot)->id = id;
+	}
+	return slot ? *slot : NULL;
 }
 
 void history_guard(struct history *history, uint32_t id, const struct terok_info *info,
 		   bool attached)
 {
-	struct known **slot = history ? known_slot(history, id) : NULL;
+	struct known *known = known_get(history, id);
 	struct msg_entry *entry;
 
-	if (!slot)
+	if (!known)
 		return;
-	if (!*slot)
-		*slot = calloc(1, sizeof(**slot));
-	if (!*slot)
-		return;
-	(*slot)->id = id;
-	(*slot)->owner = info->uid;
-	memcpy((*slot)->container, info->container, sizeof((*slot)->container) - 1);
-	memcpy((*slot)->name, info->name, sizeof((*slot)->name) - 1);
-	entry = attached ? entry_new(history, id, ENTRY_ATTACHED) : NULL;
+	known->guard = id;
+	known->owner = info->uid;
+	memcpy(known->container, info->container, sizeof(known->container) - 1);
+	memcpy(known->name, info->name, sizeof(known->name) - 1);
+	entry = attached ? history_entry(history, id, ENTRY_ATTACHED) : NULL;
 	if (entry)
 		entry->uid = info->uid;
+}
+
+uint32_t history_container(struct history *history, uint32_t owner, const char *container,
+			   const char *name)
+{
+	uint32_t id = 1 + request_hash(container) % HISTORY_CONTAINERS;
+	struct known *known = known_get(history, id);
+
+	if (!known)
+		return id;
+	known->owner = owner;
+	if (strncmp(known->container, container, sizeof(known->container) - 1)) {
+		snprintf(known->container, sizeof(known->container), "%s", container);
+		*known->name = '\0';
+	}
+	if (name)
+		snprintf(known->name, sizeof(known->name), "%s", name);
+	return id;
 }
 
 void history_gone(struct history *history, uint32_t id)
@@ -353,7 +313,7 @@ void history_gone(struct history *history, uint32_t id)
 
 	if (!slot || !*slot)
 		return;
-	entry_new(history, id, ENTRY_DETACHED);
+	history_entry(history, id, ENTRY_DETACHED);
 	known = *slot;
 	*slot = known->next;
 	free(known);
@@ -389,6 +349,18 @@ int history_new(struct loop *loop, const struct history_limits *limits, struct h
 	(*ret)->loop = loop;
 	(*ret)->limits = *limits;
 	return 0;
+}
+
+void history_open(struct history *history)
+{
+	struct problem why = {};
+
+	if (!history)
+		return;
+	if (db_ready(history, &why))
+		fail(history, &why);
+	else
+		arm_next(history, true);
 }
 
 void history_free(struct history *history)

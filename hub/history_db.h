@@ -8,11 +8,11 @@
  * Both in bites, with each write and by history_db_trim(), so that no call takes long.
  * A file that is no database any more is set aside as history.db.broken-N and begun anew.
  *
- * Owns: history.db in TEROK_STATE. Called by: history.c (the one writer), verb_history.c
- * (readers). Threads: none.
+ * Owns: the file, history.db in TEROK_STATE unless somebody says otherwise. Called by: history.c
+ * (the one writer), user/verb_history.c (readers). Threads: none.
  */
-#ifndef TEROK_HISTORY_DB_H
-#define TEROK_HISTORY_DB_H
+#ifndef HUB_HISTORY_DB_H
+#define HUB_HISTORY_DB_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,8 +29,9 @@
 #define HISTORY_BROKEN   9 /* files set aside; with more of them something is wrong with the disk */
 
 struct history_limits {
-	unsigned days; /* 0: nothing is kept */
-	unsigned mib;  /* of the file and its log together */
+	unsigned days;    /* 0: nothing is kept */
+	unsigned mib;     /* of the file and its log together */
+	const char *file; /* which; stays the caller's; NULL: the agent's */
 };
 
 struct history_db;

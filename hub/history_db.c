@@ -9,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/event.h"
 #include "base/log.h"
-#include "guard_dir.h"
 
 #define DAY_NS    (86400 * SECOND_NS)
 #define MIB       (UINT64_C(1) << 20)
@@ -40,6 +40,8 @@ static const char *const layouts[] = {
 	" UPDATE who SET entries = entries + 1 WHERE id = NEW.who; END;"
 	"CREATE TRIGGER entry_goes AFTER DELETE ON entry BEGIN"
 	" UPDATE who SET entries = entries - 1 WHERE id = OLD.who; END;",
+
+	"ALTER TABLE entry ADD COLUMN request TEXT NOT NULL DEFAULT '';",
 	NULL,
 };
 
@@ -72,29 +74,27 @@ sqlite3 *history_db_handle(struct history_db *db)
 /* --- open ---------------------------------------------------------------------------------- */
 
 /* With its log, which is part of it, and its index of that, which would be taken for the new one's. */
-static int set_aside(struct problem *why)
+static int set_aside(const char *file, struct problem *why)
 {
 	static const char *const parts[] = { "-wal", "-shm", "" };
-	char from[PATH_MAX], to[PATH_MAX];
+	char from[PATH_MAX + 32], to[PATH_MAX + 32];
 	unsigned n = 1;
 
 	for (; n <= HISTORY_BROKEN; n++) {
-		snprintf(to, sizeof(to), "%s/" HISTORY_FILE ".broken-%u", state_dir(), n);
+		snprintf(to, sizeof(to), "%s.broken-%u", file, n);
 		if (access(to, F_OK))
 			break;
 	}
 	if (n > HISTORY_BROKEN)
 		return problem(why, -EUCLEAN, "%s and %u before it are broken: look at the disk",
-			       HISTORY_FILE, HISTORY_BROKEN);
+			       file, HISTORY_BROKEN);
 	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		snprintf(from, sizeof(from), "%s/" HISTORY_FILE "%s", state_dir(), parts[i]);
-		snprintf(to, sizeof(to), "%s/" HISTORY_FILE ".broken-%u%s", state_dir(), n,
-			 parts[i]);
+		snprintf(from, sizeof(from), "%s%s", file, parts[i]);
+		snprintf(to, sizeof(to), "%s.broken-%u%s", file, n, parts[i]);
 		if (rename(from, to) && errno != ENOENT)
 			return problem(why, -errno, "%s: %s", from, strerror(errno));
 	}
-	log_warn(0, "%s/" HISTORY_FILE " is broken; it is %s now, and a new one is begun",
-		 state_dir(), to);
+	log_warn(0, "%s is broken; it is %s now, and a new one is begun", file, to);
 	return 0;
 }
 
@@ -128,20 +128,43 @@ static int limits_set(struct history_db *db, struct problem *why)
 	return db_exec(db->sqlite, sql, why);
 }
 
+/* The agent's, or whichever it is to be: with its folder and a slash. */
+static int file_set(const struct history_limits *limits, char ret[static PATH_MAX],
+		    struct problem *why)
+{
+	int n = limits->file ? snprintf(ret, PATH_MAX, "%s%s",
+					strchr(limits->file, '/') ? "" : "./", limits->file)
+			     : snprintf(ret, PATH_MAX, "%s/" HISTORY_FILE, state_dir());
+
+	return n < PATH_MAX - 32 ? 0 : problem(why, -ENAMETOOLONG, "%.60s...: too long", ret);
+}
+
+static int file_open(const char *file, sqlite3 **ret, struct problem *why)
+{
+	const char *name = strrchr(file, '/') + 1;
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%.*s", name - file > 1 ? (int)(name - file) - 1 : 1, file);
+	return db_open(dir, name, layouts, ret, why);
+}
+
 int history_db_open(const struct history_limits *limits, struct history_db **ret,
 		    struct problem *why)
 {
 	struct history_db *db = calloc(1, sizeof(*db));
+	char file[PATH_MAX];
 	int r;
 
 	if (!db)
 		return problem(why, -ENOMEM, HISTORY_FILE ": %s", strerror(ENOMEM));
 	db->limits = *limits;
-	r = db_open(state_dir(), HISTORY_FILE, layouts, &db->sqlite, why);
+	r = file_set(limits, file, why);
+	if (!r)
+		r = file_open(file, &db->sqlite, why);
 	if (r == -EUCLEAN) {
-		r = set_aside(why);
+		r = set_aside(file, why);
 		if (!r)
-			r = db_open(state_dir(), HISTORY_FILE, layouts, &db->sqlite, why);
+			r = file_open(file, &db->sqlite, why);
 	}
 	if (!r)
 		r = limits_set(db, why);
@@ -309,6 +332,7 @@ static void bind_entry(sqlite3_stmt *stmt, const struct msg_entry *entry)
 	BIND_FIELD(stmt, 17, entry->client);
 	sqlite3_bind_int(stmt, 18, entry->ok);
 	BIND_FIELD(stmt, 19, entry->process);
+	BIND_FIELD(stmt, 20, entry->request);
 }
 
 /*
@@ -330,9 +354,9 @@ static int insert(struct history_db *db, const struct msg_entry *entry, unsigned
 		    db->sqlite,
 		    "INSERT INTO entry (number, who, owner, wall, type, ask, count, dest,"
 		    " domain, port, proto, action, scope, until, uid, client, ok,"
-		    " process) SELECT max(?5 / 1000, 1 + coalesce((SELECT seq FROM"
+		    " process, request) SELECT max(?5 / 1000, 1 + coalesce((SELECT seq FROM"
 		    " sqlite_sequence WHERE name = 'entry'), 0)), id, ?1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-		    " ?14, ?15, ?16, ?17, ?18, ?19 FROM who WHERE owner = ?1"
+		    " ?14, ?15, ?16, ?17, ?18, ?19, ?20 FROM who WHERE owner = ?1"
 		    " AND guard = ?2 AND container = ?3 AND name = ?4",
 		    &stmt, why);
 	for (unsigned i = 0; !r && i < n; i++) {
@@ -399,14 +423,16 @@ static void take_entry(sqlite3_stmt *row, struct msg_entry *ret)
 	TAKE_FIELD(row, 17, ret->client);
 	ret->ok = sqlite3_column_int(row, 18);
 	TAKE_FIELD(row, 19, ret->process);
+	TAKE_FIELD(row, 20, ret->request);
 }
 
 /*
  * The inner query walks one index in the order of numbers and stops at the limit, so that
  * whoever has few entries does not make the agent look through those of everybody.
  */
-static void query_sql(const struct history_query *query, char *sql, size_t size)
+static void query_sql(sqlite3 *db, const struct history_query *query, char *sql, size_t size)
 {
+	uint64_t layout = 0; /* of a file that the agent before us wrote to, and has not raised */
 	const char *from = "entry NOT INDEXED WHERE";
 	const char *order = query->oldest_first ? "ASC" : "DESC";
 
@@ -419,13 +445,15 @@ static void query_sql(const struct history_query *query, char *sql, size_t size)
 		       " guard = ?2 AND (?1 = 0 OR owner = ?1)) AND";
 	else if (query->uid)
 		from = "entry INDEXED BY entry_owner WHERE owner = ?1 AND";
+	pragma(db, "user_version", &layout);
 	snprintf(sql, size,
 		 "SELECT number, e.owner, guard, container, name, wall, type, ask, count, dest,"
-		 " domain, port, proto, action, scope, until, uid, client, ok, process"
+		 " domain, port, proto, action, scope, until, uid, client, ok, process, %s"
 		 " FROM (SELECT number AS n FROM %s number %s ?4 AND wall >= ?5"
 		 " ORDER BY number %s LIMIT ?6) JOIN entry AS e ON number = n"
 		 " JOIN who ON id = who WHERE ?1 = 0 OR e.owner = ?1 ORDER BY number %s",
-		 from, query->oldest_first ? ">" : "<", order, order);
+		 layout < 2 ? "''" : "request", from, query->oldest_first ? ">" : "<", order,
+		 order);
 }
 
 int history_db_read(sqlite3 *db, const struct history_query *query, history_fn fn, void *user,
@@ -438,7 +466,7 @@ int history_db_read(sqlite3 *db, const struct history_query *query, history_fn f
 	char sql[1024];
 	int r;
 
-	query_sql(query, sql, sizeof(sql));
+	query_sql(db, query, sql, sizeof(sql));
 	r = db_prepare(db, sql, &stmt, why);
 	if (r)
 		return r;

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "history_core.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/addr.h"
+
+static void entry_of_asked(struct msg_entry *entry, const struct asked *asked)
+{
+	const struct terok_record *record = &asked->record;
+	char text[ADDR_TEXT];
+
+	entry->ask = asked->id;
+	entry->count = asked->count;
+	entry->port = record->dst_port;
+	entry->proto = record->proto;
+	snprintf(entry->dest, sizeof(entry->dest), "%s",
+		 *asked->name ? asked->name : addr_format(text, record->dst));
+	memcpy(entry->domain, *asked->name ? asked->name : asked->told, sizeof(entry->domain));
+}
+
+void history_request(struct history *history, const struct asked *asked,
+		     const struct process_text *process)
+{
+	struct msg_entry *entry = history_entry(history, asked->record.guard, ENTRY_REQUEST);
+	const struct terok_record *record = &asked->record;
+
+	if (!entry)
+		return;
+	entry_of_asked(entry, asked);
+	if (record->tgid)
+		snprintf(entry->process, sizeof(entry->process), "%.*s[%u] %.*s", TEROK_COMM_LEN,
+			 record->comm, record->tgid, 128, process->exe);
+}
+
+void history_expired(struct history *history, const struct asked *asked)
+{
+	struct msg_entry *entry = history_entry(history, asked->record.guard, ENTRY_EXPIRED);
+
+	if (entry)
+		entry_of_asked(entry, asked);
+}
+
+/* A deadline of this boot as one that means something after it. */
+static uint64_t wall_of(uint64_t until_ns)
+{
+	uint64_t now = now_boot_ns();
+
+	if (!until_ns)
+		return 0;
+	return until_ns > now ? now_wall_ns() + (until_ns - now) : now_wall_ns();
+}
+
+void history_verdict(struct history *history, const struct asked *asked,
+		     const struct msg_verdict *verdict, const struct msg_result *result)
+{
+	struct msg_entry *entry = history_entry(history, asked->record.guard, ENTRY_VERDICT);
+
+	if (!entry)
+		return;
+	entry_of_asked(entry, asked);
+	entry->action = verdict->action;
+	entry->scope = verdict->scope;
+	entry->until_ns = wall_of(result->until_ns);
+	entry->uid = verdict->uid;
+	entry->ok = !result->result;
+	memcpy(entry->client, result->client, sizeof(result->client));
+}
+
+void history_revoked(struct history *history, uint32_t guard, const char *dest, uint16_t port,
+		     uint8_t proto, enum terok_action action, uint32_t uid, const char *client)
+{
+	struct msg_entry *entry = history_entry(history, guard, ENTRY_REVOKED);
+
+	if (!entry)
+		return;
+	snprintf(entry->dest, sizeof(entry->dest), "%s", dest);
+	snprintf(entry->client, sizeof(entry->client), "%s", client);
+	entry->port = port;
+	entry->proto = proto;
+	entry->action = action;
+	entry->uid = uid;
+	entry->ok = true;
+}
