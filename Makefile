@@ -31,7 +31,7 @@ endif
 AGENT_PKGS     := libbpf libelf zlib json-c libseccomp libnl-3.0 sqlite3
 OPENED_PKGS    := libpsl # by dlopen() where it is needed: its header is enough
 LIBRARY_PKGS   := json-c # libclearance, for everybody: it needs nothing more
-CLEARANCE_PKGS := json-c ncursesw libsystemd libmicrohttpd libseccomp
+CLEARANCE_PKGS := json-c ncursesw libsystemd libmicrohttpd libseccomp sqlite3
 TEST_PKGS      := cmocka
 
 CFLAGS     ?= -O2 -g

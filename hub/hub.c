@@ -158,9 +158,17 @@ static void news_of_request(struct hub *hub, struct news *news, const struct req
 
 /* --- requests ----------------------------------------------------------------------------- */
 
+static void tell_back_expired(struct hub *hub, const struct request *request)
+{
+	if (hub->back->expired)
+		hub->back->expired(request, hub->user);
+}
+
 static void on_expired(const struct request *request, void *user)
 {
 	struct news news = { .type = "expired", .dest = request->dest };
+
+	tell_back_expired(user, request);
 
 	news_of_request(user, &news, request);
 	hub_publish(user, &news);
@@ -173,6 +181,8 @@ int hub_request_open(struct hub *hub, const struct question *question, struct ne
 
 	if (r)
 		return r;
+	if (!request->event && hub->back->asked)
+		hub->back->asked(request, hub->user);
 	news->type = "request";
 	news->request_id = request->id;
 	news->guard = request->guard;
@@ -182,14 +192,25 @@ int hub_request_open(struct hub *hub, const struct question *question, struct ne
 	return 0;
 }
 
+struct purge {
+	struct hub *hub;
+	const char *container;
+};
+
 static bool is_of_container(const struct request *request, const void *user)
 {
-	return !strcmp(request->container, user);
+	const struct purge *purge = user;
+
+	if (purge->container && strcmp(request->container, purge->container))
+		return false;
+	if (request->state == REQUEST_OPEN)
+		tell_back_expired(purge->hub, request);
+	return true;
 }
 
 void hub_request_purge(struct hub *hub, const char *container)
 {
-	requests_purge(hub->requests, is_of_container, container);
+	requests_purge(hub->requests, is_of_container, &(struct purge){ hub, container });
 }
 
 static bool is_of_guard(const struct request *request, const void *user)

@@ -69,12 +69,18 @@ struct hub_back {
 	int (*list)(uint64_t token, uint32_t uid, void *user);
 	/* Nobody waits for that any more. May be NULL. */
 	void (*list_end)(uint64_t token, void *user);
-	/* Send entries by hub_recall_entry(), then hub_recall_done(). NULL: there is no journal. */
+	/*
+	 * Send entries by hub_recall_entry(), then hub_recall_done(), maybe before this returns.
+	 * Negative errno: nothing comes. NULL: there is no journal.
+	 */
 	int (*history)(const struct msg_history *wanted, void *user);
 	/* Send grants by grant_calls_heard(), then ..._heard_all(); NULL: answers make no rules here. */
 	int (*grants)(const struct msg_grants *wanted, void *user);
 	/* Take one back: grant_calls_heard_revoked() says what became of it. NULL as grants. */
 	int (*revoke)(const struct msg_revoke *revoke, void *user);
+	/* A request is new; nobody can answer it any more, and nobody has. NULL: who knows already. */
+	void (*asked)(const struct request *request, void *user);
+	void (*expired)(const struct request *request, void *user);
 	/* Who listens has changed; not 0: say it again at the next change. NULL: it does not matter. */
 	int (*audience)(const struct msg_audience *audience, void *user);
 	/* What is known of a guard, borrowed; NULL: nothing (any more). May be NULL itself. */
@@ -98,7 +104,7 @@ void hub_publish(struct hub *hub, struct news *news);
  */
 int hub_request_open(struct hub *hub, const struct question *question, struct news *news);
 
-/** hub_request_purge() - what a container asked can no longer be answered */
+/** hub_request_purge() - what a container asked can no longer be answered; NULL: what any has */
 void hub_request_purge(struct hub *hub, const char *container);
 
 /** hub_request_purge_guard() - what a guard asked can no longer be answered */

@@ -3,17 +3,29 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/comm.h"
 #include "helper_client.h"
 #include "reader_names.h"
 #include "terok/names.h"
 
+/* An answer that is with the helper. */
+struct given {
+	struct given *next;
+	uint64_t token;
+	struct hub_answer answer;
+	char client[TEROK_COMM_LEN]; /* asked for when it came: later it may have gone */
+};
+
 struct hub_reader {
 	struct hub *hub;
 	struct helper_client *helper;
+	struct history *history; /* NULL: none is kept */
+	struct given *given;
 	uint32_t uid;
 	void (*idle)(void *user); /* not NULL: it is about to end */
 	void *user;
@@ -41,32 +53,161 @@ static bool can_shield(const struct request *request, const struct hub_answer *a
 	       (answer->reach == REACH_ADDRESS) == is_address(request->dest);
 }
 
+/* --- the journal --------------------------------------------------------------------------- */
+
+/* @name: of the container; NULL: as it was said before. */
+static struct msg_entry *note(struct hub_reader *reader, enum entry_type type,
+			      const char *container, const char *name)
+{
+	if (!reader->history)
+		return NULL;
+	return history_entry(reader->history,
+			     history_container(reader->history, reader->uid, container, name),
+			     type);
+}
+
+static struct msg_entry *note_request(struct hub_reader *reader, enum entry_type type,
+				      const struct request *request)
+{
+	struct msg_entry *entry = note(reader, type, request->container, NULL);
+
+	if (!entry)
+		return NULL;
+	snprintf(entry->request, sizeof(entry->request), "%s", request->id);
+	snprintf(entry->dest, sizeof(entry->dest), "%s", request->dest);
+	if (!is_address(request->dest))
+		memcpy(entry->domain, entry->dest, sizeof(entry->domain));
+	entry->port = request->port;
+	entry->proto = request->proto;
+	entry->count = 1;
+	return entry;
+}
+
+static void reader_asked(const struct request *request, void *user)
+{
+	note_request(user, ENTRY_REQUEST, request);
+}
+
+static void reader_expired(const struct request *request, void *user)
+{
+	note_request(user, ENTRY_EXPIRED, request);
+}
+
+static void note_verdict(struct hub_reader *reader, const struct given *given, bool ok)
+{
+	const struct request *request = hub_answering(reader->hub, given->token);
+	struct msg_entry *entry = request ? note_request(reader, ENTRY_VERDICT, request) : NULL;
+
+	if (!entry)
+		return;
+	entry->action = given->answer.action;
+	entry->scope = given->answer.scope;
+	entry->uid = given->answer.uid;
+	entry->ok = ok;
+	memcpy(entry->client, given->client, sizeof(given->client));
+}
+
+struct telling {
+	struct hub *hub;
+	uint64_t token;
+};
+
+static void tell_entry(const struct msg_entry *entry, void *user)
+{
+	const struct telling *telling = user;
+	struct msg_entry told = *entry;
+
+	told.token = telling->token;
+	hub_recall_entry(telling->hub, &told);
+}
+
+static int reader_history(const struct msg_history *wanted, void *user)
+{
+	struct hub_reader *reader = user;
+	struct telling telling = { reader->hub, wanted->token };
+	struct history_query query = { .after = wanted->after,
+				       .uid = wanted->uid,
+				       .guard = wanted->guard,
+				       .limit = wanted->limit };
+	struct msg_listed listed = { .token = wanted->token };
+	int r = query.limit ? history_read(reader->history, &query, tell_entry, &telling) : 0;
+
+	if (r < 0)
+		return r;
+	listed.more = r;
+	hub_recall_done(reader->hub, &listed);
+	return 0;
+}
+
+/* --- answers ------------------------------------------------------------------------------- */
+
+/* Who gave it is needed when it is known what became of it. */
+static int given_add(struct hub_reader *reader, const struct hub_answer *answer, uint64_t token)
+{
+	struct given *given = calloc(1, sizeof(*given));
+
+	if (!given)
+		return -ENOMEM;
+	given->token = token;
+	given->answer = *answer;
+	process_comm(answer->pid, answer->uid, given->client);
+	given->next = reader->given;
+	reader->given = given;
+	return 0;
+}
+
+static struct given *given_take(struct hub_reader *reader, uint64_t token)
+{
+	struct given **slot = &reader->given, *given;
+
+	while (*slot && (*slot)->token != token)
+		slot = &(*slot)->next;
+	given = *slot;
+	if (given)
+		*slot = given->next;
+	return given;
+}
+
 static int reader_answer(const struct request *request, const struct hub_answer *answer,
 			 uint64_t token, void *user)
 {
 	struct hub_reader *reader = user;
+	int r;
 
 	if (!can_shield(request, answer))
 		return -EOPNOTSUPP;
 	if (reader->idle)
 		return -ESHUTDOWN;
-	return helper_client_apply(reader->helper, request->container, request->dest,
-				   answer->action == TEROK_ALLOW ? "allow" : "deny", token);
+	r = given_add(reader, answer, token);
+	if (!r)
+		r = helper_client_apply(reader->helper, request->container, request->dest,
+					answer->action == TEROK_ALLOW ? "allow" : "deny", token);
+	if (r)
+		free(given_take(reader, token));
+	return r;
 }
 
-static const struct hub_back back = { .answer = reader_answer };
+static const struct hub_back back = { .answer = reader_answer,
+				      .history = reader_history,
+				      .asked = reader_asked,
+				      .expired = reader_expired };
 
 static void on_applied(uint64_t token, bool ok, const char *text, void *user)
 {
 	struct hub_reader *reader = user;
-	struct hub_outcome outcome = { .result = ok ? 0 : -EIO, .problem = ok ? NULL : text };
+	_cleanup_free_ struct given *given = given_take(reader, token);
+	struct hub_outcome outcome = { .result = ok ? 0 : -EIO,
+				       .problem = ok ? NULL : text,
+				       .client = given->client };
 
+	note_verdict(reader, given, ok);
 	hub_answered(reader->hub, token, &outcome);
 	if (reader->idle && !helper_client_pending(reader->helper))
 		reader->idle(reader->user);
 }
 
-int hub_reader_new(struct loop *loop, const char *helper, struct hub_reader **ret)
+int hub_reader_new(struct loop *loop, const char *helper, struct history *history,
+		   struct hub_reader **ret)
 {
 	struct hub_reader *reader = calloc(1, sizeof(*reader));
 	int r;
@@ -74,6 +215,7 @@ int hub_reader_new(struct loop *loop, const char *helper, struct hub_reader **re
 	if (!reader)
 		return -ENOMEM;
 	reader->uid = getuid();
+	reader->history = history;
 	r = hub_new(&back, reader, &reader->hub);
 	if (!r)
 		r = helper_client_new(loop, helper, HELPER_ANSWER_NS, on_applied, reader,
@@ -90,6 +232,10 @@ void hub_reader_free(struct hub_reader *reader)
 	if (!reader)
 		return;
 	helper_client_free(reader->helper);
+	if (reader->hub) /* no later hub has these requests */
+		hub_request_purge(reader->hub, NULL);
+	while (reader->given)
+		free(given_take(reader, reader->given->token));
 	hub_free(reader->hub);
 	free(reader);
 }
@@ -134,6 +280,16 @@ static const char *container_of_line(struct reader_names *names, const struct re
 	return line->container;
 }
 
+/* An id that comes to mean something else: what it meant can no longer be answered. */
+static void note_replaced(struct hub_reader *reader, const struct question *question)
+{
+	const struct request *request = hub_find(reader->hub, question->id, 0);
+
+	if (request && (strcmp(request->container, question->container) ||
+			strcmp(request->dest, question->dest)))
+		note_request(reader, ENTRY_EXPIRED, request);
+}
+
 static void on_blocked(struct hub_reader *reader, const struct reader_line *line, struct news *news)
 {
 	const struct question question = {
@@ -141,6 +297,8 @@ static void on_blocked(struct hub_reader *reader, const struct reader_line *line
 		.container = line->container,
 		.dest = *line->domain ? line->domain : line->dest,
 		.uid = reader->uid,
+		.port = line->port,
+		.proto = line->proto,
 	};
 
 	news->dest = line->dest;
@@ -148,6 +306,9 @@ static void on_blocked(struct hub_reader *reader, const struct reader_line *line
 	news->port = line->port;
 	news->proto = line->proto;
 	news->count = 1;
+	note_replaced(reader, &question);
+	if (reader->history)
+		history_container(reader->history, reader->uid, line->container, news->name);
 	/* what nobody could answer is told all the same */
 	if (*line->id && !hub_request_open(reader->hub, &question, news))
 		return;
@@ -185,6 +346,8 @@ void hub_reader_hear(const struct reader_line *line, void *user)
 		.n_dossier = line->dossier.n,
 	};
 
+	if (line->type == READER_STARTED)
+		note(reader, ENTRY_ATTACHED, news.container, news.name);
 	if (line->type == READER_BLOCKED) {
 		on_blocked(reader, line, &news);
 		return;
@@ -192,6 +355,8 @@ void hub_reader_hear(const struct reader_line *line, void *user)
 	if (kinds[line->type].purge)
 		hub_request_purge(reader->hub, news.container);
 	hub_publish(reader->hub, &news);
-	if (line->type == READER_EXITED)
+	if (line->type == READER_EXITED) {
+		note(reader, ENTRY_DETACHED, news.container, news.name);
 		reader_names_forget(&reader->names, news.container);
+	}
 }

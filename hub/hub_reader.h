@@ -9,6 +9,9 @@
  * An answer goes to the helper; what became of it goes to everybody. The helper knows allow and
  * deny, without an end: an answer for once or for a time is not taken.
  *
+ * Requests, answers, and what ended go into the journal (history.h), in which containers have no
+ * numbers.
+ *
  * Everything belongs to the user whose session it is: there are no guards.
  * Owns: the hub, and the helper's client. Called by: standalone.c. Threads: none.
  */
@@ -16,13 +19,19 @@
 #define HUB_HUB_READER_H
 
 #include "base/event.h"
+#include "history.h"
 #include "hub.h"
 #include "reader_line.h"
 
 struct hub_reader;
 
-/** hub_reader_new() - @helper, which stays the caller's: path of the verdict helper's socket */
-int hub_reader_new(struct loop *loop, const char *helper, struct hub_reader **ret);
+/**
+ * hub_reader_new()
+ * @helper:  path of the verdict helper's socket; stays the caller's
+ * @history: what happens is noted there; outlives it; NULL: no history is kept
+ */
+int hub_reader_new(struct loop *loop, const char *helper, struct history *history,
+		   struct hub_reader **ret);
 void hub_reader_free(struct hub_reader *reader);
 DEFINE_CLEANUP(struct hub_reader, hub_reader_free)
 

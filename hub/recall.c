@@ -59,10 +59,12 @@ static void turns_go_on(struct recalls *recalls)
 	int r;
 
 	while (!recalls->busy && (recalls->now = turn_take(recalls))) {
+		recalls->busy = true; /* it may be answered before this returns */
 		r = page_ask(recalls);
-		recalls->busy = !r;
-		if (r)
+		if (r) {
+			recalls->busy = false;
 			recall_finish(recalls, false, r);
+		}
 	}
 }
 

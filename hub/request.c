@@ -281,6 +281,8 @@ static struct request *request_new(const struct question *question)
 		.guard = question->guard,
 		.uid = question->uid,
 		.ask = question->ask,
+		.port = question->port,
+		.proto = question->proto,
 	};
 	if (texts_set(request, question)) {
 		free(request);

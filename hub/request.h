@@ -35,6 +35,8 @@ struct question {
 	uint64_t ask;        /* the back end's own number; 0: it has none */
 	uint32_t guard;      /* 0: none */
 	uint32_t uid;        /* who may answer, besides root */
+	uint16_t port;
+	uint8_t proto;
 };
 
 struct request {
@@ -45,6 +47,8 @@ struct request {
 	enum request_state state;
 	bool dead;
 	uint16_t share; /* of the table: its guard's, or its container's */
+	uint16_t port;
+	uint8_t proto;
 	uint32_t guard, uid;
 	uint64_t ask;
 	uint8_t addr[16];                  /* all zero: none */

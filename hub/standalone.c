@@ -4,12 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/confine.h"
+#include "base/dir.h"
 #include "base/log.h"
 #include "base/sock.h"
+#include "history.h"
 #include "hub_reader.h"
 #include "ingest.h"
 #include "life.h"
@@ -33,6 +39,9 @@ struct standalone {
 	struct life life;
 	struct sock_place readers, clients, other[OTHERS];
 	char readers_path[PATH_SIZE], clients_path[PATH_SIZE], helper_path[PATH_SIZE];
+	struct history *history; /* NULL: none is kept */
+	char history_path[PATH_MAX];
+	int history_folder; /* -1: none */
 	struct hub_reader *hub;
 	struct varlink_server *server;
 	struct ingest *ingest;
@@ -61,6 +70,37 @@ static const char *const calls[] = {
 	/* base/sock.c: at the end the sockets go, if they are ours */
 	"newfstatat",
 	"unlinkat",
+	/* history.c: sqlite with its files, also begun anew; base/dir.c: their folder */
+	"access",
+	"clock_nanosleep",
+	"faccessat",
+	"faccessat2",
+	"fchmod",
+	"fchown",
+	"fcntl",
+	"fdatasync",
+	"fsync",
+	"ftruncate",
+	"getcwd",
+	"geteuid",
+	"getpid",
+	"gettimeofday",
+	"lseek",
+	"lstat",
+	"mkdir",
+	"mkdirat",
+	"nanosleep",
+	"openat", /* base/comm.c as well: who answered */
+	"pread64",
+	"pwrite64",
+	"readlink",
+	"readlinkat",
+	"rename",
+	"renameat",
+	"renameat2",
+	"stat",
+	"umask",
+	"unlink",
 	/* now_boot_ns() where the vdso cannot help */
 	"clock_gettime",
 	/* malloc */
@@ -119,7 +159,53 @@ static int paths_set(struct standalone *all, const struct standalone_paths *path
 	return r;
 }
 
-static int start(struct standalone *all, struct problem *why)
+/* The journal's folder, opened: the last part of its path is made, and those above. */
+static int history_place(struct standalone *all, const char *given, struct problem *why)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	char *path = all->history_path, *slash;
+	int n;
+
+	if (given)
+		n = snprintf(path, PATH_MAX, "%s%s", strchr(given, '/') ? "" : "./", given);
+	else if (state && *state == '/')
+		n = snprintf(path, PATH_MAX, "%s/terok/" HISTORY_FILE, state);
+	else if (home && *home == '/')
+		n = snprintf(path, PATH_MAX, "%s/.local/state/terok/" HISTORY_FILE, home);
+	else
+		return problem(why, -ENOENT, "neither XDG_STATE_HOME nor HOME is set");
+	if (n >= PATH_MAX)
+		return problem(why, -ENAMETOOLONG, "%.60s... is too long for a file", path);
+	slash = strrchr(path, '/');
+	if (slash == path)
+		return problem(why, -EPERM, "%s: there no history is kept", path);
+	*slash = '\0';
+	dir_make(path);
+	n = dir_open(AT_FDCWD, path, why);
+	if (n >= 0)
+		setenv("SQLITE_TMPDIR", path, 1); /* where it may make files */
+	*slash = '/';
+	return n;
+}
+
+/* As well as it goes: without it the hub is whole all the same. */
+static void history_begin(struct standalone *all, const struct history_limits *wanted)
+{
+	struct history_limits limits = *wanted;
+	struct problem why = {};
+
+	if (!limits.days)
+		return;
+	all->history_folder = history_place(all, wanted->file, &why);
+	limits.file = all->history_path;
+	if (all->history_folder < 0)
+		log_warn(0, "%s: no history is kept", why.text);
+	else if (history_new(all->life.loop, &limits, &all->history))
+		log_warn(-ENOMEM, "no history is kept");
+	history_open(all->history);
+}
+
+static int start(struct standalone *all, const struct standalone_paths *paths, struct problem *why)
 {
 	struct loop *loop = all->life.loop;
 	int r = sock_place_take(all->readers_path, &all->readers, why);
@@ -127,7 +213,9 @@ static int start(struct standalone *all, struct problem *why)
 	if (!r)
 		r = sock_place_take(all->clients_path, &all->clients, why);
 	if (!r)
-		r = hub_reader_new(loop, all->helper_path, &all->hub);
+		history_begin(all, &paths->history);
+	if (!r)
+		r = hub_reader_new(loop, all->helper_path, all->history, &all->hub);
 	if (!r)
 		r = serve_new(loop, all->clients.fd, hub_reader_hub(all->hub), &all->server);
 	if (!r)
@@ -158,12 +246,19 @@ static void other_take(struct standalone *all, unsigned i)
 
 static int confine(const struct standalone *all)
 {
-	int folders[2 + OTHERS] = { all->readers.folder, all->clients.folder }, r;
+	_cleanup_close_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct confine_folder folders[4 + OTHERS] = { { all->readers.folder, CONFINE_REMOVE },
+						      { all->clients.folder, CONFINE_REMOVE } };
 	unsigned n = 2;
+	int r;
 
 	for (unsigned i = 0; i < OTHERS; i++)
 		if (all->other[i].folder >= 0)
-			folders[n++] = all->other[i].folder;
+			folders[n++].fd = all->other[i].folder;
+	if (all->history_folder >= 0)
+		folders[n++] = (struct confine_folder){ all->history_folder, CONFINE_KEEP };
+	if (proc >= 0) /* what who answers is called */
+		folders[n++] = (struct confine_folder){ proc, CONFINE_READ };
 	r = confine_caps(0);
 	if (!r)
 		r = confine_files_but(folders, n);
@@ -180,12 +275,16 @@ static void stop(struct standalone *all)
 	ingest_free(all->ingest);
 	sock_place_leave(&all->readers);
 	hub_reader_free(all->hub);
+	history_free(all->history);
+	closep(&all->history_folder);
 	life_done(&all->life);
 }
 
 int standalone_main(const struct standalone_paths *paths)
 {
-	struct standalone all = { .readers = SOCK_PLACE_NONE, .clients = SOCK_PLACE_NONE };
+	struct standalone all = { .readers = SOCK_PLACE_NONE,
+				  .clients = SOCK_PLACE_NONE,
+				  .history_folder = -1 };
 	bool usual = !paths->clients;
 	struct problem why = {};
 	int r = confine_early(2);
@@ -199,7 +298,7 @@ int standalone_main(const struct standalone_paths *paths)
 		all.other[i] = SOCK_PLACE_NONE;
 	r = paths_set(&all, paths, &why);
 	if (!r)
-		r = start(&all, &why);
+		r = start(&all, paths, &why);
 	if (r) {
 		log_error(*why.text ? 0 : r, "%s", *why.text ? why.text : "start");
 	} else {

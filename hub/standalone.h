@@ -9,11 +9,14 @@
 #ifndef HUB_STANDALONE_H
 #define HUB_STANDALONE_H
 
-/* Sockets; NULL: the usual place in XDG_RUNTIME_DIR. */
+#include "history_db.h"
+
+/* Sockets; NULL: the usual place in XDG_RUNTIME_DIR. And what is kept of what happens. */
 struct standalone_paths {
 	const char *clients; /* terok-clearance.sock: made; NULL: below terok/clearance as well */
 	const char *readers; /* terok-shield-events.sock: made */
 	const char *helper;  /* terok-clearance-verdict.sock: connected to, for each verdict */
+	struct history_limits history; /* .file NULL: terok/history.db in XDG_STATE_HOME */
 };
 
 /** standalone_main() - serve until SIGTERM or SIGINT; 0 or negative errno, logged */

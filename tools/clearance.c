@@ -85,7 +85,7 @@ static const struct cli_verb verbs[] = {
 	{ "bridge", "[OPTIONS]", "Be org.terok.Shield1 on the session bus", verb_bridge },
 	{ "why", "[DEST] [--json] [--wait TIME]",
 	  "Say, inside a guard, what it was refused and why", verb_why },
-	{ "serve", "[--socket PATH] [--readers PATH] [--helper PATH]",
+	{ "serve", "[--socket PATH] [--readers PATH] [OPTIONS]",
 	  "Be the hub of a session: hear readers, serve clients", verb_serve },
 	{ "serve-verdict", "[--socket PATH] [--shield PATH]",
 	  "Carry out a session's verdicts: run the shield", verb_serve_verdict },

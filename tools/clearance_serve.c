@@ -9,7 +9,8 @@
 
 int verb_serve(int argc, char **argv)
 {
-	struct standalone_paths paths = {};
+	struct standalone_paths paths = { .history = { .days = HISTORY_DAYS, .mib = HISTORY_MIB } };
+	const char *days = NULL, *mib = NULL;
 	const struct cli_option options[] = {
 		{ "socket", "PATH", "for clients (terok-clearance.sock)", CLI_STRING,
 		  &paths.clients },
@@ -17,10 +18,22 @@ int verb_serve(int argc, char **argv)
 		  &paths.readers },
 		{ "helper", "PATH", "of serve-verdict (terok-clearance-verdict.sock)", CLI_STRING,
 		  &paths.helper },
+		{ "history", "PATH", "kept there (terok/history.db); none: not", CLI_STRING,
+		  &paths.history.file },
+		{ "history-days", "N", "keep history so long (30); 0: keep none", CLI_STRING,
+		  &days },
+		{ "history-size", "MIB", "and no more of it than that (64)", CLI_STRING, &mib },
 		{},
 	};
 	int r = cli_parse(argc, argv, options, 0, 0);
 
+	if (!r)
+		r = cli_number("history-days", days, 0, HISTORY_DAYS_MAX, &paths.history.days);
+	if (!r)
+		r = cli_number("history-size", mib, HISTORY_MIB_MIN, HISTORY_MIB_MAX,
+			       &paths.history.mib);
+	if (paths.history.file && !strcmp(paths.history.file, "none"))
+		paths.history.days = 0;
 	return r ?: standalone_main(&paths);
 }
 

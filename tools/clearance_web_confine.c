@@ -91,19 +91,20 @@ static int folder_open(const char *path, int *ret)
 
 int web_confine(const char *const *files, unsigned n)
 {
-	int folders[WEB_FILES], r = 0;
+	struct confine_folder folders[WEB_FILES] = {}; /* CONFINE_REMOVE */
+	int r = 0;
 	unsigned opened = 0;
 
 	/* what libraries read once is read while files may be */
 	tzset();
 	suffix_registrable("example.com");
 	while (!r && opened < n) {
-		r = folder_open(files[opened], &folders[opened]);
+		r = folder_open(files[opened], &folders[opened].fd);
 		opened += !r;
 	}
 	if (!r)
 		r = confine_files_but(folders, n);
 	while (opened)
-		closep(&folders[--opened]);
+		closep(&folders[--opened].fd);
 	return r ?: confine_calls(calls);
 }

@@ -120,7 +120,9 @@ const char *session_told(void)
 
 static pid_t hub_fork(void)
 {
-	static const struct standalone_paths usual;
+	const struct standalone_paths usual = { .history = { .days = session.history ? 1 : 0,
+							     .mib = HISTORY_MIB_MIN,
+							     .file = session.history } };
 	pid_t pid;
 
 	fflush(NULL);

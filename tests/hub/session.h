@@ -51,8 +51,9 @@
 struct session {
 	char folder[48], clients[80], readers[80], helper[80], shield[80];
 	pid_t hub, verdicts;
-	int manager; /* what they say to the service manager */
-	uid_t uid;   /* whose session it is */
+	int manager;         /* what they say to the service manager */
+	uid_t uid;           /* whose session it is */
+	const char *history; /* file of the hub's journal; NULL: it keeps none */
 };
 extern struct session session;
 

@@ -35,6 +35,6 @@ begin() {
 	read -r -t 10 -u "$fd" line || { echo "$1 does not begin"; exit 1; }
 }
 begin "$python" "$foreign" --helper "$dir/terok-clearance-verdict.sock"
-begin "$B/terok-clearance" serve
+begin "$B/terok-clearance" serve --history none
 begin "$B/terok-clearance" serve-verdict --socket "$dir/verdict.sock" --shield "$dir/shield"
 timeout 60 "$python" "$foreign" "$dir"

@@ -14,7 +14,7 @@ dir=$(mktemp -d)
 hub='' verdict='' bad=0
 trap '[ -z "$hub$verdict" ] || kill $hub $verdict; rm -rf "$dir"' EXIT
 export XDG_RUNTIME_DIR=$dir/run HOME=$dir LC_ALL=C
-unset NOTIFY_SOCKET TEROK_RUN JOURNAL_STREAM
+unset NOTIFY_SOCKET TEROK_RUN JOURNAL_STREAM XDG_STATE_HOME
 mkdir -m 0700 "$XDG_RUNTIME_DIR"
 ln -s "$B/terok-clearance" "$dir/terok-clearance-hub"
 clearance=$B/terok-clearance socket=$XDG_RUNTIME_DIR/terok-clearance.sock
@@ -43,7 +43,10 @@ exits() { # CODE COMMAND...: it exits with that, and what it says is in $dir/out
 
 old_name() { exits 2 "$dir/terok-clearance-hub" && grep -q "which verb" "$dir/err" && exits 0 "$dir/terok-clearance-hub" --help && grep -q serve-verdict "$dir/out"; }
 is "by its old name a verb must be given" old_name
-wrong() { exits 2 "$clearance" serve extra && exits 2 "$clearance" serve --what && exits 2 "$clearance" serve-verdict --socket; }
+wrong() {
+	exits 2 "$clearance" serve extra && exits 2 "$clearance" serve --what && exits 2 "$clearance" serve-verdict --socket &&
+		exits 2 "$clearance" serve --history-days x && exits 2 "$clearance" serve --history-size 3
+}
 is "a wrong command line is 2" wrong
 elsewhere() { exits 1 "$clearance" serve --socket "$dir/nowhere/no/$(printf '%0200d' 0)" && [ "$(wc -l <"$dir/err")" -eq 1 ]; }
 is "a place that cannot be is one line, and 1" elsewhere
@@ -108,6 +111,28 @@ is "one that no shield can give says so" refused
 gone() { reader '{"type":"container_exited","container":"c1","reason":"eof"}' && [ "$(open_ids)" = "bad:1 " ]; }
 is "a container that ends takes its requests along" gone
 
+# --- what it keeps of it -------------------------------------------------------------------
+
+journal=$dir/.local/state/terok/history.db
+kept() { # FILTER: of each entry about c1, the oldest first
+	timeout 10 "$clearance" export --json --socket "$socket" |
+		jq -rs 'reverse | .[] | select(.container == "c1") | [.type, .request_id, .action, .client, .ok] | map(tostring) | join(" ")'
+}
+story='request c1:1   false
+request c1:2   false
+verdict c1:1 allow terok-clearance true
+expired c1:2   false
+guard_detached    false'
+noted() { [ "$(kept)" = "$story" ] || { kept; return 1; }; }
+is "who was asked, who answered, and what ended is kept" noted
+shown() {
+	exits 0 "$clearance" history --limit 2 --socket "$socket" && [ "$(wc -l <"$dir/out")" -eq 2 ] &&
+		[ "$(timeout 10 "$clearance" history --json --socket "$socket" | jq -s 'map(select(.container == "bad" and .type == "verdict" and (.ok | not))) | length')" -eq 1 ]
+}
+is "history shows it, and an answer that failed as that" shown
+own() { [ "$(stat -c %a "$journal" "$(dirname "$journal")" | tr '\n' ' ')" = "600 700 " ]; }
+is "its file is its user's alone" own
+
 second() {
 	exits 1 "$clearance" serve && grep -q "$events already" "$dir/err" &&
 		exits 1 "$clearance" serve-verdict && grep -q "verdict.sock already" "$dir/err" &&
@@ -130,6 +155,56 @@ ends() { # PROCESS SIGNAL
 is "SIGINT is an end like any other" ends $hub INT
 is "and so is SIGTERM" ends $verdict TERM
 hub='' verdict=''
+
+again() { # ARGUMENT...: the hub once more; what it says is in $dir/hub.said
+	: >"$dir/hub.said"
+	"$clearance" serve "$@" 2>>"$dir/hub.said" &
+	hub=$!
+	timeout 10 sh -c 'until grep -q "readers at" "$0"; do sleep 0.05; done' "$dir/hub.said"
+}
+is "a hub that is started again has it still" eval 'again && noted'
+is "and ends" ends $hub TERM
+is "a place of its own may be given" eval 'again --history "$dir/here/h.db" && [ -f "$dir/here/h.db" ] && [ -z "$(kept)" ]'
+ends $hub TERM
+none() { exits 1 "$clearance" history --socket "$socket" && grep -q "keeps no history" "$dir/err"; }
+is "none is none, and a client is told" eval 'again --history none && none'
+ends $hub TERM
+is "so is a day of none" eval 'again --history-days 0 && none'
+ends $hub TERM
+chmod 0777 "$dir/here"
+is "one that cannot be kept is said, once, and the hub goes on" \
+	eval 'again --history "$dir/here/h.db" && none && reader "$(blocked c1 c1:9)" && [ "$(open_ids)" = "c1:9 " ] && [ "$(grep -c history "$dir/hub.said")" -eq 1 ]'
+ends $hub TERM
+printf '%8192s' x | dd of="$journal" conv=notrunc status=none
+is "a broken one is set aside, and said" \
+	eval 'again && grep -q "is broken" "$dir/hub.said" && [ -f "$journal.broken-1" ] && [ -z "$(kept)" ]'
+is "and a new one is begun" eval 'reader "$(blocked c1 c1:1)" && [ "$(kept)" = "request c1:1   false" ]'
+ends $hub TERM
+
+theirs() { # as one user's hub: another user reads nothing, and root all
+	setpriv --reuid 4001 --regid 4001 --clear-groups env HOME="$dir/its" XDG_RUNTIME_DIR="$dir/its/run" \
+		"$dir/terok-clearance" serve 2>"$dir/hub.said" &
+	hub=$!
+	timeout 10 sh -c 'until grep -q "readers at" "$0"; do sleep 0.05; done' "$dir/hub.said" || return 1
+	local it=$dir/its/run/terok-clearance.sock
+	blocked c1 c1:1 | setpriv --reuid 4001 --clear-groups timeout 10 nc -N -U "$dir/its/run/terok-shield-events.sock"
+	for uid in 4001 0; do
+		[ "$(timeout 10 setpriv --reuid $uid --clear-groups "$dir/terok-clearance" export --json --socket "$it" | jq -r .type)" = request ] || return 1
+	done
+	chmod 0755 "$dir/its" "$dir/its/run" && chmod 0666 "$it" || return 1
+	exits 1 setpriv --reuid 4002 --clear-groups "$dir/terok-clearance" export --json --socket "$it" && [ ! -s "$dir/out" ] || return 1
+	chmod 0700 "$dir/its/run"
+	exits 1 setpriv --reuid 4002 --clear-groups cat "$dir/its/.local/state/terok/history.db"
+}
+if [ "$(id -u)" -eq 0 ]; then
+	chmod 0755 "$dir" && install -d -m 0700 -o 4001 -g 4001 "$dir/its" "$dir/its/run"
+	cp "$B/terok-clearance" "$dir/terok-clearance"
+	is "another user reads nothing of it" theirs
+	ends $hub TERM
+else
+	echo "SKIP another user reads nothing of it: not root"
+fi
+hub=''
 empty() { [ -z "$(find "$XDG_RUNTIME_DIR" ! -type d)" ]; }
 is "and nothing is left" empty
 exit $bad

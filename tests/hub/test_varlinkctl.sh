@@ -39,7 +39,7 @@ begin() {
 }
 printf '#!/bin/sh\n[ "$*" = "allow c1 example.com" ]\n' >"$dir/shield"
 chmod 0755 "$dir/shield"
-begin "$B/terok-clearance" serve
+begin "$B/terok-clearance" serve --history none
 begin "$B/terok-clearance" serve-verdict --shield "$dir/shield"
 
 has() { # TEXT CMD...: says such a line, and succeeds

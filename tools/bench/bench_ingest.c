@@ -174,7 +174,7 @@ static int start(void)
 	if (!r)
 		r = sock_place_take(state.clients, &state.clients_place, &why);
 	if (!r)
-		r = hub_reader_new(state.loop, "/nowhere", &state.hub);
+		r = hub_reader_new(state.loop, "/nowhere", NULL, &state.hub);
 	if (!r)
 		r = serve_new(state.loop, state.clients_place.fd, hub_reader_hub(state.hub),
 			      &state.server);

@@ -100,12 +100,19 @@ int confine_files(void)
 	return confine_files_but(NULL, 0);
 }
 
-int confine_files_but(const int *folders, unsigned n)
+int confine_files_but(const struct confine_folder *folders, unsigned n)
 {
 #ifdef CONFINE_SANITIZED /* its leak check reads /proc */
 	(void)folders, (void)n;
 	return 0;
 #else
+	static const uint64_t allowed[] = {
+		[CONFINE_REMOVE] = LANDLOCK_ACCESS_FS_REMOVE_FILE,
+		[CONFINE_READ] = LANDLOCK_ACCESS_FS_READ_FILE,
+		[CONFINE_KEEP] = LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+				 LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+				 LANDLOCK_ACCESS_FS_READ_DIR,
+	};
 	/* every right of Landlock's first version: all that matters without open files */
 	struct landlock_ruleset_attr attr = {
 		.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
@@ -117,8 +124,8 @@ int confine_files_but(const int *folders, unsigned n)
 		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
 	for (unsigned i = 0; i < n; i++) {
 		struct landlock_path_beneath_attr beneath = {
-			.allowed_access = LANDLOCK_ACCESS_FS_REMOVE_FILE,
-			.parent_fd = folders[i],
+			.allowed_access = allowed[folders[i].may],
+			.parent_fd = folders[i].fd,
 		};
 
 		if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0))

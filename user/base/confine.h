@@ -7,7 +7,7 @@
  *   confine_caps()   after the last privileged act: only the capabilities named
  *   confine_user()   nobody, if it was root: after confine_caps(0) nothing needs a uid
  *   confine_files()  Landlock: no file may be opened any more (what is open stays open);
- *		      confine_files_but(): but those of some folders may be removed
+ *		      confine_files_but(): but for what is said of some folders
  *   confine_calls()  last: seccomp, anything not listed kills the process
  *
  * Each returns 0 or a negative errno, and a caller that gets an error must not go on.
@@ -46,8 +46,20 @@ int confine_user(void);
 /** confine_files() - 0 also where the kernel has no Landlock: the other stages hold */
 int confine_files(void);
 
-/** confine_files_but() - the same, but in these @n folders, and below, files may be removed */
-int confine_files_but(const int *folders, unsigned n);
+/* What may be done with the files in a folder, and below it. */
+enum confine_may {
+	CONFINE_REMOVE, /* and nothing else: sockets of ours that go at the end */
+	CONFINE_READ,
+	CONFINE_KEEP, /* make, read, write, rename and remove them, and list the folder */
+};
+
+struct confine_folder {
+	int fd;
+	enum confine_may may;
+};
+
+/** confine_files_but() - the same, but for these @n folders; one may be named twice */
+int confine_files_but(const struct confine_folder *folders, unsigned n);
 
 /**
  * confine_calls() - @names: system calls by name, NULL at the end
