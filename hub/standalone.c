@@ -75,6 +75,7 @@ static const char *const calls[] = {
 	"clock_nanosleep",
 	"faccessat",
 	"faccessat2",
+	"fallocate",
 	"fchmod",
 	"fchown",
 	"fcntl",
