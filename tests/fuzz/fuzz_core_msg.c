@@ -20,7 +20,7 @@ static void check(struct subscriber *subscriber, struct event *event)
 		if (*p < 0x20 || *p > 0x7e)
 			abort();
 	if (json_parse(text, event->n[subscriber->face], &object) ||
-	    json_object_object_length(object) != (subscriber->face == FACE_CLEARANCE ? 11 : 31))
+	    json_object_object_length(object) != (subscriber->face == FACE_CLEARANCE ? 11 : 32))
 		abort();
 }
 
