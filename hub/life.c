@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -58,14 +57,11 @@ static int on_late(struct timer *timer)
 	return 0;
 }
 
-static int on_signal(struct source *source, uint32_t events)
+static int on_signal(struct signals *signals, int signal)
 {
-	struct life *life = container_of(source, struct life, signals);
-	struct signalfd_siginfo info;
+	struct life *life = container_of(signals, struct life, signals);
 
-	(void)events;
-	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
-		return 0;
+	(void)signal;
 	if (life->ending) {
 		life_over(life);
 		return 0;
@@ -92,25 +88,17 @@ static bool in_journal(void)
 
 int life_begin(struct life *life, const char *name, void (*end)(void *user), void *user)
 {
-	_cleanup_close_ int fd = -1;
-	sigset_t set;
 	int r;
 
 	*life = (struct life){ .manager = -1, .end = end, .user = user };
 	log_setup(name, LOG_INFO, in_journal());
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
 	r = loop_new(&life->loop);
 	if (r)
 		return log_error(r, "make a loop");
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	r = fd < 0 ? -errno : source_add(life->loop, &life->signals, fd, EPOLLIN, on_signal);
+	r = signals_add(life->loop, &life->signals, NULL, on_signal);
 	if (r)
 		return log_error(r, "wait for signals");
-	fd = -1; /* the source has it */
 	life->manager = manager_open();
 	return 0;
 }
@@ -123,10 +111,7 @@ int life_run(struct life *life)
 
 void life_done(struct life *life)
 {
-	int fd = life->signals.loop ? life->signals.fd : -1;
-
-	source_del(&life->signals);
-	closep(&fd);
+	signals_end(&life->signals);
 	timer_disarm(&life->late);
 	closep(&life->manager);
 	if (life->loop)

@@ -13,12 +13,13 @@
 
 #include "base/event.h"
 #include "base/problem.h"
+#include "base/signals.h"
 
 #define LIFE_STOP_NS SECOND_NS /* from the signal to the end, at most: the contract's */
 
 struct life {
 	struct loop *loop;
-	struct source signals;
+	struct signals signals;
 	struct timer late;
 	int manager;             /* -1: nobody wants to know */
 	void (*end)(void *user); /* finish what is on its way, then life_over() */

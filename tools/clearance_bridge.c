@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 
 #include "base/cleanup.h"
 #include "base/cli.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "clearance.h"
 #include "clearance_relay.h"
 #include "clearance_shield.h"
@@ -43,8 +43,7 @@ struct call {
 
 struct bridge {
 	struct relay relay;
-	struct source signals;
-	int signal_fd;
+	struct signals signals;
 	struct container *containers;
 	struct call *calls;
 	unsigned n;
@@ -342,28 +341,13 @@ static const struct relay_face relay_face = {
 
 /* --- the verb ------------------------------------------------------------------------ */
 
-static int on_signal(struct source *source, uint32_t events)
+static int on_signal(struct signals *signals, int signal)
 {
-	struct bridge *bridge = container_of(source, struct bridge, signals);
+	struct bridge *bridge = container_of(signals, struct bridge, signals);
 
-	(void)events;
+	(void)signal;
 	loop_stop(bridge->relay.loop);
 	return 0;
-}
-
-static int bridge_signals(struct bridge *bridge)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	bridge->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-	if (bridge->signal_fd < 0)
-		return -errno;
-	return source_add(bridge->relay.loop, &bridge->signals, bridge->signal_fd, EPOLLIN,
-			  on_signal);
 }
 
 static int bridge_run(struct bridge *bridge)
@@ -390,14 +374,13 @@ static void bridge_end(struct bridge *bridge)
 	while (bridge->containers)
 		container_free(bridge, bridge->containers);
 	relay_stop(&bridge->relay);
-	source_del(&bridge->signals);
-	closep(&bridge->signal_fd);
+	signals_end(&bridge->signals);
 	loop_free(bridge->relay.loop);
 }
 
 int verb_bridge(int argc, char **argv)
 {
-	struct bridge bridge = { .signal_fd = -1, .path = SHIELD_PATH };
+	struct bridge bridge = { .path = SHIELD_PATH };
 	const char *path = NULL, *scope = "forever";
 	const struct cli_option options[] = {
 		{ "scope", "SCOPE", "of answers: once, session or forever (default)", CLI_STRING,
@@ -423,7 +406,7 @@ int verb_bridge(int argc, char **argv)
 	bridge.relay.user = &bridge;
 	r = loop_new(&bridge.relay.loop);
 	if (!r)
-		r = bridge_signals(&bridge);
+		r = signals_add(bridge.relay.loop, &bridge.signals, NULL, on_signal);
 	if (r)
 		log_error(r, "cannot start");
 	else

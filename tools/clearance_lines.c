@@ -18,12 +18,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 
 #include "base/cleanup.h"
 #include "base/cli.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "clearance.h"
 #include "clearance_relay.h"
 
@@ -39,7 +39,8 @@ struct sent { /* an answer that is with the hub */
 
 struct lines {
 	struct relay relay;
-	struct source input, signals;
+	struct source input;
+	struct signals signals;
 	struct timer next_bite, linger;
 	const char *container; /* as it was named on the command line */
 	unsigned numbers, matching;
@@ -47,7 +48,7 @@ struct lines {
 	bool once;
 	bool known;          /* such a container was there */
 	bool reading, ended; /* the input */
-	int signal_fd, result;
+	int result;
 	bool too_long; /* the line that is being read */
 	size_t n;
 	char line[LINE_MAX_];
@@ -431,27 +432,13 @@ static const struct relay_face face = {
 
 /* --- the verb ------------------------------------------------------------------------ */
 
-static int on_signal(struct source *source, uint32_t events)
+static int on_signal(struct signals *signals, int signal)
 {
-	struct lines *lines = container_of(source, struct lines, signals);
+	struct lines *lines = container_of(signals, struct lines, signals);
 
-	(void)events;
+	(void)signal;
 	loop_stop(lines->relay.loop);
 	return 0;
-}
-
-static int lines_signals(struct lines *lines)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	lines->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-	if (lines->signal_fd < 0)
-		return -errno;
-	return source_add(lines->relay.loop, &lines->signals, lines->signal_fd, EPOLLIN, on_signal);
 }
 
 static int lines_run(struct lines *lines)
@@ -460,7 +447,7 @@ static int lines_run(struct lines *lines)
 	int r = loop_new(&lines->relay.loop);
 
 	if (!r)
-		r = lines_signals(lines);
+		r = signals_add(lines->relay.loop, &lines->signals, NULL, on_signal);
 	if (r)
 		return log_error(r, "cannot start");
 	r = relay_start(&lines->relay, false, &why);
@@ -481,8 +468,7 @@ static void lines_free(struct lines *lines)
 		free(sent);
 	}
 	source_del(&lines->input);
-	source_del(&lines->signals);
-	closep(&lines->signal_fd);
+	signals_end(&lines->signals);
 	loop_free(lines->relay.loop);
 	free(lines);
 }
@@ -514,7 +500,6 @@ int verb_session(int argc, char **argv)
 	if (!lines)
 		return log_error(-ENOMEM, "cannot start");
 	signal(SIGPIPE, SIG_IGN);
-	lines->signal_fd = -1;
 	lines->once = once;
 	lines->container = argv[1];
 	lines->relay.path = path ?: session_socket();

@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/cli.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "clearance.h"
 #include "clearance_notifier.h"
 #include "clearance_popup.h"
@@ -29,8 +29,7 @@ struct notifier {
 	struct loop *loop;
 	struct desktop desktop;
 	struct popups popups;
-	struct source signals;
-	int signal_fd;
+	struct signals signals;
 	struct timer patience;
 	bool begun, absent, ending;
 
@@ -310,12 +309,12 @@ static int patience_ends(struct timer *timer)
 }
 
 /* Nobody answers any more: no button may stay behind, also of what is just being shown. */
-static int on_signal(struct source *source, uint32_t events)
+static int on_signal(struct signals *signals, int signal)
 {
-	struct notifier *notifier = container_of(source, struct notifier, signals);
+	struct notifier *notifier = container_of(signals, struct notifier, signals);
 
-	(void)events;
-	source_del(&notifier->signals);
+	(void)signal;
+	signals_end(signals);
 	timer_disarm(&notifier->again);
 	hub_disconnect(notifier);
 	notifier->ending = true;
@@ -325,22 +324,6 @@ static int on_signal(struct source *source, uint32_t events)
 		timer_arm(notifier->loop, &notifier->patience, now_boot_ns() + SECOND_NS,
 			  patience_ends);
 	return 0;
-}
-
-static int signals_add(struct notifier *notifier)
-{
-	sigset_t set;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	notifier->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-	if (notifier->signal_fd < 0)
-		return -errno;
-	return source_add(notifier->loop, &notifier->signals, notifier->signal_fd, EPOLLIN,
-			  on_signal);
 }
 
 static int notifier_run(struct notifier *notifier)
@@ -355,7 +338,8 @@ static int notifier_run(struct notifier *notifier)
 	notifier->desktop.face = &desktop_face;
 	notifier->popups.user = notifier->desktop.user = notifier;
 	popups_start(&notifier->popups);
-	r = signals_add(notifier);
+	signal(SIGPIPE, SIG_IGN);
+	r = signals_add(notifier->loop, &notifier->signals, NULL, on_signal);
 	if (!r)
 		r = desktop_start(&notifier->desktop, &why);
 	if (!r) {
@@ -371,15 +355,14 @@ static int notifier_run(struct notifier *notifier)
 	hub_disconnect(notifier);
 	popups_stop(&notifier->popups);
 	desktop_stop(&notifier->desktop);
-	source_del(&notifier->signals);
-	closep(&notifier->signal_fd);
+	signals_end(&notifier->signals);
 	loop_free(notifier->loop);
 	return r;
 }
 
 int verb_notifier(int argc, char **argv)
 {
-	struct notifier notifier = { .signal_fd = -1, .popups.categories = POPUP_ALL };
+	struct notifier notifier = { .popups.categories = POPUP_ALL };
 	const char *only = NULL;
 	const struct cli_option options[] = {
 		{ "only", "WORDS", "blocked,verdict,shield_up,...; see terok-clearance(1)",

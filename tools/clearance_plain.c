@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/cli.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "clearance.h"
 #include "clearance_command.h"
 #include "clearance_say.h"
@@ -27,8 +27,8 @@
 
 struct plain {
 	struct session session;
-	struct source input, signals;
-	int signal_fd;
+	struct source input;
+	struct signals signals;
 	bool follow, colour, interrupted;
 	bool leaving; /* when what was answered and asked has been told */
 	struct timer give_up;
@@ -366,36 +366,18 @@ static int on_input(struct source *source, uint32_t events)
 	return 0;
 }
 
-static int on_signal(struct source *source, uint32_t events)
+static int on_signal(struct signals *signals, int signal)
 {
-	struct plain *plain = container_of(source, struct plain, signals);
-	struct signalfd_siginfo info;
+	struct plain *plain = container_of(signals, struct plain, signals);
 
-	(void)events;
-	if (read(plain->signal_fd, &info, sizeof(info)) == sizeof(info))
-		plain->interrupted = info.ssi_signo == SIGINT;
+	plain->interrupted = signal == SIGINT;
 	loop_stop(plain->session.loop);
 	return 0;
 }
 
-static int plain_signals(struct plain *plain)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	plain->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-	if (plain->signal_fd < 0)
-		return -errno;
-	return source_add(plain->session.loop, &plain->signals, plain->signal_fd, EPOLLIN,
-			  on_signal);
-}
-
 int plain_run(const char *path, bool follow, bool reconnect)
 {
-	static struct plain plain = { .signal_fd = -1 };
+	static struct plain plain;
 	struct problem why = {};
 	int r;
 
@@ -407,7 +389,7 @@ int plain_run(const char *path, bool follow, bool reconnect)
 	plain.session.user = &plain;
 	r = loop_new(&plain.session.loop);
 	if (!r)
-		r = plain_signals(&plain);
+		r = signals_add(plain.session.loop, &plain.signals, NULL, on_signal);
 	if (!r)
 		r = session_start(&plain.session, &why);
 	/* a file or /dev/null cannot be waited for, and says nothing later: as if it had ended */
@@ -420,8 +402,7 @@ int plain_run(const char *path, bool follow, bool reconnect)
 	session_stop(&plain.session);
 	timer_disarm(&plain.give_up);
 	source_del(&plain.input);
-	source_del(&plain.signals);
-	closep(&plain.signal_fd);
+	signals_end(&plain.signals);
 	loop_free(plain.session.loop);
 	return r ?: plain.interrupted ? EXIT_INTERRUPTED : 0;
 }

@@ -5,17 +5,16 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "clearance.h"
 
 struct stream {
 	struct session session;
-	struct source signals;
-	int signal_fd;
+	struct signals signals;
 	int64_t lost;
 	bool interrupted;
 };
@@ -43,39 +42,28 @@ static void stream_note(const char *text, void *user)
 
 static const struct session_face face = { .event = stream_event, .note = stream_note };
 
-static int on_signal(struct source *source, uint32_t events)
+static int on_signal(struct signals *signals, int signal)
 {
-	struct stream *stream = container_of(source, struct stream, signals);
-	struct signalfd_siginfo info;
+	struct stream *stream = container_of(signals, struct stream, signals);
 
-	(void)events;
-	if (read(stream->signal_fd, &info, sizeof(info)) == sizeof(info))
-		stream->interrupted = info.ssi_signo == SIGINT;
+	stream->interrupted = signal == SIGINT;
 	loop_stop(stream->session.loop);
 	return 0;
 }
 
 int stream_run(const char *path, bool reconnect)
 {
-	static struct stream stream = { .signal_fd = -1 };
+	static struct stream stream;
 	struct problem why = {};
-	sigset_t set;
 	int r;
 
 	stream.session.path = path;
 	stream.session.reconnect = reconnect;
 	stream.session.face = &face;
 	stream.session.user = &stream;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
 	r = loop_new(&stream.session.loop);
-	if (!r) {
-		stream.signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-		r = source_add(stream.session.loop, &stream.signals, stream.signal_fd, EPOLLIN,
-			       on_signal);
-	}
+	if (!r)
+		r = signals_add(stream.session.loop, &stream.signals, NULL, on_signal);
 	if (!r)
 		r = session_start(&stream.session, &why);
 	if (!r)
@@ -83,8 +71,7 @@ int stream_run(const char *path, bool reconnect)
 	if (r)
 		log_error(0, "%s", why.text[0] ? why.text : "the hub went away");
 	session_stop(&stream.session);
-	source_del(&stream.signals);
+	signals_end(&stream.signals);
 	loop_free(stream.session.loop);
-	closep(&stream.signal_fd);
 	return r ?: stream.interrupted ? EXIT_INTERRUPTED : 0;
 }

@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <term.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/cli.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "base/suffix.h"
 #include "clearance.h"
 #include "clearance_ui.h"
@@ -35,10 +35,10 @@ struct tui {
 	struct session session;
 	struct ui ui;
 	struct canvas canvas;
-	struct source keys, signals;
+	struct source keys;
+	struct signals signals;
 	struct timer draw;
 	uint64_t drawn_ns;
-	int signal_fd;
 	bool interrupted, colour, pasting;
 	uint64_t pasted_ns; /* the last byte of it */
 };
@@ -251,46 +251,25 @@ static int tui_resize(struct tui *tui)
 	return canvas_resize(&tui->canvas, LINES, COLS);
 }
 
-static int on_signal(struct source *source, uint32_t events)
+static int on_signal(struct signals *signals, int signal)
 {
-	struct tui *tui = container_of(source, struct tui, signals);
-	struct signalfd_siginfo info;
+	struct tui *tui = container_of(signals, struct tui, signals);
 
-	(void)events;
-	if (read(tui->signal_fd, &info, sizeof(info)) != sizeof(info))
-		return 0;
 	/* who was stopped is not told of another size */
-	if (info.ssi_signo != SIGWINCH && info.ssi_signo != SIGCONT) {
-		tui->interrupted = info.ssi_signo == SIGINT;
+	if (signal != SIGWINCH && signal != SIGCONT) {
+		tui->interrupted = signal == SIGINT;
 		loop_stop(tui->session.loop);
 		return 0;
 	}
 	if (tui_resize(tui))
 		return -ENOMEM;
-	if (info.ssi_signo == SIGCONT)
+	if (signal == SIGCONT)
 		paste_marked(true);
 	tui_changed(tui);
 	return 0;
 }
 
 /* --- from the first to the last -------------------------------------------------------- */
-
-static int tui_signals(struct tui *tui)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGWINCH);
-	sigaddset(&set, SIGCONT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	tui->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (tui->signal_fd < 0)
-		return -errno;
-	return source_add(tui->session.loop, &tui->signals, tui->signal_fd, EPOLLIN, on_signal);
-}
 
 bool tui_can_run(void)
 {
@@ -341,8 +320,7 @@ static void tui_end(struct tui *tui)
 	session_stop(&tui->session);
 	timer_disarm(&tui->draw);
 	source_del(&tui->keys);
-	source_del(&tui->signals);
-	closep(&tui->signal_fd);
+	signals_end(&tui->signals);
 	ui_done(&tui->ui);
 	canvas_done(&tui->canvas);
 	loop_free(tui->session.loop);
@@ -350,7 +328,8 @@ static void tui_end(struct tui *tui)
 
 int tui_run(const char *path)
 {
-	static struct tui tui = { .signal_fd = -1 };
+	static const int more[] = { SIGHUP, SIGWINCH, SIGCONT, 0 };
+	static struct tui tui;
 	struct problem why = {};
 	int r;
 
@@ -366,7 +345,7 @@ int tui_run(const char *path)
 		r = session_start(&tui.session, &why);
 	if (r)
 		return log_error(0, "%s", why.text[0] ? why.text : strerror(-r)), r;
-	r = tui_signals(&tui);
+	r = signals_add(tui.session.loop, &tui.signals, more, on_signal);
 	screen_start(&tui);
 	if (!r)
 		r = tui_resize(&tui);

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +23,7 @@
 #include "base/cli.h"
 #include "base/confine.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "base/sock.h"
 #include "clearance.h"
 
@@ -33,8 +33,8 @@
 
 struct program {
 	struct loop *loop;
-	struct source signals, keys;
-	int signal_fd;
+	struct signals signals;
+	struct source keys;
 	struct door door;
 	struct web *web;
 	const char *socket, *address, *link;
@@ -137,15 +137,11 @@ static void hint(const struct program *program)
 			 v6 ? "[" : "", program->address, v6 ? "]" : "", program->port, host);
 }
 
-static int on_signal(struct source *source, uint32_t events)
+static int on_signal(struct signals *signals, int signal)
 {
-	struct program *program = container_of(source, struct program, signals);
-	struct signalfd_siginfo info;
+	struct program *program = container_of(signals, struct program, signals);
 
-	(void)events;
-	if (read(program->signal_fd, &info, sizeof(info)) != sizeof(info))
-		return 0;
-	if (info.ssi_signo == SIGUSR1)
+	if (signal == SIGUSR1)
 		link_again(program);
 	else
 		loop_stop(program->loop);
@@ -176,21 +172,12 @@ static int program_listen(struct program *program, int *ret, struct problem *why
 
 static int program_inputs(struct program *program)
 {
-	sigset_t set;
+	static const int more[] = { SIGHUP, SIGUSR1, 0 };
 	int r;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTTIN, SIG_IGN); /* in the background, its terminal's keys are not for us */
-	program->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (program->signal_fd < 0)
-		return -errno;
-	r = source_add(program->loop, &program->signals, program->signal_fd, EPOLLIN, on_signal);
+	r = signals_add(program->loop, &program->signals, more, on_signal);
 	if (!r && isatty(0))
 		r = source_add(program->loop, &program->keys, 0, EPOLLIN, on_key);
 	return r;
@@ -245,8 +232,7 @@ static void program_end(struct program *program)
 		unlink(program->socket);
 	web_free(program->web);
 	source_del(&program->keys);
-	source_del(&program->signals);
-	closep(&program->signal_fd);
+	signals_end(&program->signals);
 	closep(&program->link_fd);
 	loop_free(program->loop);
 }
@@ -281,7 +267,7 @@ int verb_web(int argc, char **argv)
 		{ "hub", "PATH", "the hub (/run/terok/clearance.sock)", CLI_STRING, &hub },
 		{},
 	};
-	struct program program = { .signal_fd = -1, .link_fd = -1 };
+	struct program program = { .link_fd = -1 };
 	struct problem why = {};
 	int r = cli_parse(argc, argv, options, 0, 0);
 

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "asked.h"
@@ -17,6 +16,7 @@
 #include "base/confine.h"
 #include "base/event.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "base/sock.h"
 #include "control.h"
 #include "flows.h"
@@ -64,9 +64,9 @@ struct core {
 	struct worker hub;
 	struct nameserver *nameserver;
 	struct owners *owners;
-	struct source signals;
+	struct signals signals;
 	struct timer give_up;
-	int lock_fd, listen_fd, signal_fd;
+	int lock_fd, listen_fd;
 };
 
 const char *core_socket_path(void)
@@ -542,14 +542,12 @@ static void on_changed(uint32_t guard, void *user)
 	watched_look(core->watched, guard);
 }
 
-static int on_signal(struct source *source, uint32_t events)
+static int on_signal(struct signals *signals, int signal)
 {
-	struct core *core = container_of(source, struct core, signals);
-	struct signalfd_siginfo info;
+	struct core *core = container_of(signals, struct core, signals);
 
-	(void)events;
-	if (read(core->signal_fd, &info, sizeof(info)) == sizeof(info))
-		loop_stop(core->loop);
+	(void)signal;
+	loop_stop(core->loop);
 	return 0;
 }
 
@@ -560,21 +558,6 @@ static int on_give_up(struct timer *timer)
 	if (!watched_count(core->watched))
 		loop_stop(core->loop);
 	return 0;
-}
-
-static int core_signals(struct core *core)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	core->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (core->signal_fd < 0)
-		return -errno;
-	return source_add(core->loop, &core->signals, core->signal_fd, EPOLLIN, on_signal);
 }
 
 static int core_listen(struct core *core, struct problem *why)
@@ -622,7 +605,8 @@ static int core_open(struct core *core, struct problem *why)
 	r = loop_new(&core->loop);
 	if (!r) {
 		audit_defer(core->loop);
-		r = core_signals(core);
+		signal(SIGPIPE, SIG_IGN);
+		r = signals_add(core->loop, &core->signals, NULL, on_signal);
 	}
 	if (!r)
 		r = history_new(core->loop, &core->options->history, &core->history);
@@ -671,13 +655,12 @@ static void core_close(struct core *core)
 	asked_free(core->asked);
 	held_free(core->held);
 	grants_free(core->grants);
-	source_del(&core->signals);
+	signals_end(&core->signals);
 	timer_disarm(&core->give_up);
 	loop_free(core->loop);
 	if (core->listen_fd >= 0)
 		unlink(core->options->socket ? core->options->socket : core_socket_path());
 	closep(&core->listen_fd);
-	closep(&core->signal_fd);
 	kernel_free(core->kernel);
 }
 
@@ -715,7 +698,7 @@ static void core_ready(struct core *core)
 
 int core_run(const struct core_options *options, struct problem *why)
 {
-	struct core core = { .options = options, .lock_fd = -1, .listen_fd = -1, .signal_fd = -1 };
+	struct core core = { .options = options, .lock_fd = -1, .listen_fd = -1 };
 	int r = core_open(&core, why);
 
 	if (!r) {
