@@ -175,6 +175,15 @@ struct {
 	__type(value, struct terok_info);
 } terok_info SEC(".maps");
 
+/* Not read here: what else people are told of a guard. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TEROK_MAX_GUARDS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct terok_dossier);
+} terok_dossier SEC(".maps");
+
 /*
  * Flows that a rule with an end allowed: they live on when it has ended. And listeners on
  * published ports: what they accept is their clone.

@@ -12,6 +12,7 @@
 #include "base/event.h"
 #include "base/log.h"
 #include "cgroup.h"
+#include "dossier.h"
 #include "explain.h"
 #include "hooks.h"
 #include "journal.h"
@@ -298,6 +299,7 @@ static void attach_undo(const struct kernel *kernel, uint32_t id, int cgroup_fd,
 	guard_refresh_self(kernel, id, GUARD_NO_NETNS);
 	policy_forget(kernel, id);
 	reached_forget(kernel, id);
+	dossier_forget(kernel, id);
 	bpf_map_delete_elem(kernel->map[MAP_INFO], &id);
 }
 
@@ -417,6 +419,8 @@ static int guard_forget(const struct kernel *kernel, const struct guard *guard)
 		r = policy_forget(kernel, guard->id);
 	if (r >= 0)
 		r = reached_forget(kernel, guard->id);
+	if (r >= 0)
+		r = dossier_forget(kernel, guard->id);
 	if (r < 0) /* its label stays, so that detaching again finds it */
 		return r;
 	return bpf_map_delete_elem(kernel->map[MAP_INFO], &guard->id) ? -errno : 0;

@@ -36,7 +36,7 @@ static const char *const map_names[] = {
 	[MAP_STEERED] = "terok_steered", [MAP_SENT] = "terok_sent",
 	[MAP_QUERIES] = "terok_queries", [MAP_HELLOS] = "terok_hellos",
 	[MAP_PORTS] = "terok_ports",     [MAP_SAID] = "terok_said",
-	[MAP_REACHED] = "terok_reached",
+	[MAP_REACHED] = "terok_reached", [MAP_DOSSIER] = "terok_dossier",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_MAX_, "a name for each map");
 
@@ -174,7 +174,7 @@ static int map_open(int lost, const char *name, char path[static PINS_PATH_LEN],
  */
 static bool map_may_be_new(enum kernel_map map)
 {
-	return map >= MAP_DOMAINS && map <= MAP_REACHED;
+	return map >= MAP_DOMAINS && map <= MAP_DOSSIER;
 }
 
 /* Use the maps that are there, so that rules, guards and records stay. */

@@ -339,6 +339,23 @@ struct terok_info {
 	char path[TEROK_PATH_LEN]; /* below the cgroup2 root, starts with '/' */
 };
 
+#define TEROK_DOSSIER_MAX   16
+#define TEROK_DOSSIER_KEY   32  /* NUL included */
+#define TEROK_DOSSIER_VALUE 128 /* the same; a longer one is cut between two characters */
+
+/*
+ * Value of terok_dossier (hash, key: guard id; none: nobody said anything): who it is for people,
+ * as the annotations dossier.KEY had it when it was attached. Written by the agent only; texts
+ * are whoever's who started the container: untrusted. terok/dossier.h fills and reads it.
+ */
+struct terok_dossier {
+	__u32 n;
+	__u32 pad;
+	char key[TEROK_DOSSIER_MAX][TEROK_DOSSIER_KEY];
+	char value[TEROK_DOSSIER_MAX][TEROK_DOSSIER_VALUE];
+	char meta_path[TEROK_PATH_LEN]; /* of a file that overrides the pairs; "": none */
+};
+
 enum terok_kind { TEROK_KIND_CGROUP = 0, TEROK_KIND_CONTAINER, TEROK_KIND_EXEC, TEROK_KIND_MAX_ };
 
 /*
@@ -440,6 +457,7 @@ _Static_assert(sizeof(struct terok_sent_key) == 32, "ABI: sent key");
 _Static_assert(sizeof(struct terok_reached_key) == 24, "ABI: reached key");
 _Static_assert(sizeof(struct terok_reached) == 40, "ABI: reached");
 _Static_assert(sizeof(struct terok_info) == 424, "ABI: info");
+_Static_assert(sizeof(struct terok_dossier) == 2824, "ABI: dossier");
 _Static_assert(sizeof(struct terok_record) == 160, "ABI: record");
 _Static_assert(sizeof(struct terok_counts) == 48, "ABI: counts");
 _Static_assert(sizeof(struct terok_wake) == 64, "ABI: wake");
