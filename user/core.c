@@ -531,16 +531,27 @@ static void on_hub_message(const struct msg_packet *packet, void *user)
 
 static const struct worker_events hub_events = { .ready = on_hub_ready, .message = on_hub_message };
 
-static void on_changed(uint32_t guard, void *user)
+static void on_changed(struct core *core, uint32_t guard)
 {
-	struct core *core = user;
-
 	/* what was refused before the word was said is told before it is answered */
 	for (unsigned n = 0; n < RING_RECORDS && records_drain(core->records, RECORD_BATCH);)
 		n += RECORD_BATCH;
 
 	watched_look(core->watched, guard);
 }
+
+static void on_word(const struct control_caller *caller, const struct control_packet *word,
+		    void *user)
+{
+	struct core *core = user;
+
+	if (word->type == CONTROL_CHANGED) {
+		on_changed(core, word->CHANGED.guard);
+		control_done(core->control, caller->token, 0, word->CHANGED.guard, NULL);
+	}
+}
+
+static const struct control_events control_events = { .word = on_word };
 
 static int on_signal(struct signals *signals, int signal)
 {
@@ -633,7 +644,7 @@ static int core_open(struct core *core, struct problem *why)
 	r = nameserver_new(core->loop, core->kernel, core->options->upstream, &nameserver_events,
 			   core, &core->nameserver, why);
 	if (!r)
-		r = control_serve(core->loop, on_changed, core, &core->control, why);
+		r = control_serve(core->loop, &control_events, core, &core->control, why);
 	if (!r)
 		r = core_listen(core, why);
 	return r;

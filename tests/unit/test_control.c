@@ -1,48 +1,431 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_control.c - user/control.c: an agent that does not answer keeps no verb */
+/*
+ * test_control.c - user/control.c: who may say what to the core, and nobody can hold it up
+ *
+ * The server is a child of each test, in which guard numbers say what is to become of a word; it
+ * tells of those who went before they were answered. Users are processes that became one.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/packet.h"
 #include "base/sock.h"
 #include "control.h"
 
-static void a_full_backlog_of_a_stopped_agent_has_an_end(void **state)
+#define USER    4242
+#define SOON_NS (5 * SECOND_NS)
+#define ANSWER  1 /* guard numbers: answered at once, */
+#define HOLD    2 /* never, */
+#define PAGE    3 /* with a full page, */
+#define TOO_FAR 4 /* with eight, */
+#define REFUSE  5 /* with an error */
+
+struct world {
+	char folder[32];
+	pid_t server;
+	int news; /* a token for each that had gone */
+};
+
+static struct control *control;
+
+static void reply_many(uint64_t token, unsigned n)
 {
-	char folder[] = "/tmp/test_control.XXXXXX", path[64];
-	int listen_fd = -1, waiting[256], n = 0;
+	struct control_packet packet = { .type = CONTROL_DONE };
+
+	for (packet.DONE.guard = 0; packet.DONE.guard < n; packet.DONE.guard++)
+		control_reply(control, token, &packet);
+}
+
+static void on_word(const struct control_caller *caller, const struct control_packet *word,
+		    void *user)
+{
+	struct problem why = { "so it is" };
+
+	(void)user;
+	if (word->CHANGED.guard == ANSWER)
+		control_done(control, caller->token, 0, 77, NULL);
+	else if (word->CHANGED.guard == REFUSE)
+		control_done(control, caller->token, -EBUSY, 0, &why);
+	else if (word->CHANGED.guard != HOLD)
+		reply_many(caller->token, CONTROL_PAGE * (word->CHANGED.guard == TOO_FAR ? 8 : 1));
+	if (word->CHANGED.guard == PAGE || word->CHANGED.guard == TOO_FAR)
+		control_done(control, caller->token, 0, 0, NULL);
+}
+
+static void on_gone(uint64_t token, void *user)
+{
+	if (write(*(int *)user, &token, sizeof(token)) != sizeof(token))
+		_exit(1);
+}
+
+static void __attribute__((__noreturn__)) serve(int news, int ready)
+{
+	static const struct control_events events = { .word = on_word, .gone = on_gone };
+	struct loop *loop;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (loop_new(&loop) || control_serve(loop, &events, &news, &control, NULL))
+		_exit(1);
+	close(ready);
+	loop_run(loop);
+	_exit(1);
+}
+
+static int set_up(void **state)
+{
+	struct world *world = calloc(1, sizeof(*world));
+	int news[2], ready[2];
+	char byte;
+
+	strcpy(world->folder, "/tmp/test_control.XXXXXX");
+	if (!mkdtemp(world->folder) || chmod(world->folder, 0755) || pipe(news) || pipe(ready))
+		return -1;
+	setenv("TEROK_RUN", world->folder, 1);
+	world->server = fork();
+	if (!world->server) {
+		close(ready[0]);
+		serve(news[1], ready[1]);
+	}
+	close(news[1]);
+	close(ready[1]);
+	world->news = news[0];
+	*state = world;
+	return read(ready[0], &byte, 1) || close(ready[0]) ? -1 : 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *world = *state;
+
+	kill(world->server, SIGKILL);
+	waitpid(world->server, NULL, 0);
+	unlink(control_path());
+	rmdir(world->folder);
+	close(world->news);
+	free(world);
+	return 0;
+}
+
+static uint64_t soon(void)
+{
+	return now_boot_ns() + SOON_NS;
+}
+
+static int connected(void)
+{
+	int fd = packet_connect(control_path(), soon());
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* Says a word that names @guard; the connection. */
+static int said(uint32_t guard)
+{
+	struct control_packet word = { .type = CONTROL_CHANGED,
+				       .version = CONTROL_VERSION,
+				       .CHANGED.guard = guard };
+	int fd = connected();
+
+	assert_int_equal(packet_send(fd, &word, control_msg_size(word.type), soon()), 0);
+	return fd;
+}
+
+/* The result of the one reply that comes; the connection ends behind it. */
+static int result_of(int fd)
+{
+	struct control_packet reply;
+
+	assert_int_equal(packet_receive(fd, &reply, sizeof(reply), soon()),
+			 control_msg_size(CONTROL_DONE));
+	assert_true(control_msg_check(&reply, control_msg_size(CONTROL_DONE)));
+	assert_int_equal(packet_receive(fd, &reply, sizeof(reply), soon()), 0);
+	close(fd);
+	return reply.DONE.result;
+}
+
+/* In a process that is user USER; what @fn returned. */
+static int as_user(int (*fn)(void))
+{
+	pid_t pid;
+	int status;
+
+	if (geteuid()) {
+		puts("only root can become another user");
+		skip();
+	}
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		alarm(20);
+		_exit(setgid(USER) || setuid(USER) ? 99 : fn());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void a_word_is_answered(void **state)
+{
+	struct control_ask ask = { .word = { .type = CONTROL_CHANGED, .CHANGED.guard = ANSWER } };
+	struct problem why = {};
+	uint32_t guard = 0;
 
 	(void)state;
-	assert_non_null(mkdtemp(folder));
-	setenv("TEROK_RUN", folder, 1);
-	snprintf(path, sizeof(path), "%s/control.sock", folder);
-	assert_int_equal(sock_listen(path, 0600, &listen_fd, NULL), 0);
-	assert_int_equal(listen(listen_fd, 0), 0);
-	while (n < 256 && (waiting[n] = sock_connect(path)) >= 0)
+	assert_int_equal(control_ask(&ask, &guard, &why), 0);
+	assert_int_equal(guard, 77);
+	assert_string_equal(why.text, "");
+	ask.word.CHANGED.guard = REFUSE;
+	assert_int_equal(control_ask(&ask, &guard, &why), -EBUSY);
+	assert_string_equal(why.text, "so it is");
+	assert_int_equal(control_notify(ANSWER), 0);
+}
+
+static void without_an_agent_it_is_said(void **state)
+{
+	(void)state;
+	setenv("TEROK_RUN", "/nowhere/at/all", 1);
+	assert_int_equal(control_notify(ANSWER), -ENOENT);
+}
+
+static int user_changes(void)
+{
+	return -control_notify(ANSWER);
+}
+
+static void what_is_roots_no_user_may_say(void **state)
+{
+	(void)state;
+	assert_int_equal(as_user(user_changes), EPERM);
+	assert_int_equal(control_notify(ANSWER), 0); /* the control */
+}
+
+static void what_is_no_word_closes(void **state)
+{
+	const struct control_packet good = { .type = CONTROL_CHANGED, .version = CONTROL_VERSION };
+	struct control_packet bad = good, reply;
+	const unsigned size = control_msg_size(good.type);
+	const unsigned sizes[] = { 1, CONTROL_HEAD, size - 1, size + 1, sizeof(bad) };
+	int fd;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		fd = connected();
+		assert_int_equal(packet_send(fd, &good, sizes[i], soon()), 0);
+		assert_int_equal(packet_receive(fd, &reply, sizeof(reply), soon()), 0);
+		close(fd);
+	}
+	for (uint32_t type = 0; type < CONTROL_REPLY_MAX_ + 2; type++) {
+		bad.type = type;
+		if (control_msg_may(type))
+			continue;
+		fd = connected();
+		assert_int_equal(
+		    packet_send(fd, &bad, control_msg_size(type) ?: CONTROL_HEAD, soon()), 0);
+		assert_int_equal(packet_receive(fd, &reply, sizeof(reply), soon()), 0);
+		close(fd);
+	}
+	bad = good;
+	bad.version = CONTROL_VERSION + 1;
+	fd = connected();
+	assert_int_equal(packet_send(fd, &bad, size, soon()), 0);
+	assert_int_equal(packet_receive(fd, &reply, sizeof(reply), soon()), 0);
+	close(fd);
+	assert_int_equal(control_notify(ANSWER), 0); /* the control */
+}
+
+static void who_says_nothing_is_closed_in_a_second(void **state)
+{
+	uint64_t before = now_boot_ns(), took;
+	struct control_packet reply;
+	int fd = connected();
+
+	(void)state;
+	assert_int_equal(packet_receive(fd, &reply, sizeof(reply), soon()), 0);
+	took = now_boot_ns() - before;
+	assert_in_range(took, CONTROL_SILENT_NS, 3 * CONTROL_SILENT_NS);
+	close(fd);
+}
+
+static void who_goes_before_the_answer_is_told_of(void **state)
+{
+	struct world *world = *state;
+	struct pollfd news = { .fd = world->news, .events = POLLIN };
+	uint64_t token = 0;
+	int fd = said(HOLD);
+
+	close(fd);
+	assert_int_equal(poll(&news, 1, 5000), 1);
+	assert_int_equal(read(world->news, &token, sizeof(token)), sizeof(token));
+	assert_true(token);
+	/* who was answered, or refused, is not told of */
+	assert_int_equal(control_notify(ANSWER), 0);
+	assert_int_equal(control_notify(REFUSE), -EBUSY);
+	assert_int_equal(poll(&news, 1, 100), 0);
+}
+
+static void a_second_word_is_not_heard(void **state)
+{
+	struct control_packet word = { .type = CONTROL_CHANGED,
+				       .version = CONTROL_VERSION,
+				       .CHANGED.guard = ANSWER };
+	int fd = said(HOLD);
+
+	(void)state;
+	packet_send(fd, &word, control_msg_size(word.type), soon());
+	assert_int_equal(packet_receive(fd, &word, sizeof(word), now_boot_ns() + SECOND_NS / 5),
+			 -ETIMEDOUT);
+	close(fd);
+}
+
+static int user_fills_its_share(void)
+{
+	int fd[CONTROL_PEERS_UID + 1];
+
+	for (int i = 0; i < CONTROL_PEERS_UID; i++) {
+		fd[i] = packet_connect(control_path(), soon());
+		if (fd[i] < 0)
+			return 1;
+	}
+	fd[CONTROL_PEERS_UID] = packet_connect(control_path(), soon());
+	if (result_of(fd[CONTROL_PEERS_UID]) != -EAGAIN)
+		return 2;
+	close(fd[0]); /* the control: there is room for another, when the server has seen it */
+	for (int i = 0; i < 100; i++) {
+		int r = control_notify(ANSWER);
+
+		if (r != -ETIMEDOUT)
+			return r == -EPERM ? 0 : 3;
+	}
+	return 4;
+}
+
+static void one_user_has_a_share_and_no_more(void **state)
+{
+	(void)state;
+	assert_int_equal(as_user(user_fills_its_share), 0);
+}
+
+static void users_leave_room_for_root(void **state)
+{
+	pid_t users[CONTROL_PEERS / CONTROL_PEERS_UID];
+	int pipes[2];
+	char byte;
+
+	(void)state;
+	if (geteuid()) {
+		puts("only root can become another user");
+		skip();
+	}
+	assert_int_equal(pipe(pipes), 0);
+	for (unsigned u = 0; u < sizeof(users) / sizeof(*users); u++) {
+		users[u] = fork();
+		if (users[u])
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (setgid(USER) || setuid(USER + u))
+			_exit(1);
+		for (int i = 0; i < CONTROL_PEERS_UID; i++)
+			packet_connect(control_path(), soon());
+		if (write(pipes[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	for (unsigned u = 0; u < sizeof(users) / sizeof(*users); u++)
+		assert_int_equal(read(pipes[0], &byte, 1), 1);
+	assert_int_equal(control_notify(ANSWER), 0);
+	for (unsigned u = 0; u < sizeof(users) / sizeof(*users); u++) {
+		kill(users[u], SIGKILL);
+		waitpid(users[u], NULL, 0);
+	}
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+static unsigned replies_until_the_end(int fd)
+{
+	struct control_packet reply;
+	unsigned n = 0;
+
+	while (packet_receive(fd, &reply, sizeof(reply), soon()) > 0)
 		n++;
-	assert_int_equal(waiting[n], -EAGAIN);
+	close(fd);
+	return n;
+}
+
+static void a_page_is_kept_for_who_is_slow_and_no_more(void **state)
+{
+	int slow = said(PAGE), far = said(TOO_FAR);
+
+	(void)state;
+	/* neither has taken anything, and the server serves on */
+	assert_int_equal(control_notify(ANSWER), 0);
+	assert_int_equal(replies_until_the_end(slow), CONTROL_PAGE + 1);
+	assert_in_range(replies_until_the_end(far), 1, 8 * CONTROL_PAGE - 1);
+}
+
+static void a_full_backlog_of_a_stopped_agent_has_an_end(void **state)
+{
+	struct world *world = *state;
+	int waiting[512], n = 0;
+
+	kill(world->server, SIGSTOP);
+	while (n < 512 &&
+	       (waiting[n] = packet_connect(control_path(), now_boot_ns() + SECOND_NS / 10)) >= 0)
+		n++;
+	assert_int_equal(waiting[n], -ETIMEDOUT);
 	alarm(10); /* ends the test where there is no end */
 	assert_int_equal(control_notify(1), -ETIMEDOUT);
 	alarm(0);
 	while (n)
 		closep(&waiting[--n]);
-	close(listen_fd);
-	unlink(path);
-	rmdir(folder);
 }
+
+static void a_stopped_agent_is_not_waited_for(void **state)
+{
+	struct world *world = *state;
+	uint64_t before = now_boot_ns();
+
+	kill(world->server, SIGSTOP);
+	assert_int_equal(control_notify(ANSWER), -ETIMEDOUT);
+	assert_in_range(now_boot_ns() - before, SECOND_NS, 4 * SECOND_NS);
+	kill(world->server, SIGCONT);
+	assert_int_equal(control_notify(ANSWER), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_full_backlog_of_a_stopped_agent_has_an_end),
+		TEST(a_word_is_answered),
+		TEST(without_an_agent_it_is_said),
+		TEST(what_is_roots_no_user_may_say),
+		TEST(what_is_no_word_closes),
+		TEST(who_says_nothing_is_closed_in_a_second),
+		TEST(who_goes_before_the_answer_is_told_of),
+		TEST(a_second_word_is_not_heard),
+		TEST(one_user_has_a_share_and_no_more),
+		TEST(users_leave_room_for_root),
+		TEST(a_page_is_kept_for_who_is_slow_and_no_more),
+		TEST(a_full_backlog_of_a_stopped_agent_has_an_end),
+		TEST(a_stopped_agent_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);

@@ -15,12 +15,20 @@
 
 #define BACKLOG 128
 
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 /* Where a socket is to be, taken apart. */
 struct spot {
 	struct sockaddr_un sun;
 	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* what dirname() cuts */
 	const char *path, *dir, *name;
 	mode_t mode;
+	int type;   /* SOCK_STREAM, SOCK_SEQPACKET */
 	bool alone; /* nobody else's business */
 };
 
@@ -35,7 +43,7 @@ static int path_set(struct sockaddr_un *sun, const char *path)
 	return 0;
 }
 
-static int spot_set(struct spot *spot, const char *path, mode_t mode, bool alone,
+static int spot_set(struct spot *spot, const char *path, mode_t mode, int type, bool alone,
 		    struct problem *why)
 {
 	const char *slash = strrchr(path, '/');
@@ -52,6 +60,7 @@ static int spot_set(struct spot *spot, const char *path, mode_t mode, bool alone
 	strcpy(spot->copy, path);
 	spot->dir = dirname(spot->copy);
 	spot->mode = mode;
+	spot->type = type;
 	spot->alone = alone;
 	return 0;
 }
@@ -186,7 +195,7 @@ static int place_take(const struct spot *spot, struct sock_place *place, struct 
 		r = stale_remove(place->folder, spot, why);
 	if (r)
 		return r;
-	place->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	place->fd = socket(AF_UNIX, spot->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (place->fd < 0)
 		return problem(why, -errno, "make a socket: %s", strerror(errno));
 	r = bind_there(place->folder, spot, place->fd, &st, why);
@@ -233,16 +242,16 @@ static int place_take_or_leave(const struct spot *spot, struct sock_place *ret, 
 int sock_place_take(const char *path, struct sock_place *ret, struct problem *why)
 {
 	struct spot spot;
-	int r = spot_set(&spot, path, 0600, true, why);
+	int r = spot_set(&spot, path, 0600, SOCK_STREAM, true, why);
 
 	return r ?: place_take_or_leave(&spot, ret, why);
 }
 
-int sock_listen(const char *path, mode_t mode, int *ret, struct problem *why)
+static int listen_at(const char *path, mode_t mode, int type, int *ret, struct problem *why)
 {
 	struct sock_place place;
 	struct spot spot;
-	int r = spot_set(&spot, path, mode, false, why);
+	int r = spot_set(&spot, path, mode, type, false, why);
 
 	if (!r)
 		r = place_take_or_leave(&spot, &place, why);
@@ -251,6 +260,16 @@ int sock_listen(const char *path, mode_t mode, int *ret, struct problem *why)
 	closep(&place.folder);
 	*ret = place.fd;
 	return 0;
+}
+
+int sock_listen(const char *path, mode_t mode, int *ret, struct problem *why)
+{
+	return listen_at(path, mode, SOCK_STREAM, ret, why);
+}
+
+int sock_listen_packets(const char *path, mode_t mode, int *ret, struct problem *why)
+{
+	return listen_at(path, mode, SOCK_SEQPACKET, ret, why);
 }
 
 int sock_connect(const char *path)
@@ -293,4 +312,19 @@ int sock_peer(int fd, struct ucred *ret)
 	socklen_t size = sizeof(*ret);
 
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret, &size) ? -errno : 0;
+}
+
+int sock_peer_pidfd(int fd)
+{
+	socklen_t size = sizeof(int);
+	int pidfd;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) ? -errno : pidfd;
+}
+
+int sock_no_fds(int listen_fd)
+{
+	int no = 0;
+
+	return setsockopt(listen_fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no)) ? -errno : 0;
 }

@@ -30,6 +30,9 @@
  */
 int sock_listen(const char *path, mode_t mode, int *ret, struct problem *why);
 
+/** sock_listen_packets() - the same, SOCK_SEQPACKET */
+int sock_listen_packets(const char *path, mode_t mode, int *ret, struct problem *why);
+
 /* A socket of ours alone, and what it takes to leave its folder as it was. */
 struct sock_place {
 	int fd;           /* listening; -1: none */
@@ -67,6 +70,17 @@ int sock_connect(const char *path);
  * Return: as recv() with MSG_TRUNC, or negative errno.
  */
 ssize_t sock_receive(int sock, void *bytes, size_t size, int *fd, unsigned n);
+
+/** sock_peer_pidfd() - that process, which keeps its number as long; -ENOPROTOOPT before Linux 6.5 */
+int sock_peer_pidfd(int fd);
+
+/**
+ * sock_no_fds() - take no descriptors from those who connect to this listening socket
+ *
+ * A descriptor that nobody asked for is closed by whoever reads the message, and closing one
+ * can take as long as its maker likes. Return: 0; -ENOPROTOOPT before Linux 6.16.
+ */
+int sock_no_fds(int listen_fd);
 
 /** sock_peer() - who is at the other end, by the kernel's word; 0 or negative errno */
 int sock_peer(int fd, struct ucred *ret);

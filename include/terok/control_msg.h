@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * terok/control_msg.h - what anybody may say to the core at RUN/control.sock, and its replies
+ *
+ * SOCK_SEQPACKET. One word a connection: a __u32 type, a __u32 of CONTROL_VERSION, then exactly
+ * the struct of that type (control_msg_check()). Whoever says anything else is not answered. The
+ * replies have the same form: as many structs as the word has results, then CONTROL_DONE, and the
+ * core closes. Both ends may be of different builds, so there is a version: a layout change bumps
+ * it.
+ *
+ * The socket is everybody's. Who says a word is the kernel's (uid, pid), never in the word; a word
+ * is root's alone, or everybody's and then about their own guards. Texts are NUL-terminated in
+ * their arrays (control_text_ok()) and the core looks at none of them closer.
+ */
+#ifndef TEROK_CONTROL_MSG_H
+#define TEROK_CONTROL_MSG_H
+
+#include <linux/types.h>
+
+#include "terok/abi.h"
+
+#define CONTROL_SOCKET  "control.sock"
+#define CONTROL_VERSION 1
+#define CONTROL_TEXT    256
+#define CONTROL_PAGE                                                                               \
+	256 /* structs before the CONTROL_DONE of one word: a longer list comes in pages */
+
+enum control_may { CONTROL_ROOT = 1, CONTROL_ALL };
+
+/* type, payload, who may say it */
+#define CONTROL_WORDS(X) X(CHANGED, struct control_changed, CONTROL_ROOT)
+
+/* type, payload */
+#define CONTROL_REPLIES(X) X(DONE, struct control_done)
+
+enum control_type {
+	CONTROL_NONE,
+#define X(name, payload, may) CONTROL_##name,
+	CONTROL_WORDS(X)
+#undef X
+	    CONTROL_WORD_MAX_,
+	CONTROL_REPLY_MIN_ = 255,
+#define X(name, payload) CONTROL_##name,
+	CONTROL_REPLIES(X)
+#undef X
+	    CONTROL_REPLY_MAX_,
+};
+
+/* Look at that guard again: somebody changed the maps. Done: people have been told. */
+struct control_changed {
+	__u32 guard;
+	__u32 pad;
+};
+
+/* The end of what is said to a word. */
+struct control_done {
+	__s32 result; /* 0 or a negative errno; -EAGAIN: too many speak at once, say it again */
+	__u32 guard;  /* that it was about; 0: none */
+	char problem[CONTROL_TEXT]; /* for people; empty on success, or a warning */
+};
+
+#define CONTROL_HEAD 8 /* bytes before the payload */
+
+struct control_packet { /* big enough for any of them */
+	__u32 type;
+	__u32 version;
+	union {
+#define X(name, payload, may) payload name;
+		CONTROL_WORDS(X)
+#undef X
+#define X(name, payload) payload name;
+		CONTROL_REPLIES(X)
+#undef X
+	};
+};
+
+/** control_msg_size() - bytes of a whole packet of that type; 0: no such type */
+static inline __u32 control_msg_size(__u32 type)
+{
+	switch (type) {
+#define X(name, payload, may)                                                                      \
+	case CONTROL_##name: return CONTROL_HEAD + sizeof(payload);
+		CONTROL_WORDS(X)
+#undef X
+#define X(name, payload)                                                                           \
+	case CONTROL_##name: return CONTROL_HEAD + sizeof(payload);
+		CONTROL_REPLIES(X)
+#undef X
+	}
+	return 0;
+}
+
+/** control_msg_may() - who may say it; 0: it is no word */
+static inline enum control_may control_msg_may(__u32 type)
+{
+	switch (type) {
+#define X(name, payload, may)                                                                      \
+	case CONTROL_##name: return may;
+		CONTROL_WORDS(X)
+#undef X
+	}
+	return (enum control_may)0;
+}
+
+/** control_msg_check() - is this, @size bytes received, a word or a reply of our version? */
+static inline _Bool control_msg_check(const struct control_packet *packet, __u32 size)
+{
+	return size >= CONTROL_HEAD && packet->version == CONTROL_VERSION &&
+	       size == control_msg_size(packet->type);
+}
+
+/** control_text_ok() - does a text end within its array? */
+#define control_text_ok(text) (strnlen((text), sizeof(text)) < sizeof(text))
+
+#endif

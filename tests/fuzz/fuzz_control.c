@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * fuzz_control.c - what passes for a word at the control socket has the size and the form of one
+ *
+ * Input: what somebody sends. Its bytes beyond the size are not looked at: the packet is on the
+ * heap and has exactly so many, so that a sanitizer sees it.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "terok/control_msg.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct control_packet *packet;
+
+	if (size > sizeof(*packet))
+		return 0;
+	/* the core has room for the biggest; a shorter one must be judged by what came */
+	packet = malloc(size < CONTROL_HEAD ? CONTROL_HEAD : size);
+	if (!packet)
+		abort();
+	memset(packet, 0, CONTROL_HEAD);
+	memcpy(packet, data, size);
+	if (control_msg_check(packet, size) && size != control_msg_size(packet->type))
+		abort();
+	if (control_msg_may(packet->type) && !control_msg_size(packet->type))
+		abort();
+	free(packet);
+	return 0;
+}
