@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -143,7 +144,11 @@ int confine_calls(const char *const *names)
 #else
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int r = filter ? 0 : -ENOMEM;
+	char once;
 
+	/* glibc from 2.41 on makes a state for it at the first call, by calls that nobody listed */
+	if (getrandom(&once, sizeof(once), 0) < 0)
+		r = -errno;
 	for (; !r && *names; names++) {
 		bool unix_only = !strcmp(*names, "socket(unix)");
 		int nr = seccomp_syscall_resolve_name(unix_only ? "socket" : *names);
