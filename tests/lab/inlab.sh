@@ -7,6 +7,9 @@
 # whatever CMD started dies with it. /tmp is the real one. Exit: that of CMD; 77 when this
 # machine cannot make such a host, with the reason. Two may run side by side.
 #
+# LAB_OVER=DIR: what is in DIR/usr and DIR/etc lies over the machine's own, as programs of another
+# release with their libraries do (tests/podman/fetch). /usr is read-only then.
+#
 # Put a timeout on CMD, not on this: inlab.sh timeout 60 bash test.sh
 set -eu -o pipefail
 
@@ -24,7 +27,12 @@ if [ "${1-}" = --inside ]; then
 	mount -t tmpfs -o mode=755 tmpfs /run
 	mkdir -p /run/netns /run/lock /run/user
 	for d in etc-upper etc-work containers home dev; do mkdir -p "$dir/$d"; done
-	mount -t overlay overlay -o "lowerdir=/etc,upperdir=$dir/etc-upper,workdir=$dir/etc-work" /etc
+	below=/etc
+	if [ -n "${LAB_OVER-}" ]; then
+		below=$LAB_OVER/etc:/etc
+		mount -t overlay overlay -o "lowerdir=$LAB_OVER/usr:/usr" /usr
+	fi
+	mount -t overlay overlay -o "lowerdir=$below,upperdir=$dir/etc-upper,workdir=$dir/etc-work" /etc
 	mkdir -p /var/lib/containers
 	mount --bind "$dir/containers" /var/lib/containers
 	mount --bind "$dir/home" /home
