@@ -4,6 +4,10 @@
 #
 # A test is: enter_lab first, then need_*, start_*, and checks that each name what they
 # expect. The first check that fails ends the test with its name. B is the build folder.
+#
+# It runs once with each podman that is there, in a lab of its own: the machine's, and what
+# tests/podman/fetch brought. PODMAN is the version; podman_is 5 says whether it is at least that.
+# PODMANS="machine" or "podman5" chooses one.
 set -eu -o pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 B=$(readlink -f "${B:-$HERE/../../build}")
@@ -13,14 +17,45 @@ HOST=198.51.100.2 # the server: another network namespace, a documentation addre
 PORT=4433
 export TEROK_PINS=/sys/fs/bpf/terok TEROK_RUN=/run/terok TEROK_STATE=/run/terok-state
 
-skip() { echo "$(basename "$0"): SKIP: $*" >&2; exit 77; }
+NAME=$(basename "$0" .sh)
+skip() { echo "SKIP $NAME${PODMAN:+ with podman $PODMAN}: $*"; exit 77; }
 fail() {
-	echo "$(basename "$0"): FAIL: $*" >&2
+	echo "$NAME${PODMAN:+ with podman $PODMAN}: FAIL: $*" >&2
 	if [ -s /run/agent.log ]; then sed 's/^/  agent: /' /run/agent.log >&2; fi
 	exit 1
 }
 
-# Run again inside tests/lab/inlab.sh, once.
+podman_is() { [ "${PODMAN%%.*}" -ge "$1" ]; }
+
+# podmans: a word for each that is there, and with none that is new the reason
+podmans() {
+	local new=$B/foreign/podman5
+	[ -x "$new/usr/bin/podman" ] || new=$B/../foreign/podman5 # of another flavour's build folder
+	case " ${PODMANS-machine podman5} " in *" machine "*) echo machine ;; esac
+	case " ${PODMANS-machine podman5} " in *" podman5 "*) ;; *) return 0 ;; esac
+	[ ! -x "$new/usr/bin/podman" ] || readlink -f "$new"
+	[ -x "$new/usr/bin/podman" ] || podman_is 5 ||
+		echo "SKIP $NAME with podman 5: not there: tests/podman/fetch build/foreign/podman5" >&2
+}
+
+# each_podman CMD...: CMD with LAB_OVER for each; 77 if all say so, else the first failure
+each_podman() {
+	local over rc ran=77 bad=0
+	for over in $(podmans); do
+		[ "$over" != machine ] || over=
+		rc=0
+		LAB_OVER=$over "$@" || rc=$?
+		case $rc in
+		0) ran=0 ;;
+		77) ;;
+		*) ran=0 bad=${bad/#0/$rc} ;;
+		esac
+	done
+	[ "$bad" = 0 ] || return "$bad"
+	return $ran
+}
+
+# Run again inside tests/lab/inlab.sh, once for each podman.
 enter_lab() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	for p in podman conmon runc crun iptables busybox ip nsenter jq socat; do
@@ -29,8 +64,10 @@ enter_lab() {
 	for p in "$BPFD" "$CLEARANCE" "$B/tests/podman/leave"; do
 		[ -x "$p" ] || fail "$p is not there (make)"
 	done
-	[ -z "${LAB_DIR-}" ] || return 0
-	exec "$HERE/../lab/inlab.sh" timeout -k 5 100 env B="$B" bash "$0"
+	PODMAN=$(podman --version | sed 's/.* //')
+	[ -z "${LAB_DIR-}" ] || { echo "with podman $PODMAN"; return 0; }
+	each_podman "$HERE/../lab/inlab.sh" timeout -k 5 "${LAB_TIMEOUT:-100}" env B="$B" bash "$0"
+	exit
 }
 
 # check TEXT CMD...: CMD succeeds; refuse TEXT CMD...: CMD fails
@@ -43,6 +80,7 @@ start_server() {
 	ip link add cable type veth peer name eth0 netns srv
 	ip addr add 198.51.100.1/24 dev cable
 	ip link set cable up
+	ip route add default via $HOST # pasta gives containers the interface that has one
 	nsenter --net=/run/netns/srv sh -c \
 		"ip addr add $HOST/24 dev eth0; ip link set eth0 up; ip link set lo up"
 	nsenter --net=/run/netns/srv busybox nc -ll -p $PORT -e /bin/true &
