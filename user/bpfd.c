@@ -12,8 +12,8 @@
 #include "base/cli.h"
 #include "base/log.h"
 #include "dns/worker.h"
+#include "deed.h"
 #include "hub/worker.h"
-#include "guard.h"
 #include "owner_worker.h"
 #include "verbs.h"
 
@@ -67,25 +67,6 @@ static const struct cli_program program = {
 	.verbs = verbs,
 };
 
-int verb_fail(int err, const struct problem *why)
-{
-	return log_error(0, "%s", why->text[0] ? why->text : strerror(-err)), err;
-}
-
-int verb_open(const char *text, struct kernel **kernel, struct guard *guard)
-{
-	_cleanup_(kernel_freep) struct kernel *opened = NULL;
-	struct problem why = {};
-	int r = kernel_open(&opened, &why);
-
-	if (!r)
-		r = guard_find(opened, text, guard, &why);
-	if (r)
-		return verb_fail(r == -EINVAL ? -EIO : r, &why);
-	*kernel = TAKE_PTR(opened);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	log_setup("terok-bpfd", LOG_INFO, false);
@@ -95,5 +76,7 @@ int main(int argc, char **argv)
 		return dns_worker_main();
 	if (argc == 3 && !strcmp(argv[1], "--worker") && !strcmp(argv[2], "owner"))
 		return owner_worker_main();
+	if (argc == 3 && !strcmp(argv[1], "--worker") && !strcmp(argv[2], "deed"))
+		return deed_worker_main();
 	return cli_main(&program, argc, argv);
 }

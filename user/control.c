@@ -2,6 +2,7 @@
 #include "control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -344,6 +345,23 @@ int control_done(struct control *control, uint64_t token, int result, uint32_t g
 	if (!peer->owed)
 		peer_close(peer);
 	return 0;
+}
+
+int control_take(struct control *control, uint64_t token)
+{
+	struct control_peer *peer = peer_of(control, token);
+	int fd;
+
+	if (!peer || peer->owed)
+		return -ENOENT;
+	fd = fcntl(peer->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (fcntl(fd, F_SETFL, 0))
+		return closep(&fd), -EIO;
+	peer->state = PEER_TAKES;
+	peer_close(peer);
+	return fd;
 }
 
 /* --- the socket -------------------------------------------------------------------------- */

@@ -61,6 +61,14 @@ int control_reply(struct control *control, uint64_t token, const struct control_
 int control_done(struct control *control, uint64_t token, int result, uint32_t guard,
 		 const struct problem *why);
 
+/**
+ * control_take() - the caller's connection, for a process of ours that will answer in our place
+ *
+ * Its place here is free again; gone() is not called. Return: a descriptor, which blocks;
+ * -ENOENT: the caller has gone.
+ */
+int control_take(struct control *control, uint64_t token);
+
 /** control_path() - where the socket of this runtime folder is; static */
 const char *control_path(void);
 

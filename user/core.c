@@ -19,6 +19,7 @@
 #include "base/signals.h"
 #include "base/sock.h"
 #include "control.h"
+#include "deeds.h"
 #include "flows.h"
 #include "grants_tell.h"
 #include "guard.h"
@@ -59,6 +60,7 @@ struct core {
 	struct grants *grants;
 	struct watched *watched; /* the guards as people were last told of them */
 	struct control *control;
+	struct deeds *deeds;
 	struct history *history; /* NULL: none is kept */
 	struct why_audience audience;
 	struct worker hub;
@@ -540,6 +542,28 @@ static void on_changed(struct core *core, uint32_t guard)
 	watched_look(core->watched, guard);
 }
 
+static void on_deed(struct core *core, const struct control_caller *caller,
+		    const struct control_deed *deed)
+{
+	_cleanup_close_ int fd = -1;
+	struct problem why = {};
+	int r;
+
+	if (!caller->uid) {
+		problem(&why, 0, "root does its deeds itself");
+		control_done(core->control, caller->token, -EINVAL, 0, &why);
+		return;
+	}
+	r = deeds_room(core->deeds, caller->uid, &why);
+	if (r) {
+		control_done(core->control, caller->token, r, 0, &why);
+		return;
+	}
+	fd = control_take(core->control, caller->token);
+	if (fd >= 0 && deeds_begin(core->deeds, caller->uid, deed, fd, &why))
+		log_warn(0, "a deed of user %u: %s", caller->uid, why.text);
+}
+
 static void on_word(const struct control_caller *caller, const struct control_packet *word,
 		    void *user)
 {
@@ -548,6 +572,8 @@ static void on_word(const struct control_caller *caller, const struct control_pa
 	if (word->type == CONTROL_CHANGED) {
 		on_changed(core, word->CHANGED.guard);
 		control_done(core->control, caller->token, 0, word->CHANGED.guard, NULL);
+	} else if (word->type == CONTROL_DEED) {
+		on_deed(core, caller, &word->DEED);
 	}
 }
 
@@ -634,6 +660,8 @@ static int core_open(struct core *core, struct problem *why)
 		asked_on_owner(core->asked, owner_of, core);
 	}
 	if (!r)
+		r = deeds_new(core->loop, &core->deeds);
+	if (!r)
 		r = watched_new(core->loop, core->kernel, &watched_events, core, &core->watched);
 	if (!r)
 		r = owners_new(core->loop, &owners_events, core, &core->owners);
@@ -656,6 +684,7 @@ static void core_close(struct core *core)
 	owners_free(core->owners); /* who comes finds nothing, who is there is told the end */
 	worker_stop(&core->hub);
 	control_free(core->control);
+	deeds_free(core->deeds);
 	records_close(core->records);
 	watched_free(core->watched);
 	nameserver_free(core->nameserver);

@@ -145,6 +145,7 @@ static bool is_called(const struct terok_info *info, const char *text)
 
 struct search {
 	const char *text; /* NULL: by cgroup */
+	uint32_t uid;     /* whose; 0: anybody's */
 	uint64_t cgroup;
 	uint32_t id;
 	unsigned found;
@@ -155,6 +156,8 @@ static int search_label(uint32_t id, const struct terok_info *info, void *user)
 	struct search *search = user;
 
 	if (search->text ? !is_called(info, search->text) : info->cgroup != search->cgroup)
+		return 0;
+	if (search->uid && info->uid != search->uid)
 		return 0;
 	search->found++;
 	search->id = id;
@@ -167,15 +170,17 @@ static int search(const struct kernel *kernel, struct search *search)
 	return kernel_each_label(kernel->map[MAP_INFO], search_label, search);
 }
 
-int guard_find(const struct kernel *kernel, const char *text, struct guard *ret,
+int guard_find(const struct kernel *kernel, const char *text, uint32_t uid, struct guard *ret,
 	       struct problem *why)
 {
-	struct search by_name = { .text = text };
+	struct search by_name = { .text = text, .uid = uid };
 	char *end;
 	unsigned long id = strtoul(text, &end, 10);
 	bool number = *text >= '1' && *text <= '9' && !*end && id <= UINT32_MAX;
 	int r = number ? guard_get(kernel, id, ret) : -ENOENT;
 
+	if (!r && uid && ret->info.uid != uid)
+		r = -ENOENT;
 	if (r == -ENOENT) {
 		r = search(kernel, &by_name);
 		if (!r)

@@ -92,10 +92,11 @@ int guard_get(const struct kernel *kernel, uint32_t id, struct guard *ret);
 
 /**
  * guard_find() - by number, name, container id (12 or more digits) or cgroup path
+ * @uid: among the guards of that user; 0: among all. What is another's is not there.
  *
  * A number is a guard's before it is a name: containers are named by others. -ENOENT, -ENOTUNIQ
  */
-int guard_find(const struct kernel *kernel, const char *text, struct guard *ret,
+int guard_find(const struct kernel *kernel, const char *text, uint32_t uid, struct guard *ret,
 	       struct problem *why);
 
 /** guard_each() - call @fn for every guard by ascending id; stops at its first non-zero result */

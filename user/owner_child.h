@@ -9,13 +9,13 @@
 #define TEROK_OWNER_CHILD_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
+#include "errand.h"
 #include "owner_worker.h"
 
 struct owner_child {
-	pid_t pid;      /* 0: none */
-	int pid_fd, fd; /* readable when it has ended; our end of the pair */
+	struct errand self;
+	int fd; /* our end of the pair */
 };
 
 /** owner_child_start() - @fd: the sockets to bind, MSG_PLACES of them; negative errno */

@@ -239,7 +239,7 @@ static int owner_start(struct owner *owner, enum owner_deed deed)
 	r = owner_child_start(&owner->child, &task, owner->fd);
 	if (r)
 		return r;
-	r = source_add(owner->owners->loop, &owner->ended, owner->child.pid_fd, EPOLLIN,
+	r = source_add(owner->owners->loop, &owner->ended, owner->child.self.pid_fd, EPOLLIN,
 		       owner_ended);
 	if (r) {
 		owner_child_kill(&owner->child);
@@ -301,7 +301,7 @@ static void owner_look(struct owner *owner)
 	uint64_t device = 0, inode = 0, now = now_boot_ns();
 	bool there;
 
-	if (owner->child.pid)
+	if (owner->child.self.pid)
 		return; /* it comes here when that has ended */
 	there = *owner->owners->folder && folder_look(owner, &device, &inode);
 	if (owner->state == OPEN && (!there || device != owner->device || inode != owner->inode))
@@ -512,7 +512,7 @@ static void owner_stop(struct owner *owner, uint64_t until_ns)
 	struct owner_report report = {};
 	bool opening = owner->state == OPENING;
 
-	if (owner->child.pid) {
+	if (owner->child.self.pid) {
 		source_del(&owner->ended);
 		if (!owner_child_await(&owner->child, until_ns))
 			owner_child_kill(&owner->child);

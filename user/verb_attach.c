@@ -12,12 +12,14 @@
 #include "caller.h"
 #include "cgroup.h"
 #include "control.h"
+#include "deed.h"
 #include "guard.h"
 #include "journal.h"
 #include "lists.h"
 #include "netns.h"
 #include "podman.h"
 #include "policy.h"
+#include "roots.h"
 #include "verbs.h"
 #include "terok/names.h"
 
@@ -226,24 +228,18 @@ int verb_attach(int argc, char **argv)
 	return 0;
 }
 
-int verb_detach(int argc, char **argv)
+int deed_detach(const struct control_deed *deed)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	bool json = false;
-	const struct cli_option options[] = {
-		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
-		{},
-	};
 	struct problem why = {};
 	struct guard guard;
-	int r = cli_parse(argc, argv, options, 1, 1);
+	int r = verb_open(deed->guard, &kernel, &guard);
 
-	if (r < 0)
-		return r;
-	r = verb_open(argv[1], &kernel, &guard);
 	if (r)
 		return r;
-	r = guard_detach(kernel, &guard, &why);
+	r = caller_scope() == CALLER_ALL ? 0 : roots_any(kernel, guard.id, &why);
+	if (!r)
+		r = guard_detach(kernel, &guard, &why);
 	if (r)
 		return verb_fail(r, &why);
 	audit_deed(&guard.info, &(struct audit_deed){ .action = "detached", .uid = caller_uid() });
@@ -257,6 +253,11 @@ int verb_detach(int argc, char **argv)
 				 "with it: %s",
 				 guard.id, why.text),
 		       r;
-	print_guard("detached", &guard, json);
+	print_guard("detached", &guard, deed->json);
 	return 0;
+}
+
+int verb_detach(int argc, char **argv)
+{
+	return deed_show(DEED_DETACH, argc, argv);
 }

@@ -7,6 +7,7 @@
 
 #include "base/cli.h"
 #include "base/log.h"
+#include "caller.h"
 #include "doctor.h"
 #include "verbs.h"
 
@@ -93,7 +94,7 @@ static void check_host(struct doctor *doctor)
 static int check_all(struct doctor *doctor, const char *one, struct problem *why)
 {
 	struct guard guard;
-	int r = one ? guard_find(doctor->kernel, one, &guard, why) : 0;
+	int r = one ? guard_find(doctor->kernel, one, CALLER_ALL, &guard, why) : 0;
 
 	if (r)
 		return r;

@@ -5,19 +5,20 @@
 #include <string.h>
 
 #include "base/cli.h"
+#include "deed.h"
 #include "explain_text.h"
 #include "guard.h"
 #include "rule_text.h"
 #include "verbs.h"
 
 /* A domain is each of the addresses that the host finds for it. */
-static int dests_find(const struct profile_entry *entry, struct dest *ret, struct problem *why)
+static int dests_find(const struct control_deed *deed, struct dest *ret, struct problem *why)
 {
-	const char *domain = entry->domain;
+	const char *domain = deed->domain;
 	struct resolved found;
 
 	if (!*domain) {
-		*ret = entry->dest;
+		*ret = deed_dest(deed);
 		return ret->bits == 128
 			   ? 1
 			   : problem(why, -EINVAL,
@@ -28,7 +29,7 @@ static int dests_find(const struct profile_entry *entry, struct dest *ret, struc
 		return problem(why, found.error ?: -ENODATA, "%s: %s", domain,
 			       found.error ? strerror(-found.error) : "it has no address");
 	for (unsigned i = 0; i < found.n; i++) {
-		ret[i] = entry->dest;
+		ret[i] = deed_dest(deed);
 		ret[i].bits = 128;
 		memcpy(ret[i].addr, found.addr[i], sizeof(ret[i].addr));
 	}
@@ -41,11 +42,11 @@ static bool is_served(const struct guard *guard)
 	return guard->value.dns_port && !(guard->value.names & TEROK_NAMES_OFF);
 }
 
-static int explain_dests(const struct explain_view *view, const struct profile_entry *entry,
+static int explain_dests(const struct explain_view *view, const struct control_deed *deed,
 			 struct problem *why)
 {
 	struct dest dest[RESOLVE_ADDRS];
-	int n = dests_find(entry, dest, why);
+	int n = dests_find(deed, dest, why);
 
 	for (int i = 0; i < n; i++)
 		explain_address(view, &dest[i]);
@@ -53,10 +54,10 @@ static int explain_dests(const struct explain_view *view, const struct profile_e
 }
 
 /* The name, then each address that it has: what a connection to it would meet. */
-static int explain_domain(const struct explain_view *view, const struct profile_entry *entry,
+static int explain_domain(const struct explain_view *view, const struct control_deed *deed,
 			  struct problem *why)
 {
-	const char *domain = entry->domain + (strncmp(entry->domain, "*.", 2) ? 0 : 2);
+	const char *domain = deed->domain + (strncmp(deed->domain, "*.", 2) ? 0 : 2);
 	const struct listed_name *name = names_list_find(&view->list, domain);
 	enum name_fate fate;
 	int r = explain_name(view, domain, &fate, why);
@@ -64,9 +65,9 @@ static int explain_domain(const struct explain_view *view, const struct profile_
 	if (r)
 		return r;
 	if (fate == NAME_PASSED)
-		return explain_dests(view, entry, why);
+		return explain_dests(view, deed, why);
 	for (unsigned i = 0; fate == NAME_ADDRESSES && name && i < name->n; i++) {
-		struct dest dest = entry->dest;
+		struct dest dest = deed_dest(deed);
 
 		dest.bits = 128;
 		memcpy(dest.addr, name->address[i].addr, sizeof(dest.addr));
@@ -75,20 +76,20 @@ static int explain_domain(const struct explain_view *view, const struct profile_
 	return 0;
 }
 
-static int explain_run(const char *guard_text, const struct profile_entry *entry, bool json)
+int deed_explain(const struct control_deed *deed)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	struct explain_view view = { .json = json };
+	struct explain_view view = { .json = deed->json };
 	struct problem why = {};
-	int r = verb_open(guard_text, &kernel, &view.guard);
+	int r = verb_open(deed->guard, &kernel, &view.guard);
 
 	if (r)
 		return r;
 	view.kernel = kernel;
 	r = explain_view_read(&view, &why);
 	if (!r)
-		r = *entry->domain && is_served(&view.guard) ? explain_domain(&view, entry, &why)
-							     : explain_dests(&view, entry, &why);
+		r = *deed->domain && is_served(&view.guard) ? explain_domain(&view, deed, &why)
+							    : explain_dests(&view, deed, &why);
 	explain_view_done(&view);
 	return r ? verb_fail(r, &why) : 0;
 }
@@ -106,11 +107,14 @@ int verb_explain(int argc, char **argv)
 	};
 	struct profile_entry entry;
 	struct problem why = {};
+	struct control_deed deed;
 	int r = cli_parse(argc, argv, options, 2, 2);
 
 	if (r < 0)
 		return r;
 	r = rule_entry_parse(&o, argv[2], &entry, &why);
+	if (!r)
+		r = deed_init(&deed, DEED_EXPLAIN, argv[1], &why);
 	if (r)
 		return verb_fail(r, &why);
 	if (!entry.dest.proto)
@@ -118,5 +122,7 @@ int verb_explain(int argc, char **argv)
 	if (!entry.dest.port &&
 	    (entry.dest.proto == IPPROTO_TCP || entry.dest.proto == IPPROTO_UDP))
 		entry.dest.port = 443;
-	return explain_run(argv[1], &entry, json);
+	deed_entry(&deed, &entry);
+	deed.json = json;
+	return deed_do(&deed);
 }

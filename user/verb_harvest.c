@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "audit_read.h"
+#include "caller.h"
 #include "base/cli.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -136,7 +137,7 @@ static int guard_look(struct reaper *reaper, struct problem *why)
 	int r = kernel_open(&reaper->kernel, why);
 
 	if (!r)
-		r = guard_find(reaper->kernel, reaper->text, &reaper->guard, why);
+		r = guard_find(reaper->kernel, reaper->text, CALLER_ALL, &reaper->guard, why);
 	reaper->gone = r == -ENOENT;
 	if (reaper->gone)
 		*why = (struct problem){};

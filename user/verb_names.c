@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "control.h"
+#include "deed.h"
 #include "flows.h"
 #include "guard.h"
 #include "names_list.h"
@@ -75,34 +76,31 @@ static int names_json(const struct guard *guard, const struct names_list *list,
 	return json_done(&json) ? (puts(json.text), 0) : json.error;
 }
 
-int verb_names(int argc, char **argv)
+int deed_names(const struct control_deed *deed)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
 	_cleanup_names_list_ struct names_list list = {};
-	bool json = false;
-	const struct cli_option options[] = {
-		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
-		{},
-	};
 	struct terok_queries queries;
 	struct problem why = {};
 	struct guard guard;
-	int r = cli_parse(argc, argv, options, 1, 1);
+	int r = verb_open(deed->guard, &kernel, &guard);
 
-	if (r < 0)
-		return r;
-	r = verb_open(argv[1], &kernel, &guard);
 	if (r)
 		return r;
 	r = names_list(kernel, guard.id, &list, &why);
 	if (r)
 		return verb_fail(r, &why);
 	names_queries(kernel, guard.id, &queries);
-	if (!json)
+	if (!deed->json)
 		names_text(&guard, &list, &queries);
 	else
 		r = names_json(&guard, &list, &queries);
 	return r ? log_error(r, "names of guard %u", guard.id) : 0;
+}
+
+int verb_names(int argc, char **argv)
+{
+	return deed_show(DEED_NAMES, argc, argv);
 }
 
 /* --- flush --------------------------------------------------------------------------------- */
@@ -140,13 +138,14 @@ static int flush_name(const char *text, struct profile_entry *entry, struct prob
 	return r;
 }
 
-static int flush_run(const char *guard_text, const char *name, bool keep, bool json)
+int deed_flush(const struct control_deed *deed)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	const char *name = *deed->domain ? deed->domain : NULL;
 	struct problem why = {};
 	struct guard guard;
 	unsigned ended = 0;
-	int r = verb_open(guard_text, &kernel, &guard), n;
+	int r = verb_open(deed->guard, &kernel, &guard), n;
 
 	if (r)
 		return r;
@@ -160,9 +159,9 @@ static int flush_run(const char *guard_text, const char *name, bool keep, bool j
 		log_warn(r, "the agent does not answer: it may tell old addresses for a minute");
 	if (n < 0)
 		return verb_fail(n == -EINVAL ? -EIO : n, &why);
-	if (!keep)
+	if (!deed->keep)
 		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED);
-	return flush_print(&guard, name, n, ended, json);
+	return flush_print(&guard, name, n, ended, deed->json);
 }
 
 int verb_flush(int argc, char **argv)
@@ -173,13 +172,20 @@ int verb_flush(int argc, char **argv)
 		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
 		{},
 	};
-	struct profile_entry entry;
+	struct profile_entry entry = {};
 	struct problem why = {};
+	struct control_deed deed;
 	int n = cli_parse(argc, argv, options, 1, 2), r;
 
 	if (n < 0)
 		return n;
 	r = n == 2 ? flush_name(argv[2], &entry, &why) : 0;
-	return r ? verb_fail(r, &why)
-		 : flush_run(argv[1], n == 2 ? entry.domain : NULL, keep, json);
+	if (!r)
+		r = deed_init(&deed, DEED_FLUSH, argv[1], &why);
+	if (r)
+		return verb_fail(r, &why);
+	deed_entry(&deed, &entry);
+	deed.keep = keep;
+	deed.json = json;
+	return deed_do(&deed);
 }

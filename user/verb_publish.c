@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "audit.h"
 #include "caller.h"
+#include "deed.h"
 #include "flows.h"
 #include "guard.h"
 #include "policy.h"
@@ -37,9 +38,33 @@ static void publish_print(const struct guard *guard, const struct publish *port,
 	puts(json_done(&json) ?: "{}");
 }
 
-int verb_publish(int argc, char **argv)
+int deed_publish(const struct control_deed *deed)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	struct publish port = { .port = deed->port, .proto = deed->proto };
+	struct problem why = {};
+	struct guard guard;
+	unsigned ended = 0;
+	int r = verb_open(deed->guard, &kernel, &guard);
+
+	if (r)
+		return r;
+	r = policy_publish(kernel, guard.id, &port, !deed->remove, &why);
+	if (r)
+		return verb_fail(r, &why);
+	if (deed->remove && !deed->keep)
+		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED);
+	audit_deed(
+	    &guard.info,
+	    &(struct audit_deed){ .action = deed->remove ? "unpublished" : "published",
+				  .dest = &(struct dest){ .port = port.port, .proto = port.proto },
+				  .uid = caller_uid() });
+	publish_print(&guard, &port, deed->remove, ended, deed->json);
+	return 0;
+}
+
+int verb_publish(int argc, char **argv)
+{
 	bool remove = false, keep = false, json = false;
 	const struct cli_option options[] = {
 		{ "remove", NULL, "publish it no longer", CLI_FLAG, &remove },
@@ -48,29 +73,21 @@ int verb_publish(int argc, char **argv)
 		{},
 	};
 	struct problem why = {};
-	struct guard guard;
-	unsigned ended = 0;
 	struct publish port;
+	struct control_deed deed;
 	int r = cli_parse(argc, argv, options, 2, 2);
 
 	if (r < 0)
 		return r;
 	r = publish_port_parse(argv[2], &port, &why);
+	if (!r)
+		r = deed_init(&deed, DEED_PUBLISH, argv[1], &why);
 	if (r)
 		return verb_fail(r, &why);
-	r = verb_open(argv[1], &kernel, &guard);
-	if (r)
-		return r;
-	r = policy_publish(kernel, guard.id, &port, !remove, &why);
-	if (r)
-		return verb_fail(r, &why);
-	if (remove && !keep)
-		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED);
-	audit_deed(
-	    &guard.info,
-	    &(struct audit_deed){ .action = remove ? "unpublished" : "published",
-				  .dest = &(struct dest){ .port = port.port, .proto = port.proto },
-				  .uid = caller_uid() });
-	publish_print(&guard, &port, remove, ended, json);
-	return 0;
+	deed.port = port.port;
+	deed.proto = port.proto;
+	deed.remove = remove;
+	deed.keep = keep;
+	deed.json = json;
+	return deed_do(&deed);
 }

@@ -7,6 +7,7 @@
 #include "base/cli.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "deed.h"
 #include "flows.h"
 #include "guard.h"
 #include "domains.h"
@@ -72,23 +73,15 @@ static void tally_print(const struct guard *guard, const struct tally *tally, bo
 	puts(json_done(&json) ?: "{}");
 }
 
-int verb_resolve(int argc, char **argv)
+int deed_resolve(const struct control_deed *deed)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
 	_cleanup_free_ struct domain_rule *names = NULL;
-	bool json = false;
-	const struct cli_option options[] = {
-		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
-		{},
-	};
 	struct problem why = {};
 	struct tally tally = {};
 	struct guard guard;
-	int r = cli_parse(argc, argv, options, 1, 1);
+	int r = verb_open(deed->guard, &kernel, &guard);
 
-	if (r < 0)
-		return r;
-	r = verb_open(argv[1], &kernel, &guard);
 	if (r)
 		return r;
 	r = domains_list(kernel, guard.id, &names, &why);
@@ -98,6 +91,11 @@ int verb_resolve(int argc, char **argv)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
 	if (tally.denies)
 		flows_end_said(kernel, guard.id, FLOWS_REFUSED_NAMED);
-	tally_print(&guard, &tally, json);
+	tally_print(&guard, &tally, deed->json);
 	return tally.domains && tally.unknown == tally.domains ? 1 : 0;
+}
+
+int verb_resolve(int argc, char **argv)
+{
+	return deed_show(DEED_RESOLVE, argc, argv);
 }

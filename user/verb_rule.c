@@ -16,77 +16,46 @@
 #include "lists.h"
 #include "names.h"
 #include "control.h"
+#include "deed.h"
 #include "domains.h"
 #include "policy.h"
+#include "roots.h"
 #include "rule_text.h"
 #include "verbs.h"
 #include "terok/names.h"
 
 #define PORTS_SHOWN 256 /* of one guard */
 
-struct options {
-	struct rule_options dest;
-	const char *duration;
-	bool remove, keep, infra, synthetic, check, json;
-};
-
-/* One rule verb: what was typed, and what became of it. */
+/* One rule: what is to be done, and what became of it. */
 struct change {
-	struct options o;
-	enum terok_action action;
-	struct profile_entry entry;
+	const struct control_deed *deed;
 	struct rule rule;        /* of an address */
 	struct domain_rule name; /* of a domain */
 	struct domains_done done;
 };
 
-static int infra_parse(struct change *change, struct problem *why)
+static void change_begin(struct change *change, const struct control_deed *deed)
 {
-	struct rule *rule = &change->rule;
-
-	if (change->action != TEROK_ALLOW || *change->entry.domain || rule->dest.bits != 128 ||
-	    !rule->dest.port)
-		return problem(why, -EINVAL,
-			       "--infra is for one address and port that are allowed whatever is "
-			       "denied: a resolver, a service of the host");
-	rule->value.author = TEROK_AUTHOR_INFRA;
-	rule->value.flags = TEROK_RULE_INFRA;
-	return 0;
-}
-
-static int change_parse(struct change *change, const char *dest, struct problem *why)
-{
-	const struct options *o = &change->o;
-	struct terok_rule value = { .action = change->action,
-				    .author = TEROK_AUTHOR_OPERATOR,
+	bool infra = deed->flags & TEROK_RULE_INFRA;
+	struct terok_rule value = { .action = deed->action,
+				    .author = infra ? TEROK_AUTHOR_INFRA : TEROK_AUTHOR_OPERATOR,
+				    .flags = deed->flags,
 				    .uid = caller_uid() };
-	uint64_t seconds;
-	int r = rule_entry_parse(&o->dest, dest, &change->entry, why);
 
-	if (!r && o->remove && o->duration)
-		r = problem(why, -EINVAL, "--for and --remove exclude each other");
-	if (!r && o->duration) {
-		r = duration_parse(o->duration, &seconds, why);
-		if (!r)
-			value.until_ns = now_boot_ns() + seconds * SECOND_NS;
-	}
-	if (!r && (o->synthetic || o->check) &&
-	    (!*change->entry.domain || change->action != TEROK_ALLOW))
-		r = problem(why, -EINVAL,
-			    "--synthetic and --check are for domains that are allowed");
-	value.flags = (o->synthetic ? TEROK_RULE_SYNTHETIC : 0) | (o->check ? TEROK_RULE_CHECK : 0);
-	change->rule = (struct rule){ .dest = change->entry.dest, .value = value, .keep = true };
-	change->name = (struct domain_rule){ .dest = change->entry.dest, .value = value };
-	memcpy(change->name.domain, change->entry.domain, sizeof(change->name.domain));
-	return r || !o->infra ? r : infra_parse(change, why);
+	if (deed->seconds)
+		value.until_ns = now_boot_ns() + deed->seconds * SECOND_NS;
+	change->deed = deed;
+	change->rule = (struct rule){ .dest = deed_dest(deed), .value = value, .keep = true };
+	change->name = (struct domain_rule){ .dest = deed_dest(deed), .value = value };
+	memcpy(change->name.domain, deed->domain, sizeof(change->name.domain));
 }
 
 static int address_change(const struct kernel *kernel, const struct guard *guard,
 			  struct change *change, struct problem *why)
 {
 	change->rule.guard = guard->id;
-	return change->o.remove ? policy_remove(kernel, &change->rule, why)
-				: policy_add(kernel, &change->rule, why);
+	return change->deed->remove ? policy_remove(kernel, &change->rule, why)
+				    : policy_add(kernel, &change->rule, why);
 }
 
 static int domain_change(const struct kernel *kernel, const struct guard *guard,
@@ -97,17 +66,17 @@ static int domain_change(const struct kernel *kernel, const struct guard *guard,
 	struct resolved found;
 	int r;
 
-	if (change->o.remove)
+	if (change->deed->remove)
 		return domains_drop(kernel, guard->id, &change->name, why);
 	r = domains_ask(kernel, guard->id, &change->name, 1, &found, why);
 	if (r < 0)
 		return r;
-	if (change->action == TEROK_ALLOW && found.error && found.error != -ENOTSUP)
+	if (change->deed->action == TEROK_ALLOW && found.error && found.error != -ENOTSUP)
 		return problem(why, found.error,
 			       "%s: the host's resolver does not answer (%s); "
 			       "nothing was changed",
 			       domain, strerror(-found.error));
-	if (change->action == TEROK_ALLOW && !found.error && !found.n)
+	if (change->deed->action == TEROK_ALLOW && !found.error && !found.n)
 		return problem(why, -ENODATA, "%s has no address; nothing was changed", domain);
 	r = domains_put(kernel, guard->id, &change->name, &found, &change->done, why);
 	change->name.addresses = change->done.addresses;
@@ -126,24 +95,29 @@ static int domain_change(const struct kernel *kernel, const struct guard *guard,
 
 static void change_note(const struct guard *guard, const struct change *change)
 {
-	const char *what = change->action == TEROK_ALLOW ? "allowed" : "denied";
-	char detail[PROFILE_TEXT_LEN + 40], target[PROFILE_TEXT_LEN];
-	struct audit_deed deed = { .action = change->o.remove ? "removed" : what,
-				   .dest = &change->entry.dest,
+	const struct control_deed *done = change->deed;
+	const char *what = done->action == TEROK_ALLOW ? "allowed" : "denied";
+	char detail[PROFILE_TEXT_LEN + 40], target[PROFILE_TEXT_LEN], time[DURATION_TEXT] = "";
+	struct profile_entry entry = { .dest = deed_dest(done) };
+	struct audit_deed deed = { .action = done->remove ? "removed" : what,
+				   .dest = &entry.dest,
 				   .detail = detail,
 				   .uid = caller_uid() };
 
-	profile_entry_format(target, &change->entry);
+	memcpy(entry.domain, done->domain, sizeof(entry.domain));
+	profile_entry_format(target, &entry);
+	if (done->seconds)
+		duration_format(time, done->seconds);
 	snprintf(detail, sizeof(detail), "%starget=%s%s%s",
-		 !change->o.remove               ? ""
-		 : change->action == TEROK_ALLOW ? "allow "
-						 : "deny ",
-		 target, change->o.duration ? " for=" : "", change->o.duration ?: "");
-	if (*change->entry.domain)
-		deed.domain = change->entry.domain;
+		 !done->remove                 ? ""
+		 : done->action == TEROK_ALLOW ? "allow "
+					       : "deny ",
+		 target, done->seconds ? " for=" : "", time);
+	if (*done->domain)
+		deed.domain = done->domain;
 	/* as the readers of these lines know them: one for each address */
 	for (unsigned i = 0; i < change->done.addresses; i++) {
-		struct dest dest = change->entry.dest;
+		struct dest dest = entry.dest;
 
 		memcpy(dest.addr, change->done.addr[i], sizeof(dest.addr));
 		dest.bits = 128;
@@ -160,7 +134,7 @@ static void change_json(const struct change *change)
 {
 	_cleanup_json_ struct json json = {};
 
-	if (*change->entry.domain)
+	if (*change->deed->domain)
 		domain_json(&json, NULL, &change->name, now_boot_ns());
 	else
 		rule_json(&json, NULL, &change->rule, now_boot_ns());
@@ -171,11 +145,11 @@ static void change_print(const struct guard *guard, const struct change *change,
 {
 	char text[ADDR_TEXT];
 
-	if (change->o.json)
+	if (change->deed->json)
 		return change_json(change);
-	printf("%sguard %u (%s): ", change->o.remove ? "removed from " : "", guard->id,
+	printf("%sguard %u (%s): ", change->deed->remove ? "removed from " : "", guard->id,
 	       guard->info.name);
-	if (*change->entry.domain)
+	if (*change->deed->domain)
 		domain_text(&change->name, now_boot_ns());
 	else
 		rule_text(&change->rule, now_boot_ns());
@@ -185,62 +159,124 @@ static void change_print(const struct guard *guard, const struct change *change,
 		printf("%u connection%s ended\n", ended, ended == 1 ? "" : "s");
 }
 
-static int change_run(const char *guard_text, struct change *change)
+/* A user's rule: no deny of root's is gone around. */
+static int change_may(const struct kernel *kernel, uint32_t guard, const struct change *change,
+		      struct problem *why)
+{
+	if (caller_scope() == CALLER_ALL)
+		return 0;
+	if (change->deed->flags & TEROK_RULE_INFRA)
+		return problem(why, -EPERM, "only root opens what no deny can close (--infra)");
+	return *change->deed->domain ? roots_domain(kernel, guard, &change->name, why)
+				     : roots_rule(kernel, guard, &change->rule.dest, why);
+}
+
+int deed_rule(const struct control_deed *deed)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	struct change change = {};
 	struct problem why = {};
 	struct guard guard;
 	unsigned ended = 0;
-	int r = verb_open(guard_text, &kernel, &guard);
+	int r = verb_open(deed->guard, &kernel, &guard);
 
 	if (r)
 		return r;
-	r = *change->entry.domain ? domain_change(kernel, &guard, change, &why)
-				  : address_change(kernel, &guard, change, &why);
+	change_begin(&change, deed);
+	r = change_may(kernel, guard.id, &change, &why);
+	if (!r)
+		r = *deed->domain ? domain_change(kernel, &guard, &change, &why)
+				  : address_change(kernel, &guard, &change, &why);
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
-	if (*change->entry.domain) /* its resolver answers by this from now on */
+	if (*deed->domain) /* its resolver answers by this from now on */
 		control_notify(guard.id);
 	/* a deny ends what it names, an allow taken back ends what only it held */
-	if (!change->o.keep && change->action == TEROK_DENY && !change->o.remove)
+	if (!deed->keep && deed->action == TEROK_DENY && !deed->remove)
 		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED_NAMED);
-	else if (!change->o.keep && change->action == TEROK_ALLOW && change->o.remove)
+	else if (!deed->keep && deed->action == TEROK_ALLOW && deed->remove)
 		ended = flows_end_said(kernel, guard.id, FLOWS_REFUSED);
-	if (*change->entry.domain && !change->o.keep)
+	if (*deed->domain && !deed->keep)
 		names_prune(kernel, guard.id);
-	change_note(&guard, change);
-	change_print(&guard, change, ended);
+	change_note(&guard, &change);
+	change_print(&guard, &change, ended);
 	return 0;
+}
+
+/* --- what was typed ------------------------------------------------------------------------ */
+
+struct options {
+	struct rule_options dest;
+	const char *duration;
+	bool remove, keep, infra, synthetic, check, json;
+};
+
+static int flags_parse(const struct options *o, struct control_deed *deed, struct problem *why)
+{
+	if ((o->synthetic || o->check) && (!*deed->domain || deed->action != TEROK_ALLOW))
+		return problem(why, -EINVAL,
+			       "--synthetic and --check are for domains that are allowed");
+	if (o->infra && (*deed->domain || deed->bits != 128 || !deed->port))
+		return problem(why, -EINVAL,
+			       "--infra is for one address and port that are allowed whatever is "
+			       "denied: a resolver, a service of the host");
+	deed->flags = (o->synthetic ? TEROK_RULE_SYNTHETIC : 0) |
+		      (o->check ? TEROK_RULE_CHECK : 0) | (o->infra ? TEROK_RULE_INFRA : 0);
+	return 0;
+}
+
+static int options_parse(const struct options *o, const char *dest, struct control_deed *deed,
+			 struct problem *why)
+{
+	struct profile_entry entry;
+	uint64_t seconds = 0;
+	int r = rule_entry_parse(&o->dest, dest, &entry, why);
+
+	if (!r && o->remove && o->duration)
+		r = problem(why, -EINVAL, "--for and --remove exclude each other");
+	if (!r && o->duration)
+		r = duration_parse(o->duration, &seconds, why);
+	if (r)
+		return r;
+	deed_entry(deed, &entry);
+	deed->seconds = seconds;
+	deed->remove = o->remove;
+	deed->keep = o->keep;
+	deed->json = o->json;
+	return flags_parse(o, deed, why);
 }
 
 static int rule_verb(int argc, char **argv, enum terok_action action)
 {
-	struct change change = { .action = action };
-	struct options *o = &change.o;
+	struct options o = {};
 	/* deny has no --infra: its table begins behind it */
 	const struct cli_option options[] = {
 		{ "infra", NULL, "whatever is denied: a resolver, a port of the host", CLI_FLAG,
-		  &o->infra },
-		{ "port", "N", "only this port", CLI_STRING, &o->dest.port },
+		  &o.infra },
+		{ "port", "N", "only this port", CLI_STRING, &o.dest.port },
 		{ "proto", "P", "only tcp, udp, icmp, icmpv6 or a number", CLI_STRING,
-		  &o->dest.proto },
-		{ "for", "TIME", "for so long: 90, 90s, 10m, 2h, 1d", CLI_STRING, &o->duration },
-		{ "remove", NULL, "take that rule away", CLI_FLAG, &o->remove },
+		  &o.dest.proto },
+		{ "for", "TIME", "for so long: 90, 90s, 10m, 2h, 1d", CLI_STRING, &o.duration },
+		{ "remove", NULL, "take that rule away", CLI_FLAG, &o.remove },
 		{ "synthetic", NULL, "of a domain: addresses that stand for its own", CLI_FLAG,
-		  &o->synthetic },
+		  &o.synthetic },
 		{ "check", NULL, "of a domain: its flows must name it first (TLS, HTTP)", CLI_FLAG,
-		  &o->check },
-		{ "keep-flows", NULL, "leave open connections alone", CLI_FLAG, &o->keep },
-		{ "json", NULL, "one JSON object", CLI_FLAG, &o->json },
+		  &o.check },
+		{ "keep-flows", NULL, "leave open connections alone", CLI_FLAG, &o.keep },
+		{ "json", NULL, "one JSON object", CLI_FLAG, &o.json },
 		{},
 	};
 	struct problem why = {};
+	struct control_deed deed;
 	int r = cli_parse(argc, argv, options + (action == TEROK_DENY), 2, 2);
 
 	if (r < 0)
 		return r;
-	r = change_parse(&change, argv[2], &why);
-	return r ? verb_fail(r, &why) : change_run(argv[1], &change);
+	r = deed_init(&deed, DEED_RULE, argv[1], &why);
+	deed.action = action;
+	if (!r)
+		r = options_parse(&o, argv[2], &deed, &why);
+	return r ? verb_fail(r, &why) : deed_do(&deed);
 }
 
 int verb_allow(int argc, char **argv)
@@ -340,28 +376,25 @@ static int print_rules(const struct kernel *kernel, const struct guard *guard,
 	return 0;
 }
 
-int verb_rules(int argc, char **argv)
+int deed_rules(const struct control_deed *deed)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
 	struct listing listing = {};
-	bool json = false;
-	const struct cli_option options[] = {
-		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
-		{},
-	};
 	struct guard guard;
-	int r = cli_parse(argc, argv, options, 1, 1);
+	int r = verb_open(deed->guard, &kernel, &guard);
 
-	if (r < 0)
-		return r;
-	r = verb_open(argv[1], &kernel, &guard);
 	if (r)
 		return r;
 	r = policy_each(kernel, guard.id, listing_add, &listing);
 	if (!r && listing.n)
 		qsort(listing.rule, listing.n, sizeof(*listing.rule), listing_compare);
 	if (!r)
-		r = print_rules(kernel, &guard, &listing, json);
+		r = print_rules(kernel, &guard, &listing, deed->json);
 	free(listing.rule);
 	return r ? log_error(r, "list the rules of guard %u", guard.id), r : 0;
+}
+
+int verb_rules(int argc, char **argv)
+{
+	return deed_show(DEED_RULES, argc, argv);
 }

@@ -12,6 +12,7 @@
 #include "audit.h"
 #include "caller.h"
 #include "control.h"
+#include "deed.h"
 #include "flows.h"
 #include "guard.h"
 #include "verbs.h"
@@ -39,14 +40,15 @@ static int read_back(const struct kernel *kernel, uint32_t id, struct guard *ret
 		 : 0;
 }
 
-static int state_change(const char *text, enum terok_state state, bool keep, bool json)
+int deed_state(const struct control_deed *deed)
 {
+	enum terok_state state = deed->state;
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
 	_cleanup_json_ struct json out = {};
 	struct problem why = {};
 	struct guard before, after;
 	unsigned ended;
-	int r = verb_open(text, &kernel, &before);
+	int r = verb_open(deed->guard, &kernel, &before);
 
 	if (r)
 		return r;
@@ -58,10 +60,10 @@ static int state_change(const char *text, enum terok_state state, bool keep, boo
 			    terok_state_name(after.state), terok_state_name(state));
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
-	ended = keep ? 0 : flows_end_said(kernel, before.id, FLOWS_REFUSED);
+	ended = deed->keep ? 0 : flows_end_said(kernel, before.id, FLOWS_REFUSED);
 	state_note(&after, state);
 	control_notify(before.id);
-	if (!json) {
+	if (!deed->json) {
 		printf("guard %u (%s): %s -> %s", after.id, after.info.name,
 		       terok_state_name(before.state), terok_state_name(after.state));
 		printf(ended ? ", %u connection%s ended\n" : "\n", ended, ended == 1 ? "" : "s");
@@ -101,9 +103,36 @@ static void bypass_print(const struct guard *guard, uint64_t seconds, bool json)
 	puts(json_done(&out) ?: "{}");
 }
 
-int verb_bypass(int argc, char **argv)
+int deed_bypass(const struct control_deed *deed)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	uint64_t until_ns = deed->seconds ? now_boot_ns() + deed->seconds * SECOND_NS : 0;
+	struct problem why = {};
+	struct guard guard;
+	char detail[32] = "off";
+	int r = verb_open(deed->guard, &kernel, &guard);
+
+	if (r)
+		return r;
+	r = guard_set_bypass(kernel, guard.id, until_ns, &why);
+	if (!r)
+		r = read_back(kernel, guard.id, &guard, &why);
+	if (r)
+		return verb_fail(r, &why);
+	if (until_ns)
+		snprintf(detail, sizeof(detail), "for=%llu", (unsigned long long)deed->seconds);
+	audit_deed(&guard.info, &(struct audit_deed){ .action = "shield_bypass",
+						      .detail = detail,
+						      .uid = caller_uid() });
+	if (!until_ns && !deed->keep)
+		flows_end_said(kernel, guard.id, FLOWS_REFUSED);
+	control_notify(guard.id);
+	bypass_print(&guard, deed->seconds, deed->json);
+	return 0;
+}
+
+int verb_bypass(int argc, char **argv)
+{
 	const char *duration = NULL;
 	bool off = false, keep = false, json = false;
 	const struct cli_option options[] = {
@@ -114,9 +143,8 @@ int verb_bypass(int argc, char **argv)
 		{},
 	};
 	struct problem why = {};
-	struct guard guard;
+	struct control_deed deed;
 	uint64_t seconds = 0;
-	char detail[32];
 	int r = cli_parse(argc, argv, options, 1, 1);
 
 	if (r < 0)
@@ -127,25 +155,14 @@ int verb_bypass(int argc, char **argv)
 		r = duration_parse(duration, &seconds, &why);
 	else
 		r = 0;
-	if (r)
-		return verb_fail(r, &why);
-	r = verb_open(argv[1], &kernel, &guard);
-	if (r)
-		return r;
-	r = guard_set_bypass(kernel, guard.id, off ? 0 : now_boot_ns() + seconds * SECOND_NS, &why);
 	if (!r)
-		r = read_back(kernel, guard.id, &guard, &why);
+		r = deed_init(&deed, DEED_BYPASS, argv[1], &why);
 	if (r)
 		return verb_fail(r, &why);
-	snprintf(detail, sizeof(detail), off ? "off" : "for=%llu", (unsigned long long)seconds);
-	audit_deed(&guard.info, &(struct audit_deed){ .action = "shield_bypass",
-						      .detail = detail,
-						      .uid = caller_uid() });
-	if (off && !keep)
-		flows_end_said(kernel, guard.id, FLOWS_REFUSED);
-	control_notify(guard.id);
-	bypass_print(&guard, seconds, json);
-	return 0;
+	deed.seconds = seconds;
+	deed.keep = keep;
+	deed.json = json;
+	return deed_do(&deed);
 }
 
 static int state_verb(int argc, char **argv, enum terok_state state)
@@ -158,11 +175,19 @@ static int state_verb(int argc, char **argv, enum terok_state state)
 		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
 		{},
 	};
+	struct problem why = {};
+	struct control_deed deed;
 	int r = cli_parse(argc, argv, options + (state != TEROK_STATE_DOWN), 1, 1);
 
 	if (r < 0)
 		return r;
-	return state_change(argv[1], all ? TEROK_STATE_DOWN_ALL : state, keep, json);
+	r = deed_init(&deed, DEED_STATE, argv[1], &why);
+	if (r)
+		return verb_fail(r, &why);
+	deed.state = all ? TEROK_STATE_DOWN_ALL : state;
+	deed.keep = keep;
+	deed.json = json;
+	return deed_do(&deed);
 }
 
 int verb_up(int argc, char **argv)

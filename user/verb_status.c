@@ -7,7 +7,9 @@
 #include "base/cli.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "caller.h"
 #include "core.h"
+#include "deed.h"
 #include "guard.h"
 #include "verbs.h"
 #include "terok/names.h"
@@ -18,7 +20,7 @@
 struct printer {
 	const struct kernel *kernel;
 	struct json json;
-	bool as_json;
+	bool as_json, colour;
 	unsigned n;
 };
 
@@ -46,9 +48,9 @@ static void guard_json(struct json *json, const struct guard *guard, const struc
 	json_close_object(json);
 }
 
-static void guard_text(const struct guard *guard, const struct terok_counts *c)
+static void guard_text(const struct guard *guard, const struct terok_counts *c, bool may_colour)
 {
-	bool bad = guard->state == TEROK_STATE_NONE, colour = bad && cli_colour(1);
+	bool bad = guard->state == TEROK_STATE_NONE, colour = bad && may_colour;
 	char path[TEROK_PATH_LEN];
 
 	printf("%s%9u  %-20.20s  %-8s  %9llu  %9llu  %9llu  %s%s%s\n", colour ? RED : "", guard->id,
@@ -65,6 +67,8 @@ static int print_guard(const struct guard *guard, void *user)
 	struct printer *printer = user;
 	struct terok_counts counts = {};
 
+	if (!caller_may(guard->info.uid))
+		return 0;
 	guard_counts(printer->kernel, guard, &counts); /* none left of a dead cgroup */
 	if (printer->as_json)
 		guard_json(&printer->json, guard, &counts);
@@ -72,7 +76,7 @@ static int print_guard(const struct guard *guard, void *user)
 		printf("%9s  %-20s  %-8s  %9s  %9s  %9s  %s\n", "GUARD", "NAME", "STATE",
 		       "ATTEMPTS", "REFUSED", "UNTOLD", "CGROUP");
 	if (!printer->as_json)
-		guard_text(guard, &counts);
+		guard_text(guard, &counts, printer->colour);
 	printer->n++;
 	return 0;
 }
@@ -105,32 +109,26 @@ static int print_all(struct printer *printer, const char *one, struct problem *w
 
 	if (!one)
 		return guard_each(printer->kernel, print_guard, printer);
-	r = guard_find(printer->kernel, one, &guard, why);
+	r = guard_find(printer->kernel, one, caller_scope(), &guard, why);
 	return r ? r : print_guard(&guard, printer);
 }
 
-int verb_status(int argc, char **argv)
+int deed_status(const struct control_deed *deed)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	struct printer printer = {};
-	const struct cli_option options[] = {
-		{ "json", NULL, "one JSON object", CLI_FLAG, &printer.as_json },
-		{},
-	};
+	struct printer printer = { .as_json = deed->json, .colour = deed->colour };
+	const char *one = *deed->guard ? deed->guard : NULL;
 	struct problem why = {};
-	int n = cli_parse(argc, argv, options, 0, 1), r;
+	int r = kernel_open(&kernel, &why);
 
-	if (n < 0)
-		return n;
-	r = kernel_open(&kernel, &why);
 	if (r && r != -ENOENT)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
 	print_agent(&printer, kernel != NULL);
 	printer.kernel = kernel;
 	if (kernel)
-		r = print_all(&printer, n ? argv[1] : NULL, &why);
+		r = print_all(&printer, one, &why);
 	else
-		r = n ? r : 0;
+		r = one ? r : 0;
 	if (printer.as_json && !r) {
 		json_close_array(&printer.json);
 		json_close_object(&printer.json);
@@ -140,4 +138,25 @@ int verb_status(int argc, char **argv)
 	}
 	json_free(&printer.json);
 	return r ? verb_fail(r == -EINVAL ? -EIO : r, &why) : 0;
+}
+
+int verb_status(int argc, char **argv)
+{
+	bool json = false;
+	const struct cli_option options[] = {
+		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
+		{},
+	};
+	struct problem why = {};
+	struct control_deed deed;
+	int n = cli_parse(argc, argv, options, 0, 1), r;
+
+	if (n < 0)
+		return n;
+	r = deed_init(&deed, DEED_STATUS, n ? argv[1] : NULL, &why);
+	if (r)
+		return verb_fail(r, &why);
+	deed.json = json;
+	deed.colour = cli_colour(1);
+	return deed_do(&deed);
 }

@@ -28,10 +28,15 @@
 enum control_may { CONTROL_ROOT = 1, CONTROL_ALL };
 
 /* type, payload, who may say it */
-#define CONTROL_WORDS(X) X(CHANGED, struct control_changed, CONTROL_ROOT)
+#define CONTROL_WORDS(X)                                                                           \
+	X(CHANGED, struct control_changed, CONTROL_ROOT)                                           \
+	X(DEED, struct control_deed, CONTROL_ALL)
 
 /* type, payload */
-#define CONTROL_REPLIES(X) X(DONE, struct control_done)
+#define CONTROL_REPLIES(X)                                                                         \
+	X(DONE, struct control_done)                                                               \
+	X(TEXT_OUT, struct control_text_out)                                                       \
+	X(EXIT, struct control_exit)
 
 enum control_type {
 	CONTROL_NONE,
@@ -49,6 +54,54 @@ enum control_type {
 /* Look at that guard again: somebody changed the maps. Done: people have been told. */
 struct control_changed {
 	__u32 guard;
+	__u32 pad;
+};
+
+/* What a verb does for a user, as user/deed.h has it. */
+enum deed_kind {
+	DEED_NONE,
+	DEED_STATUS,  /* guard, or "" for all */
+	DEED_STATE,   /* guard, state, keep */
+	DEED_BYPASS,  /* guard, seconds (0: end it), keep */
+	DEED_RULE,    /* guard, destination, action, flags, seconds (0: no end), remove, keep */
+	DEED_PUBLISH, /* guard, port, protocol, remove, keep */
+	DEED_RULES,   /* guard */
+	DEED_NAMES,   /* guard */
+	DEED_FLUSH,   /* guard, domain or "" for all, keep */
+	DEED_EXPLAIN, /* guard, destination */
+	DEED_RESOLVE, /* guard */
+	DEED_DETACH,  /* guard */
+	DEED_MAX_,
+};
+
+/* Answered by TEXT_OUT, as much as there is, EXIT, and DONE. The core looks at none of it. */
+struct control_deed {
+	__u32 kind; /* enum deed_kind */
+	__u8 json, colour, keep, remove;
+	__u32 state;  /* enum terok_state */
+	__u32 action; /* enum terok_action */
+	__u32 flags;  /* TEROK_RULE_* */
+	__u16 port;   /* 0: any */
+	__u8 proto;   /* IPPROTO_*; 0: any */
+	__u8 bits;    /* of addr: 128: one address */
+	__u64 seconds;
+	__u8 addr[16];                 /* a destination without a domain */
+	char guard[TEROK_PATH_LEN];    /* as a person calls it */
+	char domain[TEROK_DOMAIN_LEN]; /* canonical; "": none */
+};
+
+enum control_stream { CONTROL_STDOUT, CONTROL_STDERR };
+
+#define CONTROL_TEXT_MAX 4096
+
+struct control_text_out { /* what it prints */
+	__u32 stream;     /* enum control_stream */
+	__u32 size;
+	char text[CONTROL_TEXT_MAX];
+};
+
+struct control_exit { /* it is done, and ended with that exit code */
+	__u32 code;
 	__u32 pad;
 };
 

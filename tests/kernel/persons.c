@@ -215,7 +215,7 @@ uint32_t person_guard(uid_t uid, const char *name)
 	struct guard guard;
 	bool existing;
 
-	snprintf(here->cgroup, TEROK_PATH_LEN, "/terok-test-%d-%s", getpid(), name);
+	snprintf(here->cgroup, TEROK_PATH_LEN, "/terok-test-%d-%u-%s", getpid(), n_guarded, name);
 	spec.cgroup_fd = cgroup_create(here->cgroup, NULL);
 	assert_true(spec.cgroup_fd >= 0 && n_guarded < PERSON_GUARDS);
 	n_guarded++;

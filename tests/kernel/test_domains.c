@@ -70,7 +70,7 @@ static void come_back(void)
 	/* as when the cgroup went: without forgetting what was kept */
 	struct guard guard;
 
-	assert_int_equal(guard_find(world->kernel, "box", &guard, NULL), 0);
+	assert_int_equal(guard_find(world->kernel, "box", 0, &guard, NULL), 0);
 	assert_int_equal(guard_detach(world->kernel, &guard, NULL), 0);
 	attach_box();
 }

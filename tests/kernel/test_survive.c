@@ -190,7 +190,7 @@ static void box_goes(void)
 {
 	struct guard guard;
 
-	assert_int_equal(guard_find(world->kernel, "box", &guard, NULL), 0);
+	assert_int_equal(guard_find(world->kernel, "box", 0, &guard, NULL), 0);
 	assert_int_equal(guard_detach(world->kernel, &guard, NULL), 0);
 }
 

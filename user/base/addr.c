@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DURATION_MAX_S (366 * 86400ULL)
-
 static const struct {
 	const char *name;
 	uint8_t proto;
@@ -90,14 +88,29 @@ int duration_parse(const char *text, uint64_t *ret, struct problem *why)
 		goto bad;
 	memcpy(digits, text, n);
 	digits[n] = '\0';
-	if (number_parse(digits, DURATION_MAX_S, &value) || !value ||
-	    value * seconds[unit - units] > DURATION_MAX_S)
+	if (number_parse(digits, DURATION_MAX, &value) || !value ||
+	    value * seconds[unit - units] > DURATION_MAX)
 		goto bad;
 	*ret = value * seconds[unit - units];
 	return 0;
 bad:
 	return problem(why, -EINVAL,
 		       "duration '%s' is not a number with s, m, h or d, up to 366 days", text);
+}
+
+const char *duration_format(char buf[static DURATION_TEXT], uint64_t seconds)
+{
+	static const struct {
+		unsigned seconds;
+		char name;
+	} units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+	size_t i = 0;
+
+	while (seconds % units[i].seconds)
+		i++;
+	snprintf(buf, DURATION_TEXT, "%llu%c", (unsigned long long)(seconds / units[i].seconds),
+		 units[i].name);
+	return buf;
 }
 
 /* The address itself, in either family; *v4 says which was written. */

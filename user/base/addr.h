@@ -57,8 +57,14 @@ int dest_parse(const char *text, struct dest *ret, struct problem *why);
 int port_parse(const char *text, uint16_t *ret, struct problem *why);
 int proto_parse(const char *text, uint8_t *ret, struct problem *why);
 
+#define DURATION_MAX  (366 * UINT64_C(86400)) /* seconds */
+#define DURATION_TEXT 24
+
 /** duration_parse() - "90", "90s", "10m", "2h", "1d" -> seconds, 1 s to 366 days */
 int duration_parse(const char *text, uint64_t *ret, struct problem *why);
+
+/** duration_format() - in the greatest unit that it is a whole number of; returns @buf */
+const char *duration_format(char buf[static DURATION_TEXT], uint64_t seconds);
 
 /** addr_is_v4() - ::ffff:a.b.c.d? */
 static inline bool addr_is_v4(const uint8_t addr[static 16])
