@@ -110,6 +110,7 @@ INSIDE     := $(B)/tests/podman/leave $(B)/tests/podman/limit.so
 NAMES      := $(B)/tests/names/server $(tunnel_OBJ:.o=)
 LATE       := $(B)/tests/names/late
 WEB        := $(B)/tests/web/hub
+BUILDS     := $(addprefix $(B)/tests/kernel/builds/,first other/bpfd grown/bpfd next/bpfd)
 SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh tests/web/test_*.sh)
 FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -174,6 +175,21 @@ $(B)/tests/names/tapper: private LIBS = -lm
 $(LATE): $(LATE).o $(B)/user/bpfd.o $(call archives,agent dns hub clearance base)
 $(LATE): private LIBS = $(AGENT_LIBS) -Wl,--wrap=names_learn,--wrap=bpf_map_update_elem,--wrap=worker_send
 
+# Builds of other days, which replace each other over the same pins: what of them differs from
+# the program that ships is in a folder each. Those that read records note what they read.
+builds_in   = $(call obj,$(filter-out %.bpf.c,$(wildcard tests/kernel/builds/$(1)/*.c)))
+BUILDS_OBJ := $(foreach b,other grown next,$(call builds_in,$(b))) $(B)/tests/kernel/builds/counted.o
+BUILDS_SKEL := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard tests/kernel/builds/*/*.bpf.c))
+$(BUILDS): $(B)/tests/kernel/builds/counted.o $(B)/user/bpfd.o $(call archives,agent dns hub clearance base)
+$(foreach b,other grown next,$(eval $(B)/tests/kernel/builds/$(b)/bpfd: $(call builds_in,$(b))))
+$(BUILDS): private LIBS = $(AGENT_LIBS) -Wl,--wrap=asked_note
+$(BUILDS_OBJ): VERSION | $(SKELETONS) $(BUILDS_SKEL) $(VARLINK) $(PAGE)
+$(B)/tests/kernel/test_upgrade $(B)/tests/kernel/test_upgrade_load: | $(BUILDS)
+
+$(BUILDS_OBJ): $(B)/%.o: %.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) -I$(@D) $(CFLAGS) -Itests/kernel/builds -c $< -o $@
+
 # The hub that a page is tried on: the real worker, and a core that a script plays.
 $(WEB): $(WEB).o $(ARCHIVES)
 $(WEB): private LIBS = $(AGENT_LIBS)
@@ -182,7 +198,7 @@ $(WEB): private LIBS = $(AGENT_LIBS)
 $(FUZZ): $(B)/%: $(B)/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(ARCHIVES)
 $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
 
-$(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB):
+$(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(BUILDS):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 

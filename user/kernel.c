@@ -3,42 +3,22 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/btf.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "base/event.h"
 #include "base/log.h"
 #include "cgroup.h"
 #include "hooks.h"
+#include "kernel_maps.h"
 #include "origin.h"
 #include "pins.h"
 #include "synthetic.h"
 #include "terok.skel.h"
 #include "terok/names.h"
-
-static const char *const map_names[] = {
-	[MAP_GUARDS] = "terok_guards",   [MAP_COUNTS] = "terok_counts",
-	[MAP_RULES] = "terok_rules",     [MAP_PREFIX] = "terok_prefix",
-	[MAP_SELF] = "terok_self",       [MAP_INFO] = "terok_info",
-	[MAP_FLOWS] = "terok_flows",     [MAP_RECORDS] = "terok_records",
-	[MAP_WAKE] = "terok_wake",       [MAP_META] = "terok_meta",
-	[MAP_PUBLISH] = "terok_publish", [MAP_ASKERS] = "terok_askers",
-	[MAP_DOMAINS] = "terok_domains", [MAP_NAMES] = "terok_names",
-	[MAP_LEARNED] = "terok_learned", [MAP_SYNTHETIC] = "terok_synthetic",
-	[MAP_STEERED] = "terok_steered", [MAP_SENT] = "terok_sent",
-	[MAP_QUERIES] = "terok_queries", [MAP_HELLOS] = "terok_hellos",
-	[MAP_PORTS] = "terok_ports",     [MAP_SAID] = "terok_said",
-	[MAP_REACHED] = "terok_reached", [MAP_DOSSIER] = "terok_dossier",
-};
-_Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_MAX_, "a name for each map");
 
 static const char *const prog_names[] = {
 	[TEROK_HOOK_NONE] = "",
@@ -123,87 +103,6 @@ static int load_problem(int err, struct problem *why)
 		       last_words[0] ? ": " : "", last_words);
 }
 
-/* A pinned map is ours to use only if it is what this build would make. */
-static int map_check(int fd, const struct bpf_map *map, const char *path, struct problem *why)
-{
-	struct bpf_map_info info = {};
-	__u32 size = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return problem(why, -errno, "%s, as a BPF map: %s", path, strerror(errno));
-	if (info.type == bpf_map__type(map) && info.key_size == bpf_map__key_size(map) &&
-	    info.value_size == bpf_map__value_size(map) &&
-	    info.max_entries == bpf_map__max_entries(map))
-		return 0;
-	return problem(why, -EEXIST,
-		       "%s has another layout (key %u, value %u, %u entries) than this build: pins "
-		       "of another version; remove them with terok-bpfd unload",
-		       path, info.key_size, info.value_size, info.max_entries);
-}
-
-/* A pin that cannot be opened, from errno; one that is missing among others is damage. */
-static int pin_problem(const char *path, const char *cure, struct problem *why)
-{
-	if (errno == ENOENT)
-		return problem(why, -EUCLEAN,
-			       "%s is missing: the pins are damaged, or of an unfinished version; "
-			       "terok-bpfd %s them",
-			       path, cure);
-	return problem(why, -errno, "open %s: %s%s", path, strerror(errno),
-		       errno == EPERM || errno == EACCES ? "; run as root" : "");
-}
-
-/* A map that is there already: a pin, or what a guard without pins (@lost) looks into. */
-static int map_open(int lost, const char *name, char path[static PINS_PATH_LEN],
-		    struct problem *why)
-{
-	int fd;
-
-	if (lost >= 0) {
-		snprintf(path, PINS_PATH_LEN, "%s of the guards that stand without pins", name);
-		fd = origin_map(lost, name);
-		return fd < 0 ? problem(why, fd, "open %s: %s", path, strerror(-fd)) : fd;
-	}
-	fd = bpf_obj_get(pins_path(path, "maps/%s", name));
-	return fd < 0 ? pin_problem(path, "unload --force removes", why) : fd;
-}
-
-/*
- * Maps that pins of a build before this one have not got: made anew, empty, which allows nothing.
- * All others must be there: without denies a guard would let out what it must not.
- */
-static bool map_may_be_new(enum kernel_map map)
-{
-	return map >= MAP_DOMAINS && map <= MAP_DOSSIER;
-}
-
-/* Use the maps that are there, so that rules, guards and records stay. */
-static int maps_adopt(struct terok_bpf *skel, int lost, struct problem *why)
-{
-	char path[PINS_PATH_LEN];
-
-	for (int i = 0; i < MAP_MAX_; i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, map_names[i]);
-		_cleanup_close_ int fd = -1;
-		int r;
-
-		if (!map)
-			return problem(why, -ENOENT, "this build has no map %s", map_names[i]);
-		fd = map_open(lost, map_names[i], path, why);
-		if (map_may_be_new(i) && (fd == -EUCLEAN || fd == -ENOENT))
-			continue;
-		if (fd < 0)
-			return fd;
-		r = map_check(fd, map, path, why);
-		if (r)
-			return r;
-		r = bpf_map__reuse_fd(map, fd);
-		if (r)
-			return problem(why, r, "%s: cannot be reused: %s", path, strerror(-r));
-	}
-	return 0;
-}
-
 static int dup_fd(int fd, int *ret)
 {
 	*ret = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -215,7 +114,7 @@ static int kernel_take(struct kernel *kernel, struct terok_bpf *skel)
 	int r = 0;
 
 	for (int i = 0; !r && i < MAP_MAX_; i++)
-		r = dup_fd(bpf_map__fd(bpf_object__find_map_by_name(skel->obj, map_names[i])),
+		r = dup_fd(bpf_map__fd(bpf_object__find_map_by_name(skel->obj, kernel_map_name(i))),
 			   &kernel->map[i]);
 	for (int i = TEROK_HOOK_NONE + 1; !r && i < TEROK_HOOK_MAX_; i++)
 		r = dup_fd(
@@ -268,8 +167,8 @@ static int names_check(const struct kernel *kernel, struct problem *why)
 
 		if (bpf_obj_get_info_by_fd(kernel->map[i], &info, &size))
 			return problem(why, -errno, "look at the maps: %s", strerror(errno));
-		if (strcmp(info.name, map_names[i]))
-			return name_problem(map_names[i], why);
+		if (strcmp(info.name, kernel_map_name(i)))
+			return name_problem(kernel_map_name(i), why);
 	}
 	for (int i = TEROK_HOOK_NONE + 1; i < TEROK_HOOK_MAX_; i++) {
 		struct bpf_prog_info info = {};
@@ -293,8 +192,9 @@ static int maps_bind(const struct kernel *kernel, struct problem *why)
 		for (int map = 0; map < MAP_MAX_; map++)
 			if ((map == MAP_META || i == TEROK_HOOK_EGRESS) &&
 			    bpf_prog_bind_map(kernel->prog[i], kernel->map[map], NULL))
-				return problem(why, -errno, "bind %s to %s: %s", map_names[map],
-					       prog_names[i], strerror(errno));
+				return problem(why, -errno, "bind %s to %s: %s",
+					       kernel_map_name(map), prog_names[i],
+					       strerror(errno));
 	return 0;
 }
 
@@ -320,7 +220,7 @@ static int pins_stage(const struct kernel *kernel, struct problem *why)
 	char path[PINS_PATH_LEN];
 
 	for (int i = 0; i < MAP_MAX_; i++) {
-		pins_stage_path(path, "maps/%s", map_names[i]);
+		pins_stage_path(path, "maps/%s", kernel_map_name(i));
 		if (bpf_obj_pin(kernel->map[i], path))
 			return problem(why, -errno, "pin %s: %s", path, strerror(errno));
 	}
@@ -461,27 +361,18 @@ static int links_renew(uint32_t id, void *user)
 	return r ? r : pins_links_remove(id, swap->why);
 }
 
-/* What maps_adopt() did not find. */
-static int maps_pin_new(const struct kernel *kernel, struct problem *why)
-{
-	char path[PINS_PATH_LEN];
-
-	for (int i = 0; i < MAP_MAX_; i++) {
-		pins_path(path, "maps/%s", map_names[i]);
-		if (map_may_be_new(i) && access(path, F_OK) && errno == ENOENT &&
-		    bpf_obj_pin(kernel->map[i], path))
-			return problem(why, -errno, "pin %s: %s", path, strerror(errno));
-	}
-	return 0;
-}
-
-static int progs_adopt(const struct kernel *kernel, struct kernel_load *report, struct problem *why)
+/*
+ * To the programs of this build, unless those that stand are the same over the same maps: with
+ * @news a map was made that they do not look into, and do not keep.
+ */
+static int progs_adopt(const struct kernel *kernel, unsigned news, struct kernel_load *report,
+		       struct problem *why)
 {
 	struct swap swap = { .kernel = kernel, .why = why };
-	bool same = true;
+	bool same = !news;
 	int r;
 
-	r = maps_pin_new(kernel, why);
+	r = kernel_maps_pin_new(kernel, why);
 	if (r)
 		return r;
 	for (int i = TEROK_HOOK_NONE + 1; i < TEROK_HOOK_MAX_; i++)
@@ -509,6 +400,8 @@ static int pick_backstop(int prog_fd, const struct origin *origin, void *user)
 
 	if (bpf_obj_get_info_by_fd(prog_fd, &info, &size))
 		return -errno;
+	if (origin->meta.abi != TEROK_ABI_VERSION)
+		return -EEXIST;
 	if (strcmp(info.name, prog_names[TEROK_HOOK_EGRESS]) ||
 	    (pick->fd >= 0 && origin->meta.loaded_ns < pick->loaded_ns))
 		return 0;
@@ -523,11 +416,15 @@ static int lost_find(int *ret, struct problem *why)
 	struct pick pick = { .fd = -1 };
 	int r = origin_each(pins_instance(), pick_backstop, &pick);
 
-	if (r) {
+	if (r)
 		closep(&pick.fd);
+	if (r == -EEXIST)
+		return problem(why, r,
+			       "guards of another version stand in the kernel without pins, and "
+			       "hold; when nothing guarded runs any more, terok-bpfd unload");
+	if (r)
 		return problem(why, r, "look for guards without pins: %s%s", strerror(-r),
 			       r == -EPERM ? "; run as root, or with CAP_SYS_ADMIN" : "");
-	}
 	*ret = pick.fd;
 	return 0;
 }
@@ -539,12 +436,13 @@ int kernel_lost(void)
 
 	if (r || prog < 0)
 		return r;
-	info = origin_map(prog, map_names[MAP_INFO]);
+	info = origin_map(prog, kernel_map_name(MAP_INFO));
 	return info < 0 ? info : count_guards(info);
 }
 
-/* The skeleton's programs in the kernel, over maps that were there (see map_open()) or new. */
-static int progs_load(struct kernel *kernel, bool there, int lost, struct problem *why)
+/* The skeleton's programs in the kernel, over maps that were there (@lost: kernel_maps.h) or new. */
+static int progs_load(struct kernel *kernel, bool there, int lost, unsigned *news,
+		      struct problem *why)
 {
 	const struct synthetic_ranges *ranges = synthetic_ranges();
 	struct terok_bpf *skel;
@@ -560,7 +458,7 @@ static int progs_load(struct kernel *kernel, bool there, int lost, struct proble
 	skel->rodata->synthetic6_first = ranges->v6_first;
 	skel->rodata->synthetic6_second = ranges->v6_second;
 	if (there || lost >= 0)
-		r = maps_adopt(skel, lost, why);
+		r = kernel_maps_adopt(skel->obj, lost, news, why);
 	if (!r) {
 		r = terok_bpf__load(skel);
 		if (r)
@@ -580,12 +478,13 @@ static int load_locked(struct kernel **ret, struct kernel_load *report, struct p
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
 	_cleanup_close_ int lost = -1;
 	bool there = pins_exist();
+	unsigned news = 0;
 	int r = kernel_new(&kernel);
 
 	if (!r && !there)
 		r = lost_find(&lost, why);
 	if (!r)
-		r = progs_load(kernel, there, lost, why);
+		r = progs_load(kernel, there, lost, &news, why);
 	if (!r)
 		r = kernel_number(kernel, why);
 	if (!r)
@@ -595,10 +494,10 @@ static int load_locked(struct kernel **ret, struct kernel_load *report, struct p
 	if (!r) {
 		r = meta_write(kernel);
 		if (r)
-			problem(why, r, "write %s: %s", map_names[MAP_META], strerror(-r));
+			problem(why, r, "write %s: %s", kernel_map_name(MAP_META), strerror(-r));
 	}
 	if (!r && there)
-		r = progs_adopt(kernel, report, why);
+		r = progs_adopt(kernel, news, report, why);
 	/* pins last: until they are there, whoever comes next finds the guards as we did */
 	if (!r && lost >= 0)
 		r = guards_renew(kernel, why);
@@ -665,17 +564,14 @@ static int open_locked(struct kernel **ret, struct problem *why)
 	r = kernel_new(&kernel);
 	if (r)
 		return r;
-	for (int i = 0; i < MAP_MAX_; i++) {
-		pins_path(path, "maps/%s", map_names[i]);
-		kernel->map[i] = bpf_obj_get(path);
-		if (kernel->map[i] < 0)
-			return pin_problem(path, "unload --force removes", why);
-	}
+	r = kernel_maps_open(kernel, why);
+	if (r)
+		return r;
 	for (int i = TEROK_HOOK_NONE + 1; i < TEROK_HOOK_MAX_; i++) {
 		pins_path(path, "progs/%s", terok_hook_name(i));
 		kernel->prog[i] = bpf_obj_get(path);
 		if (kernel->prog[i] < 0) /* who replaced it died between two steps */
-			return pin_problem(path, "load mends", why);
+			return kernel_pin_problem(path, "load mends", why);
 	}
 	r = kernel_number(kernel, why);
 	if (r)
@@ -697,7 +593,7 @@ bool kernel_is_current(const struct kernel *kernel)
 	char path[PINS_PATH_LEN];
 	__u32 mine, theirs;
 
-	pinned = bpf_obj_get(pins_path(path, "maps/%s", map_names[MAP_META]));
+	pinned = bpf_obj_get(pins_path(path, "maps/%s", kernel_map_name(MAP_META)));
 	return !map_id(kernel->map[MAP_META], &mine) && !map_id(pinned, &theirs) && mine == theirs;
 }
 
@@ -713,7 +609,7 @@ static int take_off(int cgroup_fd, void *user)
 /* These maps guard nothing any more: whoever finds a program that outlives it lets it be. */
 static int disown(int prog_fd, const struct origin *origin, void *user)
 {
-	_cleanup_close_ int fd = origin_map(prog_fd, map_names[MAP_META]);
+	_cleanup_close_ int fd = origin_map(prog_fd, kernel_map_name(MAP_META));
 	struct terok_meta meta = origin->meta;
 	__u32 zero = 0;
 
@@ -768,7 +664,7 @@ int kernel_unload_idle(struct problem *why)
 
 	if (lock < 0)
 		return lock;
-	info = bpf_obj_get(pins_path(path, "maps/%s", map_names[MAP_INFO]));
+	info = bpf_obj_get(pins_path(path, "maps/%s", kernel_map_name(MAP_INFO)));
 	n = info < 0 ? kernel_lost() : count_guards(info);
 	return n < 0 ? n : n ? 1 : unload_locked(&removed, why);
 }

@@ -78,8 +78,9 @@ const char *kernel_run_dir(void);
  * kernel_load() - make sure that this build's programs and maps are loaded and pinned
  *
  * Mounts bpffs if nobody has, adopts the maps of pins it finds, or of guards whose pins were
- * lost, and moves guards to the new programs without a gap; refuses pins of another version
- * or layout by name.
+ * lost, makes those that this build has and the other had not, and moves guards to the new
+ * programs without a gap; refuses pins of another version or layout by name, before it changes
+ * anything.
  * Idempotent. On error what was there before is still there and still enforces.
  */
 int kernel_load(struct kernel **ret, struct kernel_load *report, struct problem *why);
@@ -100,7 +101,7 @@ int kernel_lost(void);
 /**
  * kernel_unload() - detach every guard and remove every pin; counts what was removed
  *
- * Every guard: also those whose pins were lost. A cgroup that was removed already keeps its
+ * Every guard: also those whose pins were lost, or of another version. A cgroup that was removed already keeps its
  * programs until its last socket is gone.
  */
 int kernel_unload(struct kernel_load *removed, struct problem *why);

@@ -17,11 +17,12 @@
 #include "kernel.h"
 #include "terok/names.h"
 
-#define PINS_DEFAULT "/sys/fs/bpf/terok"
-#define BPFFS        "/sys/fs/bpf"
-#define VERSION_DIR  "v1"
-#define STAGE_DIR    "v1_stage"
-_Static_assert(TEROK_ABI_VERSION == 1, "the folder's name says the version");
+#define PINS_DEFAULT  "/sys/fs/bpf/terok"
+#define BPFFS         "/sys/fs/bpf"
+#define TEXT(number)  TEXT_(number)
+#define TEXT_(number) #number
+#define VERSION_DIR   "v" TEXT(TEROK_ABI_VERSION)
+#define STAGE_DIR     VERSION_DIR "_stage"
 
 static const char *pins_root(void)
 {
@@ -140,8 +141,8 @@ int pins_check_version(struct problem *why)
 		if (name[0] != 'v' || !strcmp(name, VERSION_DIR) || !strcmp(name, STAGE_DIR))
 			continue;
 		return problem(why, -EEXIST,
-			       "%s/%s holds pins of another version; remove them with that "
-			       "version's terok-bpfd unload, then try again",
+			       "%s/%s holds pins of another version, and what they guard stays as "
+			       "it is; when nothing guarded runs any more, terok-bpfd unload",
 			       pins_root(), name);
 	}
 	return 0;
@@ -292,9 +293,36 @@ static int links_remove(uint32_t id, void *user)
 	return r;
 }
 
-int pins_remove(unsigned *maps, unsigned *progs, unsigned *guards, struct problem *why)
+/* One folder of pins: what is in it, counted, and itself. */
+static int version_remove(const char *name, unsigned *maps, unsigned *progs, struct problem *why)
 {
 	char path[PINS_PATH_LEN];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%.32s/progs", pins_root(), name);
+	r = tree_remove(path, progs, why);
+	snprintf(path, sizeof(path), "%s/%.32s/maps", pins_root(), name);
+	if (!r)
+		r = tree_remove(path, maps, why);
+	snprintf(path, sizeof(path), "%s/%.32s", pins_root(), name);
+	return r ? r : tree_remove(path, NULL, why);
+}
+
+/* Every version's: the build that made them may be here no longer. */
+static int versions_remove(unsigned *maps, unsigned *progs, struct problem *why)
+{
+	_cleanup_(closedirp) DIR *dir = opendir(pins_root());
+	struct dirent *entry;
+	int r = 0;
+
+	while (!r && dir && (entry = readdir(dir)))
+		if (entry->d_name[0] == 'v')
+			r = version_remove(entry->d_name, maps, progs, why);
+	return r;
+}
+
+int pins_remove(unsigned *maps, unsigned *progs, unsigned *guards, struct problem *why)
+{
 	int r;
 
 	/* links first: while one stands, its programs and maps must be findable */
@@ -302,15 +330,7 @@ int pins_remove(unsigned *maps, unsigned *progs, unsigned *guards, struct proble
 	if (r)
 		return problem(why, r, "remove the guards below %s: %s", kernel_pins(),
 			       strerror(-r));
-	r = tree_remove(pins_path(path, "progs"), progs, why);
-	if (!r)
-		r = tree_remove(pins_path(path, "maps"), maps, why);
-	if (!r)
-		r = tree_remove(kernel_pins(), NULL, why);
-	pins_stage_path(path, "%s", "");
-	path[strlen(path) - 1] = '\0';
-	if (!r)
-		r = tree_remove(path, NULL, why);
+	r = versions_remove(maps, progs, why);
 	if (!r && rmdir(pins_root()) && errno != ENOENT && errno != ENOTEMPTY)
 		r = problem(why, -errno, "remove %s: %s", pins_root(), strerror(errno));
 	return r;

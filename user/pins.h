@@ -62,7 +62,7 @@ bool pins_links_stand(uint32_t id);
 /** pins_each_links() - every number under guards/, in no order; stops at fn's first non-zero */
 int pins_each_links(int (*fn)(uint32_t id, void *user), void *user);
 
-/** pins_remove() - everything of this version, old links first; counts maps, programs, guards */
+/** pins_remove() - everything, of every version, old links first; counts maps, programs, guards */
 int pins_remove(unsigned *maps, unsigned *progs, unsigned *guards, struct problem *why);
 
 #endif

@@ -427,7 +427,7 @@ struct terok_flow {
 	__u8 addr[16];
 };
 
-/* Value of terok_meta (array of one): whose pins these are. */
+/* Value of terok_meta (array of one): whose pins these are. The same in every version, for all time. */
 struct terok_meta {
 	__u32 abi;        /* TEROK_ABI_VERSION */
 	__u32 next_id;    /* the next id of a guard of root's; not reused while the pins live */

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+/* record.c - the ring of the next version */
+#include "next.h"
+
+#include "user/record.c"
