@@ -2,47 +2,13 @@
 #include "life.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/log.h"
-
-/*
- * The service manager's socket, now, while sockets may still be made. Programs that we run are not
- * the service: they must not find it.
- */
-static int manager_open(void)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	const char *path = getenv("NOTIFY_SOCKET");
-	_cleanup_close_ int fd = -1;
-	size_t n = path ? strlen(path) : 0;
-
-	if (n < 2 || n >= sizeof(sun.sun_path) || (*path != '/' && *path != '@'))
-		return -1;
-	memcpy(sun.sun_path, path, n);
-	if (*path == '@')
-		*sun.sun_path = '\0';
-	unsetenv("NOTIFY_SOCKET");
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 ||
-	    connect(fd, (struct sockaddr *)&sun, offsetof(struct sockaddr_un, sun_path) + n))
-		return -1;
-	return TAKE_FD(fd);
-}
-
-static void manager_tell(const struct life *life, const char *state)
-{
-	if (life->manager >= 0)
-		send(life->manager, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT);
-}
 
 void life_over(void *user)
 {
@@ -67,7 +33,7 @@ static int on_signal(struct signals *signals, int signal)
 		return 0;
 	}
 	life->ending = true;
-	manager_tell(life, "STOPPING=1");
+	notify_say(&life->notify, "STOPPING=1");
 	timer_arm(life->loop, &life->late, now_boot_ns() + LIFE_STOP_NS, on_late);
 	life->end(life->user);
 	return 0;
@@ -90,7 +56,7 @@ int life_begin(struct life *life, const char *name, void (*end)(void *user), voi
 {
 	int r;
 
-	*life = (struct life){ .manager = -1, .end = end, .user = user };
+	*life = (struct life){ .notify = NOTIFY_NONE, .end = end, .user = user };
 	log_setup(name, LOG_INFO, in_journal());
 	signal(SIGPIPE, SIG_IGN);
 	r = loop_new(&life->loop);
@@ -99,13 +65,13 @@ int life_begin(struct life *life, const char *name, void (*end)(void *user), voi
 	r = signals_add(life->loop, &life->signals, NULL, on_signal);
 	if (r)
 		return log_error(r, "wait for signals");
-	life->manager = manager_open();
+	notify_open(&life->notify);
 	return 0;
 }
 
 int life_run(struct life *life)
 {
-	manager_tell(life, "READY=1");
+	notify_say(&life->notify, "READY=1");
 	return loop_run(life->loop);
 }
 
@@ -113,10 +79,10 @@ void life_done(struct life *life)
 {
 	signals_end(&life->signals);
 	timer_disarm(&life->late);
-	closep(&life->manager);
+	notify_close(&life->notify);
 	if (life->loop)
 		loop_free(life->loop);
-	*life = (struct life){ .manager = -1 };
+	*life = (struct life){ .notify = NOTIFY_NONE };
 }
 
 int life_path(char *buf, size_t size, const char *given, const char *name, struct problem *why)

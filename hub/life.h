@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/event.h"
+#include "base/notify.h"
 #include "base/problem.h"
 #include "base/signals.h"
 
@@ -21,7 +22,7 @@ struct life {
 	struct loop *loop;
 	struct signals signals;
 	struct timer late;
-	int manager;             /* -1: nobody wants to know */
+	struct notify notify;
 	void (*end)(void *user); /* finish what is on its way, then life_over() */
 	void *user;
 	bool ending;

@@ -22,6 +22,7 @@
  * the time would leave no room for answers in a core's socket that is busy.
  */
 #define AUDIENCE_NS (SECOND_NS / 10)
+#define PONG_NS     (SECOND_NS / 10) /* between two tries to answer a core that is busy */
 
 struct hub_worker {
 	struct source core;
@@ -31,6 +32,8 @@ struct hub_worker {
 	struct timer tell;        /* armed: who listens is to be told */
 	uint64_t told_ns;         /* when it was last */
 	struct msg_packet latest; /* that says it */
+	struct timer again;       /* armed: the core had no room for our answer to its ping */
+	struct msg_ping ping;
 };
 
 /* What the worker may still do, and who needs it. */
@@ -109,6 +112,23 @@ static int worker_send(struct msg_packet *packet, void *user)
 	return 0;
 }
 
+/* All that came before it has been done, and clients can connect: the loop turns. */
+static int pong(struct timer *timer)
+{
+	struct hub_worker *worker = container_of(timer, struct hub_worker, again);
+	struct msg_packet packet = { .type = MSG_PONG, .PONG = worker->ping };
+
+	if (packet_send(&packet) == -EAGAIN)
+		timer_arm(worker->loop, timer, now_boot_ns() + PONG_NS, pong);
+	return 0;
+}
+
+static void on_ping(struct hub_worker *worker, const struct msg_ping *ping)
+{
+	worker->ping = *ping;
+	pong(&worker->again);
+}
+
 /* The sockets of a user, in place of those that there were. */
 static void on_open(struct hub_worker *worker, const struct msg_owner *open,
 		    int fd[static MSG_PLACES])
@@ -130,7 +150,9 @@ static void on_open(struct hub_worker *worker, const struct msg_owner *open,
 static void hear(struct hub_worker *worker, const struct msg_packet *packet,
 		 int fd[static MSG_PLACES])
 {
-	if (packet->type == MSG_OPEN)
+	if (packet->type == MSG_PING)
+		on_ping(worker, &packet->PING);
+	else if (packet->type == MSG_OPEN)
 		on_open(worker, &packet->OPEN, fd);
 	else if (packet->type == MSG_CLOSE)
 		varlink_server_unlisten(worker->server, packet->CLOSE.uid);

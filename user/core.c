@@ -33,6 +33,7 @@
 #include "process.h"
 #include "record.h"
 #include "refused.h"
+#include "serving.h"
 #include "unheard.h"
 #include "verdict.h"
 #include "watched.h"
@@ -66,6 +67,7 @@ struct core {
 	struct worker hub;
 	struct nameserver *nameserver;
 	struct owners *owners;
+	struct serving serving;
 	struct signals signals;
 	struct timer give_up;
 	int lock_fd, listen_fd;
@@ -175,6 +177,7 @@ static void on_asked(struct core *core, const struct asked *asked)
 {
 	if (!asked)
 		return;
+	serving_changed(&core->serving);
 	/* a guard that a verb attached a moment ago: people hear its name first */
 	watched_meet(core->watched, asked->record.guard);
 	if (!asked->held)
@@ -242,6 +245,9 @@ static void on_guard(const struct guard *guard, enum guard_news news, uint64_t t
 	struct core *core = user;
 	struct msg_packet packet = { .type = MSG_GUARD };
 
+	if (!token)
+		serving_changed(&core->serving);
+	serving_extend(&core->serving);
 	packet.GUARD.news = news;
 	packet.GUARD.id = guard->id;
 	packet.GUARD.state = guard->state;
@@ -301,6 +307,7 @@ static void on_gone(uint32_t id, const char *reason, void *user)
 	struct core *core = user;
 	struct msg_packet packet = { .type = MSG_GONE };
 
+	serving_changed(&core->serving);
 	asked_forget_guard(core->asked, id);
 	held_forget(core->held, id);
 	history_gone(core->history, id);
@@ -375,6 +382,7 @@ static int apply_verdict(struct core *core, const struct msg_verdict *verdict,
 	if (r)
 		return r;
 	asked_answered(core->asked, verdict->ask);
+	serving_changed(&core->serving);
 	grants_note(core->grants, guard, rule, verdict->action, verdict->scope);
 	if (rule->by_name) /* its resolver answers by it from now on */
 		watched_look(core->watched, guard);
@@ -636,6 +644,7 @@ static int core_open(struct core *core, struct problem *why)
 	if (core->lock_fd < 0)
 		return core->lock_fd;
 	core_raise_files();
+	serving_extend(&core->serving);
 	r = kernel_load(&core->kernel, &core->load, why);
 	if (r)
 		return r;
@@ -680,6 +689,7 @@ static int core_open(struct core *core, struct problem *why)
 
 static void core_close(struct core *core)
 {
+	serving_stop(&core->serving);
 	audit_defer(NULL);
 	owners_free(core->owners); /* who comes finds nothing, who is there is told the end */
 	worker_stop(&core->hub);
@@ -726,21 +736,48 @@ static int core_confine(struct problem *why)
 	return r ? problem(why, r, "give up privileges: %s", strerror(-r)) : 0;
 }
 
-static void core_ready(struct core *core)
+static void on_serving(void *user)
 {
-	int fd = core->options->ready_fd;
+	struct core *core = user;
 
-	if (fd >= 0 && write(fd, "1", 1) == 1)
-		close(fd);
 	if (core->options->transient)
 		timer_arm(core->loop, &core->give_up, now_boot_ns() + TRANSIENT_NS, on_give_up);
 }
 
+static bool is_settled(void *user)
+{
+	const struct core *core = user;
+
+	return owners_settled(core->owners);
+}
+
+static void count_asked(const struct asked *asked, void *user)
+{
+	(void)asked;
+	++*(unsigned *)user;
+}
+
+static void tell_status(char text[static SERVING_STATUS], void *user)
+{
+	struct core *core = user;
+	unsigned open = 0;
+
+	asked_each(core->asked, count_asked, &open);
+	snprintf(text, SERVING_STATUS, "Guards: %u, open requests: %u",
+		 watched_count(core->watched), open);
+}
+
+static const struct serving_events serving_events = { .settled = is_settled,
+						      .ready = on_serving,
+						      .status = tell_status };
+
 int core_run(const struct core_options *options, struct problem *why)
 {
 	struct core core = { .options = options, .lock_fd = -1, .listen_fd = -1 };
-	int r = core_open(&core, why);
+	int r;
 
+	serving_begin(&core.serving, options->ready_fd, &serving_events, &core);
+	r = core_open(&core, why);
 	if (!r) {
 		setpriority(PRIO_PROCESS, 0, CORE_NICE);
 		r = core_confine(why);
@@ -751,8 +788,11 @@ int core_run(const struct core_options *options, struct problem *why)
 			 core.load.guards, options->socket ? options->socket : core_socket_path());
 		watched_adopt(core.watched);
 		r = records_start(core.records, core.loop);
-		if (!r)
-			core_ready(&core);
+		if (!r) {
+			serving_attend(&core.serving, &core.hub);
+			serving_attend(&core.serving, nameserver_worker(core.nameserver));
+			serving_start(&core.serving, core.loop);
+		}
 		if (!r)
 			r = loop_run(core.loop);
 	}

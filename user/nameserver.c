@@ -586,6 +586,11 @@ int nameserver_new(struct loop *loop, const struct kernel *kernel, const char *c
 	return r;
 }
 
+struct worker *nameserver_worker(struct nameserver *nameserver)
+{
+	return &nameserver->worker;
+}
+
 void nameserver_free(struct nameserver *nameserver)
 {
 	if (!nameserver)

@@ -21,6 +21,7 @@
 #include "terok/core_msg.h"
 
 struct nameserver;
+struct worker;
 
 struct nameserver_events {
 	/* a name that was refused; its strings are checked to end */
@@ -43,6 +44,9 @@ int nameserver_new(struct loop *loop, const struct kernel *kernel, const char *c
 		   const struct nameserver_events *events, void *user, struct nameserver **ret,
 		   struct problem *why);
 void nameserver_free(struct nameserver *nameserver);
+
+/** nameserver_worker() - the resolver, to be attended */
+struct worker *nameserver_worker(struct nameserver *nameserver);
 
 /**
  * nameserver_serve() - a guard is new, has moved or changed: serve it as it is now

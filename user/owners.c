@@ -506,6 +506,14 @@ int owners_new(struct loop *loop, const struct owners_events *events, void *user
 	return 0;
 }
 
+bool owners_settled(const struct owners *owners)
+{
+	for (const struct owner *owner = owners->owner; owner; owner = owner->next)
+		if (owner->state == OPENING)
+			return false;
+	return true;
+}
+
 /* What is open or on its way goes; whoever cannot be waited for leaves dead sockets behind. */
 static void owner_stop(struct owner *owner, uint64_t until_ns)
 {

@@ -18,6 +18,7 @@
 #ifndef TEROK_OWNERS_H
 #define TEROK_OWNERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/event.h"
@@ -46,6 +47,9 @@ void owners_gone(struct owners *owners, uint32_t guard);
 /** owners_each() - every guard of that user; costs nothing of what others have */
 void owners_each(const struct owners *owners, uint32_t uid, void (*fn)(uint32_t guard, void *user),
 		 void *user);
+
+/** owners_settled() - no user's sockets are being opened; a second or five at most */
+bool owners_settled(const struct owners *owners);
 
 /** owners_tell() - open() for each that is open: the hub is a new one */
 void owners_tell(struct owners *owners);

@@ -52,6 +52,8 @@ static void worker_forget(struct worker *worker)
 	closep(&worker->fd);
 	closep(&worker->pid_fd);
 	worker->pid = 0;
+	worker->pulse.waiting = worker->pulse.alive = false;
+	worker->pulse.unheeded = 0;
 }
 
 static int worker_again(struct timer *timer)
@@ -190,6 +192,18 @@ static bool worker_owe(struct worker *worker, const struct msg_packet *packet, c
 	return true;
 }
 
+static void worker_answered(struct worker *worker, const struct msg_ping *pong)
+{
+	struct worker_pulse *pulse = &worker->pulse;
+
+	if (!pulse->waiting || pong->token != pulse->token)
+		return;
+	pulse->waiting = false;
+	pulse->alive = true;
+	pulse->unheeded = 0;
+	pulse->answered(pulse->user);
+}
+
 static int worker_receive(struct worker *worker)
 {
 	struct msg_packet packet;
@@ -205,7 +219,10 @@ static int worker_receive(struct worker *worker)
 		worker_kill(worker, "said something that is not in the vocabulary");
 		return -EPROTO;
 	}
-	worker->events->message(&packet, worker->user);
+	if (packet.type == MSG_PONG)
+		worker_answered(worker, &packet.PONG);
+	else
+		worker->events->message(&packet, worker->user);
 	return 0;
 }
 
@@ -280,6 +297,8 @@ static int worker_spawn(struct worker *worker)
 		return r;
 	}
 	worker_tell_all(worker);
+	if (worker->pulse.answered)
+		worker_ping(worker);
 	return 0;
 }
 
@@ -306,6 +325,29 @@ void worker_stop(struct worker *worker)
 		waitpid(worker->pid, NULL, 0);
 	}
 	worker_forget(worker);
+}
+
+void worker_attend(struct worker *worker, void (*answered)(void *user), void *user)
+{
+	worker->pulse = (struct worker_pulse){ .answered = answered, .user = user };
+	worker_ping(worker);
+}
+
+void worker_ping(struct worker *worker)
+{
+	struct msg_packet packet = { .type = MSG_PING };
+	struct worker_pulse *pulse = &worker->pulse;
+
+	if (!worker->pid || !worker->source.loop) /* it has ended, or will */
+		return;
+	if (pulse->waiting) {
+		if (++pulse->unheeded == WORKER_UNHEEDED)
+			worker_kill(worker, "does not answer");
+		return;
+	}
+	pulse->waiting = true;
+	packet.PING.token = ++pulse->token;
+	worker_send(worker, &packet);
 }
 
 void worker_send(struct worker *worker, struct msg_packet *packet)

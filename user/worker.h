@@ -30,6 +30,17 @@ struct worker_events {
 	void (*message)(const struct msg_packet *packet, void *user);
 };
 
+/* Asked and answered in messages of its own: is it alive? Nobody asks unless .answered is set. */
+struct worker_pulse {
+	/* it has done all that it was told before it was asked */
+	void (*answered)(void *user);
+	void *user;
+	uint64_t token;    /* of the last question */
+	bool waiting;      /* it is not answered yet */
+	bool alive;        /* this incarnation has answered one */
+	unsigned unheeded; /* worker_ping() came so often and it was waiting still */
+};
+
 struct worker {
 	struct loop *loop;
 	const char *name;
@@ -47,6 +58,7 @@ struct worker {
 	struct owed *owed, *last_owed;
 	unsigned n_owed;
 	uint64_t lost; /* messages that it could not take */
+	struct worker_pulse pulse;
 };
 
 /** worker_start() - start it; fill loop, name, peer, listen_fd, events and user first */
@@ -54,6 +66,18 @@ int worker_start(struct worker *worker);
 
 /** worker_stop() - close its pipe, which ends it; kill it if it has not gone in a second */
 void worker_stop(struct worker *worker);
+
+/** worker_attend() - @answered is told of each answer; a worker that starts is asked at once */
+void worker_attend(struct worker *worker, void (*answered)(void *user), void *user);
+
+/**
+ * worker_ping() - ask again whether it is alive; who leaves several unanswered is killed
+ *
+ * For a beat: how long "several" are is the caller's. It is started anew as after any other end.
+ */
+void worker_ping(struct worker *worker);
+
+#define WORKER_UNHEEDED 2 /* beats: the loop turned between them, so it is not we who were late */
 
 /** worker_send() - one message; @packet needs its type and payload; dropped ones are counted */
 void worker_send(struct worker *worker, struct msg_packet *packet);

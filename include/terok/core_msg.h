@@ -26,7 +26,8 @@
 /* Guards' shares of a full table of questions are counted in so many buckets, on both sides. */
 #define MSG_SHARE_BUCKETS 4096
 
-enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER };
+/* FROM_WORKER: any of them */
+enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER, FROM_WORKER };
 
 /* type, payload, who may say it */
 #define CORE_MESSAGES(X)                                                                           \
@@ -65,7 +66,9 @@ enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER };
 	X(REVOKE, struct msg_revoke, FROM_HUB)                                                     \
 	X(REVOKED, struct msg_revoked, FROM_CORE)                                                  \
 	X(SETTLED, struct msg_settled, FROM_CORE)                                                  \
-	X(UNHEARD, struct msg_unheard, FROM_CORE)
+	X(UNHEARD, struct msg_unheard, FROM_CORE)                                                  \
+	X(PING, struct msg_ping, FROM_CORE)                                                        \
+	X(PONG, struct msg_ping, FROM_WORKER)
 
 enum msg_type {
 	MSG_NONE,
@@ -76,6 +79,11 @@ enum msg_type {
 };
 
 enum guard_news { GUARD_LISTED, GUARD_ATTACHED, GUARD_STATE, GUARD_NEWS_MAX_ };
+
+/* Is it alive? It says so when it has done all that it was told before. */
+struct msg_ping {
+	__u64 token; /* comes back in MSG_PONG */
+};
 
 /* A guard, new or changed or asked for: everything that people may know of it. */
 struct msg_guard {
@@ -492,7 +500,7 @@ static inline _Bool core_msg_check(const struct msg_packet *packet, __u32 size,
 		return 0;
 	switch (packet->type) {
 #define X(name, payload, from)                                                                     \
-	case MSG_##name: return peer == (from);
+	case MSG_##name: return peer == (from) || ((from) == FROM_WORKER && peer != FROM_CORE);
 		CORE_MESSAGES(X)
 #undef X
 	}

@@ -41,6 +41,12 @@ static int worker_main(void)
 		return recv(4, &byte, 1, 0) == 1;
 	}
 	while (recv(3, &packet, sizeof(packet), 0) > 0) {
+		struct msg_packet pong = { .type = MSG_PONG, .PONG = packet.PING };
+
+		if (packet.type == MSG_PING && byte == 'p')
+			pong.PONG.token++; /* of another question */
+		if (packet.type == MSG_PING && send(3, &pong, core_msg_size(MSG_PONG), 0) < 0)
+			return 1;
 		said.LIST.token += packet.type == MSG_RESULT   ? 1000000
 				   : packet.type == MSG_LISTED ? 100000
 				   : packet.type == MSG_GUARD  ? 1
@@ -75,6 +81,14 @@ static void on_message(const struct msg_packet *packet, void *user)
 	loop_stop(loop);
 }
 
+static void on_quiet_message(const struct msg_packet *packet, void *user)
+{
+	(void)user;
+	heard = packet->LIST.token;
+}
+
+static const struct worker_events quiet = { .ready = on_ready, .message = on_quiet_message };
+
 static int on_late(struct timer *timer)
 {
 	(void)timer;
@@ -99,7 +113,6 @@ static void start(unsigned guards)
 				  .listen_fd = pair[1],
 				  .events = &events };
 	assert_int_equal(worker_start(&worker), 0);
-	close(pair[1]);
 }
 
 static void run(void)
@@ -109,6 +122,7 @@ static void run(void)
 	timer_disarm(&late);
 	worker_stop(&worker);
 	loop_free(loop);
+	close(worker.listen_fd); /* kept for the next worker */
 	close(go);
 }
 
@@ -164,6 +178,70 @@ static int on_more(struct timer *timer)
 	return 0;
 }
 
+static unsigned n_answered;
+static struct timer beat;
+
+static void on_answered(void *user)
+{
+	(void)user;
+	n_answered++;
+	loop_stop(loop);
+}
+
+static void a_worker_that_lives_answers_when_it_has_done_all_else(void **state)
+{
+	(void)state;
+	n_answered = 0;
+	start(MANY);
+	worker.events = &quiet;
+	worker_attend(&worker, on_answered, NULL);
+	assert_false(worker.pulse.alive);
+	assert_int_equal(send(go, "1", 1, MSG_NOSIGNAL), 1);
+	run();
+	assert_int_equal(n_answered, 1);
+	assert_int_equal(heard, MANY);
+}
+
+/* Asks until there is another worker, which nobody has to ask by a beat. */
+static int on_beat(struct timer *timer)
+{
+	if (n_ready == 1) {
+		worker_ping(&worker);
+		timer_arm(loop, timer, now_boot_ns() + SECOND_NS / 20, on_beat);
+		return 0;
+	}
+	assert_false(worker.pulse.alive);
+	assert_true(worker.pulse.waiting);
+	assert_int_equal(send(go, "1", 1, MSG_NOSIGNAL), 1);
+	return 0;
+}
+
+static void beat_on(const char *byte)
+{
+	n_answered = 0;
+	start(0);
+	worker_attend(&worker, on_answered, NULL);
+	if (byte)
+		assert_int_equal(send(go, byte, 1, MSG_NOSIGNAL), 1);
+	timer_arm(loop, &beat, now_boot_ns() + SECOND_NS / 20, on_beat);
+	run();
+	timer_disarm(&beat);
+	assert_int_equal(n_ready, 2);
+	assert_int_equal(n_answered, 1);
+}
+
+static void a_worker_that_hangs_is_ended_and_started_anew(void **state)
+{
+	(void)state;
+	beat_on(NULL);
+}
+
+static void an_answer_to_another_question_is_none(void **state)
+{
+	(void)state;
+	beat_on("p");
+}
+
 static void a_worker_that_turns_mute_and_deaf_ends_only_itself(void **state)
 {
 	struct timer more = {};
@@ -182,6 +260,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_flood_of_refusals_pushes_out_no_result),
 		cmocka_unit_test(more_guards_than_the_socket_holds_are_told_once),
 		cmocka_unit_test(as_many_messages_as_there_may_be_domains_are_told),
+		cmocka_unit_test(a_worker_that_lives_answers_when_it_has_done_all_else),
+		cmocka_unit_test(a_worker_that_hangs_is_ended_and_started_anew),
+		cmocka_unit_test(an_answer_to_another_question_is_none),
 		cmocka_unit_test(a_worker_that_turns_mute_and_deaf_ends_only_itself),
 	};
 

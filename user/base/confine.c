@@ -79,16 +79,20 @@ int confine_caps(uint64_t keep)
 
 int confine_become(uid_t uid, gid_t gid)
 {
-	int r;
+	int r, at_parents_end = 0;
 
 	if (geteuid())
 		return 0;
 	r = bounding_drop(0);
 	if (r)
 		return r;
-	if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+	if (prctl(PR_GET_PDEATHSIG, &at_parents_end) || setgroups(0, NULL) ||
+	    setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
 		return -errno;
-	return dump_forbid(); /* the new uid has reset it to the system's default */
+	/* with the uid the kernel has reset both: this one and dumpable */
+	if (prctl(PR_SET_PDEATHSIG, at_parents_end))
+		return -errno;
+	return dump_forbid();
 }
 
 int confine_user(void)

@@ -225,7 +225,7 @@ static void hear_upstreams(struct resolver *resolver, const struct msg_upstreams
 
 void resolver_hear(struct resolver *resolver, const struct msg_packet *packet, int *fd)
 {
-	struct msg_packet told = { .type = MSG_TOLD };
+	struct msg_packet told = { .type = MSG_TOLD }, pong = { .type = MSG_PONG };
 	struct served **slot;
 
 	switch (packet->type) {
@@ -249,6 +249,10 @@ void resolver_hear(struct resolver *resolver, const struct msg_packet *packet, i
 	case MSG_FLUSH:
 		cache_drop(resolver->cache, packet->FLUSH.guard,
 			   *packet->FLUSH.name ? packet->FLUSH.name : NULL);
+		break;
+	case MSG_PING:
+		pong.PONG = packet->PING;
+		resolver->say(&pong, resolver->user);
 		break;
 	default: break;
 	}
