@@ -153,6 +153,7 @@ $(B)/tests/unit/test_clearance_screen: | $(B)/terok-clearance
 $(addprefix $(B)/tests/unit/,test_clearance_tui test_desktop) $(call tests_in,hub) $(B)/tests/kernel/test_bridge: private LIBS += $(CLEARANCE_LIBS)
 $(B)/tests/kernel/test_clock: private LIBS += -Wl,--wrap=time
 $(B)/tests/unit/test_lately: private LIBS += -Wl,--wrap=names_reverse
+$(B)/tests/unit/test_dossiers: private LIBS += -Wl,--wrap=dossier_read
 $(B)/tests/unit/test_grants: private LIBS += -Wl,--wrap=guard_info,--wrap=policy_exact,--wrap=policy_each,--wrap=names_domains
 $(base_OBJ) $(clearance_OBJ): private CFLAGS += -fPIC -fno-semantic-interposition
 $(TESTS:=.o): private CFLAGS += -Werror=unused-function

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "terok/dossier.h"
+
 #define BUCKETS 256
 
 /* Tokens of grants are counted by themselves: so they are none of the others. */
@@ -12,7 +14,9 @@
 
 struct known { /* a guard */
 	struct known *next;
+	bool told; /* the label is; else only who it will be */
 	struct label label;
+	struct terok_dossier *dossier; /* NULL: nothing */
 };
 
 struct hub_core {
@@ -105,7 +109,25 @@ static const struct label *core_label(uint32_t guard, void *user)
 {
 	struct known *known = *known_slot(user, guard);
 
-	return known ? &known->label : NULL;
+	return known && known->told ? &known->label : NULL;
+}
+
+static struct known *known_get(struct hub_core *core, uint32_t id)
+{
+	struct known **slot = known_slot(core, id);
+
+	if (!*slot) {
+		*slot = calloc(1, sizeof(**slot));
+		if (*slot)
+			(*slot)->label.id = id;
+	}
+	return *slot;
+}
+
+static void known_free(struct known *known)
+{
+	free(known->dossier);
+	free(known);
 }
 
 static const struct hub_back back = { .answer = core_answer,
@@ -153,7 +175,7 @@ void hub_core_free(struct hub_core *core)
 
 		while ((known = core->bucket[i])) {
 			core->bucket[i] = known->next;
-			free(known);
+			known_free(known);
 		}
 	}
 	free(core);
@@ -249,20 +271,32 @@ static void on_state(struct hub_core *core, const struct label *label)
 
 static void on_guard(struct hub_core *core, const struct msg_guard *msg)
 {
-	struct known **slot = known_slot(core, msg->id);
+	struct known *known = known_get(core, msg->id);
 
-	if (!*slot) {
-		*slot = calloc(1, sizeof(**slot));
-		if (!*slot)
-			return;
-	}
-	(*slot)->label = (struct label){ .id = msg->id, .state = msg->state, .info = msg->info };
+	if (!known)
+		return;
+	known->told = true;
+	known->label = (struct label){
+		.id = msg->id, .state = msg->state, .info = msg->info, .dossier = known->dossier
+	};
 	if (msg->news == GUARD_ATTACHED)
-		guard_news(core, &(*slot)->label, "guard_attached", "container_started");
+		guard_news(core, &known->label, "guard_attached", "container_started");
 	else if (msg->news == GUARD_STATE)
-		on_state(core, &(*slot)->label);
+		on_state(core, &known->label);
 	if (msg->token)
-		hub_list_guard(core->hub, msg->token, &(*slot)->label, &msg->counts);
+		hub_list_guard(core->hub, msg->token, &known->label, &msg->counts);
+}
+
+static void on_dossier(struct hub_core *core, const struct msg_dossier *msg)
+{
+	struct known *known = known_get(core, msg->guard);
+
+	if (known && !known->dossier)
+		known->dossier = malloc(sizeof(*known->dossier));
+	if (!known || !known->dossier)
+		return;
+	terok_dossier_take(&msg->now, known->dossier);
+	known->label.dossier = known->dossier;
 }
 
 static void on_gone(struct hub_core *core, const struct msg_gone *msg)
@@ -277,9 +311,10 @@ static void on_gone(struct hub_core *core, const struct msg_gone *msg)
 	if (!known)
 		return;
 	news.label = &known->label;
-	hub_publish(core->hub, &news);
+	if (known->told)
+		hub_publish(core->hub, &news);
 	*slot = known->next;
-	free(known);
+	known_free(known);
 }
 
 static void on_result(struct hub_core *core, const struct msg_result *result)
@@ -346,6 +381,7 @@ void hub_core_hear(struct hub_core *core, const struct msg_packet *packet)
 {
 	switch (packet->type) {
 	case MSG_GUARD: on_guard(core, &packet->GUARD); break;
+	case MSG_DOSSIER: on_dossier(core, &packet->DOSSIER); break;
 	case MSG_GONE: on_gone(core, &packet->GONE); break;
 	case MSG_REFUSED: on_refused(core, &packet->REFUSED); break;
 	case MSG_RESULT: on_result(core, &packet->RESULT); break;

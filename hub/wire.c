@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "base/sanitise.h"
+#include "terok/dossier.h"
 #include "terok/names.h"
 
 #define SANITISE_BYTES (4 * SANITISE_MAX + 4) /* of UTF-8: more than is shown */
@@ -128,13 +129,40 @@ static void add_said(struct json *json, const struct news *news)
 		wire_text(json, news->dossier[i].key, news->dossier[i].value);
 }
 
+/*
+ * What whoever started the container says of it. What we say ourselves beside a refusal nobody
+ * says in our place.
+ */
+static void add_pairs(struct json *json, const struct news *news, bool all)
+{
+	static const char *const ours[] = { "process", "parent", "uid", "reason", "hook", "said" };
+	const struct terok_dossier *dossier = news->label ? news->label->dossier : NULL;
+
+	for (unsigned i = 0; dossier && i < dossier->n; i++) {
+		bool taken = false;
+
+		for (unsigned j = 0; !all && j < sizeof(ours) / sizeof(ours[0]); j++)
+			taken = taken || !strcmp(dossier->key[i], ours[j]);
+		if (!taken)
+			wire_text(json, dossier->key[i], dossier->value[i]);
+	}
+}
+
+/* Its own words come first; then what it is called. */
+static void add_called(struct json *json, const struct label *label, const char *key)
+{
+	if (!label->dossier || !terok_dossier_get(label->dossier, key))
+		add_field(json, key, label->info.name);
+}
+
 static void add_dossier(struct json *json, const struct news *news)
 {
 	json_open_object(json, "dossier");
 	/* the contract: an applied verdict carries none */
 	if (news->label && !news->action) {
-		add_field(json, "name", news->label->info.name);
-		add_field(json, "container_name", news->label->info.name);
+		add_called(json, news->label, "name");
+		add_called(json, news->label, "container_name");
+		add_pairs(json, news, false);
 	}
 	add_said(json, news);
 	if (news->refused) {
@@ -237,6 +265,7 @@ void wire_firewall(struct json *json, const struct news *news)
 	json_add_uint(json, "uid", news->uid);
 	wire_text(json, "client", news->client);
 	json_open_object(json, "dossier");
+	add_pairs(json, news, true);
 	add_said(json, news);
 	json_close_object(json);
 	json_close_object(json);

@@ -19,6 +19,7 @@
 struct label {
 	uint32_t id, state;
 	struct terok_info info;
+	const struct terok_dossier *dossier; /* what else is said of it; NULL: nothing */
 };
 
 /* A reader's word for it, which is told untouched, and what it says. */

@@ -215,9 +215,19 @@ void audit_deed(const struct terok_info *guard, const struct audit_deed *deed)
 	line_end(&json, guard);
 }
 
+static void line_dossier(struct json *json, const struct terok_dossier *dossier)
+{
+	if (!dossier || !dossier->n)
+		return;
+	json_open_object(json, "dossier");
+	for (unsigned i = 0; i < dossier->n; i++)
+		json_add_string(json, dossier->key[i], dossier->value[i]);
+	json_close_object(json);
+}
+
 void audit_refused(const struct kernel *kernel, const struct terok_info *guard,
 		   const struct terok_record *record, const char *name,
-		   const struct process_text *process)
+		   const struct process_text *process, const struct terok_dossier *dossier)
 {
 	char domain[TEROK_DOMAIN_LEN];
 
@@ -231,6 +241,7 @@ void audit_refused(const struct kernel *kernel, const struct terok_info *guard,
 	line_dest(&json, name ?: addr_format(text, record->dst), record->dst_port, record->proto);
 	if (!name && names_reverse(kernel, record->guard, record->dst, domain))
 		json_add_string(&json, "domain", domain);
+	line_dossier(&json, dossier);
 	if (record->reason == TEROK_REASON_HELLO && names_said(kernel, record->sock_cookie, domain))
 		json_add_string(&json, "said", domain);
 	if (record->hook == TEROK_HOOK_INGRESS)

@@ -6,7 +6,8 @@
  * nobody's history but its own; refusals have a budget, so that not even its own is gone
  * soon. Full, a file becomes audit.jsonl.1 and takes the place of the one before. A line is
  * one compact object: ts (UTC), container, action; then dest, port, proto, detail as far as
- * there are any; then what is ours: id, uid, and of refusals reason, comm, pid, exe.
+ * there are any, of refusals the dossier; then what is ours: id, uid, and of refusals reason,
+ * comm, pid, exe.
  * A line that cannot be written is a warning: nothing that decides waits for it.
  *
  * Owns: those files. Called by: core and verbs, at the same time. Threads: none.
@@ -18,7 +19,7 @@
 #include "base/event.h"
 #include "kernel.h"
 #include "process.h"
-#include "terok/abi.h"
+#include "terok/dossier.h"
 
 #define AUDIT_FILE  "audit.jsonl"
 #define AUDIT_OLDER "audit.jsonl.1"
@@ -42,12 +43,13 @@ void audit_deed(const struct terok_info *guard, const struct audit_deed *deed);
  * audit_refused() - write a refusal that people are told of
  * @name: that was refused, NULL: an address was
  * @process: what /proc says, or NULL
+ * @dossier: what people are told of the guard, or NULL
  *
  * Over its guard's budget it is counted only; the next line has the number as "missed".
  */
 void audit_refused(const struct kernel *kernel, const struct terok_info *guard,
 		   const struct terok_record *record, const char *name,
-		   const struct process_text *process);
+		   const struct process_text *process, const struct terok_dossier *dossier);
 
 /**
  * audit_defer() - from now on write lines from @loop, up to 20 ms later; NULL: what waits now, and

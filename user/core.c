@@ -20,6 +20,7 @@
 #include "base/sock.h"
 #include "control.h"
 #include "deeds.h"
+#include "dossiers.h"
 #include "flows.h"
 #include "grants_tell.h"
 #include "guard.h"
@@ -60,6 +61,7 @@ struct core {
 	struct unheard unheard; /* by the hub */
 	struct grants *grants;
 	struct watched *watched; /* the guards as people were last told of them */
+	struct dossiers *dossiers;
 	struct control *control;
 	struct deeds *deeds;
 	struct history *history; /* NULL: none is kept */
@@ -159,7 +161,8 @@ static void note_refused(struct core *core, const struct asked *asked)
 		history_request(core->history, asked, process_name(&asked->record));
 	if (!guard_info(core->kernel, asked->record.guard, &info))
 		audit_refused(core->kernel, &info, &asked->record,
-			      *asked->name ? asked->name : NULL, process_name(&asked->record));
+			      *asked->name ? asked->name : NULL, process_name(&asked->record),
+			      dossiers_get(core->dossiers, asked->record.guard));
 }
 
 /* Its packets go nowhere; both ends should hear of it before they have waited for minutes. */
@@ -240,6 +243,15 @@ static void on_why(const struct msg_why *why, int result, void *user)
 	why_tell(core->kernel, core->asked, &core->audience, why, result, send_because, core);
 }
 
+static void on_dossier(uint32_t guard, const struct terok_dossier *now, void *user)
+{
+	struct core *core = user;
+	struct msg_packet packet = { .type = MSG_DOSSIER, .DOSSIER = { .guard = guard } };
+
+	packet.DOSSIER.now = *now;
+	worker_send(&core->hub, &packet);
+}
+
 static void on_guard(const struct guard *guard, enum guard_news news, uint64_t token, void *user)
 {
 	struct core *core = user;
@@ -259,6 +271,8 @@ static void on_guard(const struct guard *guard, enum guard_news news, uint64_t t
 		asked_forget_guard(core->asked, guard->id);
 		held_forget(core->held, guard->id);
 	}
+	if (news != GUARD_STATE && !token) /* who is told of the guard hears who it is first */
+		dossiers_look(core->dossiers, core->kernel, guard->id);
 	timer_disarm(&core->give_up);
 	history_guard(core->history, guard->id, &guard->info, news == GUARD_ATTACHED);
 	grants_guard(core->grants, guard->id, guard->info.uid);
@@ -313,6 +327,7 @@ static void on_gone(uint32_t id, const char *reason, void *user)
 	history_gone(core->history, id);
 	grants_gone(core->grants, id);
 	nameserver_leave(core->nameserver, id);
+	dossiers_gone(core->dossiers, id);
 	packet.GONE.id = id;
 	snprintf(packet.GONE.reason, sizeof(packet.GONE.reason), "%s", reason);
 	worker_send(&core->hub, &packet);
@@ -363,6 +378,7 @@ static void on_hub_ready(void *user)
 {
 	struct core *core = user;
 
+	dossiers_each(core->dossiers);
 	watched_list(core->watched, 0);
 	unheard_say(&core->unheard, tell_unheard, core);
 	asked_each(core->asked, tell_refused, core);
@@ -543,10 +559,14 @@ static const struct worker_events hub_events = { .ready = on_hub_ready, .message
 
 static void on_changed(struct core *core, uint32_t guard)
 {
+	struct terok_info info;
+
 	/* what was refused before the word was said is told before it is answered */
 	for (unsigned n = 0; n < RING_RECORDS && records_drain(core->records, RECORD_BATCH);)
 		n += RECORD_BATCH;
 
+	if (!guard_info(core->kernel, guard, &info)) /* one that goes keeps its own to the end */
+		dossiers_look(core->dossiers, core->kernel, guard);
 	watched_look(core->watched, guard);
 }
 
@@ -673,6 +693,8 @@ static int core_open(struct core *core, struct problem *why)
 	if (!r)
 		r = watched_new(core->loop, core->kernel, &watched_events, core, &core->watched);
 	if (!r)
+		r = dossiers_new(on_dossier, core, &core->dossiers);
+	if (!r)
 		r = owners_new(core->loop, &owners_events, core, &core->owners);
 	if (!r)
 		r = records_open(core->kernel, on_record, core, &core->records);
@@ -697,6 +719,7 @@ static void core_close(struct core *core)
 	deeds_free(core->deeds);
 	records_close(core->records);
 	watched_free(core->watched);
+	dossiers_free(core->dossiers);
 	nameserver_free(core->nameserver);
 	if (core->asked) /* no later agent has these questions */
 		asked_each(core->asked, on_expired, core);

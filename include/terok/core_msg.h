@@ -68,7 +68,8 @@ enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER, FROM_WORKER };
 	X(SETTLED, struct msg_settled, FROM_CORE)                                                  \
 	X(UNHEARD, struct msg_unheard, FROM_CORE)                                                  \
 	X(PING, struct msg_ping, FROM_CORE)                                                        \
-	X(PONG, struct msg_ping, FROM_WORKER)
+	X(PONG, struct msg_ping, FROM_WORKER)                                                      \
+	X(DOSSIER, struct msg_dossier, FROM_CORE)
 
 enum msg_type {
 	MSG_NONE,
@@ -94,6 +95,13 @@ struct msg_guard {
 	__u64 token; /* of the MSG_LIST it answers; 0: unasked */
 	struct terok_info info;
 	struct terok_counts counts; /* sums over CPUs, since attach */
+};
+
+/* What is told of a guard from now on besides its label; may come before its first MSG_GUARD. */
+struct msg_dossier {
+	__u32 guard;
+	__u32 pad;
+	struct terok_dossier now; /* without a path */
 };
 
 /* A guard ended; its questions can no longer be answered. */

@@ -95,9 +95,9 @@ static inline _Bool terok_dossier_said(const struct terok_dossier *dossier)
  * terok_dossier_take() - what somebody else filled in, as if terok_dossier_put() had done it
  * @ret: only pairs that it would have taken, every text with its end
  */
-static inline void terok_dossier_take(const struct terok_dossier *said, struct terok_dossier *ret)
+static inline void terok_dossier_take(const struct terok_dossier *given, struct terok_dossier *ret)
 {
-	struct terok_dossier copy = *said;
+	struct terok_dossier copy = *given;
 
 	memset(ret, 0, sizeof(*ret));
 	if (copy.n > TEROK_DOSSIER_MAX)

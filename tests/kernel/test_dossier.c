@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_dossier.c - user/dossier.c: what people are told of a guard stays with it, and goes with it */
-#include "support.h"
+#include "programs.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "control.h"
 #include "dossier.h"
 #include "pins.h"
-
-static struct test_world *world;
 
 static int setup(void **state)
 {
@@ -104,6 +106,34 @@ static void pins_of_a_build_before_are_adopted(void **state)
 	assert_task(guard.id, "8");
 }
 
+/* With an agent: what is said of the guard is in the line of what it was refused. */
+static void the_audit_has_it(void **state)
+{
+	char path[400], line[2048] = "";
+	struct guard box;
+
+	(void)state;
+	attach_box();
+	agent_start();
+	assert_int_equal(guard_find(world->kernel, "box", &box, NULL), 0);
+	write_task(box.id, "7");
+	assert_int_equal(control_notify(box.id), 0);
+	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+	snprintf(path, sizeof(path), "%s/cgroups/%s/audit.jsonl", getenv("TEROK_STATE"),
+		 strrchr(world->cgroup_path, '/') + 1);
+	for (int i = 0; i < LIMIT_MS / 10 && !strstr(line, "blocked"); i++) {
+		FILE *file = fopen(path, "re");
+
+		while (file && fgets(line, sizeof(line), file))
+			;
+		if (file)
+			fclose(file);
+		usleep(10000);
+	}
+	assert_non_null(strstr(line, "\"dossier\":{\"task\":\"7\"}"));
+	agent_end(SIGTERM);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -111,8 +141,11 @@ int main(void)
 		T(it_stays_with_the_guard_and_goes_with_it),
 		T(what_is_not_sound_in_the_map_is_not_read),
 		T(pins_of_a_build_before_are_adopted),
+		cmocka_unit_test_setup_teardown(the_audit_has_it, programs_setup,
+						programs_teardown),
 	};
 
 	test_require("test_dossier");
+	programs_find();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
