@@ -1,46 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core.h"
+#include "core_within.h"
 
 #include <errno.h>
 #include <linux/capability.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "asked.h"
 #include "audit.h"
-#include "base/comm.h"
 #include "base/confine.h"
-#include "base/event.h"
 #include "base/log.h"
-#include "base/signals.h"
 #include "base/sock.h"
-#include "control.h"
-#include "deeds.h"
-#include "dossiers.h"
-#include "flows.h"
-#include "grants_tell.h"
 #include "guard.h"
-#include "held.h"
-#include "history_core.h"
-#include "kernel.h"
-#include "lately.h"
-#include "names.h"
-#include "nameserver.h"
-#include "owners.h"
-#include "process.h"
-#include "record.h"
-#include "refused.h"
-#include "serving.h"
-#include "unheard.h"
-#include "verdict.h"
-#include "watched.h"
-#include "why.h"
-#include "worker.h"
-#include "terok/names.h"
 
 #define TRANSIENT_NS (10 * SECOND_NS) /* a transient agent without a first guard gives up */
 #define RING_RECORDS (TEROK_RING_BYTES / sizeof(struct terok_record)) /* more than it holds */
@@ -49,52 +22,12 @@
 #define FILES_FEW    (FILES_GUARD * 1024) /* fewer are worth a word */
 #define CORE_NICE    -10                  /* the ring must be read while others run flat out */
 
-struct core {
-	const struct core_options *options;
-	struct loop *loop;
-	struct kernel *kernel;
-	struct kernel_load load;
-	struct records *records;
-	struct asked_table *asked;
-	struct held *held;
-	struct lately *lately;
-	struct unheard unheard; /* by the hub */
-	struct grants *grants;
-	struct watched *watched; /* the guards as people were last told of them */
-	struct dossiers *dossiers;
-	struct control *control;
-	struct deeds *deeds;
-	struct history *history; /* NULL: none is kept */
-	struct why_audience audience;
-	struct worker hub;
-	struct nameserver *nameserver;
-	struct owners *owners;
-	struct serving serving;
-	struct signals signals;
-	struct timer give_up;
-	int lock_fd, listen_fd;
-};
-
 const char *core_socket_path(void)
 {
 	static char path[108];
 
 	snprintf(path, sizeof(path), "%s/clearance.sock", kernel_run_dir());
 	return path;
-}
-
-/* Refusals that a person may lift by an answer: nobody decided them by name. */
-static bool is_question(const struct terok_record *record)
-{
-	if (record->hook == TEROK_HOOK_SOCK_CREATE || !record->guard)
-		return false;
-	/* getaddrinfo() sorts addresses by UDP connects to no port: nothing is ever sent */
-	if (record->proto == IPPROTO_UDP && (!record->dst_port || record->dst_port == 65535))
-		return false;
-	/* in down allow rules say nothing about private ranges, so no answer could open one */
-	if (record->reason == TEROK_REASON_PRIVATE)
-		return record->state != TEROK_STATE_DOWN;
-	return record->reason == TEROK_REASON_DEFAULT || record->reason == TEROK_REASON_EXPIRED;
 }
 
 static uint32_t owner_of(uint32_t guard, void *user)
@@ -110,123 +43,6 @@ static void on_expired(const struct asked *asked, void *user)
 	struct core *core = user;
 
 	history_expired(core->history, asked);
-}
-
-/* What asks is told anew when the hub has room; all else is counted, so that it can say so. */
-static void send_refused(struct core *core, struct msg_packet *packet, uint64_t count)
-{
-	uint64_t lost = core->hub.lost;
-
-	worker_send(&core->hub, packet);
-	if (core->hub.lost != lost && (!packet->REFUSED.ask || packet->REFUSED.held))
-		unheard_note(&core->unheard, packet->REFUSED.record.guard, count);
-}
-
-static void tell_refused(const struct asked *asked, void *user)
-{
-	struct core *core = user;
-	struct msg_packet packet = { .type = MSG_REFUSED };
-
-	refused_describe(core->kernel, asked, &packet.REFUSED);
-	send_refused(core, &packet, 1);
-}
-
-static void tell_unheard(uint32_t guard, uint64_t count, void *user)
-{
-	struct core *core = user;
-	struct msg_packet packet = { .type = MSG_UNHEARD };
-
-	packet.UNHEARD = (struct msg_unheard){ .count = count, .guard = guard };
-	worker_send(&core->hub, &packet);
-}
-
-/* Of what nobody is asked about people hear how much it is. */
-static void tell_held(const struct asked *last, uint64_t count, void *user)
-{
-	struct core *core = user;
-	struct msg_packet packet = { .type = MSG_REFUSED };
-
-	refused_describe(core->kernel, last, &packet.REFUSED);
-	packet.REFUSED.held = true;
-	packet.REFUSED.count = count;
-	send_refused(core, &packet, count);
-}
-
-/* People first, then the files. A question is told again and again, and noted once. */
-static void note_refused(struct core *core, const struct asked *asked)
-{
-	struct terok_info info;
-
-	if (asked->question && asked->count == 1)
-		history_request(core->history, asked, process_name(&asked->record));
-	if (!guard_info(core->kernel, asked->record.guard, &info))
-		audit_refused(core->kernel, &info, &asked->record,
-			      *asked->name ? asked->name : NULL, process_name(&asked->record),
-			      dossiers_get(core->dossiers, asked->record.guard));
-}
-
-/* Its packets go nowhere; both ends should hear of it before they have waited for minutes. */
-static void end_flow(struct core *core, const struct terok_record *record)
-{
-	struct problem why = {};
-	int r = flows_end_socket(core->kernel, record->guard, record->sock_cookie, &why);
-
-	if (r < 0)
-		log_warn(0, "a flow of guard %u that named somebody else stays open, silent: %s",
-			 record->guard, why.text);
-}
-
-static void on_asked(struct core *core, const struct asked *asked)
-{
-	if (!asked)
-		return;
-	serving_changed(&core->serving);
-	/* a guard that a verb attached a moment ago: people hear its name first */
-	watched_meet(core->watched, asked->record.guard);
-	if (!asked->held)
-		tell_refused(asked, core);
-	else if (asked->count == 1)
-		held_note(core->held, asked);
-	note_refused(core, asked);
-}
-
-static void on_record(const struct terok_record *record, void *user)
-{
-	struct core *core = user;
-	bool question = is_question(record);
-	const char *name = "";
-
-	if (question) /* all addresses of a name are one question */
-		name = lately_name(core->lately, core->kernel, record,
-				   nameserver_learned(core->nameserver));
-	if (record->reason == TEROK_REASON_HELLO)
-		end_flow(core, record);
-	on_asked(core, asked_note(core->asked, record, NULL, name, question));
-}
-
-/* A name that a container asked for and did not get, as if a hook had refused it. */
-static void on_unnamed(const struct msg_unnamed *unnamed, void *user)
-{
-	struct core *core = user;
-	struct terok_record record = { .version = TEROK_ABI_VERSION,
-				       .verdict = TEROK_DENY,
-				       .reason = unnamed->why == UNNAMED_DENIED
-						     ? TEROK_REASON_RULE_DENY
-						     : TEROK_REASON_NAME_DENY,
-				       .family = unnamed->v6 ? AF_INET6 : AF_INET,
-				       .state = TEROK_STATE_UP,
-				       .boot_ns = now_boot_ns(),
-				       .guard = unnamed->guard };
-	bool question = unnamed->why == UNNAMED_POLICY || unnamed->why == UNNAMED_BUDGET;
-
-	if (unnamed->why == UNNAMED_ALARM) {
-		log_warn(0, "guard %u asks for names that look like data: %.80s", unnamed->guard,
-			 unnamed->name);
-		return;
-	}
-	if (unnamed->why == UNNAMED_REBOUND)
-		record.reason = TEROK_REASON_PRIVATE;
-	on_asked(core, asked_note(core->asked, &record, unnamed->name, NULL, question));
 }
 
 static void send_because(struct msg_packet *packet, void *user)
@@ -312,7 +128,7 @@ static void on_told(const struct msg_list *list, void *user)
 	worker_send(&core->hub, &done);
 }
 
-static const struct nameserver_events nameserver_events = { .unnamed = on_unnamed,
+static const struct nameserver_events nameserver_events = { .unnamed = core_on_unnamed,
 							    .told = on_told,
 							    .why = on_why };
 
@@ -372,190 +188,6 @@ static void on_owner_close(uint32_t uid, void *user)
 
 static const struct owners_events owners_events = { .open = on_owner_open,
 						    .close = on_owner_close };
-
-/* The hub (again): every guard, then every question that is still open. */
-static void on_hub_ready(void *user)
-{
-	struct core *core = user;
-
-	dossiers_each(core->dossiers);
-	watched_list(core->watched, 0);
-	unheard_say(&core->unheard, tell_unheard, core);
-	asked_each(core->asked, tell_refused, core);
-	owners_tell(core->owners);
-}
-
-static int apply_verdict(struct core *core, const struct msg_verdict *verdict,
-			 const struct asked *asked, struct verdict_rule *rule, struct problem *why)
-{
-	uint32_t guard;
-	int r;
-
-	if (!asked)
-		return problem(why, -ENOENT, "nothing was asked by that number, or it is answered");
-	guard = asked->record.guard;
-	r = verdict_apply(core->kernel, asked, verdict, rule, why);
-	if (r)
-		return r;
-	asked_answered(core->asked, verdict->ask);
-	serving_changed(&core->serving);
-	grants_note(core->grants, guard, rule, verdict->action, verdict->scope);
-	if (rule->by_name) /* its resolver answers by it from now on */
-		watched_look(core->watched, guard);
-	return 0;
-}
-
-struct settling {
-	struct core *core;
-	const struct verdict_rule *rule;
-	const struct msg_verdict *verdict;
-	const struct msg_result *result;
-	struct msg_settled said;
-};
-
-static void settle_one(const struct asked *asked, void *user)
-{
-	struct settling *settling = user;
-	struct core *core = settling->core;
-	struct msg_packet packet = { .type = MSG_SETTLED, .SETTLED = settling->said };
-
-	if (asked->record.guard != settling->said.guard ||
-	    !verdict_covers(core->kernel, settling->rule, settling->said.action, asked))
-		return;
-	packet.SETTLED.ask = asked->id;
-	asked_answered(core->asked, asked->id);
-	worker_send(&core->hub, &packet);
-	history_verdict(core->history, asked, settling->verdict, settling->result);
-}
-
-/* One answer may be of many questions: nobody is to answer the others one by one. */
-static void settle_others(struct core *core, uint32_t guard, const struct msg_verdict *verdict,
-			  const struct verdict_rule *rule, const struct msg_result *result)
-{
-	struct settling settling = { .core = core,
-				     .rule = rule,
-				     .verdict = verdict,
-				     .result = result,
-				     .said = { .until_ns = result->until_ns,
-					       .guard = guard,
-					       .uid = verdict->uid,
-					       .action = verdict->action,
-					       .scope = verdict->scope } };
-
-	memcpy(settling.said.rule, result->rule, sizeof(settling.said.rule));
-	memcpy(settling.said.client, result->client, sizeof(settling.said.client));
-	asked_each(core->asked, settle_one, &settling);
-}
-
-static void on_verdict(struct core *core, const struct msg_verdict *verdict)
-{
-	struct msg_packet packet = { .type = MSG_RESULT };
-	const struct asked *asked = asked_find(core->asked, verdict->ask);
-	/* it may be forgotten on the way */
-	struct asked question = asked ? *asked : (struct asked){};
-	uint32_t guard = question.record.guard;
-	struct verdict_rule rule;
-	struct problem why = {};
-
-	packet.RESULT.ask = verdict->ask;
-	packet.RESULT.token = verdict->token;
-	process_comm(verdict->pid, verdict->uid, packet.RESULT.client);
-	packet.RESULT.result = apply_verdict(core, verdict, asked, &rule, &why);
-	snprintf(packet.RESULT.problem, sizeof(packet.RESULT.problem), "%.127s", why.text);
-	if (!packet.RESULT.result) {
-		packet.RESULT.until_ns = rule.until_ns;
-		verdict_text(packet.RESULT.rule, verdict->action, &rule);
-	}
-	worker_send(&core->hub, &packet);
-	history_verdict(core->history, &question, verdict, &packet.RESULT);
-	if (packet.RESULT.result)
-		return;
-	settle_others(core, guard, verdict, &rule, &packet.RESULT);
-	if (verdict->action == TEROK_DENY)
-		flows_end_said(core->kernel, guard, FLOWS_REFUSED_NAMED);
-	if (rule.by_name && verdict->action == TEROK_DENY)
-		names_prune(core->kernel, guard);
-	verdict_note(core->kernel, guard, verdict, &rule);
-}
-
-struct recall {
-	struct core *core;
-	uint64_t token;
-};
-
-static void send_entry(const struct msg_entry *entry, void *user)
-{
-	const struct recall *recall = user;
-	struct msg_packet packet = { .type = MSG_ENTRY };
-
-	packet.ENTRY = *entry;
-	packet.ENTRY.token = recall->token;
-	worker_send(&recall->core->hub, &packet);
-}
-
-static void on_history(struct core *core, const struct msg_history *asked)
-{
-	struct history_query query = { .after = asked->after,
-				       .uid = asked->uid,
-				       .guard = asked->guard,
-				       .limit = asked->limit };
-	struct recall recall = { core, asked->token };
-	struct msg_packet done = { .type = MSG_LISTED };
-	int r = 0;
-
-	if (query.limit > MSG_HISTORY_MAX)
-		query.limit = MSG_HISTORY_MAX;
-	if (query.limit)
-		r = history_read(core->history, &query, send_entry, &recall);
-	done.LISTED.token = asked->token;
-	done.LISTED.result = r < 0 ? r : 0;
-	done.LISTED.more = r > 0;
-	worker_send(&core->hub, &done);
-}
-
-static void tell_hub(struct msg_packet *packet, void *user)
-{
-	struct core *core = user;
-
-	worker_send(&core->hub, packet);
-}
-
-static void on_revoke(struct core *core, const struct msg_revoke *revoke)
-{
-	struct msg_packet packet = { .type = MSG_REVOKED };
-	struct granted granted;
-	int r = grants_take_back(core->grants, revoke, &granted, &packet.REVOKED);
-
-	if (!r) /* its resolver answers without it from now on */
-		watched_look(core->watched, granted.guard);
-	worker_send(&core->hub, &packet);
-	if (r)
-		return;
-	history_revoked(core->history, granted.guard, packet.REVOKED.grant.dest,
-			packet.REVOKED.grant.port, packet.REVOKED.grant.proto,
-			packet.REVOKED.grant.action, revoke->uid, packet.REVOKED.client);
-	grants_note_end(core->kernel, &granted, revoke->uid);
-}
-
-static void on_hub_message(const struct msg_packet *packet, void *user)
-{
-	struct core *core = user;
-
-	if (packet->type == MSG_VERDICT)
-		on_verdict(core, &packet->VERDICT);
-	else if (packet->type == MSG_LIST)
-		nameserver_tell(core->nameserver, &packet->LIST);
-	else if (packet->type == MSG_HISTORY)
-		on_history(core, &packet->HISTORY);
-	else if (packet->type == MSG_AUDIENCE)
-		core->audience.now = packet->AUDIENCE;
-	else if (packet->type == MSG_GRANTS)
-		grants_tell(core->grants, &packet->GRANTS, tell_hub, core);
-	else if (packet->type == MSG_REVOKE)
-		on_revoke(core, &packet->REVOKE);
-}
-
-static const struct worker_events hub_events = { .ready = on_hub_ready, .message = on_hub_message };
 
 static void on_changed(struct core *core, uint32_t guard)
 {
@@ -636,7 +268,7 @@ static int core_listen(struct core *core, struct problem *why)
 				     .name = "hub",
 				     .peer = FROM_HUB,
 				     .listen_fd = core->listen_fd,
-				     .events = &hub_events,
+				     .events = &core_hub_events,
 				     .user = core };
 	r = worker_start(&core->hub);
 	return r ? problem(why, r, "start the hub: %s", strerror(-r)) : 0;
@@ -681,7 +313,7 @@ static int core_open(struct core *core, struct problem *why)
 	if (!r)
 		r = lately_new(&core->lately);
 	if (!r)
-		r = held_new(core->loop, tell_held, core, &core->held);
+		r = held_new(core->loop, core_tell_held, core, &core->held);
 	if (!r)
 		r = grants_new(core->kernel, &core->grants);
 	if (!r) {
@@ -697,7 +329,7 @@ static int core_open(struct core *core, struct problem *why)
 	if (!r)
 		r = owners_new(core->loop, &owners_events, core, &core->owners);
 	if (!r)
-		r = records_open(core->kernel, on_record, core, &core->records);
+		r = records_open(core->kernel, core_on_record, core, &core->records);
 	if (r)
 		return problem(why, r, "start: %s", strerror(-r));
 	r = nameserver_new(core->loop, core->kernel, core->options->upstream, &nameserver_events,

@@ -115,7 +115,7 @@ static void the_audit_has_it(void **state)
 	(void)state;
 	attach_box();
 	agent_start();
-	assert_int_equal(guard_find(world->kernel, "box", &box, NULL), 0);
+	assert_int_equal(guard_find(world->kernel, "box", 0, &box, NULL), 0);
 	write_task(box.id, "7");
 	assert_int_equal(control_notify(box.id), 0);
 	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
