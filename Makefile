@@ -17,7 +17,7 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DOCDIR     ?= $(PREFIX)/share/doc
 DATADIR    ?= $(PREFIX)/share/terok
-HOOKDIR    ?= $(PREFIX)/share/containers/oci/hooks.d
+LIBEXECDIR ?= $(PREFIX)/libexec/terok
 COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
 VERSION    := $(shell cat VERSION)
 BPF_ARCH   := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/ppc64le/powerpc/; s/s390x/s390/')
@@ -38,7 +38,8 @@ CFLAGS     ?= -O2 -g
 WARN       := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 override CFLAGS += -std=gnu11 -D_GNU_SOURCE $(WARN) -fno-strict-aliasing -MMD -MP
 override CFLAGS += -fstack-protector-strong -fPIE -DTEROK_VERSION='"$(VERSION)"'
-override CFLAGS += -DTEROK_DATADIR='"$(DATADIR)"'
+override CFLAGS += -DTEROK_DATADIR='"$(DATADIR)"' -DTEROK_SBINDIR='"$(SBINDIR)"' -DTEROK_BINDIR='"$(BINDIR)"' \
+		   -DTEROK_LIBEXECDIR='"$(LIBEXECDIR)"'
 override CFLAGS += -Iinclude -Iuser -I. -I$(B)/bpf -I$(B)/hub -I$(B)/tools/web
 override CFLAGS += $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 override LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
@@ -106,7 +107,7 @@ support_in  = $(call obj,$(filter-out tests/$(1)/test_%.c %.bpf.c,$(wildcard tes
 TESTS      := $(foreach d,$(test_dirs),$(call tests_in,$(d)))
 SUPPORT    := $(foreach d,$(test_dirs),$(call support_in,$(d)))
 PODMAN     := $(wildcard tests/podman/test_*.sh)
-INSIDE     := $(B)/tests/podman/leave $(B)/tests/podman/limit.so
+INSIDE     := $(B)/tests/podman/leave $(B)/tests/podman/limit.so $(B)/tests/podman/dies.so
 NAMES      := $(B)/tests/names/server $(tunnel_OBJ:.o=)
 LATE       := $(B)/tests/names/late
 WEB        := $(B)/tests/web/hub
@@ -122,11 +123,10 @@ ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(hub_
 MAN8       := $(wildcard user/*.8)
 MAN3       := $(wildcard hub/*.3)
 MAN1       := $(wildcard tools/*.1)
-UNITS      := $(wildcard user/*.service)
-HOOKS      := $(wildcard user/oci-hook*.json)
-hook_to     = $(DESTDIR)$(HOOKDIR)/$(patsubst user/oci-hook%,terok-bpfd%,$(1))
+UNITS      := $(wildcard user/*.service user/*.socket)
+HOOKS      := $(wildcard user/oci/*.json)
 COMPLETION := $(wildcard user/completion/*)
-USERUNITS  := $(wildcard hub/*.service tools/*.service)
+USERUNITS  := $(wildcard hub/*.service hub/*.socket tools/*.service tools/*.socket)
 LOGO       := tools/terok-logo.svg
 EXAMPLES   := $(wildcard hub/example/*.c)
 PROFILES   := $(wildcard user/profiles/*.txt)
@@ -227,7 +227,7 @@ $(B)/tests/podman/leave: $(B)/%: %.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -static $< -o $@
 
-$(B)/tests/podman/limit.so: $(B)/%.so: %.c
+$(B)/tests/podman/limit.so $(B)/tests/podman/dies.so: $(B)/%.so: %.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Werror -fPIC -shared $< -o $@
 
@@ -236,10 +236,23 @@ $(B)/%.o: %.c
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) -c $< -o $@
 
 # Rewritten only when it changes: what `install PREFIX=` installs looks there too.
+PLACES := $(DATADIR) $(SBINDIR) $(BINDIR) $(LIBEXECDIR)
 $(B)/datadir: FORCE
-	@mkdir -p $(@D) && echo '$(DATADIR)' | cmp -s - $@ || echo '$(DATADIR)' > $@
+	@mkdir -p $(@D) && echo '$(PLACES)' | cmp -s - $@ || echo '$(PLACES)' > $@
 
-$(B)/user/profile_file.o: $(B)/datadir
+$(B)/user/profile_file.o $(B)/user/setup_text.o: $(B)/datadir
+
+# What setup installs is in the program: { "terok-bpfd.service", SETUP_UNIT, "..." }, for each file.
+setup_row = echo '{ "$(notdir $(1))", $(2),'; \
+	sed 's/[\\"?]/\\&/g; s/\t/\\t/g; s/^/\t"/; s/$$/\\n"/' $(1); echo '},';
+$(B)/user/setup_files.h: FORCE
+	@mkdir -p $(@D) && { $(foreach h,$(HOOKS),$(call setup_row,$(h),SETUP_HOOK)) \
+		$(foreach u,$(UNITS),$(call setup_row,$(u),SETUP_UNIT)) \
+		$(foreach u,$(USERUNITS),$(call setup_row,$(u),SETUP_USER_UNIT)) } > $@.tmp
+	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
+
+$(B)/user/setup_text.o: $(B)/user/setup_files.h
+$(B)/user/setup_text.o: private CFLAGS += -I$(B)/user
 
 # Rewritten only when it changes: an archive forgets a source that was removed.
 $(ARCHIVES:=.list): FORCE
@@ -327,8 +340,15 @@ define install_library
 	$(INSTALL) -m 0644 $(MAN3) $(DESTDIR)$(MANDIR)/man3
 	[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 endef
-install: all ## to DESTDIR, under PREFIX
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(USERUNITDIR) $(COMPDIR) $(HOOKDIR) $(DATADIR)/profiles \
+# Text with the places of programs in it, to a folder. Nothing is active by being there: that is
+# for terok-bpfd setup.
+define fill
+	sed 's,@SBINDIR@,$(SBINDIR),; s,@BINDIR@,$(BINDIR),; s,@LIBEXECDIR@,$(LIBEXECDIR),' $(1) > $(DESTDIR)$(2)/$(notdir $(1))
+	chmod 0644 $(DESTDIR)$(2)/$(notdir $(1))
+
+endef
+install: all ## to DESTDIR, under PREFIX; terok-bpfd setup makes it guard
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(USERUNITDIR) $(COMPDIR) $(DATADIR)/hooks $(DATADIR)/profiles \
 		$(MANDIR)/man3 $(INCLUDEDIR)/terok $(LIBDIR)/pkgconfig $(DOCDIR)/libclearance)
 	$(INSTALL) -m 0644 $(PROFILES) $(DESTDIR)$(DATADIR)/profiles
 	$(INSTALL) -m 0644 $(LOGO) $(DESTDIR)$(DATADIR)
@@ -341,11 +361,11 @@ install: all ## to DESTDIR, under PREFIX
 	$(if $(MAN1),$(INSTALL) -m 0644 $(MAN1) $(DESTDIR)$(MANDIR)/man1)
 	$(if $(tool_OBJ),ln -sf terok-clearance.1 $(DESTDIR)$(MANDIR)/man1/terok-clearance-hub.1)
 	$(if $(COMPLETION),$(INSTALL) -m 0644 $(COMPLETION) $(DESTDIR)$(COMPDIR))
-	$(foreach u,$(UNITS),sed 's,@SBINDIR@,$(SBINDIR),' $(u) > $(DESTDIR)$(UNITDIR)/$(notdir $(u)) && chmod 0644 $(DESTDIR)$(UNITDIR)/$(notdir $(u)))
-	$(foreach u,$(USERUNITS),sed 's,@BINDIR@,$(BINDIR),' $(u) > $(DESTDIR)$(USERUNITDIR)/$(notdir $(u)) && chmod 0644 $(DESTDIR)$(USERUNITDIR)/$(notdir $(u)) &&) :
-	$(foreach h,$(HOOKS),sed 's,@SBINDIR@,$(SBINDIR),' $(h) > $(call hook_to,$(h)) && chmod 0644 $(call hook_to,$(h)) &&) :
+	$(foreach u,$(UNITS),$(call fill,$(u),$(UNITDIR)))
+	$(foreach u,$(USERUNITS),$(call fill,$(u),$(USERUNITDIR)))
+	$(foreach h,$(HOOKS),$(call fill,$(h),$(DATADIR)/hooks))
 uninstall: ## undo install
-	rm -f $(foreach h,$(HOOKS),$(call hook_to,$(h))) $(addprefix $(DESTDIR)$(DATADIR)/profiles/,$(notdir $(PROFILES)))
+	rm -f $(addprefix $(DESTDIR)$(DATADIR)/hooks/,$(notdir $(HOOKS))) $(addprefix $(DESTDIR)$(DATADIR)/profiles/,$(notdir $(PROFILES)))
 	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(addprefix $(DESTDIR)$(BINDIR)/,terok-clearance terok-clearance-hub terok-why)
 	rm -f $(DESTDIR)$(MANDIR)/man1/terok-clearance-hub.1
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1)))

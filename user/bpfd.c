@@ -56,6 +56,8 @@ static const struct cli_verb verbs[] = {
 	{ "watch", "[GUARD] [--json]", "Print refusals and answers as they happen", verb_watch },
 	{ "doctor", "[GUARD] [--json]", "Look for what is wrong, and say how to mend it",
 	  verb_doctor },
+	{ "setup", "[--root|--user] [OPTIONS]", "Install hooks and units, or take them away",
+	  verb_setup },
 	{ "check", "[--json]", "Say what this kernel lacks for guarding", verb_check },
 	{ NULL, NULL, NULL, NULL },
 };

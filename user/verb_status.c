@@ -11,6 +11,7 @@
 #include "core.h"
 #include "deed.h"
 #include "guard.h"
+#include "setup.h"
 #include "verbs.h"
 #include "terok/names.h"
 
@@ -81,6 +82,39 @@ static int print_guard(const struct guard *guard, void *user)
 	return 0;
 }
 
+/*
+ * Does podman call hooks of ours? Of root's, since the agent knows nobody else's files; users have
+ * it in text, or of setup --check --json. NULL: text.
+ */
+static void print_setup(struct json *json)
+{
+	struct setup_health health;
+	char issue[sizeof(health.issue)];
+	bool well, colour;
+
+	setup_health(&health);
+	well = !strcmp(health.health, "ok");
+	if (json) {
+		json_open_object(json, "setup");
+		json_add_string(json, "hooks", health.hooks);
+		json_add_string(json, "health", health.health);
+		json_add_string(json, "dir", health.dir);
+		json_add_bool(json, "needs_setup", !well);
+		json_add_string(json, "issue", health.issue);
+		json_add_string(json, "hint", health.hint);
+		json_close_object(json);
+		return;
+	}
+	colour = !well && cli_colour(1);
+	if (well)
+		printf("hooks:   installed in %s, version %d\n", health.dir, health.version);
+	else
+		printf("hooks:   %s%s; try: %s%s\n", colour ? RED : "",
+		       log_safe(issue, sizeof(issue), health.issue), health.hint,
+		       colour ? PLAIN : "");
+	fflush(stdout); /* what comes of the agent comes by itself */
+}
+
 static void print_agent(struct printer *printer, bool loaded)
 {
 	pid_t pid = kernel_agent_pid();
@@ -131,6 +165,8 @@ int deed_status(const struct control_deed *deed)
 		r = one ? r : 0;
 	if (printer.as_json && !r) {
 		json_close_array(&printer.json);
+		if (!one && !caller_scope())
+			print_setup(&printer.json);
 		json_close_object(&printer.json);
 		puts(json_done(&printer.json) ?: "{}");
 	} else if (!r && kernel && !printer.n) {
@@ -158,5 +194,7 @@ int verb_status(int argc, char **argv)
 		return verb_fail(r, &why);
 	deed.json = json;
 	deed.colour = cli_colour(1);
+	if (!n && !json)
+		print_setup(NULL);
 	return deed_do(&deed);
 }

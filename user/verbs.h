@@ -35,6 +35,7 @@ int verb_publish(int argc, char **argv);
 int verb_resolve(int argc, char **argv);
 int verb_rules(int argc, char **argv);
 int verb_run(int argc, char **argv);
+int verb_setup(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_unload(int argc, char **argv);
 int verb_up(int argc, char **argv);

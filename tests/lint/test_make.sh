@@ -43,14 +43,15 @@ dest/opt/lib/systemd/user/terok-clearance-verdict.service
 dest/opt/sbin/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-clearance
-dest/opt/share/containers/oci/hooks.d/terok-bpfd-precreate.json
-dest/opt/share/containers/oci/hooks.d/terok-bpfd.json
 dest/opt/share/doc/libclearance/watch.c
 dest/opt/share/man/man1/terok-clearance-hub.1
 dest/opt/share/man/man1/terok-clearance.1
 dest/opt/share/man/man1/terok-why.1
 dest/opt/share/man/man3/libclearance.3
 dest/opt/share/man/man8/terok-bpfd.8
+dest/opt/share/terok/hooks/terok-createRuntime.json
+dest/opt/share/terok/hooks/terok-poststop.json
+dest/opt/share/terok/hooks/terok-precreate.json
 dest/opt/share/terok/profiles/base.txt
 dest/opt/share/terok/profiles/dev-node.txt
 dest/opt/share/terok/profiles/dev-python.txt
@@ -62,8 +63,8 @@ finds_program() { for v in bridge notifier serve serve-verdict; do
 		grep -hx "ExecStart=/opt/bin/terok-clearance $v" dest/opt/lib/systemd/user/*.service || return 1
 	done
 	grep -x 'ExecStart=/opt/sbin/terok-bpfd run' dest/opt/lib/systemd/system/terok-bpfd.service &&
-	jq -es 'length == 2 and all(.hook.path == "/opt/sbin/terok-bpfd" and .stages == .hook.args[2:])' \
-		dest/opt/share/containers/oci/hooks.d/*.json; }
+	jq -es 'length == 3 and all(.hook.path == "/opt/libexec/terok/terok-hook" and .stages == .hook.args[1:])' \
+		dest/opt/share/terok/hooks/*.json; }
 finds_profiles() { grep -qa /opt/share/terok dest/opt/sbin/terok-bpfd; }
 uninstall_all() { make uninstall DESTDIR="$tree/dest" PREFIX=/opt && [ -z "$(files)" ]; }
 nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
