@@ -5,7 +5,9 @@
  * Descriptor 3 is the user's connection to the control socket, 4 a file with the struct
  * deeds_task. Whoever said the deed chose every byte of it but the number of the user, which is
  * the kernel's: so it is checked as if it were an attack, and guards of others are not there.
- * What the deed prints goes out as packets: no descriptor of the user's is ever written to.
+ * What the deed prints is kept until it is done, and goes out as packets then: whatever locks a
+ * deed takes, it holds none while it waits for its user, and no descriptor of theirs is ever
+ * written to.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -42,33 +44,6 @@ static void text_say(enum control_stream stream, const char *text, size_t size)
 	}
 }
 
-static ssize_t out_write(void *cookie, const char *text, size_t size)
-{
-	(void)cookie;
-	text_say(CONTROL_STDOUT, text, size);
-	return size;
-}
-
-static ssize_t err_write(void *cookie, const char *text, size_t size)
-{
-	(void)cookie;
-	text_say(CONTROL_STDERR, text, size);
-	return size;
-}
-
-static bool streams_open(void)
-{
-	FILE *out = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = out_write });
-	FILE *err = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = err_write });
-
-	if (!out || !err || setvbuf(out, NULL, _IOFBF, CONTROL_TEXT_MAX) ||
-	    setvbuf(err, NULL, _IOLBF, CONTROL_TEXT_MAX))
-		return false;
-	stdout = out;
-	stderr = err;
-	return true;
-}
-
 static void end_say(int result, int code, const char *text)
 {
 	struct control_packet exited = { .type = CONTROL_EXIT, .version = CONTROL_VERSION };
@@ -88,11 +63,30 @@ static int exit_code(int r)
 	return r >= 0 ? r : r == -EINVAL ? 2 : 1;
 }
 
+/* Do it, and say what it printed. */
+static int deed_tell(const struct control_deed *deed)
+{
+	char *out = NULL, *err = NULL;
+	size_t out_size = 0, err_size = 0;
+	int code;
+
+	stdout = open_memstream(&out, &out_size);
+	stderr = open_memstream(&err, &err_size);
+	if (!stdout || !stderr)
+		return 1;
+	code = exit_code(deed_run(deed));
+	if (fclose(stdout) || fclose(stderr))
+		return 1;
+	text_say(CONTROL_STDOUT, out, out_size);
+	text_say(CONTROL_STDERR, err, err_size);
+	end_say(0, code, "");
+	return 0;
+}
+
 int deed_worker_main(void)
 {
 	const struct timeval patience = { .tv_sec = TAKE_S };
 	struct deeds_task task;
-	int r;
 
 	if (confine_early(TASK_FD) ||
 	    setsockopt(PEER_FD, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)))
@@ -104,11 +98,5 @@ int deed_worker_main(void)
 		return 1;
 	}
 	caller_become(task.uid);
-	if (!streams_open())
-		return 1;
-	r = exit_code(deed_run(&task.deed));
-	if (fflush(stdout) || fflush(stderr))
-		return 1;
-	end_say(0, r, "");
-	return 0;
+	return deed_tell(&task.deed);
 }
