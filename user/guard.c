@@ -274,6 +274,16 @@ static int state_write(const struct kernel *kernel, const struct guard_spec *spe
 	return r ? problem(why, r, "write the guard's state: %s", strerror(-r)) : 0;
 }
 
+/* Did root block it? What is not kept (exec) nobody but root changes at all. */
+static bool root_blocks(const struct terok_info *info, enum terok_state state)
+{
+	char key[JOURNAL_KEY_LEN];
+	uint32_t uid = 0;
+
+	return state == TEROK_STATE_BLOCK && journal_key(info, key) &&
+	       !journal_state_uid(key, &uid, NULL) && !uid;
+}
+
 /*
  * What was kept of it on disk. A journal that cannot be read must not leave a container
  * without a guard: it gets one that lets out nothing, and says so.
@@ -287,7 +297,9 @@ static void value_restore(const struct kernel *kernel, const struct guard_spec *
 
 	if (!bpf_map_lookup_elem(kernel->map[MAP_INFO], &id, &info) &&
 	    !policy_restore(kernel, &info, id, value, &why)) {
-		if (value->state == TEROK_STATE_NONE || !spec->state_kept)
+		bool stays = spec->uid && root_blocks(&info, value->state);
+
+		if (value->state == TEROK_STATE_NONE || (!spec->state_kept && !stays))
 			value->state = spec->state;
 		return;
 	}
@@ -526,8 +538,19 @@ static void change_state(struct terok_guard *value, void *user)
 	value->epoch++; /* a flow approved by a timed rule does not outlive a transition */
 }
 
+bool guard_root_blocks(const struct guard *guard)
+{
+	return root_blocks(&guard->info, guard->value.state);
+}
+
 int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state state,
 		    struct problem *why)
+{
+	return guard_set_state_as(kernel, id, state, 0, why);
+}
+
+int guard_set_state_as(const struct kernel *kernel, uint32_t id, enum terok_state state,
+		       uint32_t uid, struct problem *why)
 {
 	_cleanup_close_ int lock = -1;
 	char key[JOURNAL_KEY_LEN];
@@ -541,8 +564,10 @@ int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state s
 	if (lock < 0)
 		return lock;
 	r = guard_value(kernel, id, &info, &value, why);
+	if (!r && uid && root_blocks(&info, value.state))
+		r = problem(why, -EPERM, "root blocked it: only root opens it");
 	if (!r && journal_key(&info, key))
-		r = journal_put_state(key, state, why);
+		r = journal_put_state(key, state, uid, why);
 	return r ? r : guard_change(kernel, id, change_state, &state, why);
 }
 

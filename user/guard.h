@@ -68,6 +68,13 @@ int guard_retire(const struct kernel *kernel, const struct guard *guard, struct 
 int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state state,
 		    struct problem *why);
 
+/** guard_set_state_as() - for @uid (0: root): what root has blocked nobody else opens; -EPERM */
+int guard_set_state_as(const struct kernel *kernel, uint32_t id, enum terok_state state,
+		       uint32_t uid, struct problem *why);
+
+/** guard_root_blocks() - is it blocked, and was that root? */
+bool guard_root_blocks(const struct guard *guard);
+
 /**
  * guard_set_bypass() - let state up mean down until @until_ns (CLOCK_BOOTTIME); 0: end it now
  *

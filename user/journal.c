@@ -52,6 +52,9 @@ static const char *const layouts[] = {
 	/* how names are answered: TEROK_NAMES_*, TEROK_RULE_* */
 	"ALTER TABLE guard ADD COLUMN names INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE name ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;",
+
+	/* who said the state: 0 is root */
+	"ALTER TABLE guard ADD COLUMN state_uid INTEGER NOT NULL DEFAULT 0;",
 	NULL,
 };
 
@@ -230,18 +233,40 @@ int journal_drop_port(const char *key, const struct publish *port, struct proble
 			   bind_port, port, why);
 }
 
+struct said_state {
+	enum terok_state state;
+	uint32_t uid;
+};
+
 static void bind_state(sqlite3_stmt *stmt, const void *arg)
 {
-	sqlite3_bind_int(stmt, 2, *(const enum terok_state *)arg);
+	const struct said_state *said = arg;
+
+	sqlite3_bind_int(stmt, 2, said->state);
+	sqlite3_bind_int64(stmt, 3, said->uid);
 }
 
-int journal_put_state(const char *key, enum terok_state state, struct problem *why)
+int journal_put_state(const char *key, enum terok_state state, uint32_t uid, struct problem *why)
 {
+	struct said_state said = { state, uid };
 	int r = journal_note(key, why);
 
 	return r ? r
-		 : journal_run("UPDATE guard SET state = ?2 WHERE key = ?1", key, bind_state,
-			       &state, why);
+		 : journal_run("UPDATE guard SET state = ?2, state_uid = ?3 WHERE key = ?1", key,
+			       bind_state, &said, why);
+}
+
+int journal_state_uid(const char *key, uint32_t *ret, struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *row = NULL;
+	int r = journal_prepare("SELECT state_uid FROM guard WHERE key = ?1", key, &row, why);
+
+	if (r)
+		return r;
+	r = db_step(row, why);
+	if (r > 0)
+		*ret = sqlite3_column_int64(row, 0);
+	return r < 0 ? r : r ? 0 : -ENOENT;
 }
 
 int journal_forget(const char *key, struct problem *why)

@@ -88,8 +88,11 @@ int journal_get_names(const char *key, uint16_t *ret, struct problem *why);
 int journal_put_port(const char *key, const struct publish *port, struct problem *why);
 int journal_drop_port(const char *key, const struct publish *port, struct problem *why);
 
-/** journal_put_state() - the state it comes back in */
-int journal_put_state(const char *key, enum terok_state state, struct problem *why);
+/** journal_put_state() - the state it comes back in, and who said so; 0: root */
+int journal_put_state(const char *key, enum terok_state state, uint32_t uid, struct problem *why);
+
+/** journal_state_uid() - who said it last; -ENOENT: nothing is kept of that guard */
+int journal_state_uid(const char *key, uint32_t *ret, struct problem *why);
 
 /** journal_forget() - all of one guard */
 int journal_forget(const char *key, struct problem *why);

@@ -56,9 +56,12 @@ int roots_domain(const struct kernel *kernel, uint32_t guard, const struct domai
 	return verdict(names_domains(kernel, guard, domain_is, &wanted), "just that domain", why);
 }
 
-int roots_any(const struct kernel *kernel, uint32_t guard, struct problem *why)
+int roots_any(const struct kernel *kernel, const struct guard *guard, struct problem *why)
 {
-	int r = policy_each(kernel, guard, rule_is, NULL);
+	int r = policy_each(kernel, guard->id, rule_is, NULL);
 
-	return verdict(r ? r : names_domains(kernel, guard, domain_is, NULL), "this guard", why);
+	if (!r)
+		r = guard_root_blocks(guard);
+	return verdict(r ? r : names_domains(kernel, guard->id, domain_is, NULL), "this guard",
+		       why);
 }

@@ -11,6 +11,7 @@
 #define TEROK_ROOTS_H
 
 #include "domains.h"
+#include "guard.h"
 #include "policy.h"
 
 /** roots_rule() - has root said something of just that destination? -EPERM with @why; 0: no */
@@ -21,7 +22,7 @@ int roots_rule(const struct kernel *kernel, uint32_t guard, const struct dest *d
 int roots_domain(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name,
 		 struct problem *why);
 
-/** roots_any() - of anything at all? */
-int roots_any(const struct kernel *kernel, uint32_t guard, struct problem *why);
+/** roots_any() - of anything at all of it? Or did root block it? */
+int roots_any(const struct kernel *kernel, const struct guard *guard, struct problem *why);
 
 #endif

@@ -237,7 +237,7 @@ int deed_detach(const struct control_deed *deed)
 
 	if (r)
 		return r;
-	r = caller_scope() == CALLER_ALL ? 0 : roots_any(kernel, guard.id, &why);
+	r = caller_scope() == CALLER_ALL ? 0 : roots_any(kernel, &guard, &why);
 	if (!r)
 		r = guard_detach(kernel, &guard, &why);
 	if (r)

@@ -52,7 +52,7 @@ int deed_state(const struct control_deed *deed)
 
 	if (r)
 		return r;
-	r = guard_set_state(kernel, before.id, state, &why);
+	r = guard_set_state_as(kernel, before.id, state, caller_scope(), &why);
 	if (!r)
 		r = read_back(kernel, before.id, &after, &why);
 	if (!r && after.state != state)

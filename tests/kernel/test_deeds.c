@@ -230,6 +230,22 @@ static void what_root_said_is_roots(void **state)
 	assert_done(ANNE, "detach", "annes");
 }
 
+static void what_root_blocked_only_root_opens(void **state)
+{
+	(void)state;
+	assert_done(ANNE, "block", "annes");
+	assert_done(ANNE, "up", "annes"); /* the control: their own block */
+	assert_works("block", "annes");
+	assert_int_equal(AS(ANNE, "up", "annes"), 1);
+	assert_out("root blocked it: only root opens it");
+	assert_int_equal(AS(ANNE, "down", "annes", "--all"), 1);
+	assert_int_equal(AS(ANNE, "bypass", "annes", "--for", "9s"), 1);
+	assert_int_equal(AS(ANNE, "detach", "annes"), 1);
+	assert_int_equal(state_of(annes), TEROK_STATE_BLOCK);
+	assert_works("up", "annes");
+	assert_done(ANNE, "down", "annes");
+}
+
 /* --- how it ends ------------------------------------------------------------------------- */
 
 static void mistakes_are_told_as_to_root(void **state)
@@ -385,6 +401,7 @@ int main(void)
 		TEST(a_user_changes_their_guard),
 		TEST(a_rule_says_who_made_it),
 		TEST(what_root_said_is_roots),
+		TEST(what_root_blocked_only_root_opens),
 		TEST(mistakes_are_told_as_to_root),
 		TEST(without_an_agent_it_says_how_to_have_one),
 		TEST(much_is_printed_whole),
