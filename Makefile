@@ -31,6 +31,7 @@ endif
 AGENT_PKGS     := libbpf libelf zlib json-c libseccomp libnl-3.0 sqlite3
 OPENED_PKGS    := libpsl # by dlopen() where it is needed: its header is enough
 LIBRARY_PKGS   := json-c # libclearance, for everybody: it needs nothing more
+SANDBOX_PKGS   := json-c
 CLEARANCE_PKGS := json-c ncursesw libsystemd libmicrohttpd libseccomp sqlite3
 TEST_PKGS      := cmocka
 
@@ -55,7 +56,7 @@ DEPS_SAID  := $(shell tools/deps --install build test >&2; echo $$?)
 $(if $(filter-out 0,$(DEPS_SAID)),$(error packages are missing, see above))
 endif
 endif
-PKGS       := $(sort $(AGENT_PKGS) $(OPENED_PKGS) $(CLEARANCE_PKGS) $(if $(filter test unit kernel test-kernels escape-table,$(GOALS)),$(TEST_PKGS)))
+PKGS       := $(sort $(AGENT_PKGS) $(OPENED_PKGS) $(CLEARANCE_PKGS) $(SANDBOX_PKGS) $(if $(filter test unit kernel test-kernels escape-table,$(GOALS)),$(TEST_PKGS)))
 LACKING    := $(shell for p in $(PKGS); do $(PKG_CONFIG) --exists $$p 2>/dev/null || echo $$p; done)
 ifneq ($(LACKING),)
 $(error missing: $(LACKING); try: sudo apt-get install $(or $(shell tools/deps --missing build test),pkg-config))
@@ -63,6 +64,7 @@ endif
 override CFLAGS += $(shell $(PKG_CONFIG) --cflags $(PKGS))
 AGENT_LIBS     := $(shell $(PKG_CONFIG) --libs $(AGENT_PKGS))
 LIBRARY_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARY_PKGS))
+SANDBOX_LIBS   := $(shell $(PKG_CONFIG) --libs $(SANDBOX_PKGS))
 CLEARANCE_LIBS := $(shell $(PKG_CONFIG) --libs $(CLEARANCE_PKGS))
 TEST_LIBS       = $(shell $(PKG_CONFIG) --libs $(TEST_PKGS))
 endif
@@ -83,15 +85,16 @@ clearance_OBJ := $(call obj,$(wildcard hub/client*.c hub/wire*.c))
 tool_OBJ      := $(call obj,$(wildcard tools/clearance*.c) tools/bus.c tools/why_ask.c)
 WHY_SRC       := tools/why.c tools/why_ask.c
 faces_OBJ     := $(filter-out $(B)/tools/clearance.o,$(tool_OBJ))
+sandbox_OBJ   := $(call obj,$(filter-out tools/sandbox.c,$(wildcard tools/sandbox*.c)))
 bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
 names_OBJ     := $(call obj,$(addprefix tests/names/,server.c reply.c zone.c))
 tunnel_OBJ    := $(call obj,$(addprefix tests/names/,tunnel.c tapper.c flood.c))
-rooms         := $(if $(agent_OBJ),agent) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(clearance_OBJ),clearance) base
+rooms         := $(if $(agent_OBJ),agent) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(clearance_OBJ),clearance) base
 ARCHIVES      := $(rooms:%=$(B)/lib%.a)
 archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
 
-PROGRAMS   := $(B)/terok-bpfd $(if $(tool_OBJ),$(B)/terok-clearance)
+PROGRAMS   := $(B)/terok-bpfd $(if $(tool_OBJ),$(B)/terok-clearance) $(if $(sandbox_OBJ),$(B)/terok-sandbox)
 # libclearance as others link it: its client side, alone, shared and static.
 client_OBJ := $(filter $(B)/hub/client%,$(clearance_OBJ))
 LIBRARIES  := $(if $(client_OBJ),$(B)/lib/libclearance.so.0 $(B)/lib/libclearance.a)
@@ -119,7 +122,7 @@ VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
 PAGE       := $(patsubst %,$(B)/%.h,$(wildcard tools/web/*))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+	      $(tool_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN8       := $(wildcard user/*.8)
 MAN3       := $(wildcard hub/*.3)
 MAN1       := $(wildcard tools/*.1)
@@ -136,6 +139,7 @@ all: $(PROGRAMS) $(LIBRARIES) $(WHY) ## build the programs and libclearance (the
 
 $(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent dns hub clearance base)
 $(B)/terok-clearance: $(tool_OBJ) $(call archives,hub clearance base)
+$(B)/terok-sandbox: $(B)/tools/sandbox.o $(call archives,sandbox base)
 $(B)/terok-bench: $(bench_OBJ) $(ARCHIVES)
 $(B)/terok-demo: $(demo_OBJ) $(call archives,clearance base)
 $(B)/libbase.a: $(base_OBJ)
@@ -143,10 +147,12 @@ $(B)/libagent.a: $(agent_OBJ)
 $(B)/libdns.a: $(dns_OBJ)
 $(B)/libhub.a: $(hub_OBJ)
 $(B)/libfaces.a: $(faces_OBJ)
+$(B)/libsandbox.a: $(sandbox_OBJ)
 $(B)/libclearance.a: $(clearance_OBJ)
 
 $(PROGRAMS): private LIBS = $(AGENT_LIBS)
 $(B)/terok-clearance $(DEMO): private LIBS = $(CLEARANCE_LIBS)
+$(B)/terok-sandbox: private LIBS = $(SANDBOX_LIBS)
 $(BENCH): private LIBS = $(AGENT_LIBS) -lm
 $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_screen: | $(B)/terok-clearance
@@ -355,6 +361,7 @@ install: all ## to DESTDIR, under PREFIX; terok-bpfd setup makes it guard
 	$(INSTALL) -m 0755 $(B)/terok-bpfd $(DESTDIR)$(SBINDIR)
 	$(if $(tool_OBJ),$(INSTALL) -m 0755 $(B)/terok-clearance $(DESTDIR)$(BINDIR))
 	$(if $(tool_OBJ),ln -sf terok-clearance $(DESTDIR)$(BINDIR)/terok-clearance-hub)
+	$(if $(sandbox_OBJ),$(INSTALL) -m 0755 $(B)/terok-sandbox $(DESTDIR)$(BINDIR))
 	$(if $(LIBRARIES),$(install_library))
 	$(INSTALL) -m 0755 $(WHY) $(DESTDIR)$(BINDIR)
 	$(if $(MAN8),$(INSTALL) -m 0644 $(MAN8) $(DESTDIR)$(MANDIR)/man8)
@@ -366,7 +373,7 @@ install: all ## to DESTDIR, under PREFIX; terok-bpfd setup makes it guard
 	$(foreach h,$(HOOKS),$(call fill,$(h),$(DATADIR)/hooks))
 uninstall: ## undo install
 	rm -f $(addprefix $(DESTDIR)$(DATADIR)/hooks/,$(notdir $(HOOKS))) $(addprefix $(DESTDIR)$(DATADIR)/profiles/,$(notdir $(PROFILES)))
-	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(addprefix $(DESTDIR)$(BINDIR)/,terok-clearance terok-clearance-hub terok-why)
+	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(addprefix $(DESTDIR)$(BINDIR)/,terok-clearance terok-clearance-hub terok-sandbox terok-why)
 	rm -f $(DESTDIR)$(MANDIR)/man1/terok-clearance-hub.1
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1)))
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libclearance.so libclearance.so.0 libclearance.a pkgconfig/libclearance.pc)

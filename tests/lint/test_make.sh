@@ -29,6 +29,7 @@ files() { find dest ! -type d | sort; }
 # in the order that files() has
 installed='dest/opt/bin/terok-clearance
 dest/opt/bin/terok-clearance-hub
+dest/opt/bin/terok-sandbox
 dest/opt/bin/terok-why
 dest/opt/include/terok/clearance.h
 dest/opt/lib/libclearance.a
@@ -43,9 +44,11 @@ dest/opt/lib/systemd/user/terok-clearance-verdict.service
 dest/opt/sbin/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-clearance
+dest/opt/share/bash-completion/completions/terok-sandbox
 dest/opt/share/doc/libclearance/watch.c
 dest/opt/share/man/man1/terok-clearance-hub.1
 dest/opt/share/man/man1/terok-clearance.1
+dest/opt/share/man/man1/terok-sandbox.1
 dest/opt/share/man/man1/terok-why.1
 dest/opt/share/man/man3/libclearance.3
 dest/opt/share/man/man8/terok-bpfd.8

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +29,7 @@ struct run {
 	uint64_t until_ns;
 	struct spawn_result result;
 	size_t err_size, out_max;
+	bool group_lives; /* what it left behind is not ended with it */
 };
 
 #define RUN_NONE ((struct run){ .pid = -1, .pidfd = -1, .out = -1, .err = -1 })
@@ -162,6 +165,13 @@ static void drain_err(struct run *run)
 		close_end(&run->err);
 }
 
+static int left_ms(const struct run *run)
+{
+	uint64_t now = now_boot_ns(), left = run->until_ns > now ? run->until_ns - now : 0;
+
+	return left / 1000000 < INT_MAX ? (int)(left / 1000000) + 1 : INT_MAX;
+}
+
 /* Until the program has ended; what it wrote before is all in the pipes by then. */
 static int follow(struct run *run)
 {
@@ -172,11 +182,9 @@ static int follow(struct run *run)
 		struct pollfd fds[] = { { .fd = run->pidfd, .events = POLLIN },
 					{ .fd = run->out, .events = POLLIN },
 					{ .fd = run->err, .events = POLLIN } };
-		uint64_t now = now_boot_ns();
-
-		if (now >= run->until_ns)
+		if (now_boot_ns() >= run->until_ns)
 			return -ETIMEDOUT;
-		if (poll(fds, 3, (run->until_ns - now) / 1000000 + 1) < 0 && errno != EINTR)
+		if (poll(fds, 3, left_ms(run)) < 0 && errno != EINTR)
 			return -errno;
 		ended = fds[0].revents;
 		if (run->err >= 0)
@@ -192,7 +200,8 @@ static void finish(struct run *run)
 	siginfo_t info = { 0 };
 
 	if (run->pid > 0) {
-		kill(-run->pid, SIGKILL); /* before the reaping: until then the number is ours */
+		if (!run->group_lives) /* before the reaping: until then the number is ours */
+			kill(-run->pid, SIGKILL);
 		kill(run->pid, SIGKILL);
 		while (waitid(P_PID, run->pid, &info, WEXITED) && errno == EINTR)
 			;
@@ -231,6 +240,101 @@ void spawn_result_done(struct spawn_result *result)
 {
 	free(result->output);
 	*result = (struct spawn_result){ 0 };
+}
+
+/* --- as it comes ---------------------------------------------------------------------- */
+
+/* One bite of one pipe: 1: the caller has enough; 0, also at its end or without anything there. */
+static int hand_over(const struct spawn_watch *watch, int *fd, int as, ssize_t *ret_n)
+{
+	char bite[BITE];
+	ssize_t n = read(*fd, bite, sizeof(bite));
+
+	if (ret_n)
+		*ret_n = n;
+	if (n > 0)
+		return watch->bytes(as, bite, n, watch->user);
+	if (n == 0)
+		close_end(fd);
+	return n < 0 && errno != EAGAIN && errno != EINTR ? -errno : 0;
+}
+
+/* What was written before it ended, and no more: who has the pipe still must not keep us. */
+static int hand_over_rest(const struct spawn_watch *watch, int *fd, int as)
+{
+	ssize_t n = 1;
+	int r = 0;
+
+	for (int i = 0; i < BITES && !r && n > 0 && *fd >= 0; i++)
+		r = hand_over(watch, fd, as, &n);
+	return r;
+}
+
+static void pass_signal(int from, pid_t to)
+{
+	struct signalfd_siginfo info;
+
+	if (read(from, &info, sizeof(info)) == sizeof(info))
+		kill(to, (int)info.ssi_signo);
+}
+
+/* 0: it ended; 1: the caller has enough. */
+static int follow_bytes(struct run *run, const struct spawn_watch *watch, int signals)
+{
+	bool ended = false;
+	int r = 0;
+
+	while (!r && !ended) {
+		struct pollfd fds[] = { { .fd = run->pidfd, .events = POLLIN },
+					{ .fd = run->out, .events = POLLIN },
+					{ .fd = run->err, .events = POLLIN },
+					{ .fd = signals, .events = POLLIN } };
+		if (now_boot_ns() >= run->until_ns)
+			return -ETIMEDOUT;
+		if (poll(fds, 4, left_ms(run)) < 0 && errno != EINTR)
+			return -errno;
+		ended = fds[0].revents;
+		if (fds[3].revents)
+			pass_signal(signals, run->pid);
+		if (fds[1].revents && run->out >= 0)
+			r = hand_over(watch, &run->out, 1, NULL);
+		if (!r && fds[2].revents && run->err >= 0)
+			r = hand_over(watch, &run->err, 2, NULL);
+	}
+	if (!r)
+		r = hand_over_rest(watch, &run->out, 1);
+	return r ? r : hand_over_rest(watch, &run->err, 2);
+}
+
+int spawn_follow(const struct spawn *spawn, const struct spawn_watch *watch, int *ret_status,
+		 struct problem *why)
+{
+	_cleanup_close_ int signals = -1;
+	struct run run = RUN_NONE;
+	sigset_t ours, before;
+	int r;
+
+	sigemptyset(&ours);
+	if (watch->pass_signals) {
+		sigaddset(&ours, SIGINT);
+		sigaddset(&ours, SIGTERM);
+		signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+	}
+	sigprocmask(SIG_BLOCK, &ours, &before);
+	r = start(&run, spawn, false, why);
+	if (!r) {
+		r = follow_bytes(&run, watch, signals);
+		if (r == -ETIMEDOUT)
+			problem(why, r, "%s did not end in time", spawn->argv[0]);
+		else if (r < 0)
+			problem(why, r, "cannot follow %s: %s", spawn->argv[0], strerror(-r));
+	}
+	run.group_lives = !r && watch->leaves_others;
+	finish(&run);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (r >= 0)
+		*ret_status = r ? -1 : run.result.status;
+	return r < 0 ? r : 0;
 }
 
 /* --- in a loop ------------------------------------------------------------------------ */

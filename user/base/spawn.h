@@ -5,11 +5,12 @@
  * The program gets an environment of its own, no standard input, its own process group, and
  * a deadline; what is left of the group when it ends or is late is killed. No shell.
  * spawn_run() is for verbs and workers, never for the core: it waits. spawn_begin() goes on in
- * a loop. Threads: none (it forks).
+ * a loop; spawn_follow() waits as well, and hands over what is written meanwhile. Threads: none (it forks).
  */
 #ifndef BASE_SPAWN_H
 #define BASE_SPAWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,31 @@ struct spawn_result {
  * started, -ETIMEDOUT, -EFBIG. @ret is the caller's to spawn_result_done() on 0 only.
  */
 int spawn_run(const struct spawn *spawn, struct spawn_result *ret, struct problem *why);
+
+/**
+ * spawn_bytes_fn - bytes of its standard output (@fd 1) or standard error (2), as they come
+ *
+ * Return: 0 to go on; 1: that was enough, the program is ended; a negative errno ends it as well.
+ */
+typedef int (*spawn_bytes_fn)(int fd, const char *bytes, size_t n, void *user);
+
+/* How a program is followed; zero is none of it but bytes. */
+struct spawn_watch {
+	spawn_bytes_fn bytes; /* has what it writes */
+	void *user;
+	bool pass_signals;  /* SIGINT and SIGTERM are for the program; we go on until it ends */
+	bool leaves_others; /* when it has ended by itself, what it started goes on */
+};
+
+/**
+ * spawn_follow() - run and wait, and hand over what it writes as it comes; nothing is kept
+ * @spawn: its output_max is of no meaning
+ * @ret_status: 0 to 255, or 128 + signal; -1 if it was ended because @watch had enough
+ *
+ * Return: as spawn_run(), or what bytes() returned if that is negative.
+ */
+int spawn_follow(const struct spawn *spawn, const struct spawn_watch *watch, int *ret_status,
+		 struct problem *why);
 
 struct spawn_child;
 

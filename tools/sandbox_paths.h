@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sandbox_paths.h - where a sandbox's files are: its own environment variable, else root's
+ * place, else XDG's, else below the home
+ *
+ * Threads: none (it reads the environment).
+ */
+#ifndef TEROK_SANDBOX_PATHS_H
+#define TEROK_SANDBOX_PATHS_H
+
+enum sandbox_root {
+	ROOT_CONFIG,      /* TEROK_SANDBOX_CONFIG_DIR */
+	ROOT_STATE,       /* TEROK_SANDBOX_STATE_DIR */
+	ROOT_RUNTIME,     /* TEROK_SANDBOX_RUNTIME_DIR */
+	ROOT_CREDENTIALS, /* TEROK_CREDENTIALS_DIR */
+	ROOT_UMBRELLA,    /* TEROK_CONFIG_DIR: what all programs of the family read */
+	ROOT_MAX_
+};
+
+/**
+ * sandbox_path() - one of the roots, with @below (may be NULL) behind it
+ *
+ * "~" and "~USER" at the beginning of a variable's value are that home. Return: a path that
+ * the caller frees; NULL without memory or without a home.
+ */
+char *sandbox_path(enum sandbox_root root, const char *below);
+
+#endif
