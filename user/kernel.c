@@ -37,6 +37,11 @@ static const char *const prog_names[] = {
 };
 _Static_assert(sizeof(prog_names) / sizeof(prog_names[0]) == TEROK_HOOK_MAX_, "all programs");
 
+const char *kernel_prog_name(enum terok_hook hook)
+{
+	return prog_names[hook];
+}
+
 #define BTF_FILE "/sys/kernel/btf/vmlinux"
 
 static int kernel_new(struct kernel **ret)
@@ -470,6 +475,20 @@ static int progs_load(struct kernel *kernel, bool there, int lost, unsigned *new
 			problem(why, r, "take over maps and programs: %s", strerror(-r));
 	}
 	terok_bpf__destroy(skel);
+	return r;
+}
+
+int kernel_load_apart(struct kernel **ret, struct problem *why)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	int r = kernel_new(&kernel);
+
+	if (!r)
+		r = progs_load(kernel, false, -1, NULL, why);
+	if (!r)
+		r = kernel_number(kernel, why);
+	if (!r)
+		*ret = TAKE_PTR(kernel);
 	return r;
 }
 

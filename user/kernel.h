@@ -92,6 +92,17 @@ int kernel_load(struct kernel **ret, struct kernel_load *report, struct problem 
  */
 int kernel_open(struct kernel **ret, struct problem *why);
 
+/**
+ * kernel_load_apart() - this build's programs over maps of their own, for comparing
+ *
+ * Nothing is pinned, attached or written; they go with kernel_free(). What the kernel says of them
+ * (tags, layouts) is what it would say of those that kernel_load() makes.
+ */
+int kernel_load_apart(struct kernel **ret, struct problem *why);
+
+/** kernel_prog_name() - what the kernel calls a hook's program */
+const char *kernel_prog_name(enum terok_hook hook);
+
 /** kernel_has_btf() - can the kernel's own type data be read? Programs are fitted to them */
 bool kernel_has_btf(void);
 
