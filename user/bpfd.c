@@ -54,7 +54,7 @@ static const struct cli_verb verbs[] = {
 	{ "harvest", "GUARD [--since TIME] [--json]", "Propose a profile of what was refused",
 	  verb_harvest },
 	{ "watch", "[GUARD] [--json]", "Print refusals and answers as they happen", verb_watch },
-	{ "doctor", "[GUARD] [--json]", "Look for what is wrong, and say how to mend it",
+	{ "doctor", "[GUARD] [--fix] [--json]", "Look for what is wrong, and say how to mend it",
 	  verb_doctor },
 	{ "setup", "[--root|--user] [OPTIONS]", "Install hooks and units, or take them away",
 	  verb_setup },

@@ -13,6 +13,7 @@
 
 #include "cgroup.h"
 #include "doctor.h"
+#include "doctor_proc.h"
 #include "domains.h"
 #include "names_list.h"
 #include "netns.h"
@@ -32,65 +33,16 @@ static int count_domain(const struct domain_rule *rule, void *user)
 	return 0;
 }
 
-struct count {
-	const struct kernel *kernel;
-	size_t domains;
-};
-
-static int count_guard(const struct guard *guard, void *user)
-{
-	struct count *count = user;
-
-	names_domains(count->kernel, guard->id, count_domain, &count->domains);
-	return 0;
-}
-
-static void check_agent(struct doctor *doctor)
-{
-	struct count count = { .kernel = doctor->kernel };
-	pid_t pid = kernel_agent_pid();
-
-	if (doctor->kernel)
-		guard_each(doctor->kernel, count_guard, &count);
-	if (pid)
-		doctor_say(doctor, VERDICT_OK, "", "running, pid %d", (int)pid);
-	else if (!doctor->kernel)
-		doctor_say(doctor, VERDICT_WARN, "terok-bpfd load", "nothing is loaded");
-	else
-		doctor_say(doctor, count.domains ? VERDICT_FAIL : VERDICT_WARN,
-			   "terok-bpfd run, or the systemd unit terok-bpfd",
-			   "not running: the kernel goes on deciding, but no name resolves in any "
-			   "guard, and nobody is asked");
-}
-
-/* Words of its command line, ended by a NUL each. */
-static bool agent_has_option(pid_t pid, const char *option)
-{
-	char path[40], text[4096];
-	_cleanup_close_ int fd = -1;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	for (const char *word = text; word < text + n; word += strlen(word) + 1)
-		if (!strncmp(word, option, strlen(option)))
-			return true;
-	return false;
-}
-
 static void check_upstream(struct doctor *doctor)
 {
 	pid_t pid = kernel_agent_pid();
 	struct msg_upstreams upstreams;
+	char first[64];
 	int r;
 
 	if (!pid)
 		return;
-	if (agent_has_option(pid, "--upstream")) {
+	if (proc_option(pid, "upstream", first, sizeof(first))) {
 		doctor_say(doctor, VERDICT_OK, "", "as the agent's command line says");
 		return;
 	}
@@ -341,13 +293,12 @@ static void check_queries(struct doctor *doctor)
 }
 
 const struct check doctor_names[] = {
-	{ "agent", check_agent, NULL },
-	{ "upstream", check_upstream, NULL },
-	{ "tables", check_tables, NULL },
-	{ "resolver", NULL, check_resolver },
-	{ "mode", NULL, check_mode },
-	{ "names", NULL, check_fill },
-	{ "shared", NULL, check_shared },
-	{ "queries", NULL, check_queries },
+	{ .name = "upstream", .host = check_upstream },
+	{ .name = "tables", .host = check_tables },
+	{ .name = "resolver", .guard = check_resolver },
+	{ .name = "mode", .guard = check_mode },
+	{ .name = "names", .guard = check_fill },
+	{ .name = "shared", .guard = check_shared },
+	{ .name = "queries", .guard = check_queries },
 	{},
 };
