@@ -10,6 +10,7 @@ OBJCOPY    ?= objcopy
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec/terok
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 USERUNITDIR ?= $(PREFIX)/lib/systemd/user
@@ -17,7 +18,6 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DOCDIR     ?= $(PREFIX)/share/doc
 DATADIR    ?= $(PREFIX)/share/terok
-LIBEXECDIR ?= $(PREFIX)/libexec/terok
 COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
 VERSION    := $(shell cat VERSION)
 BPF_ARCH   := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/ppc64le/powerpc/; s/s390x/s390/')
@@ -84,13 +84,15 @@ hub_OBJ       := $(call obj,$(filter-out hub/client%.c,$(wildcard hub/*.c)))
 clearance_OBJ := $(call obj,$(wildcard hub/client*.c hub/wire*.c))
 tool_OBJ      := $(call obj,$(wildcard tools/clearance*.c) tools/bus.c tools/why_ask.c)
 WHY_SRC       := tools/why.c tools/why_ask.c
+HOOK_ROOM     := $(filter-out tools/hook.c,$(wildcard tools/hook*.c))
+hook_OBJ      := $(call obj,$(HOOK_ROOM))
 faces_OBJ     := $(filter-out $(B)/tools/clearance.o,$(tool_OBJ))
 sandbox_OBJ   := $(call obj,$(filter-out tools/sandbox.c,$(wildcard tools/sandbox*.c)))
 bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
 names_OBJ     := $(call obj,$(addprefix tests/names/,server.c reply.c zone.c))
 tunnel_OBJ    := $(call obj,$(addprefix tests/names/,tunnel.c tapper.c flood.c))
-rooms         := $(if $(agent_OBJ),agent) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(clearance_OBJ),clearance) base
+rooms         := $(if $(agent_OBJ),agent) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(hook_OBJ),hook) $(if $(clearance_OBJ),clearance) base
 ARCHIVES      := $(rooms:%=$(B)/lib%.a)
 archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
 
@@ -99,6 +101,9 @@ PROGRAMS   := $(B)/terok-bpfd $(if $(tool_OBJ),$(B)/terok-clearance) $(if $(sand
 client_OBJ := $(filter $(B)/hub/client%,$(clearance_OBJ))
 LIBRARIES  := $(if $(client_OBJ),$(B)/lib/libclearance.so.0 $(B)/lib/libclearance.a)
 WHY        := $(B)/terok-why
+HOOK       := $(B)/terok-hook
+# What of base it is made of: it is compiled by itself, whatever flavour all else is.
+HOOK_SRC   := tools/hook.c $(HOOK_ROOM) $(addprefix user/base/,addr.c container.c event.c json.c json_scan.c log.c packet.c problem.c)
 BENCH      := $(if $(bench_OBJ),$(B)/terok-bench)
 DEMO       := $(if $(demo_OBJ),$(B)/terok-demo)
 
@@ -122,8 +127,8 @@ VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
 PAGE       := $(patsubst %,$(B)/%.h,$(wildcard tools/web/*))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
-MAN8       := $(wildcard user/*.8)
+	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+MAN8       := $(wildcard user/*.8 tools/*.8)
 MAN3       := $(wildcard hub/*.3)
 MAN1       := $(wildcard tools/*.1)
 UNITS      := $(wildcard user/*.service user/*.socket)
@@ -134,7 +139,7 @@ LOGO       := tools/terok-logo.svg
 EXAMPLES   := $(wildcard hub/example/*.c)
 PROFILES   := $(wildcard user/profiles/*.txt)
 
-all: $(PROGRAMS) $(LIBRARIES) $(WHY) ## build the programs and libclearance (the default)
+all: $(PROGRAMS) $(LIBRARIES) $(WHY) $(HOOK) ## build the programs and libclearance (the default)
 	$(give_back)
 
 $(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent dns hub clearance base)
@@ -148,6 +153,7 @@ $(B)/libdns.a: $(dns_OBJ)
 $(B)/libhub.a: $(hub_OBJ)
 $(B)/libfaces.a: $(faces_OBJ)
 $(B)/libsandbox.a: $(sandbox_OBJ)
+$(B)/libhook.a: $(hook_OBJ)
 $(B)/libclearance.a: $(clearance_OBJ)
 
 $(PROGRAMS): private LIBS = $(AGENT_LIBS)
@@ -227,6 +233,13 @@ $(B)/lib/libclearance.a:
 $(WHY): $(WHY_SRC) tools/why_ask.h include/terok/abi.h VERSION
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -Os -ffunction-sections $(WARN) -Iinclude -DTEROK_VERSION='"$(VERSION)"' -static -Wl,--gc-sections -s $(WHY_SRC) -o $@
+
+# For every runtime, and for users' namespaces: it starts fast, and needs no library.
+$(HOOK): $(HOOK_SRC) $(wildcard tools/hook*.h user/base/*.h) include/terok/abi.h include/terok/control_msg.h include/terok/dossier.h include/terok/names.h VERSION
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -Os -ffunction-sections -fdata-sections -fstack-protector-strong $(WARN) \
+		-Iinclude -Iuser -DTEROK_VERSION='"$(VERSION)"' $(shell $(PKG_CONFIG) --cflags json-c) \
+		-static -Wl,--gc-sections -s $(HOOK_SRC) $(shell $(PKG_CONFIG) --libs --static json-c) -o $@
 
 # What runs in an image without libraries, and what a runtime preloads: no flavour of ours.
 $(B)/tests/podman/leave: $(B)/%: %.c
@@ -354,7 +367,7 @@ define fill
 
 endef
 install: all ## to DESTDIR, under PREFIX; terok-bpfd setup makes it guard
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(USERUNITDIR) $(COMPDIR) $(DATADIR)/hooks $(DATADIR)/profiles \
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(LIBEXECDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(USERUNITDIR) $(COMPDIR) $(DATADIR)/hooks $(DATADIR)/profiles \
 		$(MANDIR)/man3 $(INCLUDEDIR)/terok $(LIBDIR)/pkgconfig $(DOCDIR)/libclearance)
 	$(INSTALL) -m 0644 $(PROFILES) $(DESTDIR)$(DATADIR)/profiles
 	$(INSTALL) -m 0644 $(LOGO) $(DESTDIR)$(DATADIR)
@@ -371,7 +384,9 @@ install: all ## to DESTDIR, under PREFIX; terok-bpfd setup makes it guard
 	$(foreach u,$(UNITS),$(call fill,$(u),$(UNITDIR)))
 	$(foreach u,$(USERUNITS),$(call fill,$(u),$(USERUNITDIR)))
 	$(foreach h,$(HOOKS),$(call fill,$(h),$(DATADIR)/hooks))
+	$(INSTALL) -m 0755 $(HOOK) $(DESTDIR)$(LIBEXECDIR)
 uninstall: ## undo install
+	rm -f $(DESTDIR)$(LIBEXECDIR)/terok-hook
 	rm -f $(addprefix $(DESTDIR)$(DATADIR)/hooks/,$(notdir $(HOOKS))) $(addprefix $(DESTDIR)$(DATADIR)/profiles/,$(notdir $(PROFILES)))
 	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(addprefix $(DESTDIR)$(BINDIR)/,terok-clearance terok-clearance-hub terok-sandbox terok-why)
 	rm -f $(DESTDIR)$(MANDIR)/man1/terok-clearance-hub.1

@@ -11,6 +11,8 @@
 #include "caller.h"
 #include "compose.h"
 #include "control.h"
+#include "domains.h"
+#include "dossier.h"
 #include "lists.h"
 #include "policy.h"
 #include "rule_text.h"
@@ -197,5 +199,34 @@ int attach_guard(const struct guard_spec *spec, const struct attach_plan *plan, 
 	if (r && !*existing && guard_detach(kernel, ret, NULL))
 		log_warn(0, "guard %u stands, with less than was asked for", ret->id);
 	control_notify(ret->id);
+	return r;
+}
+
+int attach_held(struct guard_spec *spec, const struct attach_plan *plan, struct guard *ret,
+		bool *existing, struct problem *why)
+{
+	_cleanup_(compose_done) struct composition composition = {};
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	uint16_t names = 0;
+	int r = plan->names ? attach_names_parse(plan->names, &names, why) : 0;
+
+	spec->held = true;
+	domains_expect_resolver();
+	if (!r)
+		r = compose_read(spec, plan->profiles, &composition, why);
+	if (!r)
+		r = attach_loaded(spec, &kernel, ret, existing, why);
+	if (r || *existing)
+		return r;
+	if (plan->names)
+		r = guard_set_names(kernel, ret->id, names, why);
+	if (!r && plan->dossier)
+		r = dossier_write(kernel, ret->id, plan->dossier, why);
+	if (!r)
+		r = plan_apply(kernel, ret, plan, &composition, false, why);
+	if (!r)
+		r = guard_release(kernel, spec, ret, why);
+	if (r && guard_detach(kernel, ret, NULL))
+		log_warn(0, "guard %u stands, and denies all", ret->id);
 	return r;
 }

@@ -4,7 +4,7 @@
  *
  * Load what is not loaded, attach, put its profiles, resolver, gateways and ports in force,
  * write it down, tell the agent.
- * Called by: verb_attach.c for people, verb_hook.c for container runtimes. Threads: none.
+ * Called by: verb_attach.c for people, enrol_worker.c for container runtimes. Threads: none.
  */
 #ifndef TEROK_ATTACH_H
 #define TEROK_ATTACH_H
@@ -27,6 +27,7 @@ struct attach_plan {
 	const char *names; /* how names are answered: learn, synthetic, off; NULL: not said */
 	const struct publish *found; /* what podman forwards to; only if the guard is new */
 	unsigned n_found;
+	const struct terok_dossier *dossier; /* NULL: none */
 };
 
 /** attach_state_parse() - "up", "down", "down_all", "block"; -EINVAL */
@@ -60,5 +61,14 @@ int attach_names_parse(const char *text, uint16_t *ret, struct problem *why);
  */
 int attach_guard(const struct guard_spec *spec, const struct attach_plan *plan, struct guard *ret,
 		 bool *existing, struct problem *why);
+
+/**
+ * attach_held() - the same for the agent, of a container that has not started yet
+ *
+ * All is denied until all of the plan is in force; what is less than that is an error, and who was
+ * guarded already stays as it is. The agent is not told, and gives it a resolver afterwards.
+ */
+int attach_held(struct guard_spec *spec, const struct attach_plan *plan, struct guard *ret,
+		bool *existing, struct problem *why);
 
 #endif

@@ -14,6 +14,7 @@
 #include "dns/worker.h"
 #include "deed.h"
 #include "hub/worker.h"
+#include "enrol_worker.h"
 #include "owner_worker.h"
 #include "verbs.h"
 
@@ -28,8 +29,6 @@ static const struct cli_verb verbs[] = {
 	{ "exec", "[OPTIONS] -- CMD [ARG...]", "Run a command in a guard of its own", verb_exec },
 	{ "learn-session", "[OPTIONS] -- CMD [ARG...]", "Run a command open, print what it reached",
 	  verb_learn_session },
-	{ "hook", "precreate|createRuntime",
-	  "Guard a container before its first instruction (OCI hooks)", verb_hook },
 	{ "up", "GUARD [--json]", "Deny all but what rules allow", verb_up },
 	{ "down", "GUARD [--all] [--json]", "Open; denies and private ranges hold", verb_down },
 	{ "block", "GUARD [--json]", "Let nothing out but loopback", verb_block },
@@ -80,5 +79,7 @@ int main(int argc, char **argv)
 		return owner_worker_main();
 	if (argc == 3 && !strcmp(argv[1], "--worker") && !strcmp(argv[2], "deed"))
 		return deed_worker_main();
+	if (argc == 3 && !strcmp(argv[1], "--worker") && !strcmp(argv[2], "enrol"))
+		return enrol_worker_main();
 	return cli_main(&program, argc, argv);
 }

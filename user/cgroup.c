@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 
 #include "base/cleanup.h"
+#include "base/container.h"
 #include "cgroup_path.h"
 
 #define FILE_MAX      4096 /* what we read of a cgroup file or of /proc/PID/cgroup at once */
@@ -292,33 +293,6 @@ static int read_small(int dir, const char *name, char ret[static FILE_MAX])
 	return strlen(ret) == at ? 0 : -EBADMSG;
 }
 
-int cgroup_parse_line(const char *text, char ret[static TEROK_PATH_LEN])
-{
-	const char *line = text, *end;
-	size_t len;
-
-	while (strncmp(line, "0::", 3)) {
-		line = strchr(line, '\n');
-		if (!line)
-			return -ENOTSUP;
-		line++;
-	}
-	line += 3;
-	end = strchr(line, '\n');
-	if (!end || *line != '/')
-		return -EBADMSG;
-	len = end - line;
-	if (len > 10 && !strncmp(end - 10, " (deleted)", 10))
-		return -ENOENT;
-	if (len >= TEROK_PATH_LEN)
-		return -ENAMETOOLONG;
-	if (len >= 3 && !strncmp(line, "/..", 3) && (len == 3 || line[3] == '/'))
-		return -EXDEV;
-	memcpy(ret, line, len);
-	ret[len] = '\0';
-	return 0;
-}
-
 int cgroup_of_pid(pid_t pid, char ret[static TEROK_PATH_LEN], struct problem *why)
 {
 	char name[32], text[FILE_MAX];
@@ -329,7 +303,7 @@ int cgroup_of_pid(pid_t pid, char ret[static TEROK_PATH_LEN], struct problem *wh
 	if (r == -ENOENT || r == -ESRCH)
 		return problem(why, -ESRCH, "no process %d", pid);
 	if (!r)
-		r = cgroup_parse_line(text, ret);
+		r = container_cgroup_line(text, ret);
 	switch (r) {
 	case 0: return 0;
 	case -EXDEV:

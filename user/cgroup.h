@@ -65,9 +65,6 @@ int cgroup_path_of_id(uint64_t id, char ret[static TEROK_PATH_LEN]);
  */
 int cgroup_of_pid(pid_t pid, char ret[static TEROK_PATH_LEN], struct problem *why);
 
-/** cgroup_parse_line() - find and check the "0::" line in the text of /proc/PID/cgroup */
-int cgroup_parse_line(const char *text, char ret[static TEROK_PATH_LEN]);
-
 /** cgroup_create() - make it and missing parents; a descriptor; an existing one is opened */
 int cgroup_create(const char *path, struct problem *why);
 

@@ -21,7 +21,7 @@ void compose_done(struct composition *composition)
 
 static int spec_key(const struct guard_spec *spec, char key[static JOURNAL_KEY_LEN])
 {
-	struct terok_info info = { .kind = spec->kind };
+	struct terok_info info = { .kind = spec->kind, .uid = spec->uid };
 
 	snprintf(info.container, sizeof(info.container), "%s", spec->container ?: "");
 	if (spec->kind == TEROK_KIND_CGROUP && cgroup_path(spec->cgroup_fd, info.path))

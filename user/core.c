@@ -189,8 +189,9 @@ static void on_owner_close(uint32_t uid, void *user)
 static const struct owners_events owners_events = { .open = on_owner_open,
 						    .close = on_owner_close };
 
-static void on_changed(struct core *core, uint32_t guard)
+static void on_changed(uint32_t guard, void *user)
 {
+	struct core *core = user;
 	struct terok_info info;
 
 	/* what was refused before the word was said is told before it is answered */
@@ -202,42 +203,25 @@ static void on_changed(struct core *core, uint32_t guard)
 	watched_look(core->watched, guard);
 }
 
-static void on_deed(struct core *core, const struct control_caller *caller,
-		    const struct control_deed *deed)
-{
-	_cleanup_close_ int fd = -1;
-	struct problem why = {};
-	int r;
-
-	if (!caller->uid) {
-		problem(&why, 0, "root does its deeds itself");
-		control_done(core->control, caller->token, -EINVAL, 0, &why);
-		return;
-	}
-	r = deeds_room(core->deeds, caller->uid, &why);
-	if (r) {
-		control_done(core->control, caller->token, r, 0, &why);
-		return;
-	}
-	fd = control_take(core->control, caller->token);
-	if (fd >= 0 && deeds_begin(core->deeds, caller->uid, deed, fd, &why))
-		log_warn(0, "a deed of user %u: %s", caller->uid, why.text);
-}
-
-static void on_word(const struct control_caller *caller, const struct control_packet *word,
-		    void *user)
+static void on_guarded(uint32_t guard, void *user)
 {
 	struct core *core = user;
 
-	if (word->type == CONTROL_CHANGED) {
-		on_changed(core, word->CHANGED.guard);
-		control_done(core->control, caller->token, 0, word->CHANGED.guard, NULL);
-	} else if (word->type == CONTROL_DEED) {
-		on_deed(core, caller, &word->DEED);
-	}
+	dossiers_look(core->dossiers, core->kernel, guard);
+	watched_look(core->watched, guard);
+	watched_check(core->watched, guard);
 }
 
-static const struct control_events control_events = { .word = on_word };
+static void on_ended(uint32_t guard, void *user)
+{
+	struct core *core = user;
+
+	watched_check(core->watched, guard);
+}
+
+static const struct words_events words_events = { .changed = on_changed,
+						  .guarded = on_guarded,
+						  .ended = on_ended };
 
 static int on_signal(struct signals *signals, int signal)
 {
@@ -321,8 +305,6 @@ static int core_open(struct core *core, struct problem *why)
 		asked_on_owner(core->asked, owner_of, core);
 	}
 	if (!r)
-		r = deeds_new(core->loop, &core->deeds);
-	if (!r)
 		r = watched_new(core->loop, core->kernel, &watched_events, core, &core->watched);
 	if (!r)
 		r = dossiers_new(on_dossier, core, &core->dossiers);
@@ -335,7 +317,7 @@ static int core_open(struct core *core, struct problem *why)
 	r = nameserver_new(core->loop, core->kernel, core->options->upstream, &nameserver_events,
 			   core, &core->nameserver, why);
 	if (!r)
-		r = control_serve(core->loop, &control_events, core, &core->control, why);
+		r = words_serve(core->loop, core->kernel, &words_events, core, &core->words, why);
 	if (!r)
 		r = core_listen(core, why);
 	return r;
@@ -347,8 +329,7 @@ static void core_close(struct core *core)
 	audit_defer(NULL);
 	owners_free(core->owners); /* who comes finds nothing, who is there is told the end */
 	worker_stop(&core->hub);
-	control_free(core->control);
-	deeds_free(core->deeds);
+	words_free(core->words);
 	records_close(core->records);
 	watched_free(core->watched);
 	dossiers_free(core->dossiers);

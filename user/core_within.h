@@ -12,9 +12,7 @@
 #include "asked.h"
 #include "base/event.h"
 #include "base/signals.h"
-#include "control.h"
 #include "core.h"
-#include "deeds.h"
 #include "dossiers.h"
 #include "grants.h"
 #include "held.h"
@@ -28,6 +26,7 @@
 #include "unheard.h"
 #include "watched.h"
 #include "why.h"
+#include "words.h"
 #include "worker.h"
 
 struct core {
@@ -43,8 +42,7 @@ struct core {
 	struct grants *grants;
 	struct watched *watched; /* the guards as people were last told of them */
 	struct dossiers *dossiers;
-	struct control *control;
-	struct deeds *deeds;
+	struct words *words;
 	struct history *history; /* NULL: none is kept */
 	struct why_audience audience;
 	struct worker hub;

@@ -83,6 +83,8 @@ static int change_settle(struct change *change)
 	return r;
 }
 
+static bool resolver_comes;
+
 /* Is a domain of this guard in force by name? An exact guard has no other way. */
 static bool rule_is_by_name(const struct terok_guard *value, const struct domain_rule *name)
 {
@@ -90,7 +92,14 @@ static bool rule_is_by_name(const struct terok_guard *value, const struct domain
 
 	if (exact)
 		return true;
-	return value->dns_port && name->value.action == TEROK_ALLOW;
+	if (name->value.action != TEROK_ALLOW)
+		return false;
+	return value->dns_port || (resolver_comes && !(value->names & TEROK_NAMES_OFF));
+}
+
+void domains_expect_resolver(void)
+{
+	resolver_comes = true;
 }
 
 int domains_ask(const struct kernel *kernel, uint32_t guard, const struct domain_rule *names,

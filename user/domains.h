@@ -56,6 +56,13 @@ int domains_ask(const struct kernel *kernel, uint32_t guard, const struct domain
 int domains_put(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name,
 		const struct resolved *found, struct domains_done *ret, struct problem *why);
 
+/**
+ * domains_expect_resolver() - from now on, a guard without a resolver is one that gets it in a moment
+ *
+ * So its domains are in force by name, and nobody is asked for them: for who attaches for the agent.
+ */
+void domains_expect_resolver(void);
+
 /** domains_put_session() - only until the guard ends, and only by name; -EPERM it has no resolver */
 int domains_put_session(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name,
 			struct problem *why);

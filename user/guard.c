@@ -270,6 +270,8 @@ static int state_write(const struct kernel *kernel, const struct guard_spec *spe
 		value->record_burst_ns =
 		    (uint64_t)(spec->burst ? spec->burst - 1 : 0) * value->record_gap_ns;
 	}
+	if (spec->held)
+		value->state = TEROK_STATE_NONE;
 	r = value_put(kernel, cgroup, value);
 	return r ? problem(why, r, "write the guard's state: %s", strerror(-r)) : 0;
 }
@@ -399,6 +401,8 @@ static int attach_locked(const struct kernel *kernel, const struct guard_spec *s
 		r = attach_complete(kernel, spec, there.id, cgroup, why);
 	else
 		return 0;
+	if (spec->held) /* whoever held it before did not come to the end */
+		*existing = false;
 	if (r)
 		return r;
 	r = guard_get(kernel, there.id, ret);
@@ -425,6 +429,85 @@ int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, str
 	if (!kernel_is_current(kernel))
 		return problem(why, -ESTALE, "the programs were unloaded meanwhile; try again");
 	return attach_locked(kernel, spec, cgroup, ret, existing, why);
+}
+
+static void change_release(struct terok_guard *value, void *user)
+{
+	value->state = *(enum terok_state *)user;
+	value->epoch++;
+}
+
+int guard_release(const struct kernel *kernel, const struct guard_spec *spec, struct guard *guard,
+		  struct problem *why)
+{
+	_cleanup_close_ int lock = kernel_lock(why);
+	enum terok_state state = TEROK_STATE_NONE;
+	char key[JOURNAL_KEY_LEN];
+	int r = lock < 0 ? lock : 0;
+
+	if (!r && spec->state_kept && journal_key(&guard->info, key) &&
+	    journal_get_state(key, &state, why))
+		state = TEROK_STATE_UP; /* as value_restore() has it */
+	if (state == TEROK_STATE_NONE)
+		state = spec->state;
+	if (!r)
+		r = guard_change(kernel, guard->id, change_release, &state, why);
+	if (!r)
+		guard->state = guard->value.state = state;
+	return r;
+}
+
+struct of_container {
+	const char *container;
+	uint32_t uid, id;
+};
+
+static int container_label(uint32_t id, const struct terok_info *info, void *user)
+{
+	struct of_container *of = user;
+
+	if (strcmp(info->container, of->container) || (of->uid && of->uid != info->uid))
+		return 0;
+	of->id = id;
+	return 1;
+}
+
+int guard_of_container(const struct kernel *kernel, const char *container, uint32_t uid,
+		       struct guard *ret)
+{
+	struct of_container of = { .container = container, .uid = uid };
+	int r = kernel_each_label(kernel->map[MAP_INFO], container_label, &of);
+
+	return r < 0 ? r : of.id ? guard_get(kernel, of.id, ret) : -ENOENT;
+}
+
+bool guard_holds(const struct kernel *kernel, pid_t pid)
+{
+	char path[TEROK_PATH_LEN], *slash = path;
+
+	if (cgroup_of_pid(pid, path, NULL))
+		return true;
+	while ((slash = strrchr(path, '/')) && path[1]) {
+		_cleanup_close_ int fd = cgroup_open(path, NULL);
+		struct terok_guard value;
+		uint64_t id;
+		int r = fd < 0 ? fd : cgroup_id(fd, &id);
+
+		if (!r)
+			r = value_get(kernel, id, &value);
+		if (r ? r != -ENOENT : value.id)
+			return true;
+		*slash = '\0';
+	}
+	return false;
+}
+
+int guard_of_cgroup(const struct kernel *kernel, uint64_t cgroup, struct guard *ret)
+{
+	struct search there = { .cgroup = cgroup };
+	int r = search(kernel, &there);
+
+	return r ? r : there.id ? guard_get(kernel, there.id, ret) : -ENOENT;
 }
 
 /* Rules, own addresses and label of a guard whose hooks are gone. */

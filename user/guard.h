@@ -33,12 +33,14 @@ struct guard_spec {
 	const char *container, *name; /* NULL container: the name again */
 	enum terok_state state;       /* written last; normally UP */
 	bool state_kept;              /* ... unless the journal has another for it */
+	bool held;                    /* not yet: NONE, and all is denied, until guard_release() */
 	uint32_t rate, burst;         /* records a second and in a burst; 0: 1,000 and 2,000 */
 };
 
 /**
  * guard_attach() - guard a cgroup
- * @existing: true when it was guarded already (nothing was changed but missing hooks)
+ * @existing: true when it was guarded already (nothing was changed but missing hooks); of one that
+ *	     was left half attached, or held, only if the state word is written now
  *
  * Order: info and own addresses, backstop, socket hooks, state word last; until then all
  * is denied. Return: 0; -ESTALE the pins were unloaded since @kernel was opened (open it
@@ -48,6 +50,24 @@ struct guard_spec {
  */
 int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, struct guard *ret,
 		 bool *existing, struct problem *why);
+
+/**
+ * guard_release() - let a guard that was attached .held have the state that it is to have
+ *
+ * That is what was kept of it or is in @spec; what policy came meanwhile is in force with it.
+ */
+int guard_release(const struct kernel *kernel, const struct guard_spec *spec, struct guard *guard,
+		  struct problem *why);
+
+/** guard_of_container() - that user's guard of a container's full id; @uid 0: anybody's. -ENOENT */
+int guard_of_container(const struct kernel *kernel, const char *container, uint32_t uid,
+		       struct guard *ret);
+
+/** guard_holds() - is process @pid in a guarded cgroup? Where the kernel does not say: yes */
+bool guard_holds(const struct kernel *kernel, pid_t pid);
+
+/** guard_of_cgroup() - the guard of that cgroup; -ENOENT */
+int guard_of_cgroup(const struct kernel *kernel, uint64_t cgroup, struct guard *ret);
 
 /** guard_name_check() - may a person call a guard that? -EINVAL */
 int guard_name_check(const char *name, struct problem *why);

@@ -110,7 +110,11 @@ bool journal_key(const struct terok_info *info, char ret[static JOURNAL_KEY_LEN]
 {
 	if (info->kind == TEROK_KIND_EXEC)
 		return false;
-	if (info->kind == TEROK_KIND_CONTAINER)
+	/* who runs containers gives them their ids: nobody's may be taken for another user's */
+	if (info->kind == TEROK_KIND_CONTAINER && info->uid)
+		snprintf(ret, JOURNAL_KEY_LEN, "container:%u:%.*s", info->uid, TEROK_NAME_LEN,
+			 info->container);
+	else if (info->kind == TEROK_KIND_CONTAINER)
 		snprintf(ret, JOURNAL_KEY_LEN, "container:%.*s", TEROK_NAME_LEN, info->container);
 	else
 		snprintf(ret, JOURNAL_KEY_LEN, "cgroup:%.*s", TEROK_PATH_LEN, info->path);
@@ -439,6 +443,19 @@ static int read_ports(const char *key, const struct journal_reader *reader, stru
 			break;
 	}
 	return r;
+}
+
+int journal_get_state(const char *key, enum terok_state *ret, struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *row = NULL;
+	int r = journal_prepare("SELECT state FROM guard WHERE key = ?1", key, &row, why);
+
+	*ret = TEROK_STATE_NONE;
+	if (!r)
+		r = db_step(row, why);
+	if (r > 0 && sqlite3_column_int(row, 0) < TEROK_STATE_MAX_)
+		*ret = sqlite3_column_int(row, 0);
+	return r < 0 ? r : 0;
 }
 
 int journal_read(const char *key, const struct journal_reader *reader, enum terok_state *state,

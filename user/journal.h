@@ -94,6 +94,9 @@ int journal_put_state(const char *key, enum terok_state state, uint32_t uid, str
 /** journal_state_uid() - who said it last; -ENOENT: nothing is kept of that guard */
 int journal_state_uid(const char *key, uint32_t *ret, struct problem *why);
 
+/** journal_get_state() - NONE if none was kept */
+int journal_get_state(const char *key, enum terok_state *ret, struct problem *why);
+
 /** journal_forget() - all of one guard */
 int journal_forget(const char *key, struct problem *why);
 

@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/spawn.h"
+#include "claim.h"
 #include "netns.h"
 
 #define CMDLINE_MAX  16384 /* podman's conmon lines have about 2,000 bytes */
@@ -33,72 +33,6 @@ struct search {
 	pid_t monitor;
 	struct podman_container best;
 };
-
-static bool is_hex(const char *text, size_t len)
-{
-	return strlen(text) == len && strspn(text, "0123456789abcdef") == len;
-}
-
-static bool is_name(const char *text)
-{
-	size_t len = strlen(text);
-
-	return len && len < TEROK_NAME_LEN && isalnum((unsigned char)*text) &&
-	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			    "0123456789_.-") == len;
-}
-
-int podman_parse_monitor(const char *cmdline, size_t size, char id[static PODMAN_ID_LEN],
-			 char name[static TEROK_NAME_LEN])
-{
-	const char *of = NULL, *unit = NULL, *called = NULL, *end = cmdline + size;
-
-	if (!size || end[-1])
-		return -ENOENT; /* not whole */
-	for (const char *word = cmdline; word < end; word += strlen(word) + 1) {
-		const char *value = word + strlen(word) + 1;
-
-		if (word == cmdline || value >= end)
-			continue;
-		if (!strcmp(word, "-c"))
-			of = value;
-		else if (!strcmp(word, "-u"))
-			unit = value;
-		else if (!strcmp(word, "-n"))
-			called = value;
-		else if (!strcmp(word, "--"))
-			break;
-		else
-			continue;
-		word = value;
-	}
-	/* a monitor of "podman exec" has another -u than -c */
-	if (!of || !unit || !called || strcmp(of, unit) || !is_hex(of, 64) || !is_name(called))
-		return -ENOENT;
-	strcpy(id, of);
-	strcpy(name, called);
-	return 0;
-}
-
-int podman_cgroup_to_guard(const char *path, const char *id, char ret[static TEROK_PATH_LEN])
-{
-	const char *at = path;
-
-	while (*at) {
-		const char *part = at + (*at == '/'), *end = strchrnul(part, '/');
-		const char *hit = strstr(part, id);
-
-		if (hit && hit + strlen(id) <= end && strncmp(part, "libpod-conmon-", 14)) {
-			if (end - path >= TEROK_PATH_LEN)
-				return -ENAMETOOLONG;
-			memcpy(ret, path, end - path);
-			ret[end - path] = '\0';
-			return 0;
-		}
-		at = end;
-	}
-	return -EREMCHG;
-}
 
 static ssize_t read_proc(pid_t pid, const char *what, char *ret, size_t size)
 {
@@ -196,14 +130,14 @@ static bool fits(const struct search *search, const char *id, const char *name, 
 /* Root's come before all others: no user can hide or shadow one of root's by its name. */
 static int look_at_monitor(pid_t pid, struct search *search)
 {
-	char comm[20], line[CMDLINE_MAX], id[PODMAN_ID_LEN], name[TEROK_NAME_LEN];
+	char comm[20], line[CMDLINE_MAX], id[CONTAINER_ID_LEN], name[TEROK_NAME_LEN];
 	ssize_t n = read_proc(pid, "comm", comm, sizeof(comm));
 	uid_t uid = UINT32_MAX;
 
 	if (n != 7 || memcmp(comm, "conmon\n", 7) || !is_here(pid))
 		return 0;
 	n = read_proc(pid, "cmdline", line, sizeof(line));
-	if (n <= 0 || podman_parse_monitor(line, n, id, name) || uid_of(pid, &uid))
+	if (n <= 0 || container_of_monitor(line, n, id, name) || uid_of(pid, &uid))
 		return 0;
 	search->monitors++;
 	if (!fits(search, id, name, uid))
@@ -230,7 +164,7 @@ static int look_at_child(pid_t pid, struct search *search)
 	search->best.pid = pid;
 	if (cgroup_of_pid(pid, path, NULL))
 		return 0;
-	return podman_cgroup_to_guard(path, search->best.id, search->best.cgroup) ? 0 : 1;
+	return container_cgroup(path, search->best.id, search->best.cgroup) ? 0 : 1;
 }
 
 /* "8080/tcp": [ { "HostIp": ..., "HostPort": ... } ]; null where it is only exposed. */
@@ -271,8 +205,8 @@ static int take_inspect(struct json_object *list, struct podman_container *ret, 
 	if (!id || !name || !pid)
 		return problem(why, -EBADMSG, "podman inspect: no Id, Name or State.Pid");
 	number = json_object_get_int64(pid);
-	if (!is_hex(json_object_get_string(id), 64) || !is_name(json_object_get_string(name)) ||
-	    number < 0 || number > INT32_MAX)
+	if (!container_is_id(json_object_get_string(id)) ||
+	    !container_is_name(json_object_get_string(name)) || number < 0 || number > INT32_MAX)
 		return problem(why, -EBADMSG, "podman inspect: Id, Name or State.Pid is odd");
 	strcpy(ret->id, json_object_get_string(id));
 	strcpy(ret->name, json_object_get_string(name));
@@ -341,39 +275,26 @@ int podman_ask_ports(struct podman_container *container, struct problem *why)
 	return 0;
 }
 
-/* Believe the kernel: it lives, its cgroup carries its id, and it still lives afterwards. */
+/* Believe the kernel. */
 static int verify(struct podman_container *c, struct problem *why)
 {
-	_cleanup_close_ int pidfd = pidfd_open(c->pid, 0), cgroup = -1, netns = -1, ours = -1;
+	_cleanup_close_ int ours = -1;
 	uint64_t inode = 0, our_inode = 0;
-	char path[TEROK_PATH_LEN];
-	int r;
+	struct claim claim;
+	int r = claim_open(c->pid, c->id, c->name, &claim, why);
 
-	if (pidfd < 0)
-		return problem(why, -ESRCH, "container %s does not run", c->name);
-	r = cgroup_of_pid(c->pid, path, why);
 	if (r)
 		return r;
-	r = podman_cgroup_to_guard(path, c->id, c->cgroup);
-	if (r)
-		return problem(why, r,
-			       "container %s has no cgroup of its own (it shares %s); start it "
-			       "with --cgroup-parent, e.g. podman run --cgroup-parent %.*s/task",
-			       c->name, path, (int)(strrchr(path, '/') - path), path);
-	cgroup = cgroup_open(c->cgroup, why);
-	if (cgroup < 0)
-		return cgroup;
-	netns = netns_of_pid(c->pid, why);
-	if (netns < 0)
-		return netns;
 	ours = netns_of_pid(0, NULL);
-	if (netns_inode(netns, &inode) || netns_inode(ours, &our_inode))
+	if (netns_inode(claim.netns_fd, &inode) || netns_inode(ours, &our_inode)) {
+		claim_done(&claim);
 		return problem(why, -EIO, "cannot tell the network namespace of %s", c->name);
-	if (pidfd_send_signal(pidfd, 0, NULL, 0))
-		return problem(why, -ESRCH, "container %s ended meanwhile", c->name);
+	}
 	c->host_network = inode == our_inode;
-	c->cgroup_fd = TAKE_FD(cgroup);
-	c->netns_fd = TAKE_FD(netns);
+	strcpy(c->cgroup, claim.cgroup);
+	c->cgroup_fd = TAKE_FD(claim.cgroup_fd);
+	c->netns_fd = TAKE_FD(claim.netns_fd);
+	claim_done(&claim);
 	return 0;
 }
 
@@ -396,10 +317,11 @@ static int parse_text(const char *text, struct search *search, struct problem *w
 			return problem(why, -EINVAL, "no user '%s'", user ? user : "");
 		search->uid = entry ? entry->pw_uid : (uid_t)uid;
 	}
-	if (!is_name(search->text))
+	if (!container_is_name(search->text))
 		return problem(why, -EINVAL, "'%s' is no container name or id", text);
 	len = strlen(search->text);
-	search->is_id = len >= ID_SHORT_MIN && len <= 64 && is_hex(search->text, len);
+	search->is_id = len >= ID_SHORT_MIN && len <= 64 &&
+			strspn(search->text, "0123456789abcdef") == len;
 	return 0;
 }
 
@@ -449,33 +371,6 @@ int podman_find(const char *text, struct podman_container *ret, struct problem *
 		r = verify(&search.best, why);
 	if (!r)
 		*ret = search.best;
-	return r;
-}
-
-/* What root's podman calls it: its monitor runs already. A hint, and digits if there is none. */
-static void name_of_id(struct podman_container *c)
-{
-	struct search search = { .text = c->id, .is_id = true };
-
-	snprintf(c->name, sizeof(c->name), "%.12s", c->id);
-	if (!each_process(look_at_monitor, &search) && search.found == 1)
-		strcpy(c->name, search.best.name);
-}
-
-int podman_of_pid(const char *id, int64_t pid, struct podman_container *ret, struct problem *why)
-{
-	struct podman_container c = { .cgroup_fd = -1, .netns_fd = -1 };
-	int r;
-
-	if (strlen(id) != 64 || !is_hex(id, 64) || pid < 1 || pid > INT32_MAX)
-		return problem(why, -EBADMSG, "'%.80s' and %lld are no container's id and pid", id,
-			       (long long)pid);
-	strcpy(c.id, id);
-	name_of_id(&c);
-	c.pid = pid;
-	r = verify(&c, why);
-	if (!r)
-		*ret = c;
 	return r;
 }
 

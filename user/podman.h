@@ -19,14 +19,14 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "base/container.h"
 #include "cgroup.h"
 #include "policy.h"
 
-#define PODMAN_ID_LEN    65 /* 64 hexadecimal digits and NUL */
 #define PODMAN_PORTS_MAX 64
 
 struct podman_container {
-	char id[PODMAN_ID_LEN];
+	char id[CONTAINER_ID_LEN];
 	char name[TEROK_NAME_LEN];   /* letters, digits, "_.-" only */
 	pid_t pid;                   /* its first process, in our pid namespace */
 	uid_t uid;                   /* owner: 0, or the user who runs it rootless */
@@ -50,14 +50,6 @@ struct podman_container {
 int podman_find(const char *text, struct podman_container *ret, struct problem *why);
 
 /**
- * podman_of_pid() - a container that is being created, as its runtime names it
- * @id: 64 digits; @pid: its first process, in our pid namespace
- *
- * Return: 0; -EBADMSG what is no id or pid, -EREMCHG its cgroup is shared, as podman_find().
- */
-int podman_of_pid(const char *id, int64_t pid, struct podman_container *ret, struct problem *why);
-
-/**
  * podman_ask_ports() - fill in .published of a container of root's, by asking podman
  *
  * Another user's podman is not asked: what runs as that user is not believed. Return: 0, also
@@ -69,15 +61,8 @@ void podman_container_done(struct podman_container *container);
 
 /* For podman.c and its test: text into words, nothing believed. */
 
-/** podman_parse_monitor() - conmon's command line; -ENOENT: no container's main monitor */
-int podman_parse_monitor(const char *cmdline, size_t size, char id[static PODMAN_ID_LEN],
-			 char name[static TEROK_NAME_LEN]);
-
 /** podman_parse_inspect() - "podman inspect" of one container; @pid 0: not running */
 int podman_parse_inspect(const char *json, size_t size, struct podman_container *ret,
 			 struct problem *why);
-
-/** podman_cgroup_to_guard() - cut a process's path behind the component that carries @id */
-int podman_cgroup_to_guard(const char *path, const char *id, char ret[static TEROK_PATH_LEN]);
 
 #endif

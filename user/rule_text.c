@@ -156,22 +156,5 @@ int rule_entry_parse(const struct rule_options *options, const char *text,
 
 int publish_port_parse(const char *text, struct publish *ret, struct problem *why)
 {
-	size_t n = strcspn(text, "/");
-	uint8_t proto = IPPROTO_TCP;
-	char port[8];
-	int r = 0;
-
-	if (n >= sizeof(port))
-		return problem(why, -EINVAL, "'%.80s' is no port; 1 to 65535, as in 8080", text);
-	memcpy(port, text, n);
-	port[n] = '\0';
-	if (text[n])
-		r = proto_parse(text + n + 1, &proto, why);
-	if (!r && proto != IPPROTO_TCP && proto != IPPROTO_UDP)
-		r = problem(why, -EINVAL, "'%.80s': ports of TCP and UDP can be published", text);
-	if (!r)
-		r = port_parse(port, &ret->port, why);
-	if (!r)
-		ret->proto = proto;
-	return r;
+	return port_proto_parse(text, &ret->port, &ret->proto, why);
 }

@@ -25,7 +25,6 @@ int verb_export(int argc, char **argv);
 int verb_flush(int argc, char **argv);
 int verb_harvest(int argc, char **argv);
 int verb_history(int argc, char **argv);
-int verb_hook(int argc, char **argv);
 int verb_learn_session(int argc, char **argv);
 int verb_load(int argc, char **argv);
 int verb_logs(int argc, char **argv);

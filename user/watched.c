@@ -360,6 +360,18 @@ void watched_look(struct watched *watched, uint32_t id)
 	watched->events->placed(id, entry->netns_fd, watched->user);
 }
 
+void watched_check(struct watched *watched, uint32_t id)
+{
+	_cleanup_close_ int fd = -1;
+	struct terok_info info;
+
+	if (guard_info(watched->kernel, id, &info))
+		return;
+	fd = cgroup_open_id(info.cgroup, NULL);
+	if (fd == -ENOENT)
+		guard_end(watched, id, "cgroup removed");
+}
+
 /* A guard that was there before us: dead ones are swept, half-attached ones shown as error. */
 static int adopt_one(const struct guard *guard, void *user)
 {

@@ -19,6 +19,7 @@
 
 #include "terok/abi.h"
 
+#define CONTROL_RUN     "/run/terok" /* where RUN is, unless TEROK_RUN says otherwise */
 #define CONTROL_SOCKET  "control.sock"
 #define CONTROL_VERSION 1
 #define CONTROL_TEXT    256
@@ -30,7 +31,9 @@ enum control_may { CONTROL_ROOT = 1, CONTROL_ALL };
 /* type, payload, who may say it */
 #define CONTROL_WORDS(X)                                                                           \
 	X(CHANGED, struct control_changed, CONTROL_ROOT)                                           \
-	X(DEED, struct control_deed, CONTROL_ALL)
+	X(DEED, struct control_deed, CONTROL_ALL)                                                  \
+	X(ATTACH, struct control_attach, CONTROL_ALL)                                              \
+	X(STOPPED, struct control_stopped, CONTROL_ALL)
 
 /* type, payload */
 #define CONTROL_REPLIES(X)                                                                         \
@@ -103,6 +106,59 @@ struct control_text_out { /* what it prints */
 struct control_exit { /* it is done, and ended with that exit code */
 	__u32 code;
 	__u32 pad;
+};
+
+#define CONTROL_HOOK_VERSION                                                                       \
+	1 /* of the files that call the OCI hook: TEROK_HOOK_VERSION= in them */
+#define CONTROL_PROFILES 1024
+#define CONTROL_INFRA    256
+#define CONTROL_PORTS    64
+
+/* What a container lives by: one address, and one port and protocol of it. */
+struct control_dest {
+	__u8 addr[16];
+	__u16 port;
+	__u8 proto;
+	__u8 pad;
+};
+
+struct control_port { /* a published one */
+	__u16 port;
+	__u8 proto;
+	__u8 pad;
+};
+
+enum control_names {
+	CONTROL_NAMES_KEPT, /* not said: as they were, or learned */
+	CONTROL_NAMES_LEARN,
+	CONTROL_NAMES_SYNTHETIC,
+	CONTROL_NAMES_OFF,
+	CONTROL_NAMES_MAX_,
+};
+
+/*
+ * Of the OCI hook: that container is being created, and starts when it is guarded. All that is
+ * said here is what its owner wants for it; whose it is, and which cgroup, the kernel says.
+ */
+struct control_attach {
+	__u32 version; /* CONTROL_HOOK_VERSION of the file that called the hook */
+	__u32 pid;     /* its first process, in the core's pid namespace */
+	__u32 state;   /* enum terok_state; NONE: not said, as it was, or up */
+	__u32 names;   /* enum control_names */
+	__u32 n_infra, n_ports;
+	char id[TEROK_NAME_LEN]; /* 64 digits */
+	char name[TEROK_NAME_LEN];
+	char profiles[CONTROL_PROFILES]; /* with a colon between */
+	__u32 profiles_said;             /* 0: those it had, or the default's */
+	__u32 pad;
+	struct control_dest infra[CONTROL_INFRA];
+	struct control_port port[CONTROL_PORTS];
+	struct terok_dossier dossier;
+};
+
+/* Of the OCI hook: that container has ended. Done: its guard has, if its processes have. */
+struct control_stopped {
+	char id[TEROK_NAME_LEN];
 };
 
 /* The end of what is said to a word. */

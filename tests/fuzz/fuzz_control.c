@@ -9,7 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enrol_word.h"
 #include "terok/control_msg.h"
+
+/* What is in order for a user is in order for root, and every text of it has an end. */
+static void attach(const struct control_attach *word)
+{
+	struct problem why = {};
+
+	if (enrol_word_check(word, 1000, &why)) {
+		if (!*why.text)
+			abort();
+		return;
+	}
+	if (enrol_word_check(word, 0, NULL) || strlen(word->id) != 64 || !*word->name ||
+	    strlen(word->profiles) >= sizeof(word->profiles) || strchr(word->profiles, '/') ||
+	    word->n_infra > CONTROL_INFRA || word->n_ports > CONTROL_PORTS)
+		abort();
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -27,6 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (control_msg_may(packet->type) && !control_msg_size(packet->type))
 		abort();
+	if (control_msg_check(packet, size) && packet->type == CONTROL_ATTACH)
+		attach(&packet->ATTACH);
 	free(packet);
 	return 0;
 }

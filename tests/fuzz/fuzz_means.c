@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "means.h"
+#include "tools/hook_means.h"
 
 static char *text_of(struct json_object *config)
 {

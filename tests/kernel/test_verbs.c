@@ -149,13 +149,6 @@ static void attaching_again_passes_over_nothing_that_was_asked(void **state)
 		       "port 80 protocol tcp");
 }
 
-static void a_hook_that_is_not_told_enough_keeps_the_container_from_starting(void **state)
-{
-	(void)state;
-	assert_mistake(VERB("hook", "createRuntime"), 1, "the container is not started: stdin");
-	assert_mistake(VERB("hook", "poststop"), 2, "no stage of ours");
-}
-
 static void a_profile_makes_rules_of_its_addresses(void **state)
 {
 	char path[128];
@@ -386,7 +379,6 @@ int main(void)
 		T(wrong_command_lines_are_one_line_and_exit_2),
 		T(a_number_is_a_guards_before_it_is_a_name),
 		T(attaching_again_passes_over_nothing_that_was_asked),
-		T(a_hook_that_is_not_told_enough_keeps_the_container_from_starting),
 		T(a_profile_makes_rules_of_its_addresses),
 		T(a_deny_of_a_profile_wins_wherever_it_stands),
 		T(a_profile_that_is_none_guards_nothing),

@@ -61,7 +61,6 @@ for verb in status detach up down block bypass allow deny resolve publish rules 
 	is "$verb offers every guard" "web.service build_1" "$(offers terok-bpfd $verb "")"
 done
 is "a name that was begun is ended" "build_1" "$(offers terok-bpfd up b)"
-is "hook offers its stages" "precreate createRuntime" "$(offers terok-bpfd hook "")"
 is "profiles offers what it does" "show lint" "$(offers terok-bpfd profiles "")"
 is "profiles show offers every profile" "base zoo" "$(offers terok-bpfd profiles show "")"
 is "--profile offers every profile" "base zoo" "$(offers terok-bpfd attach box --profile "")"

@@ -115,6 +115,14 @@ runtime() {
 	echo /run/wrap/crun
 }
 
+# make_hooks: our OCI hooks in /run/hooks, as setup would install them
+make_hooks() {
+	mkdir -p /run/hooks
+	for stage in precreate createRuntime poststop; do
+		sed "s,@LIBEXECDIR@,$B," "$HERE/../../user/oci/terok-$stage.json" >"/run/hooks/terok-$stage.json"
+	done
+}
+
 # A user with containers of his own, and as_dev CMD...: as he is after a login
 GROUP=/sys/fs/cgroup/user-61000 # what a login would delegate
 make_user() {

@@ -8,32 +8,26 @@ enter_lab
 start_server
 make_image
 podman import -q /run/image.tar localhost/bb:latest >/dev/null 2>&1
-check "load" "$BPFD" load
 socat -u UNIX-RECV:/dev/log,unlink-early=1 OPEN:/run/syslog,creat,append &
 until [ -S /dev/log ]; do sleep 0.05; done
 
-mkdir -p /run/hooks
-# a hook does not have our environment; the folder of kept policy is the machine's own
-for h in oci-hook oci-hook-precreate; do
-	sed "s,@SBINDIR@,$B," "$HERE/../../user/$h.json" |
-		jq --arg state "TEROK_STATE=$TEROK_STATE" '.hook.env = [$state]' >/run/hooks/$h.json
-done
+make_hooks
+start_agent
 RUNTIME=$(runtime runc)
 box() { podman --hooks-dir /run/hooks --runtime "$RUNTIME" run --ulimit host --rm --name hooked "$@"; }
 bare() { box "$@"; }
 guarded() { box --annotation terok.guard= "$@"; }
 gone() { podman rm -f -t 0 hooked >/dev/null 2>&1 || true; }
-# refuse_saying TEXT SAID ARG...: with these arguments a guarded container is not started, and podman says why, or the log
+# refuse_saying TEXT SAID ARG...: with these arguments a guarded container is not started, and podman says why, and the log
 refuse_saying() {
 	local text=$1 why=$2
 	shift 2
 	: >/run/syslog
 	refuse "$text" guarded "$@" localhost/bb:latest id
 	gone
-	# of what a hook of crun's says podman shows nothing: there it is in the system's log alone
-	[ "${RUNTIME##*/}" = crun ] || said "$why"
+	said "terok: .*$why"
 	for _ in $(seq 100); do # what was sent is on its way to the file
-		! grep -q "terok-bpfd.*is not started: .*$why" /run/syslog || return 0
+		! grep -q "terok-hook.*is not started: .*$why" /run/syslog || return 0
 		sleep 0.05
 	done
 	fail "$text: not in the system's log: '$why': $(cat /run/syslog)"
@@ -133,26 +127,24 @@ for name in runc crun; do
 done
 
 # createRuntime believes nobody: without precreate nothing is mended, and nothing is started
-mv /run/hooks/oci-hook-precreate.json /run/
+mv /run/hooks/terok-precreate.json /run/
 RUNTIME=$(runtime runc)
 refuse_saying "without precreate its filter is refused" "system call filter .*socketcall.* is the precreate hook installed?"
 refuse_saying "without precreate no filter is refused" "no system call filter" \
 	--security-opt seccomp=unconfined
 refuse_saying "without precreate CAP_NET_RAW is refused" "it has CAP_NET_RAW" --cap-add NET_RAW
-mv /run/oci-hook-precreate.json /run/hooks/
+mv /run/terok-precreate.json /run/hooks/
 
 # the words of the annotation: its profiles, else the default's; resolvers and ports of the host
 mkdir -p /etc/terok/profiles
 echo "$HOST:$PORT/tcp" >/etc/terok/profiles/server.txt
 echo "# nothing" >/etc/terok/profiles/nothing.txt
-echo "$HOST server.example" >>/etc/hosts
-echo "server.example" >/etc/terok/profiles/named.txt
 with() { # with WORDS ARG...: a container with that annotation
 	local words=$1
 	shift
 	box --annotation "terok.guard=$words" "$@" localhost/bb:latest sh -c "$try"
 }
-for profiles in server nothing:server named; do
+for profiles in server nothing:server; do
 	check "a first instruction has what profiles $profiles allow" with "up profiles=$profiles"
 done
 check "its port of the host is open" with "host-ports=$PORT:1 gateway=$HOST"
@@ -188,10 +180,18 @@ fi
 check "the operator's word stands in for the image's" \
 	box --annotation "terok.guard=up profiles=server" "$image" sh -c "$try"
 
-printf '#!/bin/sh\nTEROK_PINS=/nowhere/at/all exec %s "$@"\n' "$BPFD" >/run/hooks/broken
-chmod 755 /run/hooks/broken
-sed -i "s,$B/terok-bpfd,/run/hooks/broken," /run/hooks/oci-hook.json
-refuse "if the guard cannot be made it is not started" guarded localhost/bb:latest id
-gone
+# fail closed: hook and agent of different versions, and no agent at all
+sed -i 's/TEROK_HOOK_VERSION=1/TEROK_HOOK_VERSION=2/' /run/hooks/terok-createRuntime.json
+refuse_saying "files of another version" "files are of version 2, this agent's of 1"
+jq 'del(.hook.env)' /run/hooks/terok-createRuntime.json >/run/hook && mv /run/hook /run/hooks/terok-createRuntime.json
+refuse_saying "files without a version" "files are of version 0, this agent's of 1"
+make_hooks
+check "the control: it starts" with "up profiles=server"
+stop_agent
+for name in runc crun; do
+	RUNTIME=$(runtime $name)
+	bare localhost/bb:latest id >/dev/null 2>&1 || continue
+	refuse_saying "$name: without an agent" "no agent at /run/terok/control.sock"
+done
 check "unload" "$BPFD" unload --force
 podman rm -f -t 0 -a >/dev/null

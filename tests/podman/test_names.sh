@@ -111,11 +111,8 @@ walk_names "host network" plain podman exec plain
 walk_names "rootless" mine as_dev podman exec mine
 
 # guarded before its first instruction, with the names of a profile
-mkdir -p /run/hooks /etc/terok/profiles
-for h in oci-hook oci-hook-precreate; do
-	sed "s,@SBINDIR@,$B," "$HERE/../../user/$h.json" |
-		jq --arg state "TEROK_STATE=$TEROK_STATE" '.hook.env = [$state]' >/run/hooks/$h.json
-done
+make_hooks
+mkdir -p /etc/terok/profiles
 echo allowed.example >/etc/terok/profiles/named.txt
 hooked() {
 	podman --hooks-dir /run/hooks run --ulimit host --rm \

@@ -100,11 +100,7 @@ check "web: detach" "$BPFD" detach web
 exits "detached, nobody is there" 1 why web
 
 # from the first instruction, in an image of one file
-mkdir -p /run/hooks
-for h in oci-hook oci-hook-precreate; do
-	sed "s,@SBINDIR@,$B," "$HERE/../../user/$h.json" |
-		jq --arg state "TEROK_STATE=$TEROK_STATE" '.hook.env = [$state]' >/run/hooks/$h.json
-done
+make_hooks
 empty() {
 	podman --hooks-dir /run/hooks run --ulimit host --rm --name empty \
 		--annotation terok.guard= localhost/empty:latest /terok-why "$@"

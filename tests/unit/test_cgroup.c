@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/container.h"
 #include "cgroup.h"
 
 static char base[64]; /* our cgroup, below the root */
@@ -38,9 +39,9 @@ static int remove_base(void **state)
 static void the_v2_line_is_found_among_v1_lines(void **state)
 {
 	(void)state;
-	assert_int_equal(cgroup_parse_line("4:memory:/a\n0::/b/c\n", path), 0);
+	assert_int_equal(container_cgroup_line("4:memory:/a\n0::/b/c\n", path), 0);
 	assert_string_equal(path, "/b/c");
-	assert_int_equal(cgroup_parse_line("0::/\n", path), 0);
+	assert_int_equal(container_cgroup_line("0::/\n", path), 0);
 	assert_string_equal(path, "/");
 }
 
@@ -49,18 +50,18 @@ static void a_line_that_is_no_path_is_refused(void **state)
 	char huge[TEROK_PATH_LEN + 16];
 
 	(void)state;
-	assert_int_equal(cgroup_parse_line("4:memory:/a\n", path), -ENOTSUP);
-	assert_int_equal(cgroup_parse_line("10::/x\n", path), -ENOTSUP);
-	assert_int_equal(cgroup_parse_line("0::/cut", path), -EBADMSG);
-	assert_int_equal(cgroup_parse_line("0::relative\n", path), -EBADMSG);
-	assert_int_equal(cgroup_parse_line("0::/../other\n", path), -EXDEV);
-	assert_int_equal(cgroup_parse_line("0::/gone (deleted)\n", path), -ENOENT);
+	assert_int_equal(container_cgroup_line("4:memory:/a\n", path), -ENOTSUP);
+	assert_int_equal(container_cgroup_line("10::/x\n", path), -ENOTSUP);
+	assert_int_equal(container_cgroup_line("0::/cut", path), -EBADMSG);
+	assert_int_equal(container_cgroup_line("0::relative\n", path), -EBADMSG);
+	assert_int_equal(container_cgroup_line("0::/../other\n", path), -EXDEV);
+	assert_int_equal(container_cgroup_line("0::/gone (deleted)\n", path), -ENOENT);
 	/* its control: dots inside a name are only a name */
-	assert_int_equal(cgroup_parse_line("0::/..a\n", path), 0);
+	assert_int_equal(container_cgroup_line("0::/..a\n", path), 0);
 	memset(huge, 'a', sizeof(huge));
 	memcpy(huge, "0::/", 4);
 	strcpy(huge + sizeof(huge) - 2, "\n");
-	assert_int_equal(cgroup_parse_line(huge, path), -ENAMETOOLONG);
+	assert_int_equal(container_cgroup_line(huge, path), -ENAMETOOLONG);
 }
 
 static void a_cgroup_has_one_id_and_one_path(void **state)

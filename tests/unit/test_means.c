@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_means.c - user/means*.c: configurations that let a container leave, and what mends them */
+/* test_means.c - tools/hook_means*.c: configurations that let a container leave, and what mends them */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
-#include "means.h"
+#include "tools/hook_means.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -15,9 +15,9 @@
 #define ID    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER "ffff456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-static char id[PODMAN_ID_LEN], name[TEROK_NAME_LEN], path[TEROK_PATH_LEN];
+static char id[CONTAINER_ID_LEN], name[TEROK_NAME_LEN], path[TEROK_PATH_LEN];
 
-#define MONITOR(text) podman_parse_monitor(text, sizeof(text), id, name)
+#define MONITOR(text) container_of_monitor(text, sizeof(text), id, name)
 
 static void a_monitor_names_its_container(void **state)
 {
@@ -46,30 +46,29 @@ static void odd_monitors_are_passed_over(void **state)
 	assert_int_equal(MONITOR("conmon\0-c\0" ID "\0-u\0" ID "\0-n\0we\x1b[b"), -ENOENT);
 	assert_int_equal(MONITOR("conmon\0-c\0" ID "\0-u\0" ID "\0-n"), -ENOENT);
 	assert_int_equal(MONITOR("conmon\0-c\0" ID "\0-u\0" ID "\0-n\0"), -ENOENT);
-	assert_int_equal(podman_parse_monitor(no_end, sizeof(no_end), id, name), -ENOENT);
-	assert_int_equal(podman_parse_monitor("", 0, id, name), -ENOENT);
+	assert_int_equal(container_of_monitor(no_end, sizeof(no_end), id, name), -ENOENT);
+	assert_int_equal(container_of_monitor("", 0, id, name), -ENOENT);
 }
 
 static void the_guarded_cgroup_ends_with_the_component_of_the_id(void **state)
 {
 	(void)state;
-	assert_int_equal(
-	    podman_cgroup_to_guard("/machine.slice/libpod-" ID ".scope/container", ID, path), 0);
+	assert_int_equal(container_cgroup("/machine.slice/libpod-" ID ".scope/container", ID, path),
+			 0);
 	assert_string_equal(path, "/machine.slice/libpod-" ID ".scope");
-	assert_int_equal(podman_cgroup_to_guard("/libpod_parent/libpod-" ID, ID, path), 0);
+	assert_int_equal(container_cgroup("/libpod_parent/libpod-" ID, ID, path), 0);
 	assert_string_equal(path, "/libpod_parent/libpod-" ID);
-	assert_int_equal(podman_cgroup_to_guard("/user-61000/" ID, ID, path), 0);
+	assert_int_equal(container_cgroup("/user-61000/" ID, ID, path), 0);
 	assert_string_equal(path, "/user-61000/" ID);
 }
 
 static void a_shared_cgroup_is_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(podman_cgroup_to_guard("/", ID, path), -EREMCHG);
-	assert_int_equal(podman_cgroup_to_guard("/user.slice/session-1.scope", ID, path), -EREMCHG);
-	assert_int_equal(podman_cgroup_to_guard("/x/libpod-" OTHER, ID, path), -EREMCHG);
-	assert_int_equal(podman_cgroup_to_guard("/x/libpod-conmon-" ID ".scope", ID, path),
-			 -EREMCHG);
+	assert_int_equal(container_cgroup("/", ID, path), -EREMCHG);
+	assert_int_equal(container_cgroup("/user.slice/session-1.scope", ID, path), -EREMCHG);
+	assert_int_equal(container_cgroup("/x/libpod-" OTHER, ID, path), -EREMCHG);
+	assert_int_equal(container_cgroup("/x/libpod-conmon-" ID ".scope", ID, path), -EREMCHG);
 }
 
 static int inspect(const char *json, struct podman_container *ret)

@@ -75,6 +75,28 @@ const char *proto_name(uint8_t proto, char buf[static 8])
 	return buf;
 }
 
+int port_proto_parse(const char *text, uint16_t *port, uint8_t *proto, struct problem *why)
+{
+	size_t n = strcspn(text, "/");
+	uint8_t of = IPPROTO_TCP;
+	char number[8];
+	int r = 0;
+
+	if (n >= sizeof(number))
+		return problem(why, -EINVAL, "'%.80s' is no port; 1 to 65535, as in 8080", text);
+	memcpy(number, text, n);
+	number[n] = '\0';
+	if (text[n])
+		r = proto_parse(text + n + 1, &of, why);
+	if (!r && of != IPPROTO_TCP && of != IPPROTO_UDP)
+		r = problem(why, -EINVAL, "'%.80s': ports of TCP and UDP can be published", text);
+	if (!r)
+		r = port_parse(number, port, why);
+	if (!r)
+		*proto = of;
+	return r;
+}
+
 int duration_parse(const char *text, uint64_t *ret, struct problem *why)
 {
 	static const char units[] = "smhd";

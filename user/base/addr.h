@@ -57,6 +57,9 @@ int dest_parse(const char *text, struct dest *ret, struct problem *why);
 int port_parse(const char *text, uint16_t *ret, struct problem *why);
 int proto_parse(const char *text, uint8_t *ret, struct problem *why);
 
+/** port_proto_parse() - "PORT", "PORT/tcp" or "PORT/udp"; without a word it is TCP's; -EINVAL */
+int port_proto_parse(const char *text, uint16_t *port, uint8_t *proto, struct problem *why);
+
 #define DURATION_MAX  (366 * UINT64_C(86400)) /* seconds */
 #define DURATION_TEXT 24
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * means.h - what of a container's configuration would let it leave by ways no hook sees
+ * hook_means.h - what of a container's configuration would let it leave by ways no hook sees
  *
  * Hooks of a cgroup see the IPv4 and IPv6 sockets of the processes in it, and their packets.
  * They see no other family (packet, vsock, RDS, Bluetooth ...), nothing that the kernel sends
@@ -18,8 +18,8 @@
  * Owns: nothing. Called by: the hook. Out of memory json-c ends the process, which starts no
  * container. Threads: none.
  */
-#ifndef TEROK_MEANS_H
-#define TEROK_MEANS_H
+#ifndef TEROK_HOOK_MEANS_H
+#define TEROK_HOOK_MEANS_H
 
 #include <stdio.h>
 #include <sys/types.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * means_filter.c - a container's system call filter: which kinds of socket it lets be made
+ * hook_means_filter.c - a container's system call filter: which kinds of socket it lets be made
  *
  * The filter that podman chose is narrowed, not replaced: what it refused stays refused, what
  * it allowed of socket() it allows for four families. Both runtimes hand the rules to
@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 
 #include "base/json.h"
-#include "means.h"
+#include "hook_means.h"
 
 #define ARGS 6 /* of a system call */
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * means_place.c - where a container was put: its mounts and its process namespace, by the kernel
+ * hook_means_place.c - where a container was put: its mounts and its process namespace, by the kernel
  *
  * Asked of the kernel and not of the configuration, as a mount's source may be a link, may hold
  * other mounts, and may change; what is mounted is what there is.
@@ -12,7 +12,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
-#include "means.h"
+#include "hook_means.h"
 
 struct mount_line {
 	unsigned major, minor;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "means.h"
+#include "hook_means.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * enrol_worker.h - guard one container: terok-bpfd --worker enrol
+ *
+ * Policy of a new guard comes from files: profiles, the journal. Reading them takes as long as it
+ * takes, so the core starts this program for each container, with what it has found to be true:
+ * whose it is, its cgroup, its network namespace. Here the guard is made, held, and let go when
+ * all of its policy is in force; whatever goes wrong before, the core refuses the container.
+ *
+ * Descriptor 3 is its end of a SOCK_SEQPACKET pair: a struct enrol_task comes, a struct
+ * enrol_report goes. 4 is the cgroup, 5 the network namespace.
+ * Called by: main; started by enrol.c. Threads: none.
+ */
+#ifndef TEROK_ENROL_WORKER_H
+#define TEROK_ENROL_WORKER_H
+
+#include "terok/control_msg.h"
+
+struct enrol_task {
+	__u32 uid;
+	__u32 pad;
+	struct control_attach word;
+};
+
+struct enrol_report {
+	__s32 result;
+	__u32 guard;
+	char problem[CONTROL_TEXT];
+};
+
+/** enrol_worker_main() - exit code */
+int enrol_worker_main(void);
+
+#endif
