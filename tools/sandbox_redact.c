@@ -32,13 +32,8 @@ bool redact_name(const char *name, size_t n)
 
 /* --- what is put together ----------------------------------------------------------- */
 
-static void put(FILE *to, const char *text, size_t n)
-{
-	fwrite(text, 1, n, to);
-}
-
 /* A secret of the environment that begins at @text; its length, or 0. The longest, if more do. */
-static size_t secret_at(const char *text, const struct words *env)
+static size_t secret_at(const char *text, const char *end, const struct words *env)
 {
 	size_t best = 0;
 
@@ -46,7 +41,7 @@ static size_t secret_at(const char *text, const struct words *env)
 		const char *value = strchr(env->word[i], '=');
 		size_t n = value ? strlen(++value) : 0;
 
-		if (n >= SECRET_MIN && n > best &&
+		if (n >= SECRET_MIN && n > best && n <= (size_t)(end - text) &&
 		    redact_name(env->word[i], value - 1 - env->word[i]) && !strncmp(text, value, n))
 			best = n;
 	}
@@ -74,31 +69,29 @@ static size_t assigned(const char *begin, const char *equal)
 	return redact_name(name, equal - name) ? strcspn(equal + 1, " \t\n;&|'\"") : 0;
 }
 
-static void put_clean(FILE *to, const char *text, const struct words *env)
+/* What at this place of a text is a secret: one of the environment, or by what stands before it. */
+static size_t hidden(const char *begin, const char *text, const char *end, const struct words *env)
+{
+	size_t n = secret_at(text, end, env);
+
+	if (!n && text - begin >= 3 && !strncmp(text - 3, "://", 3))
+		n = userinfo(text);
+	if (!n && text > begin && text[-1] == '=')
+		n = assigned(begin, text - 1);
+	return n < (size_t)(end - text) ? n : (size_t)(end - text);
+}
+
+static void put_clean(FILE *to, const char *text, const char *end, const struct words *env)
 {
 	const char *begin = text;
 
-	while (*text) {
-		size_t n = secret_at(text, env);
+	while (text < end) {
+		size_t n = hidden(begin, text, end, env);
 
-		if (n) {
-			fputs(REDACTED, to);
-			text += n;
-			continue;
-		}
-		if (!strncmp(text, "://", 3)) {
-			fputs("://", to);
-			text += 3;
-			n = userinfo(text);
-			if (n)
-				fputs(REDACTED, to);
-			text += n;
-			continue;
-		}
-		n = *text == '=' ? assigned(begin, text) : 0;
-		fputc(*text++, to);
 		if (n)
 			fputs(REDACTED, to);
+		else
+			fputc(*text++, to);
 		text += n;
 	}
 }
@@ -140,10 +133,11 @@ static void put_word(FILE *to, const char *word, const struct words *env)
 	const char *name, *equal = assignment(word, &name);
 
 	if (!equal || !redact_name(name, equal - name)) {
-		put_clean(to, word, env);
+		put_clean(to, word, word + strlen(word), env);
 		return;
 	}
-	put(to, word, equal + 1 - word);
+	put_clean(to, word, equal, env);
+	fputc('=', to);
 	if (equal[1])
 		fputs(REDACTED, to);
 }
@@ -156,7 +150,7 @@ char *redact_text(const char *text, const struct words *env)
 
 	if (!to)
 		return NULL;
-	put_clean(to, text, env);
+	put_clean(to, text, text + strlen(text), env);
 	if (!fclose(to))
 		return ret;
 	free(ret);

@@ -258,9 +258,149 @@ static void what_cannot_be_begun_is_named(void **state)
 	loop = NULL;
 }
 
+/* --- as it comes ---------------------------------------------------------------------- */
+
+static char seen[2][64];
+static unsigned n_bites, enough_after;
+
+static int on_bytes(int fd, const char *bytes, size_t n, void *user)
+{
+	char *to = seen[fd - 1];
+
+	(void)user;
+	n_bites++;
+	if (strlen(to) + n < sizeof(seen[0]))
+		strncat(to, bytes, n);
+	return enough_after && n_bites >= enough_after;
+}
+
+static int follow(const char *script, uint64_t limit_ns, const struct spawn_watch *watch,
+		  int *status, struct problem *why)
+{
+	static const char *const env[] = { "PATH=/usr/bin:/bin", NULL };
+	const char *const argv[] = { "sh", "-c", script, NULL };
+	struct spawn spawn = { argv, env, limit_ns, 0 };
+
+	memset(seen, 0, sizeof(seen));
+	n_bites = enough_after = 0;
+	*status = -2;
+	return spawn_follow(&spawn, watch, status, why);
+}
+
+static const struct spawn_watch plain = { .bytes = on_bytes };
+
+static void what_is_written_comes_at_once_and_all_of_it(void **state)
+{
+	int status;
+
+	(void)state;
+	assert_int_equal(follow("echo a; echo b >&2; sleep 0.2; echo c; exit 3", 10 * SECOND,
+				&plain, &status, NULL),
+			 0);
+	assert_int_equal(status, 3);
+	assert_string_equal(seen[0], "a\nc\n");
+	assert_string_equal(seen[1], "b\n");
+	assert_true(n_bites >= 3);
+	/* nobody closes: what holds the pipe still is not waited for */
+	assert_int_equal(follow("sleep 30 & echo a", 10 * SECOND, &plain, &status, NULL), 0);
+	assert_string_equal(seen[0], "a\n");
+}
+
+static int one_is_enough(int fd, const char *bytes, size_t n, void *user)
+{
+	(void)fd;
+	(void)bytes;
+	(void)n;
+	return *(int *)user;
+}
+
+static void who_has_enough_ends_it(void **state)
+{
+	int status, answer = 1;
+	const struct spawn_watch watch = { .bytes = one_is_enough, .user = &answer };
+
+	(void)state;
+	assert_int_equal(follow("yes", 10 * SECOND, &watch, &status, NULL), 0);
+	assert_int_equal(status, -1);
+	answer = -EPIPE;
+	assert_int_equal(follow("yes", 10 * SECOND, &watch, &status, NULL), -EPIPE);
+	assert_int_equal(status, -2);
+}
+
+static void one_that_is_followed_has_a_deadline(void **state)
+{
+	struct problem why = {};
+	int status;
+
+	(void)state;
+	assert_int_equal(follow("echo a; sleep 30", SECOND / 5, &plain, &status, &why), -ETIMEDOUT);
+	assert_string_equal(seen[0], "a\n");
+	assert_non_null(strstr(why.text, "did not end in time"));
+}
+
+/* A grandchild that holds the pipe's writing end while it lives. */
+static bool lives_on(bool leaves_others)
+{
+	const struct spawn_watch watch = { .bytes = on_bytes, .leaves_others = leaves_others };
+	int alive[2], status;
+	char script[80];
+	bool lives;
+	int pid = 0;
+
+	assert_int_equal(pipe(alive), 0);
+	snprintf(script, sizeof(script), "sleep 30 & echo $!; exit 0");
+	assert_int_equal(follow(script, 10 * SECOND, &watch, &status, NULL), 0);
+	close(alive[1]);
+	lives = poll(&(struct pollfd){ .fd = alive[0], .events = POLLIN }, 1,
+		     leaves_others ? 200 : 5000) == 0;
+	close(alive[0]);
+	assert_int_equal(sscanf(seen[0], "%d", &pid), 1);
+	if (lives)
+		kill(pid, SIGKILL);
+	return lives;
+}
+
+static void what_it_started_goes_on_only_if_that_is_wanted(void **state)
+{
+	(void)state;
+	assert_true(lives_on(true));
+	assert_false(lives_on(false));
+}
+
+static int interrupt_us(int fd, const char *bytes, size_t n, void *user)
+{
+	(void)fd;
+	(void)bytes;
+	(void)n;
+	(void)user;
+	if (!n_bites++)
+		kill(getpid(), SIGINT);
+	return 0;
+}
+
+static void a_signal_is_the_programs(void **state)
+{
+	const struct spawn_watch watch = { .bytes = interrupt_us, .pass_signals = true };
+	sigset_t mask;
+	int status;
+
+	(void)state;
+	assert_int_equal(follow("trap 'exit 9' INT; echo ready; while :; do sleep 0.05; done",
+				10 * SECOND, &watch, &status, NULL),
+			 0);
+	assert_int_equal(status, 9);
+	sigprocmask(SIG_SETMASK, NULL, &mask);
+	assert_false(sigismember(&mask, SIGINT));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_written_comes_at_once_and_all_of_it),
+		cmocka_unit_test(who_has_enough_ends_it),
+		cmocka_unit_test(one_that_is_followed_has_a_deadline),
+		cmocka_unit_test(what_it_started_goes_on_only_if_that_is_wanted),
+		cmocka_unit_test(a_signal_is_the_programs),
 		cmocka_unit_test(output_errors_and_status_come_back),
 		cmocka_unit_test(only_the_given_environment_is_seen),
 		cmocka_unit_test(no_descriptor_but_three_is_handed_down),
