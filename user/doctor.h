@@ -62,8 +62,11 @@ void doctor_can(struct doctor *doctor, const char *fmt, ...)
 /** doctor_kernel - can this kernel do what guarding needs? Where are cgroups and bpffs? */
 extern const struct check doctor_kernel[];
 
-/** doctor_pins - what is pinned and attached: all of it, as built, and nobody's between */
+/** doctor_pins - what is pinned: all of it, of this build, laid out as here */
 extern const struct check doctor_pins[];
+
+/** doctor_guards - what stands on each guarded cgroup, its state, its counters */
+extern const struct check doctor_guards[];
 
 /** doctor_agent - the agent, its workers and sockets, and the services beside it */
 extern const struct check doctor_agent[];

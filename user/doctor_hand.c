@@ -22,9 +22,8 @@ static const struct {
 	const char *name;
 	const struct check *checks;
 } tables[] = {
-	{ "kernel", doctor_kernel },
-	{ "agent", doctor_agent },
-	{ "names", doctor_names },
+	{ "kernel", doctor_kernel }, { "pins", doctor_pins },     { "agent", doctor_agent },
+	{ "names", doctor_names },   { "guards", doctor_guards },
 };
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 

@@ -2,6 +2,7 @@
 #include "hooks.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -32,6 +33,21 @@ static const struct {
 };
 #define N_HOOKS (sizeof(attach_order) / sizeof(attach_order[0]))
 _Static_assert(N_HOOKS == TEROK_HOOK_MAX_ - 1, "every hook is attached");
+
+int hooks_type(enum terok_hook hook)
+{
+	for (size_t i = 0; i < N_HOOKS; i++)
+		if (attach_order[i].hook == hook)
+			return attach_order[i].type;
+	return -1;
+}
+
+const char *hooks_type_name(enum terok_hook hook)
+{
+	int type = hooks_type(hook);
+
+	return type < 0 ? "" : libbpf_bpf_attach_type_str(type) ?: "";
+}
 
 /* What is attached to one hook of one cgroup, by whomever. */
 struct attached {

@@ -14,6 +14,12 @@
 
 #include "kernel.h"
 
+/** hooks_type() - a hook's place on a cgroup (enum bpf_attach_type); negative: no hook */
+int hooks_type(enum terok_hook hook);
+
+/** hooks_type_name() - the same as bpftool calls it */
+const char *hooks_type_name(enum terok_hook hook);
+
 /**
  * hooks_attach() - attach what is missing, backstop first
  *

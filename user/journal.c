@@ -57,6 +57,8 @@ static const char *const layouts[] = {
 	"ALTER TABLE guard ADD COLUMN state_uid INTEGER NOT NULL DEFAULT 0;",
 	NULL,
 };
+_Static_assert(sizeof(layouts) / sizeof(layouts[0]) == JOURNAL_LAYOUT + 1,
+	       "who reads it knows all");
 
 static sqlite3 *journal;
 static char boot_id[40];

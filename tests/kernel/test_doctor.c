@@ -5,7 +5,7 @@
  * Each check is shown content first; then the thing is really broken. Here are doctor itself, the
  * kernel and the agent; test_doctor_pins.c and test_doctor_host.c have the rest.
  */
-#include "programs.h"
+#include "doctor_ask.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,49 +24,6 @@
 #include "cgroup.h"
 #include "doctor_hand.h"
 #include "doctor_proc.h"
-
-/* --- asking it ------------------------------------------------------------------------------ */
-
-#define DOCTOR(check, ...) VERB("doctor", "--only", check, ##__VA_ARGS__)
-
-#define assert_well(check, text)                                                                   \
-	do {                                                                                       \
-		if (DOCTOR(check))                                                                 \
-			fail_msg("%s", said);                                                      \
-		assert_said("ok    ");                                                             \
-		assert_said(text);                                                                 \
-	} while (0)
-
-#define assert_ill(check, code, text)                                                              \
-	do {                                                                                       \
-		if (DOCTOR(check) != (code))                                                       \
-			fail_msg("not %d: %s", code, said);                                        \
-		assert_said(text);                                                                 \
-	} while (0)
-
-static void file_write(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	fputs(text, file);
-	assert_int_equal(fclose(file), 0);
-}
-
-/* Something else at that place, until the test's mount namespace ends: it is this process's. */
-static void cover(const char *place, const char *text)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/cover", world->dir);
-	file_write(path, text);
-	assert_int_equal(mount(path, place, NULL, MS_BIND, NULL), 0);
-}
-
-static void uncover(const char *place)
-{
-	assert_int_equal(umount2(place, MNT_DETACH), 0);
-}
 
 /* --- doctor itself --------------------------------------------------------------------------- */
 

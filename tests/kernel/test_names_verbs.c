@@ -2,7 +2,7 @@
 /*
  * test_names_verbs.c - names as people see them: names, flush, explain, doctor, rules
  */
-#include "programs.h"
+#include "doctor_ask.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -395,53 +395,25 @@ static void a_name_that_is_allowed_less_is_reported_beside_the_wider_one(void **
 /* --- doctor ------------------------------------------------------------------------------- */
 
 /* The rest of it is test_doctor.c's, and some of that depends on the machine. */
-#define DOCTOR "doctor", "--only", "agent", "--only", "names"
-
-/* Somebody lives in the box until the test ends. */
-static pid_t move_in(void)
-{
-	int there[2];
-	char byte;
-	pid_t pid;
-
-	assert_int_equal(pipe2(there, O_CLOEXEC), 0);
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (cgroup_join(world->cgroup_fd) || write(there[1], "1", 1) != 1)
-			_exit(1);
-		pause();
-		_exit(0);
-	}
-	close(there[1]);
-	assert_int_equal(read(there[0], &byte, 1), 1);
-	close(there[0]);
-	return pid;
-}
-
-static void move_out(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
+#define DOCTOR_OF_NAMES "doctor", "--only", "agent", "--only", "names"
 
 static void doctor_is_content_with_what_answers(void **state)
 {
 	pid_t pid = move_in();
 
 	(void)state;
-	assert_works(DOCTOR);
+	assert_works(DOCTOR_OF_NAMES);
 	assert_said("ok    agent      running, pid ");
 	assert_said("ok    upstream   1 name server in ");
 	assert_said("ok    resolver   box: port ");
 	assert_said("ok    shared     box: ");
 	assert_not_said("warn");
-	assert_works(DOCTOR, "box", "--json");
+	assert_works(DOCTOR_OF_NAMES, "box", "--json");
 	assert_said("{\"checks\":[{\"check\":\"agent\",\"guard\":null,\"name\":null,"
 		    "\"verdict\":\"ok\",\"detail\":\"running, pid ");
 	assert_said("\"verdict\":\"ok\"}");
 	move_out(pid);
-	assert_works(DOCTOR, "box");
+	assert_works(DOCTOR_OF_NAMES, "box");
 	assert_said("nobody lives in it");
 }
 
@@ -462,7 +434,7 @@ static void doctor_finds_a_resolver_that_does_not_answer(void **state)
 	lock = kernel_lock(NULL);
 	assert_int_equal(guard_change(world->kernel, 1, wrong_port, NULL, NULL), 0);
 	close(lock);
-	assert_int_equal(VERB(DOCTOR, "box"), 2);
+	assert_int_equal(VERB(DOCTOR_OF_NAMES, "box"), 2);
 	assert_said("fail  resolver   box: port 1 does not answer: Connection refused\n");
 	assert_said("fix: ");
 	move_out(pid);
@@ -474,18 +446,18 @@ static void doctor_misses_an_agent_and_name_servers(void **state)
 
 	(void)state;
 	attach_box();
-	assert_int_equal(VERB(DOCTOR), 1);
+	assert_int_equal(VERB(DOCTOR_OF_NAMES), 1);
 	assert_said("warn  agent      not running");
 	assert_works("deny", "box", "one.example");
-	assert_int_equal(VERB(DOCTOR), 2);
+	assert_int_equal(VERB(DOCTOR_OF_NAMES), 2);
 	assert_said("fail  agent      not running");
 	snprintf(conf, sizeof(conf), "%s/none.conf", world->dir);
 	setenv("TEROK_RESOLV_CONF", conf, 1);
 	agent_start();
-	assert_int_equal(VERB(DOCTOR), 2);
+	assert_int_equal(VERB(DOCTOR_OF_NAMES), 2);
 	assert_said("fail  upstream   ");
 	assert_said("none.conf names no name server");
-	assert_int_equal(VERB(DOCTOR, "nobody"), 2);
+	assert_int_equal(VERB(DOCTOR_OF_NAMES, "nobody"), 2);
 	unsetenv("TEROK_RESOLV_CONF");
 }
 
@@ -493,11 +465,11 @@ static void doctor_warns_of_wildcards_where_names_are_off(void **state)
 {
 	(void)state;
 	assert_works("attach", world->cgroup_path, "--names", "off");
-	assert_works(DOCTOR);
+	assert_works(DOCTOR_OF_NAMES);
 	assert_said("ok    mode       box: names are off");
 	host_knows(ONE " one.example\n");
 	assert_works("allow", "box", "*.one.example");
-	assert_int_equal(VERB(DOCTOR), 1);
+	assert_int_equal(VERB(DOCTOR_OF_NAMES), 1);
 	assert_said(
 	    "warn  mode       box: names are off: 1 wildcard covers the domain itself only");
 }
@@ -508,9 +480,9 @@ static void doctor_warns_of_shared_addresses(void **state)
 	assert_works("allow", "box", "same.example:443/tcp");
 	assert_works("allow", "box", "other.example");
 	asks("same.example", SHARED);
-	assert_works(DOCTOR, "box");
+	assert_works(DOCTOR_OF_NAMES, "box");
 	asks("other.example", SHARED);
-	assert_int_equal(VERB(DOCTOR, "box"), 1);
+	assert_int_equal(VERB(DOCTOR_OF_NAMES, "box"), 1);
 	assert_said("warn  shared     box: " SHARED " is of other.example and of same.example");
 	assert_said("fix: terok-bpfd allow box other.example --synthetic\n");
 }
@@ -525,7 +497,7 @@ static void doctor_warns_of_what_the_resolver_counted(void **state)
 	(void)state;
 	assert_int_equal(
 	    bpf_map_update_elem(world->kernel->map[MAP_QUERIES], &guard, &counts, BPF_ANY), 0);
-	assert_int_equal(VERB(DOCTOR, "box"), 1);
+	assert_int_equal(VERB(DOCTOR_OF_NAMES, "box"), 1);
 	assert_said("box: 5 questions were over its budget");
 	assert_said("box: 3 names that were passed on look like data");
 	assert_said("box: 2 private or local addresses were left out");
@@ -540,18 +512,18 @@ static void doctor_warns_before_a_table_is_full(void **state)
 	(void)state;
 	for (key.name = 1; key.name < NAMES_PER_GUARD * 8 / 10; key.name++)
 		bpf_map_update_elem(world->kernel->map[MAP_NAMES], &key, &name, BPF_ANY);
-	assert_works(DOCTOR, "box");
+	assert_works(DOCTOR_OF_NAMES, "box");
 	for (; key.name <= NAMES_PER_GUARD * 8 / 10 + 1; key.name++)
 		bpf_map_update_elem(world->kernel->map[MAP_NAMES], &key, &name, BPF_ANY);
-	assert_int_equal(VERB(DOCTOR, "box"), 1);
+	assert_int_equal(VERB(DOCTOR_OF_NAMES, "box"), 1);
 	assert_said("warn  names      box: 6554 of 8192 names\n");
 	for (; key.name <= NAMES_PER_GUARD; key.name++)
 		bpf_map_update_elem(world->kernel->map[MAP_NAMES], &key, &name, BPF_ANY);
-	assert_int_equal(VERB(DOCTOR, "box"), 2);
+	assert_int_equal(VERB(DOCTOR_OF_NAMES, "box"), 2);
 	assert_said("fix: terok-bpfd flush box\n");
 	assert_works("flush", "box");
 	assert_said("8192 names forgotten");
-	assert_works(DOCTOR, "box");
+	assert_works(DOCTOR_OF_NAMES, "box");
 }
 
 int main(int argc, char **argv)
