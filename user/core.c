@@ -219,9 +219,9 @@ static void on_ended(uint32_t guard, void *user)
 	watched_check(core->watched, guard);
 }
 
-static const struct words_events words_events = { .changed = on_changed,
-						  .guarded = on_guarded,
-						  .ended = on_ended };
+static const struct orders_events orders_events = { .changed = on_changed,
+						    .guarded = on_guarded,
+						    .ended = on_ended };
 
 static int on_signal(struct signals *signals, int signal)
 {
@@ -317,7 +317,8 @@ static int core_open(struct core *core, struct problem *why)
 	r = nameserver_new(core->loop, core->kernel, core->options->upstream, &nameserver_events,
 			   core, &core->nameserver, why);
 	if (!r)
-		r = words_serve(core->loop, core->kernel, &words_events, core, &core->words, why);
+		r = orders_serve(core->loop, core->kernel, &orders_events, core, &core->orders,
+				 why);
 	if (!r)
 		r = core_listen(core, why);
 	return r;
@@ -329,7 +330,7 @@ static void core_close(struct core *core)
 	audit_defer(NULL);
 	owners_free(core->owners); /* who comes finds nothing, who is there is told the end */
 	worker_stop(&core->hub);
-	words_free(core->words);
+	orders_free(core->orders);
 	records_close(core->records);
 	watched_free(core->watched);
 	dossiers_free(core->dossiers);

@@ -26,7 +26,7 @@
 #include "unheard.h"
 #include "watched.h"
 #include "why.h"
-#include "words.h"
+#include "orders.h"
 #include "worker.h"
 
 struct core {
@@ -42,7 +42,7 @@ struct core {
 	struct grants *grants;
 	struct watched *watched; /* the guards as people were last told of them */
 	struct dossiers *dossiers;
-	struct words *words;
+	struct orders *orders;
 	struct history *history; /* NULL: none is kept */
 	struct why_audience audience;
 	struct worker hub;

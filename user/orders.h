@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * words.h - what is said to the core at the control socket, and what it does then
+ * orders.h - what is said to the core at the control socket, and what it does then
  *
  * control.h knows who may say what; here is what each word does. Nobody who is in a guard changes
  * anything: whoever handed the socket in did not mean to hand out the key as well. What a word
  * makes of the guards the core is told, and tells people.
  * Owns: the socket, and who waits for their guard (enrol.h). Called by: core. Threads: none.
  */
-#ifndef TEROK_WORDS_H
-#define TEROK_WORDS_H
+#ifndef TEROK_ORDERS_H
+#define TEROK_ORDERS_H
 
 #include "base/event.h"
 #include "base/problem.h"
 #include "kernel.h"
 
-struct words;
+struct orders;
 
-struct words_events {
+struct orders_events {
 	/* look at that guard: somebody changed it in the maps */
 	void (*changed)(uint32_t guard, void *user);
 	/* it stands, for a container that starts when this has returned */
@@ -25,11 +25,11 @@ struct words_events {
 	void (*ended)(uint32_t guard, void *user);
 };
 
-/** words_serve() - listen; 0, or negative errno with @why */
-int words_serve(struct loop *loop, const struct kernel *kernel, const struct words_events *events,
-		void *user, struct words **ret, struct problem *why);
+/** orders_serve() - listen; 0, or negative errno with @why */
+int orders_serve(struct loop *loop, const struct kernel *kernel, const struct orders_events *events,
+		 void *user, struct orders **ret, struct problem *why);
 
-/** words_free() - NULL: nothing */
-void words_free(struct words *words);
+/** orders_free() - NULL: nothing */
+void orders_free(struct orders *orders);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "words.h"
+#include "orders.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,9 +13,9 @@
 #include "enrol.h"
 #include "guard.h"
 
-struct words {
+struct orders {
 	const struct kernel *kernel;
-	const struct words_events *events;
+	const struct orders_events *events;
 	void *user;
 	struct control *control;
 	struct enrol *enrol;
@@ -23,20 +23,20 @@ struct words {
 };
 
 /* Its cgroup is gone before poststop hooks run, and that is news already; here in case it was late. */
-static int on_stopped(struct words *words, const struct control_caller *caller,
+static int on_stopped(struct orders *orders, const struct control_caller *caller,
 		      const struct control_stopped *stopped, struct problem *why)
 {
 	struct guard guard;
 
 	if (!control_text_ok(stopped->id))
 		return problem(why, -EINVAL, "a text without an end");
-	if (!guard_of_container(words->kernel, stopped->id, caller->uid, &guard))
-		words->events->ended(guard.id, words->user);
-	control_done(words->control, caller->token, 0, 0, NULL);
+	if (!guard_of_container(orders->kernel, stopped->id, caller->uid, &guard))
+		orders->events->ended(guard.id, orders->user);
+	control_done(orders->control, caller->token, 0, 0, NULL);
 	return 0;
 }
 
-static int on_deed(struct words *words, const struct control_caller *caller,
+static int on_deed(struct orders *orders, const struct control_caller *caller,
 		   const struct control_deed *deed, struct problem *why)
 {
 	_cleanup_close_ int fd = -1;
@@ -45,20 +45,20 @@ static int on_deed(struct words *words, const struct control_caller *caller,
 
 	if (!caller->uid)
 		return problem(why, -EINVAL, "root does its deeds itself");
-	r = deeds_room(words->deeds, caller->uid, why);
+	r = deeds_room(orders->deeds, caller->uid, why);
 	if (r)
 		return r;
-	fd = control_take(words->control, caller->token);
-	if (fd >= 0 && deeds_begin(words->deeds, caller->uid, deed, fd, &lost))
+	fd = control_take(orders->control, caller->token);
+	if (fd >= 0 && deeds_begin(orders->deeds, caller->uid, deed, fd, &lost))
 		log_warn(0, "a deed of user %u: %s", caller->uid, lost.text);
 	return 0;
 }
 
 /* From outside of all guards, and still who it was when it was looked at. */
-static int caller_check(const struct words *words, const struct control_caller *caller,
+static int caller_check(const struct orders *orders, const struct control_caller *caller,
 			struct problem *why)
 {
-	if (guard_holds(words->kernel, caller->pid))
+	if (guard_holds(orders->kernel, caller->pid))
 		return problem(why, -EPERM, "from within a guard nothing is changed");
 	if (caller->pidfd >= 0 && pidfd_send_signal(caller->pidfd, 0, NULL, 0) && errno == ESRCH)
 		return problem(why, -ESRCH, "whoever said that has gone");
@@ -68,80 +68,80 @@ static int caller_check(const struct words *words, const struct control_caller *
 static void on_word(const struct control_caller *caller, const struct control_packet *word,
 		    void *user)
 {
-	struct words *words = user;
+	struct orders *orders = user;
 	struct problem why = {};
 	int r;
 
 	if (word->type == CONTROL_CHANGED) {
-		words->events->changed(word->CHANGED.guard, words->user);
-		control_done(words->control, caller->token, 0, word->CHANGED.guard, NULL);
+		orders->events->changed(word->CHANGED.guard, orders->user);
+		control_done(orders->control, caller->token, 0, word->CHANGED.guard, NULL);
 		return;
 	}
-	r = caller_check(words, caller, &why);
+	r = caller_check(orders, caller, &why);
 	if (!r && word->type == CONTROL_ATTACH)
-		r = enrol_attach(words->enrol, caller, &word->ATTACH, &why);
+		r = enrol_attach(orders->enrol, caller, &word->ATTACH, &why);
 	else if (!r && word->type == CONTROL_STOPPED)
-		r = on_stopped(words, caller, &word->STOPPED, &why);
+		r = on_stopped(orders, caller, &word->STOPPED, &why);
 	else if (!r && word->type == CONTROL_DEED)
-		r = on_deed(words, caller, &word->DEED, &why);
+		r = on_deed(orders, caller, &word->DEED, &why);
 	if (r)
-		control_done(words->control, caller->token, r, 0, &why);
+		control_done(orders->control, caller->token, r, 0, &why);
 }
 
 static void on_gone(uint64_t token, void *user)
 {
-	struct words *words = user;
+	struct orders *orders = user;
 
-	enrol_gone(words->enrol, token);
+	enrol_gone(orders->enrol, token);
 }
 
 static void on_guarded(uint32_t guard, void *user)
 {
-	struct words *words = user;
+	struct orders *orders = user;
 
-	words->events->guarded(guard, words->user);
+	orders->events->guarded(guard, orders->user);
 }
 
 static void on_answer(uint64_t token, int result, uint32_t guard, const struct problem *why,
 		      void *user)
 {
-	struct words *words = user;
+	struct orders *orders = user;
 
-	control_done(words->control, token, result, guard, why);
+	control_done(orders->control, token, result, guard, why);
 }
 
-int words_serve(struct loop *loop, const struct kernel *kernel, const struct words_events *events,
-		void *user, struct words **ret, struct problem *why)
+int orders_serve(struct loop *loop, const struct kernel *kernel, const struct orders_events *events,
+		 void *user, struct orders **ret, struct problem *why)
 {
 	static const struct control_events said = { .word = on_word, .gone = on_gone };
 	static const struct enrol_events enrolled = { .guarded = on_guarded, .answer = on_answer };
-	struct words *words = calloc(1, sizeof(*words));
+	struct orders *orders = calloc(1, sizeof(*orders));
 	int r;
 
-	if (!words)
+	if (!orders)
 		return -ENOMEM;
-	words->kernel = kernel;
-	words->events = events;
-	words->user = user;
-	r = deeds_new(loop, &words->deeds);
+	orders->kernel = kernel;
+	orders->events = events;
+	orders->user = user;
+	r = deeds_new(loop, &orders->deeds);
 	if (!r)
-		r = enrol_new(loop, kernel, &enrolled, words, &words->enrol);
+		r = enrol_new(loop, kernel, &enrolled, orders, &orders->enrol);
 	if (!r)
-		r = control_serve(loop, &said, words, &words->control, why);
+		r = control_serve(loop, &said, orders, &orders->control, why);
 	if (r) {
-		words_free(words);
+		orders_free(orders);
 		return r;
 	}
-	*ret = words;
+	*ret = orders;
 	return 0;
 }
 
-void words_free(struct words *words)
+void orders_free(struct orders *orders)
 {
-	if (!words)
+	if (!orders)
 		return;
-	control_free(words->control);
-	enrol_free(words->enrol);
-	deeds_free(words->deeds);
-	free(words);
+	control_free(orders->control);
+	enrol_free(orders->enrol);
+	deeds_free(orders->deeds);
+	free(orders);
 }
