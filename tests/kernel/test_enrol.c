@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_enrol.c - CONTROL_ATTACH: who may have which process guarded, by the kernel's word alone
+ *
+ * A box is what a runtime leaves at createRuntime: a process in a cgroup of its own, whose
+ * directory somebody owns, in a user namespace that somebody made, or in none. Words are said by
+ * processes that are the users they are of. Every refusal has its control beside it.
+ */
+#include "persons.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cgroup.h"
+#include "control.h"
+#include "enrol_word.h"
+#include "guard.h"
+#include "hooks.h"
+#include "programs.h"
+#include "support.h"
+
+#define BOXES  4
+#define DIGITS "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde"
+#define ID(n)  (DIGITS #n)
+#define SUB    200000 /* the first of the users that Anne's namespaces have */
+
+struct box {
+	pid_t pid;
+	char parent[TEROK_PATH_LEN], cgroup[TEROK_PATH_LEN];
+	const char *id;
+	uid_t of; /* the process's, and the directory's */
+	bool no_userns;
+	uid_t parent_of, folder_of; /* 0: as .of */
+};
+
+static struct box boxes[BOXES];
+static unsigned n_boxes;
+
+/* What was answered to a word that another process said. */
+static struct said_word {
+	struct control_ask ask;
+	int result;
+	uint32_t guard;
+	struct problem why;
+} * word;
+
+/* --- boxes ------------------------------------------------------------------------------- */
+
+static void own(const char *path, uid_t uid)
+{
+	_cleanup_close_ int fd = cgroup_create(path, NULL);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fchown(fd, uid, -1), 0);
+}
+
+static void __attribute__((__noreturn__)) live(const struct box *box, int ready)
+{
+	_cleanup_close_ int fd = cgroup_open(box->cgroup, NULL);
+	bool ok = fd >= 0 && !cgroup_join(fd);
+
+	ok = ok && !setresgid(box->of, box->of, box->of) && !setresuid(box->of, box->of, box->of);
+	ok = ok && (box->no_userns || !unshare(CLONE_NEWUSER | CLONE_NEWNET));
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (ok && write(ready, "", 1) == 1)
+		pause();
+	_exit(1);
+}
+
+static struct box *box_new(const struct box *like)
+{
+	struct box *box = &boxes[n_boxes];
+	int ready[2];
+	char byte;
+
+	assert_true(n_boxes < BOXES);
+	*box = *like;
+	snprintf(box->parent, sizeof(box->parent), "/terok-test-%d-box%u", getpid(), n_boxes);
+	snprintf(box->cgroup, sizeof(box->cgroup), "/terok-test-%d-box%u/libpod-%s", getpid(),
+		 n_boxes, box->id);
+	n_boxes++;
+	own(box->parent, box->parent_of ?: box->of);
+	own(box->cgroup, box->folder_of ?: box->of);
+	assert_int_equal(pipe(ready), 0);
+	fflush(NULL);
+	box->pid = fork();
+	if (!box->pid) {
+		close(ready[0]);
+		live(box, ready[1]);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return box;
+}
+
+#define BOX(...) box_new(&(struct box){ __VA_ARGS__ })
+
+static void box_end(struct box *box)
+{
+	if (box->pid > 0) {
+		kill(box->pid, SIGKILL);
+		waitpid(box->pid, NULL, 0);
+	}
+	box->pid = 0;
+	cgroup_remove(box->cgroup, NULL, NULL);
+	cgroup_remove(box->parent, NULL, NULL);
+}
+
+/* --- words ------------------------------------------------------------------------------- */
+
+static int say(void *arg)
+{
+	(void)arg;
+	word->result = control_ask(&word->ask, &word->guard, &word->why);
+	return 0;
+}
+
+static void attach_word(const struct box *box)
+{
+	struct control_attach *attach = &word->ask.word.ATTACH;
+
+	memset(word, 0, sizeof(*word));
+	word->ask.patience_ns = 15 * SECOND_NS;
+	word->ask.word.type = CONTROL_ATTACH;
+	attach->version = CONTROL_HOOK_VERSION;
+	attach->pid = box->pid;
+	strcpy(attach->id, box->id);
+	strcpy(attach->name, "box");
+	strcpy(attach->profiles, "none");
+	attach->profiles_said = 1;
+}
+
+static int said_by(uid_t uid)
+{
+	if (person_as(uid, say, NULL))
+		fail_msg("the word was not said");
+	return word->result;
+}
+
+static int attach_by(uid_t uid, const struct box *box)
+{
+	attach_word(box);
+	return said_by(uid);
+}
+
+static unsigned guards(void)
+{
+	uint32_t key, *prev = NULL;
+	unsigned n = 0;
+
+	for (; !bpf_map_get_next_key(world->kernel->map[MAP_INFO], prev, &key); prev = &key)
+		n++;
+	return n;
+}
+
+static void assert_refused(int result, const char *why)
+{
+	_cleanup_close_ int fd = -1;
+
+	assert_int_equal(word->result, result);
+	if (!strstr(word->why.text, why))
+		fail_msg("'%s' is not in '%s'", why, word->why.text);
+	assert_int_equal(word->guard, 0);
+	for (unsigned i = 0; i < n_boxes; i++) {
+		fd = cgroup_open(boxes[i].cgroup, NULL);
+		if (fd >= 0 && hooks_count(world->kernel, fd))
+			fail_msg("there are hooks on %s", boxes[i].cgroup);
+		closep(&fd);
+	}
+	assert_int_equal(guards(), 0);
+}
+
+static struct guard guard_now(void)
+{
+	struct guard guard;
+
+	assert_int_equal(word->result, 0);
+	assert_int_equal(guard_get(world->kernel, word->guard, &guard), 0);
+	assert_true(guard.alive);
+	return guard;
+}
+
+static int setup(void **state)
+{
+	n_boxes = 0;
+	word = mmap(NULL, sizeof(*word), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (word == MAP_FAILED || persons_setup(state))
+		return -1;
+	agent_start();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	while (n_boxes)
+		box_end(&boxes[--n_boxes]);
+	munmap(word, sizeof(*word));
+	return persons_teardown(state);
+}
+
+/* --- whose it is ------------------------------------------------------------------------- */
+
+static void a_user_has_their_own_guarded(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1));
+	struct guard guard;
+
+	(void)state;
+	assert_int_equal(attach_by(ANNE, box), 0);
+	guard = guard_now();
+	assert_int_equal(guard.state, TEROK_STATE_UP);
+	assert_int_equal(guard.info.uid, ANNE);
+	assert_int_equal(guard.info.kind, TEROK_KIND_CONTAINER);
+	assert_string_equal(guard.info.container, box->id);
+	assert_string_equal(guard.info.path, box->cgroup);
+}
+
+static void what_is_another_users_is_refused(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1));
+
+	(void)state;
+	attach_by(BERT, box);
+	assert_refused(-EPERM, "is not user 4002's");
+	assert_int_equal(attach_by(ANNE, box), 0);
+}
+
+static void what_is_roots_is_refused(void **state)
+{
+	struct box *box = BOX(.of = 0, .id = ID(1));
+
+	(void)state;
+	attach_by(ANNE, box);
+	assert_refused(-EPERM, "is not user 4001's");
+	assert_int_equal(attach_by(0, box), 0);
+	assert_int_equal(guard_now().info.uid, 0);
+}
+
+static void a_process_in_no_namespace_of_theirs_is_refused(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1), .no_userns = true);
+
+	(void)state;
+	attach_by(ANNE, box);
+	assert_refused(-EPERM, "in no user namespace of user 4001");
+}
+
+/* Bert's process, in a cgroup that is Anne's by its directory. */
+static void a_directory_of_theirs_is_not_enough(void **state)
+{
+	struct box *box = BOX(.of = BERT, .id = ID(1), .parent_of = ANNE, .folder_of = ANNE);
+
+	(void)state;
+	attach_by(ANNE, box);
+	assert_refused(-EPERM, "that process is not user 4001's");
+	attach_by(BERT, box);
+	assert_refused(-EPERM, "is not user 4002's");
+}
+
+static void map_users(pid_t pid, uid_t uid)
+{
+	char path[48], text[64];
+	int fd, n = snprintf(text, sizeof(text), "0 %u 1\n1 %u 10\n", uid, SUB);
+
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, n), n);
+	close(fd);
+}
+
+/* As crun hands the directory to the container's root. */
+static void a_directory_may_be_a_users_of_the_container(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1), .folder_of = SUB + 3);
+	struct box *roots = BOX(.of = ANNE, .id = ID(2), .folder_of = SUB + 3, .parent_of = BERT);
+	struct box *others = BOX(.of = ANNE, .id = ID(3), .folder_of = SUB + 10);
+
+	(void)state;
+	map_users(box->pid, ANNE);
+	map_users(roots->pid, ANNE);
+	map_users(others->pid, ANNE);
+	attach_by(ANNE, roots); /* in a directory that is not Anne's */
+	assert_refused(-EPERM, "is not user 4001's");
+	attach_by(ANNE, others); /* of nobody whom the container has */
+	assert_refused(-EPERM, "is not user 4001's");
+	assert_int_equal(attach_by(ANNE, box), 0);
+}
+
+/* --- what it is -------------------------------------------------------------------------- */
+
+static void a_cgroup_without_the_id_is_shared(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1));
+
+	(void)state;
+	attach_word(box);
+	strcpy(word->ask.word.ATTACH.id, ID(2));
+	said_by(ANNE);
+	assert_refused(-EREMCHG, "no cgroup of its own");
+}
+
+static void a_process_that_is_gone_is_refused(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1));
+
+	(void)state;
+	attach_word(box);
+	kill(box->pid, SIGKILL);
+	waitpid(box->pid, NULL, 0);
+	box->pid = 0;
+	said_by(ANNE);
+	assert_refused(-ESRCH, "does not run");
+}
+
+static int join_and_say(void *arg)
+{
+	const struct box *box = arg;
+	int fd = cgroup_open(box->cgroup, NULL);
+
+	return fd < 0 || cgroup_join(fd) || setresuid(box->of, box->of, box->of) ? 1 : say(NULL);
+}
+
+static void who_asks_is_not_in_it(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1));
+
+	(void)state;
+	attach_word(box);
+	assert_int_equal(person_as(0, join_and_say, box), 0);
+	assert_refused(-EREMCHG, "who asks for its guard is in its cgroup");
+	assert_int_equal(attach_by(ANNE, box), 0);
+}
+
+static void from_within_a_guard_nothing_is_changed(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1)), *other = BOX(.of = ANNE, .id = ID(2));
+
+	(void)state;
+	assert_int_equal(attach_by(ANNE, box), 0);
+	attach_word(other);
+	assert_int_equal(person_as(0, join_and_say, box), 0);
+	assert_int_equal(word->result, -EPERM);
+	assert_string_equal(word->why.text, "from within a guard nothing is changed");
+	assert_int_equal(guards(), 1);
+	assert_int_equal(attach_by(ANNE, other), 0); /* from outside */
+}
+
+/* --- what it may want -------------------------------------------------------------------- */
+
+static void a_word_out_of_order_is_refused(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1));
+	struct control_attach *attach = &word->ask.word.ATTACH;
+
+	(void)state;
+	attach_word(box), attach->version++, said_by(ANNE);
+	assert_refused(-EPROTO, "files are of version 2");
+	attach_word(box), memset(attach->name, 'x', sizeof(attach->name)), said_by(ANNE);
+	assert_refused(-EINVAL, "without an end");
+	attach_word(box), strcpy(attach->name, "a b"), said_by(ANNE);
+	assert_refused(-EINVAL, "no container's id or name");
+	attach_word(box), attach->state = TEROK_STATE_MAX_, said_by(ANNE);
+	assert_refused(-EINVAL, "does not exist");
+	attach_word(box), attach->n_infra = CONTROL_INFRA + 1, said_by(ANNE);
+	assert_refused(-EINVAL, "more addresses or ports");
+	attach_word(box), attach->n_ports = 1, said_by(ANNE);
+	assert_refused(-EINVAL, "published port that is none");
+	attach_word(box), strcpy(attach->profiles, "/etc/passwd"), said_by(ANNE);
+	assert_refused(-EPERM, "profiles by name");
+	attach_word(box), strcpy(attach->profiles, "../../passwd"), said_by(ANNE);
+	assert_refused(-EPERM, "profiles by name");
+	attach_word(box), strcpy(attach->profiles, "nowhere"), said_by(ANNE);
+	assert_refused(-ENOENT, "no profile 'nowhere'");
+	attach_word(box), attach->n_infra = ENROL_USER_INFRA + 1;
+	for (int i = 0; i <= ENROL_USER_INFRA; i++)
+		attach->infra[i] = (struct control_dest){ .port = i + 1, .proto = IPPROTO_TCP };
+	said_by(ANNE);
+	assert_refused(-EPERM, "more than 64 resolvers");
+	attach->n_infra--; /* the control */
+	assert_int_equal(said_by(ANNE), 0);
+}
+
+/* No word of one user's moves what is kept of another's, whatever id they give. */
+static void an_id_of_somebody_elses_opens_nothing(void **state)
+{
+	struct box *roots = BOX(.of = 0, .id = ID(1)), *annes;
+	struct guard guard;
+
+	(void)state;
+	assert_int_equal(attach_by(0, roots), 0);
+	guard = guard_now();
+	assert_int_equal(guard_set_state(world->kernel, guard.id, TEROK_STATE_DOWN, NULL), 0);
+	box_end(roots);
+	n_boxes--;
+	annes = BOX(.of = ANNE, .id = ID(1));
+	assert_int_equal(attach_by(ANNE, annes), 0);
+	guard = guard_now();
+	assert_int_equal(guard.state, TEROK_STATE_UP);
+	assert_int_equal(guard_set_state(world->kernel, guard.id, TEROK_STATE_BLOCK, NULL), 0);
+	box_end(annes);
+	n_boxes--;
+	roots = BOX(.of = 0, .id = ID(1));
+	assert_int_equal(attach_by(0, roots), 0);
+	assert_int_equal(guard_now().state, TEROK_STATE_DOWN);
+	annes = BOX(.of = ANNE, .id = ID(1));
+	assert_int_equal(attach_by(ANNE, annes), 0);
+	assert_int_equal(guard_now().state, TEROK_STATE_BLOCK); /* the control: hers is kept */
+}
+
+static void no_user_has_more_than_a_share_of_guards(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1)), *berts = BOX(.of = BERT, .id = ID(2));
+	int map = world->kernel->map[MAP_INFO];
+	struct terok_info info = { .uid = ANNE, .cgroup = 1 };
+	uint32_t id = 2000000;
+
+	(void)state;
+	for (unsigned i = 0; i < ENROL_USER_GUARDS; i++, id++)
+		assert_int_equal(bpf_map_update_elem(map, &id, &info, BPF_ANY), 0);
+	attach_by(ANNE, box);
+	assert_int_equal(word->result, -EDQUOT);
+	assert_int_equal(attach_by(BERT, berts), 0);
+	id--;
+	assert_int_equal(bpf_map_delete_elem(map, &id), 0);
+	assert_int_equal(attach_by(ANNE, box), 0);
+}
+
+/* --- how it ends ------------------------------------------------------------------------- */
+
+static void an_end_that_is_said_ends_nobody_who_lives(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1));
+	uint32_t guard;
+
+	(void)state;
+	assert_int_equal(attach_by(ANNE, box), 0);
+	guard = word->guard;
+	for (uid_t uid = ANNE; uid <= BERT; uid++) {
+		memset(word, 0, sizeof(*word));
+		word->ask.word.type = CONTROL_STOPPED;
+		strcpy(word->ask.word.STOPPED.id, box->id);
+		assert_int_equal(said_by(uid), 0);
+		word->guard = guard;
+		assert_int_equal(guard_now().state, TEROK_STATE_UP);
+	}
+}
+
+/* The process's own first connect, which it makes as soon as it hears that it is guarded. */
+static void a_container_is_guarded_when_the_word_is_answered(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1));
+	struct test_dest far = { .addr = TEST_FAR, .port = TEST_PORT };
+	int fd, status;
+	pid_t pid;
+
+	(void)state;
+	for (int guarded = 0; guarded < 2; guarded++) {
+		if (guarded)
+			assert_int_equal(attach_by(ANNE, box), 0);
+		fflush(NULL);
+		pid = fork();
+		if (!pid) {
+			fd = cgroup_open(box->cgroup, NULL);
+			_exit(fd < 0 || cgroup_join(fd) ? 255 : test_connect(&far));
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(WEXITSTATUS(status), guarded ? EHOSTUNREACH : 0);
+	}
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_user_has_their_own_guarded),
+		T(what_is_another_users_is_refused),
+		T(what_is_roots_is_refused),
+		T(a_process_in_no_namespace_of_theirs_is_refused),
+		T(a_directory_of_theirs_is_not_enough),
+		T(a_directory_may_be_a_users_of_the_container),
+		T(a_cgroup_without_the_id_is_shared),
+		T(a_process_that_is_gone_is_refused),
+		T(who_asks_is_not_in_it),
+		T(from_within_a_guard_nothing_is_changed),
+		T(a_word_out_of_order_is_refused),
+		T(an_id_of_somebody_elses_opens_nothing),
+		T(no_user_has_more_than_a_share_of_guards),
+		T(an_end_that_is_said_ends_nobody_who_lives),
+		T(a_container_is_guarded_when_the_word_is_answered),
+	};
+
+	test_require("kernel/enrol");
+	programs_find();
+	return cmocka_run_group_tests_name("kernel/enrol", tests, NULL, NULL);
+}
