@@ -155,7 +155,6 @@ static int plan_apply(const struct kernel *kernel, const struct guard *guard,
 	ports_apply(kernel, guard->id, plan->port, plan->n_ports);
 	if (!existing)
 		ports_apply(kernel, guard->id, plan->found, plan->n_found);
-	note(guard, composition->names);
 	return 0;
 }
 
@@ -196,6 +195,8 @@ int attach_guard(const struct guard_spec *spec, const struct attach_plan *plan, 
 	control_notify(ret->id);
 	if (!r)
 		r = plan_apply(kernel, ret, plan, &composition, *existing, why);
+	if (!r)
+		note(ret, composition.names);
 	if (r && !*existing && guard_detach(kernel, ret, NULL))
 		log_warn(0, "guard %u stands, with less than was asked for", ret->id);
 	control_notify(ret->id);
@@ -229,4 +230,13 @@ int attach_held(struct guard_spec *spec, const struct attach_plan *plan, struct 
 	if (r && guard_detach(kernel, ret, NULL))
 		log_warn(0, "guard %u stands, and denies all", ret->id);
 	return r;
+}
+
+void attach_note(const struct guard *guard)
+{
+	char key[JOURNAL_KEY_LEN], names[JOURNAL_PROFILES_LEN] = "";
+
+	if (journal_key(&guard->info, key))
+		journal_get_profiles(key, names, NULL);
+	note(guard, names);
 }

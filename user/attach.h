@@ -71,4 +71,7 @@ int attach_guard(const struct guard_spec *spec, const struct attach_plan *plan, 
 int attach_held(struct guard_spec *spec, const struct attach_plan *plan, struct guard *ret,
 		bool *existing, struct problem *why);
 
+/** attach_note() - and what people read of it, in files: when nobody waits any more */
+void attach_note(const struct guard *guard);
+
 #endif

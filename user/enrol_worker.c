@@ -73,7 +73,8 @@ static int share_check(uint32_t uid, struct problem *why)
 	return r;
 }
 
-static int task_do(const struct enrol_task *task, struct enrol_report *report)
+/* Was a guard made? What is in the report then. */
+static bool task_do(const struct enrol_task *task, struct enrol_report *report, struct guard *guard)
 {
 	const struct control_attach *word = &task->word;
 	struct guard_spec spec = { .cgroup_fd = CGROUP_FD,
@@ -86,8 +87,7 @@ static int task_do(const struct enrol_task *task, struct enrol_report *report)
 				   .state_kept = !word->state };
 	static struct attach_plan plan;
 	struct problem why = {};
-	struct guard guard;
-	bool existing;
+	bool existing = false;
 	int r = share_check(task->uid, &why);
 
 	if (task->uid)
@@ -95,10 +95,11 @@ static int task_do(const struct enrol_task *task, struct enrol_report *report)
 	unsetenv("SUDO_UID"); /* whoever started the agent has not said this */
 	plan_of(word, &plan);
 	if (!r)
-		r = attach_held(&spec, &plan, &guard, &existing, &why);
-	report->guard = r ? 0 : guard.id;
+		r = attach_held(&spec, &plan, guard, &existing, &why);
+	report->guard = r ? 0 : guard->id;
 	snprintf(report->problem, sizeof(report->problem), "%s", r ? why.text : "");
-	return r;
+	report->result = r;
+	return !r && !existing;
 }
 
 int enrol_worker_main(void)
@@ -106,12 +107,18 @@ int enrol_worker_main(void)
 	struct enrol_report report = {};
 	static struct enrol_task task;
 	struct problem why = {};
+	struct guard guard;
+	bool made;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* the core has looked at it; this is not to depend on that */
 	if (recv(TASK_FD, &task, sizeof(task), 0) != sizeof(task) ||
 	    enrol_word_check(&task.word, task.uid, &why))
 		return 1;
-	report.result = task_do(&task, &report);
-	return send(TASK_FD, &report, sizeof(report), MSG_NOSIGNAL) != sizeof(report);
+	made = task_do(&task, &report, &guard);
+	if (send(TASK_FD, &report, sizeof(report), MSG_NOSIGNAL) != sizeof(report))
+		return 1;
+	if (made)
+		attach_note(&guard);
+	return 0;
 }

@@ -35,7 +35,8 @@ int errand_start(struct errand *errand, const char *name, const int *fd, unsigne
 
 	if (n > ERRAND_FDS)
 		return -EINVAL;
-	errand->pid = fork();
+	/* the core has much memory, and a child that starts has no use for any of it */
+	errand->pid = vfork();
 	if (!errand->pid)
 		errand_exec(name, fd, n);
 	if (errand->pid > 0)
