@@ -71,6 +71,9 @@ extern const struct check doctor_guards[];
 /** doctor_agent - the agent, its workers and sockets, and the services beside it */
 extern const struct check doctor_agent[];
 
+/** doctor_services - what may run beside the agent: git gate, credential proxy, signer */
+extern const struct check doctor_services[];
+
 /** doctor_names - checks about names: who resolves them, and what became of them */
 extern const struct check doctor_names[];
 

@@ -22,8 +22,8 @@ static const struct {
 	const char *name;
 	const struct check *checks;
 } tables[] = {
-	{ "kernel", doctor_kernel }, { "pins", doctor_pins },     { "agent", doctor_agent },
-	{ "names", doctor_names },   { "guards", doctor_guards },
+	{ "kernel", doctor_kernel },     { "pins", doctor_pins },   { "agent", doctor_agent },
+	{ "services", doctor_services }, { "names", doctor_names }, { "guards", doctor_guards },
 };
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 

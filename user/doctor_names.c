@@ -13,6 +13,7 @@
 
 #include "cgroup.h"
 #include "doctor.h"
+#include "doctor_inside.h"
 #include "doctor_proc.h"
 #include "domains.h"
 #include "names_list.h"
@@ -101,14 +102,40 @@ static int resolver_probe(const struct guard *guard, pid_t pid)
 	return r;
 }
 
+static pid_t lives(const struct guard *guard)
+{
+	_cleanup_close_ int cgroup_fd = cgroup_open_id(guard->info.cgroup, NULL);
+
+	return cgroup_fd < 0 ? 0 : cgroup_first_pid(cgroup_fd);
+}
+
+/* The same as its processes ask: any name server, which the hooks exchange for the resolver. */
+static void say_steered(struct doctor *doctor, int r)
+{
+	unsigned port = doctor->guard->value.dns_port;
+
+	if (!r)
+		doctor_say(doctor, VERDICT_OK, "",
+			   "port %u answers, and so does any name server that it asks", port);
+	else if (r == -ETIMEDOUT || r == -ESRCH || r == -EAGAIN)
+		doctor_say(doctor, VERDICT_WARN, "are its processes frozen, or its limits reached?",
+			   "port %u answers; whether its processes reach it cannot be told: %s",
+			   port, strerror(-r));
+	else
+		doctor_say(doctor, VERDICT_FAIL, "see the checks attached and state",
+			   "port %u answers, but not what its processes ask: %s", port,
+			   r == -EBADMSG ? "a name that nobody allows is not \"no such name\""
+			   : r == -EXDEV ? "the answer does not come from whom was asked"
+					 : strerror(-r));
+}
+
 static void check_resolver(struct doctor *doctor)
 {
 	const struct guard *guard = doctor->guard;
-	_cleanup_close_ int cgroup_fd = cgroup_open_id(guard->info.cgroup, NULL);
-	pid_t pid = cgroup_fd < 0 ? 0 : cgroup_first_pid(cgroup_fd);
+	pid_t pid = lives(guard);
 	int r;
 
-	if (!kernel_agent_pid() || guard->value.names & TEROK_NAMES_OFF)
+	if (!kernel_agent_pid() || !guard->alive || guard->value.names & TEROK_NAMES_OFF)
 		return; /* said elsewhere */
 	if (!pid) {
 		doctor_say(doctor, VERDICT_OK, "", "nobody lives in it");
@@ -128,7 +155,24 @@ static void check_resolver(struct doctor *doctor)
 		    "the agent again",
 		    "port %u does not answer: %s", guard->value.dns_port, strerror(-r));
 	else
-		doctor_say(doctor, VERDICT_OK, "", "port %u answers", guard->value.dns_port);
+		say_steered(doctor, doctor_ask_nobodys(guard));
+}
+
+static void check_why(struct doctor *doctor)
+{
+	const struct guard *guard = doctor->guard;
+	int r;
+
+	if (!kernel_agent_pid() || !guard->value.dns_port || !lives(guard))
+		return;
+	r = doctor_ask_why(guard);
+	if (r)
+		doctor_say(doctor, r == -ETIMEDOUT || r == -ESRCH ? VERDICT_WARN : VERDICT_FAIL,
+			   "start the agent again",
+			   "http://169.254.84.75/why.json does not answer inside it: %s",
+			   strerror(-r));
+	else
+		doctor_say(doctor, VERDICT_OK, "", "http://169.254.84.75/ answers inside it");
 }
 
 static int count_wildcard(const struct domain_rule *rule, void *user)
@@ -296,6 +340,7 @@ const struct check doctor_names[] = {
 	{ .name = "upstream", .host = check_upstream },
 	{ .name = "tables", .host = check_tables },
 	{ .name = "resolver", .guard = check_resolver },
+	{ .name = "why", .guard = check_why },
 	{ .name = "mode", .guard = check_mode },
 	{ .name = "names", .guard = check_fill },
 	{ .name = "shared", .guard = check_shared },
