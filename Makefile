@@ -319,7 +319,7 @@ unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
 	@B=$(B) tests/run $^
 kernel: $(PROGRAMS) $(WHY) $(NAMES) $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$(TESTS)) | $(LATE) ## kernel and hub tests, as root
 	$(give_back)
-	@B=$(B) tests/run $(filter $(B)/tests/%,$^) $(filter tests/kernel/% tests/hub/%,$(SCRIPTS))
+	@B=$(B) tests/run $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$^) $(filter tests/kernel/% tests/hub/%,$(SCRIPTS))
 test-kernels: all $(NAMES) $(call tests_in,kernel) $(call tests_in,kernel/escape) ## the kernel tests on other kernels, in QEMU; KERNELS="5.10 6.1 newest"
 	@B=$(B) tests/kernels/run $(KERNELS)
 

@@ -61,7 +61,8 @@ static int ask_once(struct control_ask *ask, uint64_t until_ns, uint32_t *guard,
 	/* who is refused before it has spoken is told so all the same */
 	if (!r || r == -EPIPE)
 		r = replies_hear(fd, ask, until_ns, guard, why);
-	return r;
+	/* it was closed with our word unread (the kernel says so before it gives the reply) */
+	return r == -ECONNRESET ? -EAGAIN : r;
 }
 
 int control_ask(struct control_ask *ask, uint32_t *guard, struct problem *why)

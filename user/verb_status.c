@@ -112,7 +112,6 @@ static void print_setup(struct json *json)
 		printf("hooks:   %s%s; try: %s%s\n", colour ? RED : "",
 		       log_safe(issue, sizeof(issue), health.issue), health.hint,
 		       colour ? PLAIN : "");
-	fflush(stdout); /* what comes of the agent comes by itself */
 }
 
 static void print_agent(struct printer *printer, bool loaded)
@@ -194,7 +193,8 @@ int verb_status(int argc, char **argv)
 		return verb_fail(r, &why);
 	deed.json = json;
 	deed.colour = cli_colour(1);
-	if (!n && !json)
+	r = deed_do(&deed);
+	if (!r && !n && !json)
 		print_setup(NULL);
-	return deed_do(&deed);
+	return r;
 }
