@@ -115,7 +115,7 @@ support_in  = $(call obj,$(filter-out tests/$(1)/test_%.c %.bpf.c,$(wildcard tes
 TESTS      := $(foreach d,$(test_dirs),$(call tests_in,$(d)))
 SUPPORT    := $(foreach d,$(test_dirs),$(call support_in,$(d)))
 PODMAN     := $(wildcard tests/podman/test_*.sh)
-INSIDE     := $(B)/tests/podman/leave $(B)/tests/podman/limit.so $(B)/tests/podman/dies.so
+INSIDE     := $(B)/tests/podman/leave $(B)/tests/podman/knock $(B)/tests/podman/limit.so $(B)/tests/podman/dies.so
 NAMES      := $(B)/tests/names/server $(tunnel_OBJ:.o=)
 LATE       := $(B)/tests/names/late
 WEB        := $(B)/tests/web/hub
@@ -242,7 +242,7 @@ $(HOOK): $(HOOK_SRC) $(wildcard tools/hook*.h user/base/*.h) include/terok/abi.h
 		-static -Wl,--gc-sections -s $(HOOK_SRC) $(shell $(PKG_CONFIG) --libs --static json-c) -o $@
 
 # What runs in an image without libraries, and what a runtime preloads: no flavour of ours.
-$(B)/tests/podman/leave: $(B)/%: %.c
+$(B)/tests/podman/leave $(B)/tests/podman/knock: $(B)/%: %.c
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -static $< -o $@
 
@@ -311,7 +311,7 @@ help: ## this list
 run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what is missing
 	$(give_back)
 	@B=$(B) tools/demo
-test: $(PROGRAMS) $(WHY) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) ## all tests, as root on a real kernel; installs what is missing
+test: $(PROGRAMS) $(WHY) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
 	$(give_back)
 	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
@@ -326,7 +326,7 @@ test-kernels: all $(NAMES) $(call tests_in,kernel) $(call tests_in,kernel/escape
 escape-table: $(call tests_in,kernel/escape) ## tests/kernel/escape/TABLE.md again, from this kernel, as root
 	$(give_back)
 	@ESCAPE_TABLE=tests/kernel/escape/TABLE.md $(B)/tests/kernel/escape/test_escape >/dev/null 2>&1
-podman: $(PROGRAMS) $(WHY) $(DEMO) $(INSIDE) $(NAMES) ## tests with real containers, as root
+podman: $(PROGRAMS) $(WHY) $(DEMO) $(INSIDE) $(NAMES) $(BUILDS) ## tests with real containers, as root
 	$(give_back)
 	@B=$(B) tests/run $(PODMAN)
 names: $(PROGRAMS) $(NAMES) ## people's resolvers against names, as root; NAMES_TABLE=FILE keeps the table
@@ -385,6 +385,8 @@ install: all ## to DESTDIR, under PREFIX; terok-bpfd setup makes it guard
 	$(foreach u,$(USERUNITS),$(call fill,$(u),$(USERUNITDIR)))
 	$(foreach h,$(HOOKS),$(call fill,$(h),$(DATADIR)/hooks))
 	$(INSTALL) -m 0755 $(HOOK) $(DESTDIR)$(LIBEXECDIR)
+deb: ## Debian packages, in the build folder
+	+@B=$(B) MAKE="$(MAKE)" CC="$(CC)" CLANG="$(CLANG)" tools/debian/build
 uninstall: ## undo install
 	rm -f $(DESTDIR)$(LIBEXECDIR)/terok-hook
 	rm -f $(addprefix $(DESTDIR)$(DATADIR)/hooks/,$(notdir $(HOOKS))) $(addprefix $(DESTDIR)$(DATADIR)/profiles/,$(notdir $(PROFILES)))
@@ -403,11 +405,11 @@ vmlinux: ## cut vmlinux/vmlinux.h again, from the running kernel
 clean: ## remove the build folder
 	rm -rf $(B)
 print-deps: ## packages to install
-	@tools/deps --list build test podman names varlink browser desktop
+	@tools/deps --list build test podman names varlink browser desktop deb
 
--include $(shell find $(B) -path $(B)/asan -prune -o -path $(B)/fuzz -prune -o -type f -name '*.d' -print 2>/dev/null)
+-include $(shell find $(B) -path $(B)/asan -prune -o -path $(B)/fuzz -prune -o -path $(B)/deb -prune -o -type f -name '*.d' -print 2>/dev/null)
 FORCE:
-.PHONY: all help run test unit kernel podman names web lint check asan bench fuzz fuzz-targets install uninstall \
+.PHONY: all deb help run test unit kernel podman names web lint check asan bench fuzz fuzz-targets install uninstall \
 	test-kernels escape-table format vmlinux clean print-deps FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

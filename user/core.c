@@ -436,7 +436,7 @@ int core_run(const struct core_options *options, struct problem *why)
 	core_close(&core);
 	/* whoever attached a guard since we decided to end keeps it: the next agent adopts it */
 	if (!r && options->transient && core.load.loaded)
-		r = kernel_unload_idle(why) < 0 ? -EIO : 0;
+		r = kernel_unload_idle(NULL, why) < 0 ? -EIO : 0;
 	closep(&core.lock_fd);
 	return r;
 }

@@ -674,18 +674,23 @@ static int unload_locked(struct kernel_load *removed, struct problem *why)
 	return r;
 }
 
-int kernel_unload_idle(struct problem *why)
+int kernel_unload_idle(struct kernel_load *removed, struct problem *why)
 {
 	_cleanup_close_ int lock = kernel_lock(why), info = -1;
-	struct kernel_load removed = {};
+	struct kernel_load result = {};
 	char path[PINS_PATH_LEN];
-	int n;
+	int n, r;
 
 	if (lock < 0)
 		return lock;
 	info = bpf_obj_get(pins_path(path, "maps/%s", kernel_map_name(MAP_INFO)));
 	n = info < 0 ? kernel_lost() : count_guards(info);
-	return n < 0 ? n : n ? 1 : unload_locked(&removed, why);
+	if (n)
+		return n < 0 ? n : 1;
+	r = unload_locked(&result, why);
+	if (!r && removed)
+		*removed = result;
+	return r;
 }
 
 int kernel_unload(struct kernel_load *removed, struct problem *why)

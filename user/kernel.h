@@ -118,7 +118,7 @@ int kernel_lost(void);
 int kernel_unload(struct kernel_load *removed, struct problem *why);
 
 /** kernel_unload_idle() - the same, but only if no guard is there; 1: kept, some guard is */
-int kernel_unload_idle(struct problem *why);
+int kernel_unload_idle(struct kernel_load *removed, struct problem *why);
 
 /** kernel_each_label() - every guard's number and label, in no order; fn as usual; negative errno */
 int kernel_each_label(int info_map,

@@ -63,11 +63,23 @@ int verb_load(int argc, char **argv)
 	return 0;
 }
 
+/* Of what is guarded nothing is taken away. */
+static int unload_idle(struct kernel_load *removed, struct problem *why)
+{
+	int r = kernel_unload_idle(removed, why);
+
+	return r > 0 ? problem(why, -EBUSY,
+			       "something is guarded (terok-bpfd status); without --idle its guard "
+			       "would end")
+		     : r;
+}
+
 int verb_unload(int argc, char **argv)
 {
-	bool json = false, force = false;
+	bool json = false, force = false, idle = false;
 	const struct cli_option options[] = {
 		{ "force", NULL, "also while an agent is running", CLI_FLAG, &force },
+		{ "idle", NULL, "only if nothing is guarded", CLI_FLAG, &idle },
 		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
 		{},
 	};
@@ -85,7 +97,7 @@ int verb_unload(int argc, char **argv)
 				 "maps; stop it first, or use --force",
 				 (int)agent),
 		       -EBUSY;
-	r = kernel_unload(&removed, &why);
+	r = idle ? unload_idle(&removed, &why) : kernel_unload(&removed, &why);
 	if (r)
 		return verb_fail(r == -EINVAL ? -EIO : r, &why);
 	if (json)

@@ -10,6 +10,9 @@
 # LAB_OVER=DIR: what is in DIR/usr and DIR/etc lies over the machine's own, as programs of another
 # release with their libraries do (tests/podman/fetch). /usr is read-only then.
 #
+# LAB_WRITE=1: /usr and /var may be written as well, which is gone afterwards like the rest: packages
+# can be installed.
+#
 # Put a timeout on CMD, not on this: inlab.sh timeout 60 bash test.sh
 set -eu -o pipefail
 
@@ -31,6 +34,12 @@ if [ "${1-}" = --inside ]; then
 	if [ -n "${LAB_OVER-}" ]; then
 		below=$LAB_OVER/etc:/etc
 		mount -t overlay overlay -o "lowerdir=$LAB_OVER/usr:/usr" /usr
+	fi
+	if [ -n "${LAB_WRITE-}" ]; then
+		for d in usr var; do
+			mkdir "$dir/$d-upper" "$dir/$d-work"
+			mount -t overlay overlay -o "lowerdir=/$d,upperdir=$dir/$d-upper,workdir=$dir/$d-work" /$d
+		done
 	fi
 	mount -t overlay overlay -o "lowerdir=$below,upperdir=$dir/etc-upper,workdir=$dir/etc-work" /etc
 	mkdir -p /var/lib/containers

@@ -99,7 +99,7 @@ make_image() {
 	mkdir -p $root/bin $root/etc
 	cp "$(command -v busybox)" $root/bin/busybox
 	for a in sh sleep nc id grep; do ln -s busybox $root/bin/$a; done
-	cp "$B/tests/podman/leave" $root/bin/leave
+	cp "$B/tests/podman/leave" "$B/tests/podman/knock" $root/bin
 	echo root:x:0:0::/:/bin/sh >$root/etc/passwd
 	tar -C $root -cf /run/image.tar .
 	chmod 644 /run/image.tar
