@@ -16,10 +16,12 @@
 #include "guard.h"
 #include "journal.h"
 #include "lists.h"
+#include "lockout.h"
 #include "netns.h"
 #include "podman.h"
 #include "policy.h"
 #include "roots.h"
+#include "runtime.h"
 #include "verbs.h"
 #include "terok/names.h"
 
@@ -51,8 +53,9 @@ static void print_guard(const char *what, const struct guard *guard, bool json)
 	puts(json_done(&out) ?: "{}");
 }
 
-static int attach_cgroup(const char *text, struct guard_spec *spec, struct attach_plan *plan,
-			 struct guard *ret, bool *existing, struct problem *why)
+static int attach_cgroup(const char *text, bool force, struct guard_spec *spec,
+			 struct attach_plan *plan, struct guard *ret, bool *existing,
+			 struct problem *why)
 {
 	_cleanup_close_ int fd = cgroup_open(text, why), netns_fd = -1;
 	char path[TEROK_PATH_LEN];
@@ -64,6 +67,9 @@ static int attach_cgroup(const char *text, struct guard_spec *spec, struct attac
 	r = cgroup_path(fd, path);
 	if (r)
 		return problem(why, r, "%s: %s", text, strerror(-r));
+	r = force ? 0 : lockout_check(path, why);
+	if (r)
+		return r;
 	spec->cgroup_fd = fd;
 	spec->kind = TEROK_KIND_CGROUP;
 	if (!spec->name)
@@ -75,6 +81,34 @@ static int attach_cgroup(const char *text, struct guard_spec *spec, struct attac
 	return attach_guard(spec, plan, ret, existing, why);
 }
 
+/* Docker's, nerdctl's and others': whose ports are published by whom is not asked. */
+static int attach_other(const char *text, struct guard_spec *spec, struct attach_plan *plan,
+			struct guard *ret, bool *existing, struct problem *why)
+{
+	struct runtime_container container;
+	struct problem other = {};
+	int r = runtime_find(text, &container, &other);
+
+	if (r == -ENOENT)
+		return problem(why, r,
+			       "no running container '%.72s' (root's podman, every user's "
+			       "monitors, docker's and nerdctl's names and all cgroups were "
+			       "looked at)",
+			       text);
+	if (r)
+		return problem(why, r, "%s", other.text);
+	spec->cgroup_fd = container.cgroup_fd;
+	spec->netns_fd = container.netns_fd;
+	spec->kind = TEROK_KIND_CONTAINER;
+	spec->uid = container.uid;
+	spec->container = container.id;
+	if (!spec->name)
+		spec->name = container.name;
+	r = attach_guard(spec, plan, ret, existing, why);
+	runtime_container_done(&container);
+	return r;
+}
+
 static int attach_container(const char *text, struct guard_spec *spec, struct attach_plan *plan,
 			    struct guard *ret, bool *existing, struct problem *why)
 {
@@ -82,6 +116,8 @@ static int attach_container(const char *text, struct guard_spec *spec, struct at
 	struct problem silent = {};
 	int r = podman_find(text, &container, why);
 
+	if (r == -ENOENT)
+		return attach_other(text, spec, plan, ret, existing, why);
 	if (r)
 		return r;
 	if (podman_ask_ports(&container, &silent))
@@ -122,10 +158,10 @@ static int attached_already(const struct guard *guard, const char *name, const c
 }
 
 struct attach_options {
-	const char *state, *name, *mode;
+	const char *state, *name, *mode, *cgroup;
 	struct cli_list publishes, profiles, resolvers, gateways, host_ports;
 	char names[JOURNAL_PROFILES_LEN]; /* the profiles, with a colon between */
-	bool json;
+	bool force, json;
 };
 
 static int profiles_join(struct attach_options *o, struct attach_plan *plan, struct problem *why)
@@ -203,6 +239,10 @@ int verb_attach(int argc, char **argv)
 		  &o.host_ports },
 		{ "gateway", "ADDR", "where the host is for it; repeatable", CLI_LIST,
 		  &o.gateways },
+		{ "cgroup", "PATH", "guard this cgroup, in place of CGROUP|CONTAINER", CLI_STRING,
+		  &o.cgroup },
+		{ "force", NULL, "also a cgroup that you, the agent or process 1 live in", CLI_FLAG,
+		  &o.force },
 		{ "json", NULL, "one JSON object", CLI_FLAG, &o.json },
 		{},
 	};
@@ -211,15 +251,23 @@ int verb_attach(int argc, char **argv)
 	struct problem why = {};
 	bool existing = false;
 	struct guard guard;
-	int r = cli_parse(argc, argv, options, 1, 1);
+	const char *what;
+	int r = cli_parse(argc, argv, options, 0, 1);
 
 	if (r < 0)
 		return r;
+	if (!r == !o.cgroup) /* as with any other word that is missing or too many */
+		return log_error(0, "attach: %s; see terok-bpfd attach --help",
+				 r ? "a cgroup and a container, or one twice"
+				   : "name a cgroup or a container"),
+		       -EINVAL;
+	what = o.cgroup ?: argv[1];
 	r = options_parse(&o, &spec, &plan, &why);
 	if (r)
 		return verb_fail(r, &why);
-	r = is_path(argv[1]) ? attach_cgroup(argv[1], &spec, &plan, &guard, &existing, &why)
-			     : attach_container(argv[1], &spec, &plan, &guard, &existing, &why);
+	r = o.cgroup || is_path(what)
+		? attach_cgroup(what, o.force, &spec, &plan, &guard, &existing, &why)
+		: attach_container(what, &spec, &plan, &guard, &existing, &why);
 	if (!r && existing)
 		r = attached_already(&guard, o.name, o.state, spec.state, &why);
 	if (r)
