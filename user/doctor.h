@@ -77,8 +77,11 @@ extern const struct check doctor_services[];
 /** doctor_names - checks about names: who resolves them, and what became of them */
 extern const struct check doctor_names[];
 
-/** doctor_host - clock, disk, journal, quotas, what setup installed, podman */
+/** doctor_host - clock, disk, folders, journals, quotas */
 extern const struct check doctor_host[];
+
+/** doctor_podman - podman, what setup installed for it, containers that should be guarded */
+extern const struct check doctor_podman[];
 
 /** doctor_container - a guard from inside: its state, who lives in it, what they may do */
 extern const struct check doctor_container[];

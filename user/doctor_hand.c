@@ -22,8 +22,11 @@ static const struct {
 	const char *name;
 	const struct check *checks;
 } tables[] = {
-	{ "kernel", doctor_kernel },     { "pins", doctor_pins },   { "agent", doctor_agent },
-	{ "services", doctor_services }, { "names", doctor_names }, { "guards", doctor_guards },
+	{ "kernel", doctor_kernel },       { "pins", doctor_pins },
+	{ "agent", doctor_agent },         { "services", doctor_services },
+	{ "names", doctor_names },         { "host", doctor_host },
+	{ "engine", doctor_podman },       { "guards", doctor_guards },
+	{ "container", doctor_container },
 };
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 

@@ -106,6 +106,11 @@ bool proc_option(pid_t pid, const char *name, char *ret, size_t size)
 	return false;
 }
 
+ssize_t proc_cmdline(pid_t pid, char *ret, size_t size)
+{
+	return file_read(pid, "cmdline", ret, size);
+}
+
 int proc_each(int (*fn)(pid_t pid, void *user), void *user)
 {
 	DIR *dir = opendir("/proc");

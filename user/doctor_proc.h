@@ -34,6 +34,9 @@ int proc_status_parse(const char *text, struct proc_status *ret);
 /** proc_option() - the value of --NAME VALUE or --NAME=VALUE on its command line; false: none */
 bool proc_option(pid_t pid, const char *name, char *ret, size_t size);
 
+/** proc_cmdline() - its command line, words ended by a NUL each; how many bytes, or negative errno */
+ssize_t proc_cmdline(pid_t pid, char *ret, size_t size);
+
 /** proc_each() - every process; @fn as usual */
 int proc_each(int (*fn)(pid_t pid, void *user), void *user);
 

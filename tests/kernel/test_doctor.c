@@ -244,11 +244,12 @@ static void a_control_socket_that_is_gone_is_found(void **state)
 
 static void an_agent_of_another_build_is_found(void **state)
 {
-	char real[sizeof(bpfd)], command[1200];
+	char real[sizeof(bpfd)], command[1400];
 
 	(void)state;
 	snprintf(real, sizeof(real), "%s", bpfd);
-	snprintf(command, sizeof(command), "cp %s %s/old-bpfd", bpfd, world->dir);
+	snprintf(command, sizeof(command), "cp %s %s/old-bpfd && echo >>%s/old-bpfd", bpfd,
+		 world->dir, world->dir);
 	assert_int_equal(system(command), 0);
 	snprintf(bpfd, sizeof(bpfd), "%s/old-bpfd", world->dir);
 	agent_start();
