@@ -123,32 +123,39 @@ make_hooks() {
 	done
 }
 
-# A user with containers of his own, and as_dev CMD...: as he is after a login
+# make_user [NAME UID SUBUID]: a user with containers of his own; as_dev CMD...: as he is after a
+# login; as_user NAME UID CMD...: the same of another
 GROUP=/sys/fs/cgroup/user-61000 # what a login would delegate
 make_user() {
+	local name=${1:-dev} uid=${2:-61000} sub=${3:-100000} group
 	for p in newuidmap slirp4netns setpriv; do
 		command -v $p >/dev/null || skip "$p is not installed (apt-get install uidmap slirp4netns)"
 	done
-	groupadd -g 61000 dev
-	useradd -m -u 61000 -g dev -K UID_MAX=61000 -s /bin/bash dev
+	group=/sys/fs/cgroup/user-$uid
+	groupadd -g "$uid" "$name"
+	useradd -m -u "$uid" -g "$name" -K UID_MAX="$uid" -s /bin/bash "$name"
 	# not given by useradd where login.defs has other ideas of a user's number
-	grep -q ^dev: /etc/subuid || usermod --add-subuids 100000-165535 --add-subgids 100000-165535 dev
-	install -d -o dev -g dev -m 700 /run/user/61000
-	mkdir -p $GROUP/login
-	chown -R dev:dev $GROUP
-	mkdir -p /home/dev/.config/containers
-	printf '[storage]\ndriver = "overlay"\n' >/home/dev/.config/containers/storage.conf
-	printf '[engine]\nruntime = "crun"\n' >/home/dev/.config/containers/containers.conf
-	chown -R dev:dev /home/dev
+	grep -q "^$name:" /etc/subuid ||
+		usermod --add-subuids "$sub-$((sub + 65535))" --add-subgids "$sub-$((sub + 65535))" "$name"
+	install -d -o "$name" -g "$name" -m 700 "/run/user/$uid"
+	mkdir -p "$group/login"
+	chown -R "$name:$name" "$group"
+	mkdir -p "/home/$name/.config/containers"
+	printf '[storage]\ndriver = "overlay"\n' >"/home/$name/.config/containers/storage.conf"
+	printf '[engine]\nruntime = "crun"\n' >"/home/$name/.config/containers/containers.conf"
+	chown -R "$name:$name" "/home/$name"
 }
-as_dev() {
+as_user() {
 	(
-		echo $BASHPID >$GROUP/login/cgroup.procs
-		cd /home/dev || exit 1
-		exec setpriv --reuid 61000 --regid 61000 --init-groups \
-			env -i PATH="$PATH" HOME=/home/dev XDG_RUNTIME_DIR=/run/user/61000 "$@"
+		name=$1 uid=$2
+		shift 2
+		echo $BASHPID >"/sys/fs/cgroup/user-$uid/login/cgroup.procs"
+		cd "/home/$name" || exit 1
+		exec setpriv --reuid "$uid" --regid "$uid" --init-groups \
+			env -i PATH="$PATH" HOME="/home/$name" XDG_RUNTIME_DIR="/run/user/$uid" "$@"
 	)
 }
+as_dev() { as_user dev 61000 "$@"; }
 
 # said TEXT: the last check or refuse printed it
 said() { grep -q -- "$1" /run/out || fail "it does not say '$1': $(cat /run/out)"; }
