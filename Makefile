@@ -116,6 +116,7 @@ TESTS      := $(foreach d,$(test_dirs),$(call tests_in,$(d)))
 SUPPORT    := $(foreach d,$(test_dirs),$(call support_in,$(d)))
 PODMAN     := $(wildcard tests/podman/test_*.sh)
 INSIDE     := $(B)/tests/podman/leave $(B)/tests/podman/knock $(B)/tests/podman/limit.so $(B)/tests/podman/dies.so
+MACHINE    := $(wildcard tests/machine/test_*.sh)
 NAMES      := $(B)/tests/names/server $(tunnel_OBJ:.o=)
 LATE       := $(B)/tests/names/late
 WEB        := $(B)/tests/web/hub
@@ -313,7 +314,7 @@ run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what i
 	@B=$(B) tools/demo
 test: $(PROGRAMS) $(WHY) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
 	$(give_back)
-	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN)
+	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN) $(MACHINE)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
 	$(give_back)
 	@B=$(B) tests/run $^
@@ -322,6 +323,10 @@ kernel: $(PROGRAMS) $(WHY) $(NAMES) $(filter $(B)/tests/kernel/% $(B)/tests/hub/
 	@B=$(B) tests/run $(filter $(B)/tests/kernel/% $(B)/tests/hub/%,$^) $(filter tests/kernel/% tests/hub/%,$(SCRIPTS))
 test-kernels: all $(NAMES) $(call tests_in,kernel) $(call tests_in,kernel/escape) ## the kernel tests on other kernels, in QEMU; KERNELS="5.10 6.1 newest"
 	@B=$(B) tests/kernels/run $(KERNELS)
+
+test-machine: all $(INSIDE) ## the build installed in a machine with systemd and podman, in QEMU
+	$(give_back)
+	@B=$(B) tests/run $(MACHINE)
 
 escape-table: $(call tests_in,kernel/escape) ## tests/kernel/escape/TABLE.md again, from this kernel, as root
 	$(give_back)
@@ -410,6 +415,6 @@ print-deps: ## packages to install
 -include $(shell find $(B) -path $(B)/asan -prune -o -path $(B)/fuzz -prune -o -path $(B)/deb -prune -o -type f -name '*.d' -print 2>/dev/null)
 FORCE:
 .PHONY: all deb help run test unit kernel podman names web lint check asan bench fuzz fuzz-targets install uninstall \
-	test-kernels escape-table format vmlinux clean print-deps FORCE
+	test-kernels test-machine escape-table format vmlinux clean print-deps FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# guest.sh - what test_machine.sh has done in the machine: the installed agent as a service,
+# root's containers and a user's as systemd places them, refused, asked about, allowed, from
+# the first instruction and over restarts of the agent
+. /machine/tests/podman/lib.sh
+. /machine/tests/machine/guest_lib.sh
+
+if [ -x /usr/local/libexec/terok/terok-hook ]; then
+	check "setup" "$BPFD" setup --root
+fi
+check "the service is begun" systemctl enable --now terok-bpfd.service
+check "and runs" systemctl is-active terok-bpfd
+start_server
+make_image
+podman import -q /run/image.tar localhost/bb:latest >/dev/null 2>&1
+as_dev podman import -q /run/image.tar localhost/bb:latest >/run/out 2>&1 || fail "$(cat /run/out)"
+start_client
+try=(nc -w 2 "$HOST" "$PORT")
+
+# asked TEXT: whoever may answer is asked for the server by the container "box"
+asked() {
+	wait_event "$1" ".type == \"request\" and .dest == \"$HOST\" and .port == $PORT and .name == \"box\""
+}
+hooked() { [ -e /etc/containers/oci/hooks.d/terok-createRuntime.json ]; }
+for name in crun runc; do
+	box() { podman --runtime $name run --rm --name box "$@" localhost/bb:latest "${try[@]}"; }
+	check "$name: without the annotation it passes" box
+	hooked || { echo "SKIP first_instruction_with_$name: there is no hook"; continue; }
+	refuse "$name: its first instruction is refused" box --annotation terok.guard=up
+	asked "$name: and asked about"
+	podman rm -f -t 0 box >/dev/null 2>&1 || true
+	refuse "$name: with means to leave it is not started" box --cap-add NET_ADMIN --annotation terok.guard=up
+	said "it has CAP_NET_ADMIN: start it"
+	podman rm -f -t 0 box >/dev/null 2>&1 || true
+	check "$name: and the journal has the reason" in_journal "it has CAP_NET_ADMIN: start it"
+done
+
+# with limits that a machine needs all controllers for
+podman --runtime crun run -d --name box --memory 64m --pids-limit 50 --annotation terok.guard=up \
+	localhost/bb:latest sleep 1000 >/run/out 2>&1 || fail "$(cat /run/out)"
+id=$(podman inspect -f '{{.Id}}' box)
+hooked || check "attach" "$BPFD" attach box
+check "the guard is on its scope, which has all of it" "$BPFD" explain "/machine.slice/libpod-$id.scope" "$HOST"
+said "would be refused"
+refuse "a process by exec is refused" podman exec box "${try[@]}"
+asked "and asked about"
+check "allow is taken" answer "$(jq -r .request_id <<<"$EVENT")" allow
+check "it is in force at once" podman exec box "${try[@]}"
+check "the agent is begun again" systemctl restart terok-bpfd
+check "what was allowed is" podman exec box "${try[@]}"
+refuse "what was not is not" podman exec box nc -w 2 "$HOST" 4434
+podman rm -f -t 0 box >/dev/null
+
+# a user's, whose cgroups his own systemd makes
+as_dev podman run -d --name mine localhost/bb:latest sleep 1000 >/run/out 2>&1 || fail "$(cat /run/out)"
+walk mine as_dev podman exec mine "${try[@]}"
+
+# killed, it is begun again by systemd; meanwhile the kernel decides
+check "attach" "$BPFD" attach dev:mine
+old=$(systemctl show -P MainPID terok-bpfd)
+kill -9 "$old"
+refuse "without the agent it is refused" as_dev podman exec mine "${try[@]}"
+until new=$(systemctl show -P MainPID terok-bpfd) && [ "$new" != 0 ] && [ "$new" != "$old" ]; do
+	sleep 0.1
+done
+echo "ok the agent is there again"
+check "the service says so" systemctl is-active terok-bpfd
+check "the journal has what the agent said" in_journal "adopted what was at"
+
+check "the service is ended" systemctl disable --now terok-bpfd.service
+check "unload" "$BPFD" unload --force
+[ ! -e /sys/fs/bpf/terok/v1 ] || fail "pins are left: $(find /sys/fs/bpf/terok)"
+check "nothing failed" none_failed
