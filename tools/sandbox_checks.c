@@ -81,10 +81,14 @@ static int probe_inside(const char *container, const char *const *probe, char *w
 		return 1;
 	}
 	status = result.status;
-	if (status == 127 || status == 126)
+	if (status == 127 || status == 126) {
 		snprintf(why, size, "%s: no %s in the container", NO_PROBE, probe[0]);
-	else if (status == 125) /* podman's own */
-		podman_failed("exec", &result, &problem), snprintf(why, size, "%s", problem.text);
+	} else if (status == 125) { /* podman's own */
+		podman_failed("exec", &result, &problem);
+		snprintf(why, size, "%s", problem.text);
+	} else if (*result.error) {
+		snprintf(why, size, "%.*s", (int)strcspn(result.error, "\n"), result.error);
+	}
 	spawn_result_done(&result);
 	return status;
 }
@@ -92,14 +96,19 @@ static int probe_inside(const char *container, const char *const *probe, char *w
 static void check_proxy(struct doctor *doctor)
 {
 	char url[80], why[300] = "no answer of a healthy one";
-	const char *const probe[] = { "wget", "-q", "--spider", "--timeout=3", url, NULL };
+	const char *const probe[] = { "wget", "-q", "--spider", "-T", "3", url, NULL };
+	const char *const second[] = { "curl", "-fsS", "-m", "3", "-o", "/dev/null", url, NULL };
 	_cleanup_close_ int fd = -1;
+	int status;
 	bool good;
 
 	snprintf(url, sizeof(url), "http://%s:%u/-/health",
 		 doctor->container ? "host.containers.internal" : "127.0.0.1", doctor->proxy_port);
 	if (doctor->container) {
-		good = !probe_inside(doctor->container, probe, why, sizeof(why));
+		status = probe_inside(doctor->container, probe, why, sizeof(why));
+		if (status == 126 || status == 127) /* an image has the one or the other */
+			status = probe_inside(doctor->container, second, why, sizeof(why));
+		good = !status;
 	} else {
 		fd = connect_to(doctor->proxy_port);
 		good = fd >= 0 && is_healthy(fd);

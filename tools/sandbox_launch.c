@@ -104,6 +104,10 @@ static int failed(const struct heard *heard, const struct spec *spec, int status
 	show(heard->err, &spec->env);
 	if (launch_is_gpu(heard->err))
 		log_error(0, "GPU: " GPU_HINT);
+	else if (strstr(heard->err, "workdir ") && strstr(heard->err, "does not exist"))
+		log_error(
+		    0, "the image has no %s: mount a folder there (-v DIR:%s), or say --workdir /",
+		    spec->workdir, spec->workdir);
 	return -EIO;
 }
 

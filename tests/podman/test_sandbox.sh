@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 SANDBOX=$B/terok-sandbox
 [ -x "$SANDBOX" ] || fail "$SANDBOX is not there (make)"
+LAB_TIMEOUT=140 # other suites may run beside it
 enter_lab
 
 make_image
@@ -50,6 +51,8 @@ exits 0 "list has it" sandbox list --json
 jq -e '.[] | select(.name == "plain" and .state == "running" and .sandbox)' /run/out >/dev/null || fail "$(cat /run/out)"
 exits 0 "list by a prefix" sandbox list other --json
 [ "$(cat /run/out)" = "[]" ] || fail "$(cat /run/out)"
+[ "$(stat -c %a%u /run/sandbox-state/runs/plain/meta.json)" = 6000 ] || fail "$(ls -l /run/sandbox-state/runs/plain)"
+echo "ok what is kept of a run is its user's alone"
 exits 124 "wait has a time-out" sandbox wait plain --timeout 1
 exits 0 "stop removes it" sandbox stop plain --grace 0
 check "it is absent" state_is plain absent
@@ -171,6 +174,8 @@ sandbox stop own >/dev/null
 exits 1 "no GPU by CDI" bare gpu --no-shield $WORK --gpus nvidia -- $IMAGE id
 said "Container launch failed:"
 said "GPU: podman finds no such GPU by CDI.*nvidia-ctk cdi generate"
+exits 1 "an image without the folder where its command begins" bare none --no-shield -- $IMAGE id
+said "the image has no /workspace: mount a folder there"
 mkdir -p /run/empty
 for p in sh env; do ln -sf "$(command -v $p)" /run/empty/$p; done
 without() { env PATH=/run/empty "$SANDBOX" "$@"; }

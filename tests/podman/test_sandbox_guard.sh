@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# test_sandbox_guard.sh - terok-sandbox and the guard: root's containers and a user's are guarded before
+# their first instruction or are not there; what its doctor says of host, services and containers
+. "$(dirname "$0")/lib.sh"
+SANDBOX=$B/terok-sandbox
+[ -x "$SANDBOX" ] || fail "$SANDBOX is not there (make)"
+LAB_TIMEOUT=140 # other suites may run beside it
+enter_lab
+PATH=$B:$PATH # where it finds terok-bpfd
+
+start_server
+make_image
+# clients of services that an image may have
+# (of this busybox's wget -T is broken, and no other is without libraries)
+printf '#!/bin/sh\nfor url; do :; done\nexec busybox wget -q --spider "$url"\n' >/run/image/bin/wget
+printf '#!/bin/sh\nexec sh "$@"\n' >/run/image/bin/bash
+chmod 755 /run/image/bin/bash /run/image/bin/wget
+tar -C /run/image -cf /run/image.tar .
+make_user
+make_hooks
+IMAGE=localhost/bb:latest
+podman import -q /run/image.tar $IMAGE >/dev/null 2>&1
+as_dev podman import -q /run/image.tar $IMAGE >/dev/null 2>&1
+export TEROK_SANDBOX_STATE_DIR=/run/sandbox-state
+try="nc -w 2 $HOST $PORT"
+
+# exits CODE TEXT CMD...: CMD ends with this code
+exits() {
+	local code=$1 text=$2 rc=0
+	shift 2
+	"$@" >/run/out 2>&1 || rc=$?
+	[ $rc = "$code" ] || fail "$text: '$*' ended with $rc, not $code: $(cat /run/out)"
+	echo "ok $text"
+}
+root() { "$SANDBOX" "$@"; }
+dev() { as_dev env TEROK_RUN=$TEROK_RUN "$SANDBOX" "$@"; }
+who_root() { "$@"; }
+who_dev() { as_dev env TEROK_RUN=$TEROK_RUN "$@"; }
+inside() { local who=$1; shift; "who_$who" podman exec stays "$@"; }
+state_is() { [ "$("$1" state "$2")" = "$3" ]; }
+finding() { jq -r --arg l "$1" '.checks[] | select(.label == $l) | .severity' /run/out; }
+
+# --- the hook is there when podman finds it, and the agent when it answers ----------------
+
+exits 1 "of a user: without a hook nothing is started" dev run box -- $IMAGE id
+said "no hook of terok-bpfd is where podman looks for hooks"
+sed -i 's,^\[engine\],[engine]\nhooks_dir = ["/run/hooks"],' /etc/containers/containers.conf /home/dev/.config/containers/containers.conf
+for who in root dev; do
+	exits 1 "$who: without an agent nothing is started" $who run box -- $IMAGE id
+	said "the agent does not answer"
+	check "$who: and nothing is there" state_is $who box absent
+	exits 2 "$who: the doctor says so" $who doctor --json
+	[ "$(finding Agent)" = error ] && [ "$(finding "Container hook")" = ok ] || fail "$(cat /run/out)"
+done
+start_agent
+
+# --- guarded from the first instruction ----------------------------------------------------
+
+mkdir -m 777 /run/work
+for who in root dev; do
+	exits 0 "$who: control: without a guard the server is reached" $who run open --no-shield --workdir / --quiet -- $IMAGE sh -c "$try"
+	exits 0 "$who: control: it was" $who wait open
+	exits 0 "$who: a container whose first act is to connect" $who run first --workdir / --dossier project=site \
+		--dossier "task=Fix it, then rest" -- $IMAGE sh -c "$try"
+	exits 1 "$who: is refused" $who wait first
+	$who stop open first >/dev/null
+	exits 0 "$who: one that stays" $who run stays -v /run/work:/workspace -- $IMAGE sleep 1000
+	exits 1 "$who: is refused as well" inside $who sh -c "$try"
+	check "$who: its guard is known by its name" sh -c "$BPFD status --json | jq -e '.guards[] | select(.name == \"stays\" and .state == \"up\")'"
+	check "$who: allow is taken" who_$who terok-bpfd allow stays $HOST --port $PORT
+	exits 0 "$who: and in force" inside $who sh -c "$try"
+	exits 0 "$who: its guard is as it should be" $who doctor stays --shield-state up
+	said "Shield state .... ok (up)"
+	check "$who: it is let down" who_$who terok-bpfd down stays
+	exits 1 "$who: a guard in another state is a warning, and exit 1" $who doctor stays --shield-state up
+	said "shield state mismatch: actual='down', desired='up'"
+	said "fix: restore to desired: terok-bpfd up stays"
+	exits 1 "$who: a hook that refuses it is podman's error, and nothing is left" $who run evil --workdir / -- --pid host $IMAGE id
+	said "shares a process namespace"
+	check "$who: nothing" state_is $who evil absent
+done
+
+# --- services on the host's loopback, from there and from within a container ----------------
+
+# as the proxy answers: its front page wants a token, its health does not; both families of root's
+# containers and the user's slirp4netns end at this port
+mkdir -p /run/www/-
+cat >/run/serve <<-'END'
+	#!/bin/sh
+	read -r method path rest
+	case $path in
+	/-/health) printf 'HTTP/1.0 200 OK\r\n\r\n{"status": "ok"}' ;;
+	*) printf 'HTTP/1.0 401 Unauthorized\r\n\r\nMissing authentication' ;;
+	esac
+END
+chmod 755 /run/serve
+socat TCP-LISTEN:18731,bind=127.0.0.1,fork,reuseaddr EXEC:/run/serve &
+socat TCP-LISTEN:18732,bind=127.0.0.1,fork,reuseaddr EXEC:cat &
+listening() { ss -Hltn "sport = :18732" | grep -q . && ss -Hltn "sport = :18731" | grep -q .; }
+until listening; do sleep 0.05; done
+exits 1 "what a front page says is no health" sh -c "busybox wget -q --spider http://127.0.0.1:18731/"
+exits 0 "from the host a healthy proxy is ok, which wants a token for its front page" \
+	sh -c "$SANDBOX doctor --proxy-port 18731 --ssh-agent-port 18732 --json | jq -e '.checks[:2] | map(.label + \" \" + .severity) == [\"Credential proxy (TCP) ok\", \"SSH agent (TCP) ok\"]'"
+exits 0 "the doctor's checks are in their order" \
+	sh -c "$SANDBOX doctor --ssh-agent-port 18732 --json | jq -e '(.checks[0].label == \"SSH agent (TCP)\") and (.checks[-1] | .label == \"Shield state\" and .detail == \"not managed\")'"
+who_dev terok-bpfd up stays >/dev/null
+exits 0 "from within a container as well" dev doctor stays --proxy-port 18731 --ssh-agent-port 18732 --shield-state up
+said "Credential proxy (TCP) .... ok (proxy reachable at port 18731)"
+said "SSH agent (TCP) .... ok (SSH agent reachable at port 18732)"
+exits 2 "a service that is not there is an error, and exit 2" dev doctor stays --proxy-port 9418
+said "Credential proxy (TCP) .... ERROR (proxy unreachable at http://host.containers.internal:9418/-/health"
+exits 2 "the same from the host" root doctor --proxy-port 9418
+said "Credential proxy (TCP) .... ERROR (proxy unreachable at http://127.0.0.1:9418/-/health"
+socat TCP-LISTEN:19999,bind=127.0.0.1,fork,reuseaddr EXEC:cat &
+refuse "another port of the host's loopback is not reached" who_dev podman exec stays nc -w 2 10.0.2.2 19999
+
+# --- a hook that does nothing ---------------------------------------------------------------
+
+mkdir -p /run/false
+printf '#!/bin/sh\nexit 0\n' >/run/false/terok-nothing
+chmod 755 /run/false/terok-nothing
+sed -i 's,"path": "[^"]*","path": "/run/false/terok-nothing",' /run/hooks/terok-createRuntime.json
+for who in root dev; do
+	exits 1 "$who: a hook that is called and guards nothing is found out, and the container ended" $who run none --workdir / -- $IMAGE sleep 1000
+	said "has no guard; it is ended"
+	check "$who: it is not there" state_is $who none absent
+	exits 0 "$who: stop" $who stop stays --grace 0
+done
+stop_agent
+check "unload" "$BPFD" unload --force
+podman rm -f -t 0 -a >/dev/null
+as_dev podman rm -f -t 0 -a >/dev/null
