@@ -14,6 +14,7 @@
 #include "base/confine.h"
 #include "base/dir.h"
 #include "base/log.h"
+#include "base/passed.h"
 #include "base/sock.h"
 #include "history.h"
 #include "hub_reader.h"
@@ -37,6 +38,7 @@ static const struct {
 
 struct standalone {
 	struct life life;
+	struct passed passed;
 	struct sock_place readers, clients, other[OTHERS];
 	char readers_path[PATH_SIZE], clients_path[PATH_SIZE], helper_path[PATH_SIZE];
 	struct history *history; /* NULL: none is kept */
@@ -206,15 +208,30 @@ static void history_begin(struct standalone *all, const struct history_limits *w
 	history_open(all->history);
 }
 
+/* Made, or what was passed to us for it. */
+static int place(struct standalone *all, const char *path, struct sock_place *ret,
+		 struct problem *why)
+{
+	int fd = passed_take(&all->passed, path), r;
+
+	if (fd < 0)
+		return sock_place_take(path, ret, why);
+	r = sock_place_adopt(path, fd, ret, why);
+	if (r)
+		close(fd);
+	return r;
+}
+
 static int start(struct standalone *all, const struct standalone_paths *paths, struct problem *why)
 {
 	struct loop *loop = all->life.loop;
-	int r = sock_place_take(all->readers_path, &all->readers, why);
+	int r = place(all, all->readers_path, &all->readers, why);
 
 	if (!r)
-		r = sock_place_take(all->clients_path, &all->clients, why);
-	if (!r)
-		history_begin(all, &paths->history);
+		r = place(all, all->clients_path, &all->clients, why);
+	if (r || paths->check)
+		return r;
+	history_begin(all, &paths->history);
 	if (!r)
 		r = hub_reader_new(loop, all->helper_path, all->history, &all->hub);
 	if (!r)
@@ -234,7 +251,7 @@ static void other_take(struct standalone *all, unsigned i)
 	int r = life_path(path, sizeof(path), NULL, others[i].name, &why), fd;
 
 	if (!r)
-		r = sock_place_take(path, &all->other[i], &why);
+		r = place(all, path, &all->other[i], &why);
 	if (r) {
 		log_warn(*why.text ? 0 : r, "%s", *why.text ? why.text : path);
 		return;
@@ -281,6 +298,17 @@ static void stop(struct standalone *all)
 	life_done(&all->life);
 }
 
+static int serve(struct standalone *all)
+{
+	int r = confine(all);
+
+	if (r)
+		return log_error(r, "give up privileges");
+	log_info("readers at %s, clients at %s", all->readers_path, all->clients_path);
+	r = life_run(&all->life);
+	return r ? log_error(r, "hub") : 0;
+}
+
 int standalone_main(const struct standalone_paths *paths)
 {
 	struct standalone all = { .readers = SOCK_PLACE_NONE,
@@ -288,33 +316,28 @@ int standalone_main(const struct standalone_paths *paths)
 				  .history_folder = -1 };
 	bool usual = !paths->clients;
 	struct problem why = {};
-	int r = confine_early(2);
+	int r = passed_open(&all.passed, &why);
 
+	if (!r)
+		r = confine_early(passed_last(&all.passed));
 	if (!r)
 		r = life_begin(&all.life, "terok-clearance-hub", on_end, &all);
 	if (r)
-		return log_error(r, "start");
+		return log_error(*why.text ? 0 : r, "%s", *why.text ? why.text : "start"), r;
 	descriptors_raise();
 	for (unsigned i = 0; i < OTHERS; i++)
 		all.other[i] = SOCK_PLACE_NONE;
 	r = paths_set(&all, paths, &why);
 	if (!r)
 		r = start(&all, paths, &why);
-	if (r) {
+	for (unsigned i = 0; !r && !paths->check && usual && i < OTHERS; i++)
+		other_take(&all, i);
+	if (!r)
+		r = passed_done(&all.passed, &why);
+	if (r)
 		log_error(*why.text ? 0 : r, "%s", *why.text ? why.text : "start");
-	} else {
-		for (unsigned i = 0; usual && i < OTHERS; i++)
-			other_take(&all, i);
-		r = confine(&all);
-		if (r)
-			log_error(r, "give up privileges");
-	}
-	if (!r) {
-		log_info("readers at %s, clients at %s", all.readers_path, all.clients_path);
-		r = life_run(&all.life);
-		if (r)
-			log_error(r, "hub");
-	}
+	else if (!paths->check)
+		r = serve(&all);
 	stop(&all);
 	return r;
 }

@@ -9,6 +9,8 @@
 #ifndef HUB_STANDALONE_H
 #define HUB_STANDALONE_H
 
+#include <stdbool.h>
+
 #include "history_db.h"
 
 /* Sockets; NULL: the usual place in XDG_RUNTIME_DIR. And what is kept of what happens. */
@@ -17,9 +19,14 @@ struct standalone_paths {
 	const char *readers; /* terok-shield-events.sock: made */
 	const char *helper;  /* terok-clearance-verdict.sock: connected to, for each verdict */
 	struct history_limits history; /* .file NULL: terok/history.db in XDG_STATE_HOME */
+	bool check; /* only say whether it could begin: what is there now stays */
 };
 
-/** standalone_main() - serve until SIGTERM or SIGINT; 0 or negative errno, logged */
+/**
+ * standalone_main() - serve until SIGTERM or SIGINT; 0 or negative errno, logged
+ *
+ * Sockets that systemd has opened at these places are taken as they are.
+ */
 int standalone_main(const struct standalone_paths *paths);
 
 #endif

@@ -23,6 +23,7 @@ int verb_serve(int argc, char **argv)
 		{ "history-days", "N", "keep history so long (30); 0: keep none", CLI_STRING,
 		  &days },
 		{ "history-size", "MIB", "and no more of it than that (64)", CLI_STRING, &mib },
+		{ "check", NULL, "only say whether it could begin", CLI_FLAG, &paths.check },
 		{},
 	};
 	int r = cli_parse(argc, argv, options, 0, 0);

@@ -76,7 +76,8 @@ shows() { ctl show --value -p "$2" "$1"; } # UNIT PROPERTY
 mkdir -m 0700 "$dir/run"
 mkdir -p "$dir/.local/bin"
 mkdir -p "$units"
-for unit in "$here"/../../{hub,tools}/*.service; do
+for unit in "$here"/../../{hub,tools}/*.{service,socket}; do
+	[ -e "$unit" ] || continue
 	sed "s,@BINDIR@,$B," "$unit" >"$units/${unit##*/}"
 done
 for unit in $bridge $notifier; do # back at once: nobody waits here
@@ -100,7 +101,7 @@ chmod 0755 "$dir/.local/bin/terok-shield"
 
 # as systemd sees them; where its manual looks for ours is not this test's
 faultless() {
-	systemd-analyze --user verify "$units"/*.service 2>&1 |
+	systemd-analyze --user verify "$units"/*.service "$units"/*.socket 2>&1 |
 		grep -v "Command 'man \|^Failed to lookup RuntimeDirectory" >"$dir/found"
 	! [ -s "$dir/found" ] || { cat "$dir/found"; return 1; }
 }
@@ -257,4 +258,54 @@ is "a shield hangs again" hang stuck:2
 is "both end in their time, together" ends_well $hub $verdict
 is "and nothing is left of them" nothing_left
 exec 4<&-
+
+# --- begun by who speaks to it -------------------------------------------------------------
+
+socket=terok-clearance-hub.socket others=$XDG_RUNTIME_DIR/terok/clearance/terok-session
+places() { [ "$(stat -c "%F %a" "$clients" "$events" "$others.sock" "$others/hub.sock" | sort -u)" = "socket 600" ]; }
+listens() { ctl start $socket && places && [ "$(shows $hub ActiveState)" = inactive ]; }
+rm "$XDG_RUNTIME_DIR/clearance.sock"
+is "a socket unit listens, and begins no hub" listens
+began() { says "$(line c3 c3:1)" && is_active $hub; }
+is_active() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		[ "$(shows "$1" ActiveState)" = active ] && return
+		sleep 0.1
+	done
+	return 1
+}
+is "a reader's line begins it" began
+by() { # PATH: a client there is told of what is open
+	exec 4< <(frame '{"method":"org.terok.Firewall1.Monitor","parameters":{"replay":true},"more":true}' | timeout 20 nc -U "$1")
+	hears request
+}
+is "which is heard by clients at either place" by "$clients"
+is "and at the others" by "$others.sock"
+is "and at those of today" by "$others/hub.sock"
+exec 4<&-
+comes_back_there() { # the same files, with another hub behind them
+	local before
+	before=$(stat -c %i "$clients" "$events")
+	comes_back $hub && [ "$(stat -c %i "$clients" "$events")" = "$before" ] && places
+}
+is "killed, it is begun again at the same places" comes_back_there
+second() { ! timeout 10 "$B/terok-clearance" serve 2>"$dir/err" && [ "$(wc -l <"$dir/err")" -eq 1 ] && grep -q "somebody listens" "$dir/err"; }
+is "a second one by hand is refused" second
+ended() { ctl stop $hub && places && [ "$(shows $socket ActiveState)" = active ]; }
+is "it ends, and its places stay" ended
+answers() { frame '{"method":"org.varlink.service.GetInfo"}' | timeout 10 nc -N -U "$clients" | grep -qa terok; }
+begun_by_client() { answers && is_active $hub; }
+is "for a client to begin it" begun_by_client
+nothing_there() { ctl stop $socket $hub $verdict && ! ls -d "$clients" "$events" "$others.sock" "$others/hub.sock" 2>/dev/null; }
+is "without the socket unit nothing is left" nothing_there
+"$B/terok-clearance" serve --history none 2>"$dir/err" &
+by_hand=$!
+serves_by_hand() { kill -0 $by_hand && [ -e "$clients" ] && answers; }
+for ((i = 0; i < 100; i++)); do [ -e "$clients" ] && [ -e "$events" ] && break; sleep 0.1; done
+is "one begun by hand serves" serves_by_hand
+not_taken() { ! ctl start $socket && serves_by_hand; }
+is "and no socket unit takes its places" not_taken
+kill $by_hand
+wait $by_hand
 exit $bad

@@ -262,6 +262,42 @@ static int listen_at(const char *path, mode_t mode, int type, int *ret, struct p
 	return 0;
 }
 
+/* It is not probed: whoever connects to it connects to us. */
+static int adopt(const struct spot *spot, int fd, struct sock_place *place, struct problem *why)
+{
+	struct stat st;
+	int r = folder_open(spot, &place->folder, why);
+
+	if (!r)
+		r = lock_take(place->folder, spot, &place->lock, why);
+	if (r)
+		return r;
+	if (fstatat(place->folder, spot->name, &st, AT_SYMLINK_NOFOLLOW))
+		return problem(why, -errno, "%s: %s", spot->path, strerror(errno));
+	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 077)
+		return problem(why, -EPERM, "%s is open to others (try SocketMode=0600)",
+			       spot->path);
+	place->fd = fd;
+	return 0;
+}
+
+int sock_place_adopt(const char *path, int fd, struct sock_place *ret, struct problem *why)
+{
+	struct sock_place place = SOCK_PLACE_NONE;
+	struct spot spot;
+	int r = spot_set(&spot, path, 0600, SOCK_STREAM, true, why);
+
+	if (r)
+		return r;
+	strcpy(place.name, spot.name);
+	r = adopt(&spot, fd, &place, why);
+	if (r)
+		sock_place_leave(&place);
+	else
+		*ret = place;
+	return r;
+}
+
 int sock_listen(const char *path, mode_t mode, int *ret, struct problem *why)
 {
 	return listen_at(path, mode, SOCK_STREAM, ret, why);

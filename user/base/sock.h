@@ -54,6 +54,14 @@ struct sock_place {
  */
 int sock_place_take(const char *path, struct sock_place *ret, struct problem *why);
 
+/**
+ * sock_place_adopt() - the same of a socket that somebody made for us there, who also removes it
+ * @fd: listening; @ret's on success only
+ *
+ * Return: as sock_place_take(); -EPERM: others can connect to it.
+ */
+int sock_place_adopt(const char *path, int fd, struct sock_place *ret, struct problem *why);
+
 /** sock_place_leave() - close it; the file goes if it is still the one that was made */
 void sock_place_leave(struct sock_place *place);
 
