@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -250,6 +251,9 @@ static void __attribute__((__noreturn__)) worker_exec(const struct worker *worke
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getpriority(PRIO_PROCESS, 0) <
+	    0) /* the core's alone: who serves strangers has their time */
+		setpriority(PRIO_PROCESS, 0, 0);
 	/* out of the way of 3 and 4, whatever they are now */
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 10);
 	if (worker->listen_fd >= 0)
