@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/journald.h"
 #include "base/log.h"
 
 void life_over(void *user)
@@ -39,25 +39,12 @@ static int on_signal(struct signals *signals, int signal)
 	return 0;
 }
 
-/* Does the journal read our stderr? Then each message says how grave it is. */
-static bool in_journal(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	char ours[64];
-	struct stat st;
-
-	if (!stream || fstat(2, &st))
-		return false;
-	snprintf(ours, sizeof(ours), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
-	return !strcmp(stream, ours);
-}
-
 int life_begin(struct life *life, const char *name, void (*end)(void *user), void *user)
 {
 	int r;
 
 	*life = (struct life){ .notify = NOTIFY_NONE, .end = end, .user = user };
-	log_setup(name, LOG_INFO, in_journal());
+	log_setup(name, LOG_INFO, journald_reads());
 	signal(SIGPIPE, SIG_IGN);
 	r = loop_new(&life->loop);
 	if (r)

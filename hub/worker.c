@@ -8,6 +8,7 @@
 
 #include "base/confine.h"
 #include "base/event.h"
+#include "base/journald.h"
 #include "base/log.h"
 #include "base/sock.h"
 #include "hub_core.h"
@@ -206,7 +207,7 @@ int hub_worker_main(void)
 	struct hub_worker worker = {};
 	int r;
 
-	log_setup("terok-bpfd hub", LOG_INFO, false);
+	log_setup("terok-bpfd hub", LOG_INFO, journald_reads());
 	signal(SIGPIPE, SIG_IGN);
 	/* a terminal's Ctrl-C ends the core, which ends us when all is told */
 	signal(SIGINT, SIG_IGN);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/cli.h"
+#include "base/journald.h"
 #include "base/log.h"
 #include "dns/worker.h"
 #include "deed.h"
@@ -70,7 +71,7 @@ static const struct cli_program program = {
 
 int main(int argc, char **argv)
 {
-	log_setup("terok-bpfd", LOG_INFO, false);
+	log_setup("terok-bpfd", LOG_INFO, journald_reads());
 	if (argc == 3 && !strcmp(argv[1], "--worker") && !strcmp(argv[2], "hub"))
 		return hub_worker_main();
 	if (argc == 3 && !strcmp(argv[1], "--worker") && !strcmp(argv[2], "resolver"))

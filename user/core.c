@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/sock.h"
 #include "guard.h"
+#include "system_log.h"
 
 #define TRANSIENT_NS (10 * SECOND_NS) /* a transient agent without a first guard gives up */
 #define RING_RECORDS (TEROK_RING_BYTES / sizeof(struct terok_record)) /* more than it holds */
@@ -91,6 +92,7 @@ static void on_guard(const struct guard *guard, enum guard_news news, uint64_t t
 		dossiers_look(core->dossiers, core->kernel, guard->id);
 	timer_disarm(&core->give_up);
 	history_guard(core->history, guard->id, &guard->info, news == GUARD_ATTACHED);
+	system_log_guard(guard->id, &guard->info, guard->state, news);
 	grants_guard(core->grants, guard->id, guard->info.uid);
 	worker_send(&core->hub, &packet);
 	owners_guard(core->owners, guard->id, guard->info.uid);
@@ -141,6 +143,7 @@ static void on_gone(uint32_t id, const char *reason, void *user)
 	asked_forget_guard(core->asked, id);
 	held_forget(core->held, id);
 	history_gone(core->history, id);
+	system_log_gone(id, reason);
 	grants_gone(core->grants, id);
 	nameserver_leave(core->nameserver, id);
 	dossiers_gone(core->dossiers, id);
@@ -293,6 +296,8 @@ static int core_open(struct core *core, struct problem *why)
 	if (!r)
 		r = history_new(core->loop, &core->options->history, &core->history);
 	if (!r)
+		system_log_open(NULL);
+	if (!r)
 		r = asked_new(&core->asked);
 	if (!r)
 		r = lately_new(&core->lately);
@@ -338,6 +343,7 @@ static void core_close(struct core *core)
 	if (core->asked) /* no later agent has these questions */
 		asked_each(core->asked, on_expired, core);
 	history_free(core->history);
+	system_log_close();
 	lately_free(core->lately);
 	asked_free(core->asked);
 	held_free(core->held);

@@ -12,6 +12,7 @@
 #include "guard.h"
 #include "process.h"
 #include "refused.h"
+#include "system_log.h"
 
 /* Refusals that a person may lift by an answer: nobody decided them by name. */
 static bool is_question(const struct terok_record *record)
@@ -135,8 +136,8 @@ void core_on_unnamed(const struct msg_unnamed *unnamed, void *user)
 	bool question = unnamed->why == UNNAMED_POLICY || unnamed->why == UNNAMED_BUDGET;
 
 	if (unnamed->why == UNNAMED_ALARM) {
-		log_warn(0, "guard %u asks for names that look like data: %.80s", unnamed->guard,
-			 unnamed->name);
+		system_log_alarm(unnamed->guard, "asks for names that look like data",
+				 unnamed->name);
 		return;
 	}
 	if (unnamed->why == UNNAMED_REBOUND)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "system_log.h"
 
 static void entry_of_asked(struct msg_entry *entry, const struct asked *asked)
 {
@@ -26,6 +27,7 @@ void history_request(struct history *history, const struct asked *asked,
 	struct msg_entry *entry = history_entry(history, asked->record.guard, ENTRY_REQUEST);
 	const struct terok_record *record = &asked->record;
 
+	system_log_request(asked, process);
 	if (!entry)
 		return;
 	entry_of_asked(entry, asked);
@@ -57,6 +59,7 @@ void history_verdict(struct history *history, const struct asked *asked,
 {
 	struct msg_entry *entry = history_entry(history, asked->record.guard, ENTRY_VERDICT);
 
+	system_log_verdict(asked, verdict, result);
 	if (!entry)
 		return;
 	entry_of_asked(entry, asked);
@@ -73,6 +76,7 @@ void history_revoked(struct history *history, uint32_t guard, const char *dest, 
 {
 	struct msg_entry *entry = history_entry(history, guard, ENTRY_REVOKED);
 
+	system_log_revoked(guard, dest, port, proto, action, uid, client);
 	if (!entry)
 		return;
 	snprintf(entry->dest, sizeof(entry->dest), "%s", dest);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * history_core.h - what the core notes in the journal (hub/history.h): questions and answers to them
+ * The same goes into the system's journal, where that reads us (system_log.h).
  *
  * Called by: core. Threads: none.
  */

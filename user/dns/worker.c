@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/confine.h"
+#include "base/journald.h"
 #include "base/log.h"
 #include "base/sock.h"
 #include "dns/resolver.h"
@@ -191,7 +192,7 @@ int dns_worker_main(void)
 	struct dns_worker worker = {};
 	int r;
 
-	log_setup("terok-bpfd resolver", LOG_INFO, false);
+	log_setup("terok-bpfd resolver", LOG_INFO, journald_reads());
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* a terminal's Ctrl-C ends the core, which ends us */
 	r = worker_confine();
