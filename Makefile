@@ -78,6 +78,7 @@ endif
 # wrong direction does not link.
 obj            = $(patsubst %.c,$(B)/%.o,$(1))
 base_OBJ      := $(call obj,$(wildcard user/base/*.c))
+watcher_OBJ   := $(call obj,$(wildcard user/watcher/*.c))
 dns_OBJ       := $(call obj,$(wildcard user/dns/*.c))
 agent_OBJ     := $(call obj,$(filter-out user/bpfd.c,$(wildcard user/*.c)))
 hub_OBJ       := $(call obj,$(filter-out hub/client%.c,$(wildcard hub/*.c)))
@@ -92,7 +93,7 @@ bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
 names_OBJ     := $(call obj,$(addprefix tests/names/,server.c reply.c zone.c))
 tunnel_OBJ    := $(call obj,$(addprefix tests/names/,tunnel.c tapper.c flood.c))
-rooms         := $(if $(agent_OBJ),agent) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(hook_OBJ),hook) $(if $(clearance_OBJ),clearance) base
+rooms         := $(if $(agent_OBJ),agent) $(if $(watcher_OBJ),watcher) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(hook_OBJ),hook) $(if $(clearance_OBJ),clearance) base
 ARCHIVES      := $(rooms:%=$(B)/lib%.a)
 archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
 
@@ -127,7 +128,7 @@ FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
 PAGE       := $(patsubst %,$(B)/%.h,$(wildcard tools/web/*))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
-ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(hub_OBJ) $(clearance_OBJ) \
+ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(watcher_OBJ) $(hub_OBJ) $(clearance_OBJ) \
 	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN8       := $(wildcard user/*.8 tools/*.8)
 MAN3       := $(wildcard hub/*.3)
@@ -143,7 +144,7 @@ PROFILES   := $(wildcard user/profiles/*.txt)
 all: $(PROGRAMS) $(LIBRARIES) $(WHY) $(HOOK) ## build the programs and libclearance (the default)
 	$(give_back)
 
-$(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent dns hub clearance base)
+$(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent watcher dns hub clearance base)
 $(B)/terok-clearance: $(tool_OBJ) $(call archives,hub clearance base)
 $(B)/terok-sandbox: $(B)/tools/sandbox.o $(call archives,sandbox base)
 $(B)/terok-bench: $(bench_OBJ) $(ARCHIVES)
@@ -151,6 +152,7 @@ $(B)/terok-demo: $(demo_OBJ) $(call archives,clearance base)
 $(B)/libbase.a: $(base_OBJ)
 $(B)/libagent.a: $(agent_OBJ)
 $(B)/libdns.a: $(dns_OBJ)
+$(B)/libwatcher.a: $(watcher_OBJ)
 $(B)/libhub.a: $(hub_OBJ)
 $(B)/libfaces.a: $(faces_OBJ)
 $(B)/libsandbox.a: $(sandbox_OBJ)
@@ -186,7 +188,7 @@ $(tunnel_OBJ:.o=): %: %.o
 $(B)/tests/names/tapper: private LIBS = -lm
 
 # The agent with one mistake, which a test has to find: only here, and only by the linker.
-$(LATE): $(LATE).o $(B)/user/bpfd.o $(call archives,agent dns hub clearance base)
+$(LATE): $(LATE).o $(B)/user/bpfd.o $(call archives,agent watcher dns hub clearance base)
 $(LATE): private LIBS = $(AGENT_LIBS) -Wl,--wrap=names_learn,--wrap=bpf_map_update_elem,--wrap=worker_send
 
 # Builds of other days, which replace each other over the same pins: what of them differs from

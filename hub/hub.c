@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alarms.h"
 #include "base/addr.h"
 #include "base/event.h"
 #include "base/sanitise.h"
@@ -32,6 +33,7 @@ struct hub {
 	struct answer *answers;
 	struct listing *listings;
 	struct json text[FACE_MAX_]; /* of the event that is told: the room stays */
+	struct alarms alarms;
 	struct recalls recalls;
 	struct grant_calls grants;
 	struct msg_audience audience; /* as the back end knows it */
@@ -76,6 +78,7 @@ void hub_free(struct hub *hub)
 		hub_unsubscribe(hub->subscribers);
 	for (int face = 0; face < FACE_MAX_; face++)
 		json_free(&hub->text[face]);
+	alarms_free(&hub->alarms);
 	requests_free(hub->requests);
 	answered_free(hub->answered);
 	free(hub);
@@ -133,6 +136,27 @@ static struct event *publish(struct hub *hub, struct news *news, bool keep)
 void hub_publish(struct hub *hub, struct news *news)
 {
 	event_unref(publish(hub, news, false));
+}
+
+void hub_alarm(struct hub *hub, struct news *news, bool over)
+{
+	bool known = alarms_has(&hub->alarms, news->owner, news->container);
+	struct event *event;
+
+	if (over != known)
+		return;
+	event = publish(hub, news, true);
+	if (over)
+		alarms_drop(&hub->alarms, news->owner, news->container);
+	else
+		alarms_add(&hub->alarms, news->owner, news->container, event);
+	event_unref(event);
+}
+
+void hub_alarms(struct hub *hub, uint32_t uid, void (*fn)(const struct event *event, void *user),
+		void *user)
+{
+	alarms_each(&hub->alarms, uid, fn, user);
 }
 
 struct event *hub_missed(uint64_t count)
@@ -406,6 +430,8 @@ int hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay)
 	hub->subscribers = subscriber;
 	audience_tell(hub);
 	settle_twice(hub, subscriber);
+	if (replay && !subscriber->guard)
+		hub_alarms(hub, subscriber->uid, replay_push, subscriber);
 	if (replay)
 		hub_requests(hub, subscriber->uid, subscriber->guard, replay_push, subscriber);
 	return 0;

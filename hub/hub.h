@@ -96,6 +96,16 @@ DEFINE_CLEANUP(struct hub, hub_free)
 void hub_publish(struct hub *hub, struct news *news);
 
 /**
+ * hub_alarm() - a container asks for a guard and has none, or, @over, that has ended
+ * @news: .owner and .container say which; told once, also if it is said again
+ */
+void hub_alarm(struct hub *hub, struct news *news, bool over);
+
+/** hub_alarms() - every alarm that @uid may see, oldest first */
+void hub_alarms(struct hub *hub, uint32_t uid, void (*fn)(const struct event *event, void *user),
+		void *user);
+
+/**
  * hub_request_open() - publish a question, new or told again, that may be answered from now on
  * @news: what is told; type, request_id and, where there is no label, guard, owner and
  *	  container are of @question. .clearance stays as it is.
@@ -135,7 +145,7 @@ void hub_recall_done(struct hub *hub, const struct msg_listed *listed);
 
 /* --- people's side ------------------------------------------------------------------------ */
 
-/** hub_subscribe() - from now on; @replay: first the requests that are open; -ENOMEM */
+/** hub_subscribe() - from now on; @replay: first alarms, and the requests that are open; -ENOMEM */
 int hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay);
 void hub_unsubscribe(struct subscriber *subscriber);
 

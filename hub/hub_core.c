@@ -255,6 +255,41 @@ static void guard_news(struct hub_core *core, const struct label *label, const c
 	hub_publish(core->hub, &news);
 }
 
+/* Its pairs, and what it is called where they do not say. */
+static unsigned alarm_says(const struct msg_alarm *alarm, struct terok_dossier *pairs,
+			   const char *name, struct said ret[static TEROK_DOSSIER_MAX + 2])
+{
+	static const char *const called[] = { "name", "container_name" };
+	unsigned n = 0;
+
+	terok_dossier_take(&alarm->pairs, pairs);
+	for (unsigned i = 0; i < 2; i++)
+		if (!terok_dossier_get(pairs, called[i]))
+			ret[n++] = (struct said){ called[i], name };
+	for (unsigned i = 0; i < pairs->n; i++)
+		ret[n++] = (struct said){ pairs->key[i], pairs->value[i] };
+	return n;
+}
+
+static void on_alarm(struct hub_core *core, const struct msg_alarm *alarm)
+{
+	char id[sizeof(alarm->id) + 1], name[sizeof(alarm->name) + 1], why[sizeof(alarm->why) + 1];
+	struct said said[TEROK_DOSSIER_MAX + 2];
+	struct terok_dossier pairs;
+	struct news news = { .type = alarm->over ? "alarm_over" : "alarm",
+			     .clearance = alarm->over ? NULL : "container_unguarded",
+			     .owner = alarm->uid,
+			     .container = text_of(id, alarm->id),
+			     .name = text_of(name, alarm->name),
+			     .reason = "unguarded",
+			     .problem = text_of(why, alarm->why),
+			     .uid = alarm->uid,
+			     .dossier = said };
+
+	news.n_dossier = alarm_says(alarm, &pairs, name, said);
+	hub_alarm(core->hub, &news, alarm->over);
+}
+
 static void on_state(struct hub_core *core, const struct label *label)
 {
 	static const char *const told[TEROK_STATE_MAX_] = {
@@ -283,6 +318,8 @@ static void on_guard(struct hub_core *core, const struct msg_guard *msg)
 		guard_news(core, &known->label, "guard_attached", "container_started");
 	else if (msg->news == GUARD_STATE)
 		on_state(core, &known->label);
+	else if (msg->news == GUARD_RENAMED)
+		guard_news(core, &known->label, "guard_renamed", NULL);
 	if (msg->token)
 		hub_list_guard(core->hub, msg->token, &known->label, &msg->counts);
 }
@@ -382,6 +419,7 @@ void hub_core_hear(struct hub_core *core, const struct msg_packet *packet)
 	switch (packet->type) {
 	case MSG_GUARD: on_guard(core, &packet->GUARD); break;
 	case MSG_DOSSIER: on_dossier(core, &packet->DOSSIER); break;
+	case MSG_ALARM: on_alarm(core, &packet->ALARM); break;
 	case MSG_GONE: on_gone(core, &packet->GONE); break;
 	case MSG_REFUSED: on_refused(core, &packet->REFUSED); break;
 	case MSG_RESULT: on_result(core, &packet->RESULT); break;

@@ -212,6 +212,20 @@ static void run_list_requests(struct varlink_call *call, struct json_object *par
 	json_free(&reply.out);
 }
 
+static void run_list_alarms(struct varlink_call *call, struct json_object *parameters)
+{
+	struct requests_reply reply = {};
+
+	(void)parameters;
+	json_open_object(&reply.out, NULL);
+	json_open_array(&reply.out, "alarms");
+	hub_alarms(varlink_call_user(call), varlink_call_uid(call), add_request, &reply);
+	json_close_array(&reply.out);
+	json_close_object(&reply.out);
+	varlink_reply(call, json_done(&reply.out));
+	json_free(&reply.out);
+}
+
 struct guards {
 	struct listing listing;
 	struct varlink_call *call;
@@ -303,6 +317,7 @@ static const struct varlink_method firewall_methods[] = {
 	{ "Monitor", monitor_params, 2, true, run_monitor },
 	{ "Answer", answer_params, 6, false, serve_answer },
 	{ "ListRequests", monitor_params, 1, false, run_list_requests },
+	{ "ListAlarms", NULL, 0, false, run_list_alarms },
 	{ "ListGuards", NULL, 0, false, run_list_guards },
 	{ "History", serve_history_params, SERVE_HISTORY_PARAMS, false, serve_history },
 	{ "ListGrants", serve_grants_params, SERVE_GRANTS_PARAMS, false, serve_list_grants },

@@ -17,6 +17,7 @@ const char *wire_entry_type(const struct msg_entry *entry)
 		[ENTRY_ATTACHED] = "guard_attached",
 		[ENTRY_DETACHED] = "guard_detached",
 		[ENTRY_MISSED] = "missed",
+		[ENTRY_ALARM] = "alarm",
 	};
 
 	_Static_assert(sizeof(names) / sizeof(names[0]) == ENTRY_TYPE_MAX_, "a name for each");

@@ -17,6 +17,7 @@
 #include "hub/worker.h"
 #include "enrol_worker.h"
 #include "owner_worker.h"
+#include "watcher/worker.h"
 #include "verbs.h"
 
 static const struct cli_verb verbs[] = {
@@ -82,5 +83,7 @@ int main(int argc, char **argv)
 		return deed_worker_main();
 	if (argc == 3 && !strcmp(argv[1], "--worker") && !strcmp(argv[2], "enrol"))
 		return enrol_worker_main();
+	if (argc == 3 && !strcmp(argv[1], "--worker") && !strcmp(argv[2], "watcher"))
+		return watcher_main();
 	return cli_main(&program, argc, argv);
 }

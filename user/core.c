@@ -96,6 +96,8 @@ static void on_guard(const struct guard *guard, enum guard_news news, uint64_t t
 	grants_guard(core->grants, guard->id, guard->info.uid);
 	worker_send(&core->hub, &packet);
 	owners_guard(core->owners, guard->id, guard->info.uid);
+	if (news == GUARD_ATTACHED)
+		discover_guard(core->discover, guard);
 }
 
 struct listed {
@@ -151,6 +153,7 @@ static void on_gone(uint32_t id, const char *reason, void *user)
 	snprintf(packet.GONE.reason, sizeof(packet.GONE.reason), "%s", reason);
 	worker_send(&core->hub, &packet);
 	owners_gone(core->owners, id);
+	discover_gone(core->discover, id);
 	if (core->options->transient && !watched_count(core->watched))
 		loop_stop(core->loop);
 }
@@ -189,8 +192,42 @@ static void on_owner_close(uint32_t uid, void *user)
 	worker_send(&core->hub, &packet);
 }
 
+static void on_folders(void *user)
+{
+	struct core *core = user;
+
+	discover_folders(core->discover);
+}
+
 static const struct owners_events owners_events = { .open = on_owner_open,
-						    .close = on_owner_close };
+						    .close = on_owner_close,
+						    .folders = on_folders };
+
+static void on_renamed(uint32_t guard, void *user)
+{
+	struct core *core = user;
+
+	watched_renamed(core->watched, guard);
+}
+
+static void count_one(uint32_t guard, void *user)
+{
+	(void)guard;
+	++*(int *)user;
+}
+
+static int has_guard(uint32_t uid, void *user)
+{
+	struct core *core = user;
+	int n = 0;
+
+	owners_each(core->owners, uid, count_one, &n);
+	return n;
+}
+
+static const struct discover_events discover_events = { .tell = core_tell_hub,
+							.renamed = on_renamed,
+							.has_guard = has_guard };
 
 static void on_changed(uint32_t guard, void *user)
 {
@@ -222,9 +259,17 @@ static void on_ended(uint32_t guard, void *user)
 	watched_check(core->watched, guard);
 }
 
-static const struct orders_events orders_events = { .changed = on_changed,
-						    .guarded = on_guarded,
-						    .ended = on_ended };
+static void on_alarms(uint32_t uid, void (*fn)(const struct msg_alarm *alarm, void *arg), void *arg,
+		      void *user)
+{
+	struct core *core = user;
+
+	discover_alarms(core->discover, uid, fn, arg);
+}
+
+static const struct orders_events orders_events = {
+	.changed = on_changed, .guarded = on_guarded, .ended = on_ended, .alarms = on_alarms
+};
 
 static int on_signal(struct signals *signals, int signal)
 {
@@ -314,6 +359,9 @@ static int core_open(struct core *core, struct problem *why)
 	if (!r)
 		r = dossiers_new(on_dossier, core, &core->dossiers);
 	if (!r)
+		r = discover_new(core->loop, core->kernel, core->dossiers, core->history,
+				 &discover_events, core, &core->discover);
+	if (!r)
 		r = owners_new(core->loop, &owners_events, core, &core->owners);
 	if (!r)
 		r = records_open(core->kernel, core_on_record, core, &core->records);
@@ -333,6 +381,7 @@ static void core_close(struct core *core)
 {
 	serving_stop(&core->serving);
 	audit_defer(NULL);
+	discover_free(core->discover);
 	owners_free(core->owners); /* who comes finds nothing, who is there is told the end */
 	worker_stop(&core->hub);
 	orders_free(core->orders);
@@ -430,6 +479,8 @@ int core_run(const struct core_options *options, struct problem *why)
 			 core.load.loaded ? "loaded" : "adopted what was", kernel_pins(),
 			 core.load.guards, options->socket ? options->socket : core_socket_path());
 		watched_adopt(core.watched);
+		if (!options->transient)
+			discover_begin(core.discover);
 		r = records_start(core.records, core.loop);
 		if (!r) {
 			serving_attend(&core.serving, &core.hub);

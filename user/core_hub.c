@@ -25,6 +25,7 @@ static void on_hub_ready(void *user)
 	unheard_say(&core->unheard, core_tell_unheard, core);
 	asked_each(core->asked, core_tell_refused, core);
 	owners_tell(core->owners);
+	discover_tell(core->discover);
 }
 
 static int apply_verdict(struct core *core, const struct msg_verdict *verdict,
@@ -155,7 +156,7 @@ static void on_history(struct core *core, const struct msg_history *asked)
 	worker_send(&core->hub, &done);
 }
 
-static void tell_hub(struct msg_packet *packet, void *user)
+void core_tell_hub(struct msg_packet *packet, void *user)
 {
 	struct core *core = user;
 
@@ -192,7 +193,7 @@ static void on_hub_message(const struct msg_packet *packet, void *user)
 	else if (packet->type == MSG_AUDIENCE)
 		core->audience.now = packet->AUDIENCE;
 	else if (packet->type == MSG_GRANTS)
-		grants_tell(core->grants, &packet->GRANTS, tell_hub, core);
+		grants_tell(core->grants, &packet->GRANTS, core_tell_hub, core);
 	else if (packet->type == MSG_REVOKE)
 		on_revoke(core, &packet->REVOKE);
 }

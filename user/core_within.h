@@ -13,6 +13,7 @@
 #include "base/event.h"
 #include "base/signals.h"
 #include "core.h"
+#include "discover.h"
 #include "dossiers.h"
 #include "grants.h"
 #include "held.h"
@@ -43,6 +44,7 @@ struct core {
 	struct watched *watched; /* the guards as people were last told of them */
 	struct dossiers *dossiers;
 	struct orders *orders;
+	struct discover *discover;
 	struct history *history; /* NULL: none is kept */
 	struct why_audience audience;
 	struct worker hub;
@@ -66,6 +68,9 @@ void core_tell_held(const struct asked *last, uint64_t count, void *user);
 
 /** core_tell_unheard() - of how many the hub was not told */
 void core_tell_unheard(uint32_t guard, uint64_t count, void *user);
+
+/** core_tell_hub() - one message */
+void core_tell_hub(struct msg_packet *packet, void *user);
 
 extern const struct worker_events core_hub_events;
 

@@ -57,6 +57,7 @@ static void entry_merge(struct dossiers *dossiers, struct entry *entry)
 	struct terok_dossier now = entry->pairs;
 
 	memset(now.meta_path, 0, sizeof(now.meta_path));
+	now.flags = 0;
 	for (uint32_t i = 0; i < entry->file.n; i++)
 		if (*entry->file.value[i])
 			terok_dossier_put(&now, entry->file.key[i], entry->file.value[i]);

@@ -14,6 +14,7 @@
 #include "cgroup.h"
 #include "dossier.h"
 #include "explain.h"
+#include "guard_dir.h"
 #include "hooks.h"
 #include "journal.h"
 #include "names.h"
@@ -133,19 +134,7 @@ int guard_name_check(const char *name, struct problem *why)
 	return 0;
 }
 
-static bool is_called(const struct terok_info *info, const char *text)
-{
-	size_t n = strlen(text);
-
-	return !strcmp(text, info->name) || !strcmp(text, info->path) ||
-	       !strcmp(text, info->container) ||
-	       (n >= 12 && strspn(text, "0123456789abcdef") == n &&
-		!strncmp(text, info->container, n));
-}
-
 struct search {
-	const char *text; /* NULL: by cgroup */
-	uint32_t uid;     /* whose; 0: anybody's */
 	uint64_t cgroup;
 	uint32_t id;
 	unsigned found;
@@ -155,9 +144,7 @@ static int search_label(uint32_t id, const struct terok_info *info, void *user)
 {
 	struct search *search = user;
 
-	if (search->text ? !is_called(info, search->text) : info->cgroup != search->cgroup)
-		return 0;
-	if (search->uid && info->uid != search->uid)
+	if (info->cgroup != search->cgroup)
 		return 0;
 	search->found++;
 	search->id = id;
@@ -168,30 +155,6 @@ static int search_label(uint32_t id, const struct terok_info *info, void *user)
 static int search(const struct kernel *kernel, struct search *search)
 {
 	return kernel_each_label(kernel->map[MAP_INFO], search_label, search);
-}
-
-int guard_find(const struct kernel *kernel, const char *text, uint32_t uid, struct guard *ret,
-	       struct problem *why)
-{
-	struct search by_name = { .text = text, .uid = uid };
-	char *end;
-	unsigned long id = strtoul(text, &end, 10);
-	bool number = *text >= '1' && *text <= '9' && !*end && id <= UINT32_MAX;
-	int r = number ? guard_get(kernel, id, ret) : -ENOENT;
-
-	if (!r && uid && ret->info.uid != uid)
-		r = -ENOENT;
-	if (r == -ENOENT) {
-		r = search(kernel, &by_name);
-		if (!r)
-			r = by_name.found ? guard_get(kernel, by_name.id, ret) : -ENOENT;
-	}
-	if (by_name.found > 1)
-		return problem(why, -ENOTUNIQ, "%u guards are called '%s': use the number",
-			       by_name.found, text);
-	if (r == -ENOENT)
-		return problem(why, r, "no guard '%s'; terok-bpfd status lists them", text);
-	return r ? problem(why, r, "look for guard '%s': %s", text, strerror(-r)) : 0;
 }
 
 /*
@@ -612,6 +575,26 @@ int guard_change(const struct kernel *kernel, uint32_t id, void (*fn)(struct ter
 	fn(&value, user);
 	r = value_put(kernel, info.cgroup, &value);
 	return r ? problem(why, r, "write guard %u: %s", id, strerror(-r)) : 0;
+}
+
+int guard_rename(const struct kernel *kernel, uint32_t id, const char *name, struct problem *why)
+{
+	int r = guard_name_check(name, why);
+	_cleanup_close_ int lock = r ? -1 : kernel_lock(why);
+	struct terok_info info, before;
+
+	if (lock < 0)
+		return r ?: lock;
+	r = guard_info(kernel, id, &before);
+	info = before;
+	memset(info.name, 0, sizeof(info.name));
+	memcpy(info.name, name, strlen(name));
+	if (!r && bpf_map_update_elem(kernel->map[MAP_INFO], &id, &info, BPF_EXIST))
+		r = -errno;
+	if (r)
+		return problem(why, r, "rename guard %u: %s", id, strerror(-r));
+	guard_dir_rename(&before, &info);
+	return 0;
 }
 
 static void change_state(struct terok_guard *value, void *user)

@@ -84,6 +84,9 @@ int guard_detach(const struct kernel *kernel, const struct guard *guard, struct 
  */
 int guard_retire(const struct kernel *kernel, const struct guard *guard, struct problem *why);
 
+/** guard_rename() - what people call it, and its folder on disk; -EINVAL: that is no name */
+int guard_rename(const struct kernel *kernel, uint32_t id, const char *name, struct problem *why);
+
 /** guard_set_state() - one map write; in force for the next decision when this returns */
 int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state state,
 		    struct problem *why);
@@ -117,13 +120,17 @@ int guard_info(const struct kernel *kernel, uint32_t id, struct terok_info *ret)
 /** guard_get() - by number; -ENOENT */
 int guard_get(const struct kernel *kernel, uint32_t id, struct guard *ret);
 
+#define GUARD_ID_MIN 12 /* digits of a container's id; fewer are a name */
+
 /**
  * guard_find() - by number, name, container id (12 or more digits) or cgroup path
- * @uid: among the guards of that user; 0: among all. What is another's is not there.
+ * @text: "USER:" or "UID:" may come before a name or an id, and means that user's
+ * @scope: among the guards of that user; 0: among all. What is another's is not there.
  *
- * A number is a guard's before it is a name: containers are named by others. -ENOENT, -ENOTUNIQ
+ * A number is a guard's before it is a name: containers are named by others. -ENOENT; -ENOTUNIQ
+ * and @why names two that fit.
  */
-int guard_find(const struct kernel *kernel, const char *text, uint32_t uid, struct guard *ret,
+int guard_find(const struct kernel *kernel, const char *text, uint32_t scope, struct guard *ret,
 	       struct problem *why);
 
 /** guard_each() - call @fn for every guard by ascending id; stops at its first non-zero result */

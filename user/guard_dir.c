@@ -64,3 +64,17 @@ int guard_dir_open(const struct terok_info *info, struct problem *why)
 	room = dir_open(state, guard_dir_room(info), why);
 	return room < 0 ? room : dir_open(room, name, why);
 }
+
+void guard_dir_rename(const struct terok_info *before, const struct terok_info *now)
+{
+	char from[GUARD_DIR_LEN], to[GUARD_DIR_LEN];
+	_cleanup_close_ int state = -1, room = -1;
+
+	if (!guard_dir_room(before) || !guard_dir_name(before, from) || !guard_dir_name(now, to) ||
+	    !strcmp(from, to))
+		return;
+	state = dir_open(AT_FDCWD, state_dir(), NULL);
+	room = state < 0 ? -1 : dir_open(state, guard_dir_room(before), NULL);
+	if (room >= 0)
+		renameat2(room, from, room, to, RENAME_NOREPLACE);
+}

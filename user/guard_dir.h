@@ -26,6 +26,13 @@ const char *guard_dir_room(const struct terok_info *info);
 /** guard_dir_name() - the folder's name in its room; false: too long to be one */
 bool guard_dir_name(const struct terok_info *info, char ret[static GUARD_DIR_LEN]);
 
+/**
+ * guard_dir_rename() - it is called something else now
+ *
+ * Where a folder of the new name is there already both stay: it is another guard's history.
+ */
+void guard_dir_rename(const struct terok_info *before, const struct terok_info *now);
+
 /** guard_dir_open() - open it, making it if it is missing; -ENOENT: it has none; no text then */
 int guard_dir_open(const struct terok_info *info, struct problem *why);
 

@@ -87,3 +87,14 @@ void history_revoked(struct history *history, uint32_t guard, const char *dest, 
 	entry->uid = uid;
 	entry->ok = true;
 }
+
+void history_alarm(struct history *history, const struct terok_info *info)
+{
+	const uint32_t nobody = UINT32_MAX; /* the number of no guard */
+	struct msg_entry *entry;
+
+	history_guard(history, nobody, info, false);
+	entry = history_entry(history, nobody, ENTRY_ALARM);
+	if (entry)
+		entry->guard = 0;
+}

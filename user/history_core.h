@@ -30,4 +30,7 @@ void history_verdict(struct history *history, const struct asked *asked,
 void history_revoked(struct history *history, uint32_t guard, const char *dest, uint16_t port,
 		     uint8_t proto, enum terok_action action, uint32_t uid, const char *client);
 
+/** history_alarm() - a container asks for a guard and has none; @info: who it is */
+void history_alarm(struct history *history, const struct terok_info *info);
+
 #endif

@@ -54,6 +54,39 @@ static int on_deed(struct orders *orders, const struct control_caller *caller,
 	return 0;
 }
 
+struct telling {
+	struct orders *orders;
+	uint64_t token;
+	unsigned room;
+};
+
+static void tell_alarm(const struct msg_alarm *alarm, void *arg)
+{
+	struct telling *telling = arg;
+	struct control_packet reply = { .type = CONTROL_ALARM };
+
+	if (!telling->room)
+		return;
+	telling->room--;
+	reply.ALARM.since_ns = alarm->since_ns;
+	reply.ALARM.uid = alarm->uid;
+	reply.ALARM.pid = alarm->pid;
+	memcpy(reply.ALARM.id, alarm->id, sizeof(alarm->id));
+	memcpy(reply.ALARM.name, alarm->name, sizeof(alarm->name));
+	memcpy(reply.ALARM.why, alarm->why, sizeof(alarm->why));
+	control_reply(telling->orders->control, telling->token, &reply);
+}
+
+static int on_alarms(struct orders *orders, const struct control_caller *caller,
+		     const struct control_alarms *asked)
+{
+	struct telling telling = { orders, caller->token, CONTROL_PAGE };
+
+	orders->events->alarms(caller->uid ?: asked->uid, tell_alarm, &telling, orders->user);
+	control_done(orders->control, caller->token, 0, 0, NULL);
+	return 0;
+}
+
 /* From outside of all guards, and still who it was when it was looked at. */
 static int caller_check(const struct orders *orders, const struct control_caller *caller,
 			struct problem *why)
@@ -82,6 +115,8 @@ static void on_word(const struct control_caller *caller, const struct control_pa
 		r = enrol_attach(orders->enrol, caller, &word->ATTACH, &why);
 	else if (!r && word->type == CONTROL_STOPPED)
 		r = on_stopped(orders, caller, &word->STOPPED, &why);
+	else if (!r && word->type == CONTROL_ALARMS)
+		r = on_alarms(orders, caller, &word->ALARMS);
 	else if (!r && word->type == CONTROL_DEED)
 		r = on_deed(orders, caller, &word->DEED, &why);
 	if (r)

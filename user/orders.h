@@ -13,6 +13,7 @@
 #include "base/event.h"
 #include "base/problem.h"
 #include "kernel.h"
+#include "terok/core_msg.h"
 
 struct orders;
 
@@ -23,6 +24,9 @@ struct orders_events {
 	void (*guarded)(uint32_t guard, void *user);
 	/* its container has ended, somebody says */
 	void (*ended)(uint32_t guard, void *user);
+	/* tell every alarm of that user; 0: all */
+	void (*alarms)(uint32_t uid, void (*fn)(const struct msg_alarm *alarm, void *arg),
+		       void *arg, void *user);
 };
 
 /** orders_serve() - listen; 0, or negative errno with @why */

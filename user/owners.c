@@ -64,7 +64,7 @@ struct owners {
 };
 
 /* A private agent, as tests run it, has nothing to look for in real users' folders. */
-static const char *users_folder(void)
+const char *owners_folder(void)
 {
 	const char *folder = getenv("TEROK_USER_RUN"), *run = getenv("TEROK_RUN");
 
@@ -446,14 +446,18 @@ static int on_changes(struct source *source, uint32_t events)
 		;
 	folder_watch(owners);
 	look_at_all(owners);
+	owners->events->folders(owners->user);
 	return 0;
 }
 
 /* A login makes the folder first and mounts it then, which no watch of a folder tells. */
 static int on_mounts(struct source *source, uint32_t events)
 {
+	struct owners *owners = container_of(source, struct owners, mounts);
+
 	(void)events;
-	look_at_all(container_of(source, struct owners, mounts));
+	look_at_all(owners);
+	owners->events->folders(owners->user);
 	return 0;
 }
 
@@ -480,7 +484,7 @@ int owners_new(struct loop *loop, const struct owners_events *events, void *user
 	       struct owners **ret)
 {
 	struct owners *owners = calloc(1, sizeof(*owners));
-	const char *folder = users_folder();
+	const char *folder = owners_folder();
 	int r = 0;
 
 	if (!owners)

@@ -25,10 +25,15 @@
 
 struct owners;
 
+/** owners_folder() - where all users' folders are; "": this agent has nothing to look for there */
+const char *owners_folder(void);
+
 struct owners_events {
 	/* they listen: place i of @places, a bit each, at @fd, without gaps; borrowed */
 	void (*open)(uint32_t uid, uint32_t places, const int *fd, unsigned n, void *user);
 	void (*close)(uint32_t uid, void *user);
+	/* a user's folder may have come or gone */
+	void (*folders)(void *user);
 };
 
 /** owners_new() - 0 or negative errno; without a folder of users it does nothing at all */

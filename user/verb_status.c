@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "caller.h"
+#include "control.h"
 #include "core.h"
 #include "deed.h"
 #include "guard.h"
@@ -23,6 +24,8 @@ struct printer {
 	struct json json;
 	bool as_json, colour;
 	unsigned n;
+	const char *one; /* only what is called so; NULL: all */
+	unsigned alarms;
 };
 
 static void guard_json(struct json *json, const struct guard *guard, const struct terok_counts *c)
@@ -114,6 +117,65 @@ static void print_setup(struct json *json)
 		       colour ? PLAIN : "");
 }
 
+static bool is_asked_for(const struct printer *printer, const struct control_alarm *alarm)
+{
+	size_t n = printer->one ? strlen(printer->one) : 0;
+
+	return !n || !strcmp(printer->one, alarm->name) ||
+	       (n >= GUARD_ID_MIN && !strncmp(printer->one, alarm->id, n));
+}
+
+static void alarm_json(struct json *json, const struct control_alarm *alarm)
+{
+	json_open_object(json, NULL);
+	json_add_string(json, "container", alarm->id);
+	json_add_string(json, "name", alarm->name);
+	json_add_uint(json, "uid", alarm->uid);
+	json_add_uint(json, "pid", alarm->pid);
+	json_add_uint(json, "since_ns", alarm->since_ns);
+	json_add_string(json, "problem", alarm->why);
+	json_close_object(json);
+}
+
+/* A container that asks for a guard and has none: only the agent knows of it. */
+static void print_alarm(const struct control_packet *reply, void *user)
+{
+	struct printer *printer = user;
+	struct control_alarm alarm = reply->ALARM;
+	char why[CONTROL_TEXT];
+
+	if (reply->type != CONTROL_ALARM)
+		return;
+	alarm.id[sizeof(alarm.id) - 1] = alarm.name[sizeof(alarm.name) - 1] = '\0';
+	alarm.why[sizeof(alarm.why) - 1] = '\0';
+	if (!is_asked_for(printer, &alarm))
+		return;
+	printer->alarms++;
+	if (printer->as_json)
+		alarm_json(&printer->json, &alarm);
+	else
+		printf("%sUNGUARDED: container %s (%.12s) of user %u: %s%s\n",
+		       printer->colour ? RED : "", alarm.name, alarm.id, alarm.uid,
+		       log_safe(why, sizeof(why), alarm.why), printer->colour ? PLAIN : "");
+}
+
+static void print_alarms(struct printer *printer)
+{
+	struct control_ask ask = { .word = { .type = CONTROL_ALARMS, .ALARMS.uid = caller_scope() },
+				   .reply = print_alarm,
+				   .user = printer };
+	struct problem why = {};
+	int r;
+
+	if (printer->as_json)
+		json_open_array(&printer->json, "unguarded");
+	r = kernel_agent_pid() ? control_ask(&ask, NULL, &why) : 0;
+	if (printer->as_json)
+		json_close_array(&printer->json);
+	if (r)
+		log_warn(r, "the agent did not say which containers have no guard");
+}
+
 static void print_agent(struct printer *printer, bool loaded)
 {
 	pid_t pid = kernel_agent_pid();
@@ -149,8 +211,8 @@ static int print_all(struct printer *printer, const char *one, struct problem *w
 int deed_status(const struct control_deed *deed)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	struct printer printer = { .as_json = deed->json, .colour = deed->colour };
 	const char *one = *deed->guard ? deed->guard : NULL;
+	struct printer printer = { .as_json = deed->json, .colour = deed->colour, .one = one };
 	struct problem why = {};
 	int r = kernel_open(&kernel, &why);
 
@@ -162,13 +224,18 @@ int deed_status(const struct control_deed *deed)
 		r = print_all(&printer, one, &why);
 	else
 		r = one ? r : 0;
-	if (printer.as_json && !r) {
+	if (printer.as_json && (!r || r == -ENOENT))
 		json_close_array(&printer.json);
+	if (!r || r == -ENOENT)
+		print_alarms(&printer);
+	if (r == -ENOENT && printer.alarms) /* what was asked for has no guard, and that was said */
+		r = 0;
+	if (printer.as_json && !r) {
 		if (!one && !caller_scope())
 			print_setup(&printer.json);
 		json_close_object(&printer.json);
 		puts(json_done(&printer.json) ?: "{}");
-	} else if (!r && kernel && !printer.n) {
+	} else if (!r && kernel && !printer.n && !one) {
 		printf("guards:  none\n");
 	}
 	json_free(&printer.json);

@@ -372,6 +372,14 @@ void watched_check(struct watched *watched, uint32_t id)
 		guard_end(watched, id, "cgroup removed");
 }
 
+void watched_renamed(struct watched *watched, uint32_t id)
+{
+	struct guard guard;
+
+	if (*entry_slot(watched, id) && !guard_get(watched->kernel, id, &guard))
+		watched->events->guard(&guard, GUARD_RENAMED, 0, watched->user);
+}
+
 /* A guard that was there before us: dead ones are swept, half-attached ones shown as error. */
 static int adopt_one(const struct guard *guard, void *user)
 {

@@ -48,6 +48,7 @@ static void worker_forget(struct worker *worker)
 {
 	while (worker->owed)
 		owed_drop_first(worker);
+	timer_disarm(&worker->rest);
 	source_del(&worker->source);
 	source_del(&worker->exit_source);
 	closep(&worker->fd);
@@ -116,9 +117,22 @@ static void worker_interest(struct worker *worker)
 {
 	if (!worker->source.loop) /* it is ending */
 		return;
-	source_set(&worker->source, worker->owed      ? EPOLLOUT
-				    : worker->dropped ? EPOLLIN | EPOLLOUT
-						      : EPOLLIN);
+	source_set(&worker->source, worker->owed        ? EPOLLOUT
+				    : worker->rest.loop ? 0
+				    : worker->dropped   ? EPOLLIN | EPOLLOUT
+							: EPOLLIN);
+}
+
+static int worker_rested(struct timer *timer)
+{
+	worker_interest(container_of(timer, struct worker, rest));
+	return 0;
+}
+
+void worker_rest(struct worker *worker, uint64_t until_ns)
+{
+	timer_arm(worker->loop, &worker->rest, until_ns, worker_rested);
+	worker_interest(worker);
 }
 
 static bool worker_pass(struct worker *worker, const struct msg_packet *packet, const int *fd,
@@ -352,6 +366,18 @@ void worker_ping(struct worker *worker)
 	pulse->waiting = true;
 	packet.PING.token = ++pulse->token;
 	worker_send(worker, &packet);
+}
+
+void worker_end(struct worker *worker)
+{
+	if (!worker->loop)
+		return;
+	timer_disarm(&worker->restart);
+	if (worker->pid > 0) {
+		syscall(SYS_pidfd_send_signal, worker->pid_fd, SIGKILL, NULL, 0);
+		waitpid(worker->pid, NULL, 0);
+	}
+	worker_forget(worker);
 }
 
 void worker_send(struct worker *worker, struct msg_packet *packet)

@@ -51,10 +51,10 @@ struct worker {
 	pid_t pid;      /* 0: none */
 	int fd, pid_fd; /* our end; the child */
 	struct source source, exit_source;
-	struct timer restart;
-	uint64_t window_ns;    /* when the restarts began to be counted */
-	unsigned starts;       /* in this window */
-	bool dropped, telling; /* telling: inside ready(), nothing is dropped */
+	struct timer restart, rest; /* rest: armed: it is not heard */
+	uint64_t window_ns;         /* when the restarts began to be counted */
+	unsigned starts;            /* in this window */
+	bool dropped, telling;      /* telling: inside ready(), nothing is dropped */
 	struct owed *owed, *last_owed;
 	unsigned n_owed;
 	uint64_t lost; /* messages that it could not take */
@@ -78,6 +78,15 @@ void worker_attend(struct worker *worker, void (*answered)(void *user), void *us
 void worker_ping(struct worker *worker);
 
 #define WORKER_UNHEEDED 2 /* beats: the loop turned between them, so it is not we who were late */
+/** worker_end() - kill it, now: for one that has nothing to finish */
+void worker_end(struct worker *worker);
+
+/**
+ * worker_rest() - hear nothing of it until @until_ns: it says too much
+ *
+ * What it says meanwhile waits in its socket, and when that is full, it does.
+ */
+void worker_rest(struct worker *worker, uint64_t until_ns);
 
 /** worker_send() - one message; @packet needs its type and payload; dropped ones are counted */
 void worker_send(struct worker *worker, struct msg_packet *packet);

@@ -340,6 +340,7 @@ struct terok_info {
 };
 
 #define TEROK_DOSSIER_MAX   16
+#define TEROK_DOSSIER_NAMED 1   /* flags: the guard is called as podman calls it: it follows */
 #define TEROK_DOSSIER_KEY   32  /* NUL included */
 #define TEROK_DOSSIER_VALUE 128 /* the same; a longer one is cut between two characters */
 
@@ -350,7 +351,7 @@ struct terok_info {
  */
 struct terok_dossier {
 	__u32 n;
-	__u32 pad;
+	__u32 flags; /* TEROK_DOSSIER_* */
 	char key[TEROK_DOSSIER_MAX][TEROK_DOSSIER_KEY];
 	char value[TEROK_DOSSIER_MAX][TEROK_DOSSIER_VALUE];
 	char meta_path[TEROK_PATH_LEN]; /* of a file that overrides the pairs; "": none */

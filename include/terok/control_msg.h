@@ -33,13 +33,15 @@ enum control_may { CONTROL_ROOT = 1, CONTROL_ALL };
 	X(CHANGED, struct control_changed, CONTROL_ROOT)                                           \
 	X(DEED, struct control_deed, CONTROL_ALL)                                                  \
 	X(ATTACH, struct control_attach, CONTROL_ALL)                                              \
-	X(STOPPED, struct control_stopped, CONTROL_ALL)
+	X(STOPPED, struct control_stopped, CONTROL_ALL)                                            \
+	X(ALARMS, struct control_alarms, CONTROL_ALL)
 
 /* type, payload */
 #define CONTROL_REPLIES(X)                                                                         \
 	X(DONE, struct control_done)                                                               \
 	X(TEXT_OUT, struct control_text_out)                                                       \
-	X(EXIT, struct control_exit)
+	X(EXIT, struct control_exit)                                                               \
+	X(ALARM, struct control_alarm)
 
 enum control_type {
 	CONTROL_NONE,
@@ -159,6 +161,20 @@ struct control_attach {
 /* Of the OCI hook: that container has ended. Done: its guard has, if its processes have. */
 struct control_stopped {
 	char id[TEROK_NAME_LEN];
+};
+
+/* Which containers ask for a guard and have none? An ALARM each, CONTROL_PAGE of them at most. */
+struct control_alarms {
+	__u32 uid; /* whose; root's question only, else the caller's; 0: anybody's */
+	__u32 pad;
+};
+
+struct control_alarm {
+	__u64 since_ns; /* CLOCK_BOOTTIME */
+	__u32 uid, pid;
+	char id[TEROK_NAME_LEN];
+	char name[TEROK_NAME_LEN];
+	char why[CONTROL_TEXT];
 };
 
 /* The end of what is said to a word. */

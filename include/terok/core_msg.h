@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * terok/core_msg.h - the vocabulary between the core and its workers: hub, resolver
+ * terok/core_msg.h - the vocabulary between the core and its workers: hub, resolver, watchers
  *
  * SOCK_SEQPACKET, one message a packet: a __u32 type, a __u32 of zero, then exactly the
  * struct of that type (core_msg_check()). Anything else (other size, other type, wrong direction) ends the worker. Both
@@ -27,7 +27,7 @@
 #define MSG_SHARE_BUCKETS 4096
 
 /* FROM_WORKER: any of them */
-enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER, FROM_WORKER };
+enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER, FROM_WORKER, FROM_WATCHER };
 
 /* type, payload, who may say it */
 #define CORE_MESSAGES(X)                                                                           \
@@ -69,7 +69,13 @@ enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER, FROM_WORKER };
 	X(UNHEARD, struct msg_unheard, FROM_CORE)                                                  \
 	X(PING, struct msg_ping, FROM_CORE)                                                        \
 	X(PONG, struct msg_ping, FROM_WORKER)                                                      \
-	X(DOSSIER, struct msg_dossier, FROM_CORE)
+	X(DOSSIER, struct msg_dossier, FROM_CORE)                                                  \
+	X(ALARM, struct msg_alarm, FROM_CORE)                                                      \
+	X(WATCH, struct msg_watch, FROM_CORE)                                                      \
+	X(FOUND, struct msg_found, FROM_WATCHER)                                                   \
+	X(LEFT, struct msg_left, FROM_WATCHER)                                                     \
+	X(META, struct msg_meta, FROM_WATCHER)                                                     \
+	X(SWEPT, struct msg_swept, FROM_WATCHER)
 
 enum msg_type {
 	MSG_NONE,
@@ -79,7 +85,7 @@ enum msg_type {
 	    MSG_TYPE_MAX_,
 };
 
-enum guard_news { GUARD_LISTED, GUARD_ATTACHED, GUARD_STATE, GUARD_NEWS_MAX_ };
+enum guard_news { GUARD_LISTED, GUARD_ATTACHED, GUARD_STATE, GUARD_RENAMED, GUARD_NEWS_MAX_ };
 
 /* Is it alive? It says so when it has done all that it was told before. */
 struct msg_ping {
@@ -215,6 +221,7 @@ enum entry_type {
 	ENTRY_ATTACHED,
 	ENTRY_DETACHED,
 	ENTRY_MISSED, /* so many of the guard's entries are not there: too many, or no room */
+	ENTRY_ALARM,  /* a container asked for a guard and ran without one */
 	ENTRY_TYPE_MAX_
 };
 
@@ -474,6 +481,59 @@ struct msg_becauses { /* the last of them */
 	__u32 state;  /* enum terok_state */
 	__u32 heard;  /* somebody who may answer for it is there */
 	char name[TEROK_NAME_LEN];
+};
+
+/* --- core and watchers --------------------------------------------------------------------- */
+
+#define MSG_CONTAINER 65 /* a container's id: 64 hexadecimal digits and NUL */
+#define MSG_FOLDER    72
+
+struct msg_watch { /* the first word: be that user, and watch their containers */
+	__u32 uid;
+	__u32 pad;
+	char run[MSG_FOLDER]; /* their runtime folder; root's: "" */
+};
+
+/* A container asks for a guard and runs without one. For the hub; .over: no more, and why. */
+struct msg_alarm {
+	__u32 uid; /* whose it is */
+	__u32 pid; /* its first process, in our pid namespace */
+	__u64 since_ns;
+	__u32 over;
+	char id[MSG_CONTAINER];
+	char name[TEROK_NAME_LEN];
+	char pad[7];
+	char why[MSG_TEXT];
+	struct terok_dossier pairs;
+	__u32 pad1;
+};
+
+/* What a watcher says of one user's containers the core believes as far as the kernel says it too. */
+struct msg_found { /* a container runs; again: it is another process, or has another name */
+	__u32 pid;
+	__u32 annotated; /* it asks for a guard */
+	char id[MSG_CONTAINER];
+	char name[TEROK_NAME_LEN];
+	char first[TEROK_NAME_LEN]; /* as it was when it was started */
+	char pad[7];
+	struct terok_dossier pairs; /* its annotations dossier.* */
+};
+
+struct msg_left { /* it does not run any more */
+	char id[MSG_CONTAINER];
+};
+
+struct msg_meta {    /* what the file at its .meta_path says now */
+	__u32 there; /* 0: nothing: it is not there, or cannot be read */
+	__u32 pad;
+	char id[MSG_CONTAINER];
+	char pad1[7];
+	struct terok_dossier says;
+};
+
+struct msg_swept { /* all that run were told */
+	__u32 running;
+	__u32 pad;
 };
 
 #define MSG_HEAD 8 /* bytes before the payload */

@@ -88,7 +88,7 @@ static inline int terok_dossier_annotate(struct terok_dossier *dossier, const ch
 /** terok_dossier_said() - is there anything in it? */
 static inline _Bool terok_dossier_said(const struct terok_dossier *dossier)
 {
-	return dossier->n || *dossier->meta_path;
+	return dossier->n || dossier->flags || *dossier->meta_path;
 }
 
 /**
@@ -107,6 +107,7 @@ static inline void terok_dossier_take(const struct terok_dossier *given, struct 
 		copy.value[i][TEROK_DOSSIER_VALUE - 1] = '\0';
 		terok_dossier_put(ret, copy.key[i], copy.value[i]);
 	}
+	ret->flags = copy.flags & TEROK_DOSSIER_NAMED;
 	if (*copy.meta_path == '/')
 		memcpy(ret->meta_path, copy.meta_path, sizeof(copy.meta_path) - 1);
 }

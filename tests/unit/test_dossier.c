@@ -94,12 +94,14 @@ static void what_somebody_else_filled_in_is_made_sound(void **state)
 	assert_string_equal(dossier.meta_path, "");
 	memset(&said, 0, sizeof(said));
 	said.n = 2;
+	said.flags = ~0U;
 	strcpy(said.key[0], "meta_path");
 	strcpy(said.key[1], "task");
 	strcpy(said.value[1], "7");
 	memset(said.meta_path, '/', sizeof(said.meta_path));
 	terok_dossier_take(&said, &dossier);
 	assert_int_equal(dossier.n, 1);
+	assert_int_equal(dossier.flags, TEROK_DOSSIER_NAMED);
 	assert_string_equal(terok_dossier_get(&dossier, "task"), "7");
 	assert_int_equal(strlen(dossier.meta_path), TEROK_PATH_LEN - 1);
 }

@@ -50,6 +50,7 @@ int confine_files(void);
 enum confine_may {
 	CONFINE_REMOVE, /* and nothing else: sockets of ours that go at the end */
 	CONFINE_READ,
+	CONFINE_LOOK, /* read them, and list the folder */
 	CONFINE_KEEP, /* make, read, write, rename and remove them, and list the folder */
 };
 
