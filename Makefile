@@ -19,6 +19,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 DOCDIR     ?= $(PREFIX)/share/doc
 DATADIR    ?= $(PREFIX)/share/terok
 COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 VERSION    := $(shell cat VERSION)
 BPF_ARCH   := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/ppc64le/powerpc/; s/s390x/s390/')
 
@@ -43,9 +44,12 @@ override CFLAGS += -DTEROK_DATADIR='"$(DATADIR)"' -DTEROK_SBINDIR='"$(SBINDIR)"'
 		   -DTEROK_LIBEXECDIR='"$(LIBEXECDIR)"'
 override CFLAGS += -Iinclude -Iuser -I. -I$(B)/bpf -I$(B)/hub -I$(B)/tools/web
 override CFLAGS += $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+# no path of the machine that builds is in what is installed
+MAPPED     := -ffile-prefix-map=$(abspath $(B))=build -ffile-prefix-map=$(CURDIR)=.
+override CFLAGS += $(MAPPED)
 override LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN))
 BPF_CFLAGS := -g -O2 -Wall -Werror -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) \
-	      -Iinclude -Ivmlinux -Ibpf -MMD -MP
+	      -Iinclude -Ivmlinux -Ibpf -MMD -MP $(MAPPED)
 
 # What builds nothing needs no library. `run` and `test` as root install what is missing first.
 GOALS := $(or $(MAKECMDGOALS),all)
@@ -130,18 +134,21 @@ PAGE       := $(patsubst %,$(B)/%.h,$(wildcard tools/web/*))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(watcher_OBJ) $(hub_OBJ) $(clearance_OBJ) \
 	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
-MAN8       := $(wildcard user/*.8 tools/*.8)
+MAN1       := $(wildcard user/*.1 tools/*.1)
 MAN3       := $(wildcard hub/*.3)
-MAN1       := $(wildcard tools/*.1)
+MAN5       := $(wildcard user/*.5)
+MAN7       := $(wildcard user/*.7 hub/*.7)
+MAN8       := $(wildcard user/*.8 tools/*.8)
 UNITS      := $(wildcard user/*.service user/*.socket)
 HOOKS      := $(wildcard user/oci/*.json)
-COMPLETION := $(wildcard user/completion/*)
+COMPLETED  := $(patsubst tools/completion/%.words,%,$(wildcard tools/completion/*.words))
+COMPLETION := $(COMPLETED:%=$(B)/completion/bash/%) $(COMPLETED:%=$(B)/completion/zsh/_%)
 USERUNITS  := $(wildcard hub/*.service hub/*.socket tools/*.service tools/*.socket)
 LOGO       := tools/terok-logo.svg
 EXAMPLES   := $(wildcard hub/example/*.c)
 PROFILES   := $(wildcard user/profiles/*.txt)
 
-all: $(PROGRAMS) $(LIBRARIES) $(WHY) $(HOOK) ## build the programs and libclearance (the default)
+all: $(PROGRAMS) $(LIBRARIES) $(WHY) $(HOOK) $(COMPLETION) ## build the programs and libclearance (the default)
 	$(give_back)
 
 $(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent watcher dns hub clearance base)
@@ -270,8 +277,8 @@ setup_row = echo '{ "$(notdir $(1))", $(2),'; \
 $(B)/user/setup_files.h: FORCE
 	@mkdir -p $(@D) && { $(foreach h,$(HOOKS),$(call setup_row,$(h),SETUP_HOOK)) \
 		$(foreach u,$(UNITS),$(call setup_row,$(u),SETUP_UNIT)) \
-		$(foreach u,$(USERUNITS),$(call setup_row,$(u),SETUP_USER_UNIT)) } > $@.tmp
-	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
+		$(foreach u,$(USERUNITS),$(call setup_row,$(u),SETUP_USER_UNIT)) } > $@.$$$$ && \
+		if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
 
 $(B)/user/setup_text.o: $(B)/user/setup_files.h
 $(B)/user/setup_text.o: private CFLAGS += -I$(B)/user
@@ -306,6 +313,16 @@ $(B)/tools/web/%.h: tools/web/%
 	$(Q)mkdir -p $(@D) && { echo 'static const char $(subst .,_,$*)[] ='; \
 		sed 's/[\\"?]/\\&/g; s/\t/\\t/g; s/^/\t"/; s/$$/\\n"/' $<; echo '	"";'; } > $@.tmp && mv $@.tmp $@
 
+# For a program with verbs as base/cli.h has them it takes a file of words, PROGRAM.words.
+complete_as = sed 's/@NAME@/$(subst -,_,$*)/g; s/@PROGRAM@/$*/g'
+$(B)/completion/bash/%: tools/completion/%.words tools/completion/candidates tools/completion/bash
+	$(call say,WORDS)
+	$(Q)mkdir -p $(@D) && { cat $<; echo; cat tools/completion/candidates tools/completion/bash | $(complete_as); } > $@.tmp && mv $@.tmp $@
+$(B)/completion/zsh/_%: tools/completion/%.words tools/completion/candidates tools/completion/zsh
+	$(call say,WORDS)
+	$(Q)mkdir -p $(@D) && { echo '#compdef $*'; cat $<; echo; cat tools/completion/candidates tools/completion/zsh | $(complete_as); \
+		echo; echo '_$(subst -,_,$*) "$$@"'; } > $@.tmp && mv $@.tmp $@
+
 # What root built in a user's tree stays that user's to rebuild and remove.
 give_back = @[ -z "$$SUDO_UID" ] || [ ! -d $(B) ] || chown -hR "$$SUDO_UID:$$SUDO_GID" $(B)
 
@@ -314,7 +331,7 @@ help: ## this list
 run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what is missing
 	$(give_back)
 	@B=$(B) tools/demo
-test: $(PROGRAMS) $(WHY) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
+test: $(PROGRAMS) $(WHY) $(COMPLETION) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
 	$(give_back)
 	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN) $(MACHINE)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
@@ -342,7 +359,7 @@ names: $(PROGRAMS) $(NAMES) ## people's resolvers against names, as root; NAMES_
 web: $(PROGRAMS) $(WEB) ## the web page, by curl and in a browser; its screenshots are in the build folder
 	$(give_back)
 	@B=$(B) tests/run $(wildcard tests/web/test_*.sh)
-lint: $(PROGRAMS) ## rules of the house that a machine can check
+lint: $(PROGRAMS) $(COMPLETION) ## rules of the house that a machine can check
 	$(give_back)
 	@tests/lint/all $(B)
 check: lint unit ## what to run before each commit
@@ -355,56 +372,71 @@ fuzz-targets: $(FUZZ)
 fuzz: ## each fuzz target for FUZZ_SECONDS (60), in its own build folder
 	@$(MAKE) --no-print-directory B=$(B)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined FUZZING=1 fuzz-targets
 	@tests/fuzz/run $(B)/fuzz
-define install_library
-	$(INSTALL) -m 0644 include/terok/clearance.h $(DESTDIR)$(INCLUDEDIR)/terok
-	$(INSTALL) -m 0644 $(LIBRARIES) $(DESTDIR)$(LIBDIR)
-	ln -sf libclearance.so.0 $(DESTDIR)$(LIBDIR)/libclearance.so
-	sed 's,@PREFIX@,$(PREFIX),; s,@INCLUDEDIR@,$(INCLUDEDIR),; s,@LIBDIR@,$(LIBDIR),; s,@VERSION@,$(VERSION),' \
-		hub/libclearance.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libclearance.pc
-	chmod 0644 $(DESTDIR)$(LIBDIR)/pkgconfig/libclearance.pc
-	$(INSTALL) -m 0644 $(EXAMPLES) $(DESTDIR)$(DOCDIR)/libclearance
-	$(INSTALL) -m 0644 $(MAN3) $(DESTDIR)$(MANDIR)/man3
-	[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
+# What is installed: a folder, a mode, files. `uninstall` takes away the same.
+to_sbin     = $(SBINDIR) 0755 $(filter %/terok-bpfd,$(PROGRAMS))
+to_bin      = $(BINDIR) 0755 $(filter-out %/terok-bpfd,$(PROGRAMS)) $(WHY)
+to_libexec  = $(LIBEXECDIR) 0755 $(HOOK)
+to_lib      = $(LIBDIR) 0644 $(LIBRARIES)
+to_include  = $(INCLUDEDIR)/terok 0644 $(if $(LIBRARIES),include/terok/clearance.h)
+to_doc      = $(DOCDIR)/libclearance 0644 $(if $(LIBRARIES),$(EXAMPLES))
+to_man1     = $(MANDIR)/man1 0644 $(MAN1)
+to_man3     = $(MANDIR)/man3 0644 $(MAN3)
+to_man5     = $(MANDIR)/man5 0644 $(MAN5)
+to_man7     = $(MANDIR)/man7 0644 $(MAN7)
+to_man8     = $(MANDIR)/man8 0644 $(MAN8)
+to_profiles = $(DATADIR)/profiles 0644 $(PROFILES)
+to_logo     = $(DATADIR) 0644 $(LOGO)
+to_bash     = $(COMPDIR) 0644 $(COMPLETED:%=$(B)/completion/bash/%)
+to_zsh      = $(ZSHDIR) 0644 $(COMPLETED:%=$(B)/completion/zsh/_%)
+COPIES     := sbin bin libexec lib include doc man1 man3 man5 man7 man8 profiles logo bash zsh
+# The same, with the places of programs filled in. Nothing is active by being there: that is for
+# terok-bpfd setup.
+to_units    = $(UNITDIR) 0644 $(UNITS)
+to_user     = $(USERUNITDIR) 0644 $(USERUNITS)
+to_hooks    = $(DATADIR)/hooks 0644 $(HOOKS)
+to_pc       = $(LIBDIR)/pkgconfig 0644 $(if $(LIBRARIES),hub/libclearance.pc.in)
+FILLED     := units user hooks pc
+# name=target, in the folder of the target
+LINKS      := $(BINDIR)/terok-clearance-hub=terok-clearance $(MANDIR)/man1/terok-clearance-hub.1=terok-clearance.1 \
+	      $(LIBDIR)/libclearance.so=libclearance.so.0
+# Folders that are nobody else's
+OWN        := $(LIBEXECDIR) $(DATADIR)/hooks $(DATADIR)/profiles $(DATADIR) $(DOCDIR)/libclearance $(INCLUDEDIR)/terok
+
+put_dir     = $(DESTDIR)$(firstword $(to_$(1)))
+put_files   = $(wordlist 3,999,$(to_$(1)))
+# Folders above one that is new are made with the umask, by install(1); so each is named.
+above       = $(if $(filter-out / . ./,$(1)),$(call above,$(patsubst %/,%,$(dir $(1)))) $(1))
+folders     = $(foreach t,$(COPIES) $(FILLED),$(if $(call put_files,$(t)),$(addprefix $(DESTDIR),$(call above,$(firstword $(to_$(t)))))))
+define put
+	$(if $(call put_files,$(1)),$(INSTALL) -m $(word 2,$(to_$(1))) $(call put_files,$(1)) $(call put_dir,$(1)))
+
 endef
-# Text with the places of programs in it, to a folder. Nothing is active by being there: that is
-# for terok-bpfd setup.
 define fill
-	sed 's,@SBINDIR@,$(SBINDIR),; s,@BINDIR@,$(BINDIR),; s,@LIBEXECDIR@,$(LIBEXECDIR),' $(1) > $(DESTDIR)$(2)/$(notdir $(1))
-	chmod 0644 $(DESTDIR)$(2)/$(notdir $(1))
+	sed 's,@SBINDIR@,$(SBINDIR),; s,@BINDIR@,$(BINDIR),; s,@LIBEXECDIR@,$(LIBEXECDIR),; s,@PREFIX@,$(PREFIX),; s,@INCLUDEDIR@,$(INCLUDEDIR),; s,@LIBDIR@,$(LIBDIR),; s,@VERSION@,$(VERSION),' \
+		$(2) > $(call put_dir,$(1))/$(notdir $(2:.in=))
+	chmod 0644 $(call put_dir,$(1))/$(notdir $(2:.in=))
+
+endef
+define link
+	ln -sf $(lastword $(subst =, ,$(1))) $(DESTDIR)$(firstword $(subst =, ,$(1)))
+
+endef
+define take
+	rm -f $(addprefix $(call put_dir,$(1))/,$(notdir $(patsubst %.in,%,$(call put_files,$(1)))))
 
 endef
 install: all ## to DESTDIR, under PREFIX; terok-bpfd setup makes it guard
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(LIBEXECDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(UNITDIR) $(USERUNITDIR) $(COMPDIR) $(DATADIR)/hooks $(DATADIR)/profiles \
-		$(MANDIR)/man3 $(INCLUDEDIR)/terok $(LIBDIR)/pkgconfig $(DOCDIR)/libclearance)
-	$(INSTALL) -m 0644 $(PROFILES) $(DESTDIR)$(DATADIR)/profiles
-	$(INSTALL) -m 0644 $(LOGO) $(DESTDIR)$(DATADIR)
-	$(INSTALL) -m 0755 $(B)/terok-bpfd $(DESTDIR)$(SBINDIR)
-	$(if $(tool_OBJ),$(INSTALL) -m 0755 $(B)/terok-clearance $(DESTDIR)$(BINDIR))
-	$(if $(tool_OBJ),ln -sf terok-clearance $(DESTDIR)$(BINDIR)/terok-clearance-hub)
-	$(if $(sandbox_OBJ),$(INSTALL) -m 0755 $(B)/terok-sandbox $(DESTDIR)$(BINDIR))
-	$(if $(LIBRARIES),$(install_library))
-	$(INSTALL) -m 0755 $(WHY) $(DESTDIR)$(BINDIR)
-	$(if $(MAN8),$(INSTALL) -m 0644 $(MAN8) $(DESTDIR)$(MANDIR)/man8)
-	$(if $(MAN1),$(INSTALL) -m 0644 $(MAN1) $(DESTDIR)$(MANDIR)/man1)
-	$(if $(tool_OBJ),ln -sf terok-clearance.1 $(DESTDIR)$(MANDIR)/man1/terok-clearance-hub.1)
-	$(if $(COMPLETION),$(INSTALL) -m 0644 $(COMPLETION) $(DESTDIR)$(COMPDIR))
-	$(foreach u,$(UNITS),$(call fill,$(u),$(UNITDIR)))
-	$(foreach u,$(USERUNITS),$(call fill,$(u),$(USERUNITDIR)))
-	$(foreach h,$(HOOKS),$(call fill,$(h),$(DATADIR)/hooks))
-	$(INSTALL) -m 0755 $(HOOK) $(DESTDIR)$(LIBEXECDIR)
+	@for d in $(sort $(folders)); do [ -d $$d ] || $(INSTALL) -d -m 0755 $$d || exit 1; done
+	$(foreach t,$(COPIES),$(call put,$(t)))
+	$(foreach t,$(FILLED),$(foreach f,$(call put_files,$(t)),$(call fill,$(t),$(f))))
+	$(foreach l,$(LINKS),$(call link,$(l)))
+	[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 deb: ## Debian packages, in the build folder
 	+@B=$(B) MAKE="$(MAKE)" CC="$(CC)" CLANG="$(CLANG)" tools/debian/build
 uninstall: ## undo install
-	rm -f $(DESTDIR)$(LIBEXECDIR)/terok-hook
-	rm -f $(addprefix $(DESTDIR)$(DATADIR)/hooks/,$(notdir $(HOOKS))) $(addprefix $(DESTDIR)$(DATADIR)/profiles/,$(notdir $(PROFILES)))
-	rm -f $(DESTDIR)$(SBINDIR)/terok-bpfd $(addprefix $(DESTDIR)$(BINDIR)/,terok-clearance terok-clearance-hub terok-sandbox terok-why)
-	rm -f $(DESTDIR)$(MANDIR)/man1/terok-clearance-hub.1
-	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MAN8))) $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(MAN1)))
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libclearance.so libclearance.so.0 libclearance.a pkgconfig/libclearance.pc)
-	rm -f $(DESTDIR)$(INCLUDEDIR)/terok/clearance.h $(addprefix $(DESTDIR)$(DOCDIR)/libclearance/,$(notdir $(EXAMPLES)))
-	rm -f $(addprefix $(DESTDIR)$(USERUNITDIR)/,$(notdir $(USERUNITS))) $(DESTDIR)$(DATADIR)/$(notdir $(LOGO))
-	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MAN3)))
-	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS))) $(addprefix $(DESTDIR)$(COMPDIR)/,$(notdir $(COMPLETION)))
+	$(foreach t,$(COPIES) $(FILLED),$(call take,$(t)))
+	rm -f $(foreach l,$(LINKS),$(DESTDIR)$(firstword $(subst =, ,$(l))))
+	@for d in $(OWN); do [ ! -d $(DESTDIR)$$d ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$d; done
 format: ## clang-format in place
 	find bpf include user hub tools tests -name '*.[ch]' | xargs clang-format -i
 vmlinux: ## cut vmlinux/vmlinux.h again, from the running kernel

@@ -94,7 +94,6 @@ if [ -x "$build/terok-bpfd" ]; then
 	breaks help "a verb that the manual lacks" user/terok-bpfd.8 swap user/terok-bpfd.8 '/^\.B rules/d'
 	breaks help "a verb that the manual invents" user/terok-bpfd.8 swap user/terok-bpfd.8 's/^\.B watch /.B stare /'
 	breaks help "a verb that the README lacks" README.md swap README.md '/^| `rules/d'
-	breaks help "a verb that the completion lacks" user/completion/terok-bpfd swap user/completion/terok-bpfd 's/ rules / /g; s/| rules//'
 	! command -v mandoc >/dev/null ||
 		breaks help "a line of the manual that mandoc cannot read" user/terok-bpfd.8 swap user/terok-bpfd.8 's/^\.TP/.NOPE/'
 else

@@ -45,6 +45,7 @@ dest/opt/sbin/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-clearance
 dest/opt/share/bash-completion/completions/terok-sandbox
+dest/opt/share/bash-completion/completions/terok-why
 dest/opt/share/doc/libclearance/watch.c
 dest/opt/share/man/man1/terok-clearance-hub.1
 dest/opt/share/man/man1/terok-clearance.1
@@ -60,8 +61,35 @@ dest/opt/share/terok/profiles/dev-node.txt
 dest/opt/share/terok/profiles/dev-python.txt
 dest/opt/share/terok/profiles/dev-standard.txt
 dest/opt/share/terok/profiles/nvidia-hpc.txt
-dest/opt/share/terok/terok-logo.svg'
-install_all() { make install DESTDIR="$tree/dest" PREFIX=/opt && [ "$(LC_ALL=C files)" = "$installed" ]; }
+dest/opt/share/terok/terok-logo.svg
+dest/opt/share/zsh/site-functions/_terok-bpfd
+dest/opt/share/zsh/site-functions/_terok-clearance
+dest/opt/share/zsh/site-functions/_terok-sandbox
+dest/opt/share/zsh/site-functions/_terok-why'
+# into folders that others use as well
+others() {
+	local d
+	for d in bin sbin lib/pkgconfig lib/systemd/system lib/systemd/user include share/man/man8 share/doc \
+		share/bash-completion/completions share/zsh/site-functions; do
+		mkdir -p "dest/opt/$d" && echo theirs >"dest/opt/$d/theirs" || return 1
+	done
+	mkdir -p dest/opt/share/man/man{1,3,5,7}
+}
+tree_of() { find dest -printf '%p %y %m %l\n' | LC_ALL=C sort; }
+install_all() { # with a umask that lets nobody read
+	others && tree_of >before && (umask 077 && make install DESTDIR="$tree/dest" PREFIX=/opt) &&
+		diff <(LC_ALL=C files | grep -v /theirs) - <<<"$installed"
+}
+modes() { # of folders, programs and all else
+	! tree_of | awk '$2 == "l" { next }
+		{ want = $2 == "d" || $1 ~ "/(s?bin|libexec/terok)/terok-" ? 755 : 644 }
+		$1 != "dest" && $3 != want { print }' | grep .
+}
+no_place_of_ours() { # the program has the texts as they are before they are filled in
+	! grep -rlF -e "$tree" -e "$OLDPWD" dest &&
+		! grep -rlF --exclude=terok-bpfd -e @SBINDIR@ -e @BINDIR@ -e @LIBEXECDIR@ -e @PREFIX@ dest
+}
+activates_nothing() { [ ! -e dest/etc ] && [ ! -e dest/opt/share/containers ] && [ -z "$(find dest -name '*.wants')" ]; }
 finds_program() { for v in bridge notifier serve serve-verdict; do
 		grep -hx "ExecStart=/opt/bin/terok-clearance $v" dest/opt/lib/systemd/user/*.service || return 1
 	done
@@ -69,7 +97,7 @@ finds_program() { for v in bridge notifier serve serve-verdict; do
 	jq -es 'length == 3 and all(.hook.path == "/opt/libexec/terok/terok-hook" and .stages == .hook.args[1:])' \
 		dest/opt/share/terok/hooks/*.json; }
 finds_profiles() { grep -qa /opt/share/terok dest/opt/sbin/terok-bpfd; }
-uninstall_all() { make uninstall DESTDIR="$tree/dest" PREFIX=/opt && [ -z "$(files)" ]; }
+uninstall_all() { make uninstall DESTDIR="$tree/dest" PREFIX=/opt && diff before <(tree_of); }
 nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 
 is "the programs are built" make -j"$(nproc)"
@@ -78,9 +106,12 @@ echo 9.9.9 >VERSION
 is "a new VERSION builds again" make -j"$(nproc)"
 is "a new VERSION is told" told
 is "what is installed is all there" install_all
+is "whatever the umask, everybody can read it" modes
+is "no path of where it was built is in it" no_place_of_ours
+is "nothing is active by being there" activates_nothing
 is "the unit has the installed program's path" finds_program
 is "the program looks where its profiles were installed" finds_profiles
-is "uninstall leaves no file" uninstall_all
+is "uninstall leaves what there was before" uninstall_all
 is "clean leaves nothing" eval 'make clean && [ ! -e build ]'
 
 if [ "$(id -u)" -ne 0 ]; then
