@@ -93,9 +93,15 @@ fi
 if [ -x "$build/terok-bpfd" ]; then
 	breaks help "a verb that the manual lacks" user/terok-bpfd.8 swap user/terok-bpfd.8 '/^\.B rules/d'
 	breaks help "a verb that the manual invents" user/terok-bpfd.8 swap user/terok-bpfd.8 's/^\.B watch /.B stare /'
+	breaks man "a reference to no page" user/terok-profile.5 swap user/terok-profile.5 's/terok.-files (5)/terok\\-file (5)/'
+	breaks man "a key of audit lines that has no text" user/terok-files.5 swap user/terok-files.5 's/^\.B missed/.B mised/'
+	breaks man "an action that has no text" user/terok-files.5 swap user/terok-files.5 's/shield_block, //'
+	breaks man "a word of the annotation that has no text" user/terok-annotations.5 swap user/terok-annotations.5 's/gateway/gatway/g'
+	breaks man "a method that is none" hub/terok-firewall1.7 swap hub/terok-firewall1.7 's/^\.B Revoke/.B Revoked/'
+	breaks man "an example that is no profile" user/terok-profile.5 swap user/terok-profile.5 's/^time.example.org.udp/time.example.org:x/'
 	breaks help "a verb that the README lacks" README.md swap README.md '/^| `rules/d'
 	! command -v mandoc >/dev/null ||
-		breaks help "a line of the manual that mandoc cannot read" user/terok-bpfd.8 swap user/terok-bpfd.8 's/^\.TP/.NOPE/'
+		breaks man "a line of the manual that mandoc cannot read" user/terok-bpfd.8 swap user/terok-bpfd.8 's/^\.TP/.NOPE/'
 else
 	echo "SKIP help: no programs in $build"
 fi

@@ -41,6 +41,7 @@ dest/opt/lib/systemd/user/terok-clearance-bridge.service
 dest/opt/lib/systemd/user/terok-clearance-hub.service
 dest/opt/lib/systemd/user/terok-clearance-notifier.service
 dest/opt/lib/systemd/user/terok-clearance-verdict.service
+dest/opt/libexec/terok/terok-hook
 dest/opt/sbin/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-clearance
@@ -52,7 +53,12 @@ dest/opt/share/man/man1/terok-clearance.1
 dest/opt/share/man/man1/terok-sandbox.1
 dest/opt/share/man/man1/terok-why.1
 dest/opt/share/man/man3/libclearance.3
+dest/opt/share/man/man5/terok-annotations.5
+dest/opt/share/man/man5/terok-files.5
+dest/opt/share/man/man5/terok-profile.5
+dest/opt/share/man/man7/terok-firewall1.7
 dest/opt/share/man/man8/terok-bpfd.8
+dest/opt/share/man/man8/terok-hook.8
 dest/opt/share/terok/hooks/terok-createRuntime.json
 dest/opt/share/terok/hooks/terok-poststop.json
 dest/opt/share/terok/hooks/terok-precreate.json
