@@ -16,6 +16,7 @@
 struct seen {
 	unsigned files, of;
 	int least, ours;
+	char lost[SETUP_DIR_LEN]; /* a program that one calls and that is not there */
 };
 
 static struct seen look(const char *dir)
@@ -24,7 +25,7 @@ static struct seen look(const char *dir)
 
 	for (const struct setup_file *file = setup_files; file->name; file++) {
 		_cleanup_free_ char *text = NULL;
-		char path[SETUP_PATH_LEN];
+		char path[SETUP_PATH_LEN], program[SETUP_DIR_LEN];
 		int version;
 		size_t size;
 
@@ -38,6 +39,8 @@ static struct seen look(const char *dir)
 		seen.files++;
 		version = setup_version(SETUP_HOOK, text, size);
 		seen.least = version < seen.least ? version : seen.least;
+		if (!setup_hook_program(text, size, program) && access(program, X_OK))
+			snprintf(seen.lost, sizeof(seen.lost), "%s", program);
 	}
 	return seen;
 }
@@ -46,7 +49,7 @@ static struct seen look(const char *dir)
 static void judge(struct setup_health *health, const struct seen *seen)
 {
 	health->version = seen->least;
-	if (seen->files == seen->of && seen->least == seen->ours) {
+	if (seen->files == seen->of && seen->least == seen->ours && !*seen->lost) {
 		health->health = "ok";
 		health->hint = "";
 		return;
@@ -55,6 +58,9 @@ static void judge(struct setup_health *health, const struct seen *seen)
 	if (seen->files < seen->of)
 		snprintf(health->issue, sizeof(health->issue), "%u of %u hooks are in %.180s",
 			 seen->files, seen->of, health->dir);
+	else if (*seen->lost)
+		snprintf(health->issue, sizeof(health->issue),
+			 "%.150s is not there: no guarded container starts", seen->lost);
 	else if (seen->least < 0)
 		snprintf(health->issue, sizeof(health->issue),
 			 "a hook in %.180s has no version that can be read", health->dir);

@@ -162,6 +162,25 @@ static int hook_version(const char *text, size_t size)
 	return -ENOENT;
 }
 
+int setup_hook_program(const char *text, size_t size, char ret[static SETUP_DIR_LEN])
+{
+	_cleanup_(json_putp) struct json_object *object = NULL;
+	struct json_object *hook, *args;
+	const char *path;
+
+	if (json_parse(text, size, &object))
+		return -ENOENT;
+	hook = json_member(object, "hook", json_type_object);
+	args = json_member(hook, "args", json_type_array);
+	path = json_text(hook, "path");
+	if (path && !strcmp(path, "/usr/bin/env"))
+		path = args ? json_object_get_string(json_object_array_get_idx(args, 1)) : NULL;
+	if (!path || *path != '/' || strlen(path) >= SETUP_DIR_LEN)
+		return -ENOENT;
+	strcpy(ret, path);
+	return 0;
+}
+
 int setup_version(enum setup_kind kind, const char *text, size_t size)
 {
 	return kind == SETUP_HOOK ? hook_version(text, size) : unit_version(text, size);

@@ -50,6 +50,15 @@ int setup_fill(const struct setup_file *file, const struct setup_programs *progr
 /** setup_version() - the number that @text has; -ENOENT: none that can be read */
 int setup_version(enum setup_kind kind, const char *text, size_t size);
 
+/**
+ * setup_hook_program() - the program that a hook's text has run: an absolute path
+ *
+ * podman passes over a hook whose path is not there, and starts the container: so that of
+ * createRuntime, without which nothing starts unguarded, is env(1), which then fails.
+ * Return: 0; -ENOENT: none is named.
+ */
+int setup_hook_program(const char *text, size_t size, char ret[static SETUP_DIR_LEN]);
+
 /** setup_sum() - to know a text again: of all of it, or of all but where programs are */
 uint64_t setup_sum(const char *text, size_t size);
 uint64_t setup_sum_anywhere(const char *text, size_t size);

@@ -79,7 +79,7 @@ others() {
 		share/bash-completion/completions share/zsh/site-functions; do
 		mkdir -p "dest/opt/$d" && echo theirs >"dest/opt/$d/theirs" || return 1
 	done
-	mkdir -p dest/opt/share/man/man{1,3,5,7}
+	mkdir -p dest/opt/libexec dest/opt/share/man/man{1,3,5,7}
 }
 tree_of() { find dest -printf '%p %y %m %l\n' | LC_ALL=C sort; }
 install_all() { # with a umask that lets nobody read
@@ -100,7 +100,7 @@ finds_program() { for v in bridge notifier serve serve-verdict; do
 		grep -hx "ExecStart=/opt/bin/terok-clearance $v" dest/opt/lib/systemd/user/*.service || return 1
 	done
 	grep -x 'ExecStart=/opt/sbin/terok-bpfd run' dest/opt/lib/systemd/system/terok-bpfd.service &&
-	jq -es 'length == 3 and all(.hook.path == "/opt/libexec/terok/terok-hook" and .stages == .hook.args[1:])' \
+	jq -es 'length == 3 and all(([.hook.path] + .hook.args | index("/opt/libexec/terok/terok-hook")) and .stages == .hook.args[-1:])' \
 		dest/opt/share/terok/hooks/*.json; }
 finds_profiles() { grep -qa /opt/share/terok dest/opt/sbin/terok-bpfd; }
 uninstall_all() { make uninstall DESTDIR="$tree/dest" PREFIX=/opt && diff before <(tree_of); }

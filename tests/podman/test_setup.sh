@@ -93,7 +93,7 @@ umask 022
 said "^make .*$ROOT_HOOKS (mode 0755)"
 said "^edit .*/etc/containers/containers.conf"
 for name in $NAMES; do
-	jq -e ".hook.path == \"$HOOK\"" $ROOT_HOOKS/$name >/dev/null || fail "$name: $(cat $ROOT_HOOKS/$name)"
+	jq -e "[.hook.path, .hook.args[1]] | index(\"$HOOK\")" $ROOT_HOOKS/$name >/dev/null || fail "$name: $(cat $ROOT_HOOKS/$name)"
 	[ "$(stat -c %a:%u $ROOT_HOOKS/$name)" = 644:0 ] || fail "$name: mode"
 done
 [ "$(stat -c %a $ROOT_HOOKS /run/terok /run/terok-state /etc/terok/profiles | tr '\n' ' ')" = "755 755 700 755 " ] ||
@@ -165,6 +165,18 @@ EOT
 exits 0 "a hook of before is removed" as_root
 said "^remove .*terok-bpfd.json (what it calls is no more)"
 same "and all is as it was" /run/after
+
+# packaged units: as new as ours none is needed here; an older one is stood in for
+if mkdir -p /run/packaged/systemd/system && mount --bind /run/packaged /usr/local/lib 2>/dev/null; then
+	cp /etc/systemd/system/terok-bpfd.service /run/packaged/systemd/system/
+	exits 0 "where a unit is packaged ours goes" as_root
+	said "^remove .*it hides the one in /usr/local/lib/systemd/system"
+	[ ! -e /etc/systemd/system/terok-bpfd.service ] || fail "it is there"
+	sed -i '1s/[0-9]*$/0/' /run/packaged/systemd/system/terok-bpfd.service
+	exits 0 "one that is older is stood in for" as_root
+	said "^write .*/etc/systemd/system/terok-bpfd.service"
+	umount /usr/local/lib
+fi
 
 # --- the way back --------------------------------------------------------------------------
 
@@ -319,7 +331,19 @@ if [ -x /usr/bin/systemctl ]; then
 	quiet
 	exits 0 "and disabled when it is removed" as_root --remove
 	grep -qx "disable --now terok-bpfd.service" /run/systemctl.log || fail "$(cat /run/systemctl.log)"
-	rm -r /run/systemd/system
+	mkdir -p /run/user/61000/systemd
+	touch /run/user/61000/systemd/private
+	chown -R dev:dev /run/user/61000/systemd
+	: >/run/systemctl.log
+	rm -f /run/enabled
+	chmod 777 /run
+	exits 0 "a user's service manager is asked as well" as_user
+	said "^run .*systemctl --user enable --now terok-clearance-notifier.service"
+	grep -qx -- "--user daemon-reload" /run/systemctl.log || fail "$(cat /run/systemctl.log)"
+	as_user --remove >/run/out
+	said "^run .*systemctl --user disable --now terok-clearance-notifier.service"
+	chmod 755 /run
+	rm -r /run/systemd/system /run/user/61000/systemd
 	umount /usr/bin/systemctl
 else
 	echo "SKIP setup_systemd: there is no systemctl here"
@@ -397,6 +421,15 @@ podman import -q /run/image.tar localhost/bb:latest >/dev/null 2>&1
 : >/run/called
 check "root: podman calls what was installed" podman run --rm --network none --annotation terok.guard= localhost/bb:latest id
 [ "$(sort /run/called | tr '\n' ' ')" = "createRuntime poststop precreate " ] || fail "called: $(cat /run/called)"
+
+# podman passes over a hook whose program is not there: ours must not be passed over
+mv $HOOK $HOOK.away
+refuse "without the hook program no guarded container starts" podman run --rm --network none --name x --annotation terok.guard= localhost/bb:latest id
+said "terok-hook.*No such file"
+podman rm -f x >/dev/null 2>&1 || true
+check "but any other does" podman run --rm --network none localhost/bb:latest id
+check "status says so" sh -c "$SETUP status | grep -q '$HOOK is not there: no guarded container starts'"
+mv $HOOK.away $HOOK
 
 if [ -x "$B/terok-hook" ]; then
 	cp "$B/terok-hook" $HOOK
