@@ -293,17 +293,18 @@ struct wanted {
 	void *user;
 };
 
-/* Is that what its container is called: all of its id, the first twelve digits, or its name? */
+/* Is that what its container is called: its id, the first twelve digits or more, or its name? */
 static bool is_called(struct hub *hub, const struct request *request, const char *text)
 {
 	const struct label *label =
 	    request->guard && hub->back->label ? hub->back->label(request->guard, hub->user) : NULL;
 	char name[TEROK_NAME_LEN];
+	size_t n = strlen(text);
 
 	if (!strcmp(request->container, text))
 		return true;
-	if (strlen(text) == SHORT_ID && strspn(text, "0123456789abcdef") == SHORT_ID &&
-	    !strncmp(request->container, text, SHORT_ID))
+	if (n >= SHORT_ID && strspn(text, "0123456789abcdef") == n &&
+	    !strncmp(request->container, text, n))
 		return true;
 	return label && *text &&
 	       !strcmp(sanitise(name, sizeof(name) - 1, label->info.name,

@@ -161,7 +161,7 @@ struct request *hub_find(struct hub *hub, const char *id, uint32_t uid);
 
 /**
  * hub_requests_for() - every open request of that container and target that @uid may answer,
- * oldest first; @fn may send its answer. @container: its id, twelve digits of it, or its name;
+ * oldest first; @fn may send its answer. @container: its id, its first twelve digits or more, or its name;
  * @dest: its target, or the address that it was for.
  */
 void hub_requests_for(struct hub *hub, uint32_t uid, const char *container, const char *dest,

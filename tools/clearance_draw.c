@@ -293,6 +293,7 @@ static bool draw_pick(struct ui *ui, struct canvas *canvas, int from, int rows)
 static void draw_title(const struct ui *ui, struct canvas *canvas)
 {
 	static const char *const names[UI_VIEWS] = { "Requests", "Grants", "History" };
+	const struct unguarded *unguarded = &ui->session->unguarded;
 	char text[64], alarm[64] = "";
 	bool room = canvas->cols >= 40;
 	int x = 0;
@@ -313,6 +314,11 @@ static void draw_title(const struct ui *ui, struct canvas *canvas)
 	}
 	if (!ui->session->connected)
 		snprintf(alarm, sizeof(alarm), " NO HUB ");
+	else if (unguarded->n > 1)
+		snprintf(alarm, sizeof(alarm), " UNGUARDED: %u containers ",
+			 unguarded->n + unguarded->more);
+	else if (unguarded->n)
+		snprintf(alarm, sizeof(alarm), " UNGUARDED: %.40s ", unguarded->one[0].name);
 	else if (ui->view == UI_GRANTS && ui->session->grants.more)
 		snprintf(alarm, sizeof(alarm), " there are more ");
 	else if (ui->session->lost)

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "clearance.h"
+#include "clearance_called.h"
 #include "clearance_relay.h"
 
 #define LINE_MAX_ (64 << 10) /* of input; no line that means something has a hundredth of it */
@@ -299,13 +300,9 @@ static int on_next_bite(struct timer *timer)
 
 /* --- what the relay says ------------------------------------------------------------- */
 
-/* As everywhere: its name, its id, or the first twelve digits of that. */
 static bool is_ours(const struct lines *lines, const struct relay_guard *guard)
 {
-	const char *text = lines->container;
-
-	return !strcmp(text, guard->name) || !strcmp(text, guard->container) ||
-	       (strlen(text) == 12 && !strncmp(text, guard->container, 12));
+	return called_is(lines->container, guard->name, guard->container);
 }
 
 static void on_named(struct relay_guard *guard, void *user)

@@ -569,6 +569,8 @@ void popups_event(struct popups *popups, const struct terok_event *event)
 	} else if (!strcmp(event->type, "held")) {
 		popups->held += event->count;
 		more_tell(popups);
+	} else if (!strcmp(event->type, "alarm")) {
+		tell(popups, event, URGENCY_CRITICAL, "Container without a guard", event->problem);
 	} else if (!strcmp(event->type, "guard_attached")) {
 		if (popups->categories & POPUP_STARTED)
 			tell(popups, event, URGENCY_LOW, "Container started", "");

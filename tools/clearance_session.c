@@ -127,6 +127,7 @@ static void session_disconnect(struct session *session)
 	hub_close(&session->line);
 	session->connected = session->closed = session->told = session->asking = false;
 	session->resync = false;
+	session->unguarded = (struct unguarded){}; /* told anew with the next connection */
 	session->lost_here = 0;
 }
 

@@ -41,6 +41,16 @@ struct answers {
 	unsigned head, n, sent;
 };
 
+#define UNGUARDED_MAX 32
+
+/* Containers that ask for a guard and have none; what is beyond the room is a number. */
+struct unguarded {
+	struct {
+		char container[72], name[72];
+	} one[UNGUARDED_MAX];
+	unsigned n, more;
+};
+
 struct session {
 	struct loop *loop;
 	const char *path;
@@ -52,6 +62,7 @@ struct session {
 	struct grants grants;
 	struct history history;
 	bool connected;
+	struct unguarded unguarded;
 	int64_t lost;           /* events that we were too slow for, of all connections */
 	char grants_said[128];  /* why there are no grants to show; "": there could be */
 	char history_said[128]; /* the same for history */

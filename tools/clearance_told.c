@@ -48,6 +48,40 @@ static void guard_ends(struct session *session, const struct terok_event *event)
 	}
 }
 
+static unsigned unguarded_at(const struct unguarded *unguarded, const char *container)
+{
+	unsigned i = 0;
+
+	while (i < unguarded->n && strcmp(unguarded->one[i].container, container))
+		i++;
+	return i;
+}
+
+/* A container that asks for a guard has none: in sight until it has, or ends. */
+static void on_alarm(struct session *session, const struct terok_event *event)
+{
+	struct unguarded *unguarded = &session->unguarded;
+	bool over = strcmp(event->type, "alarm");
+	unsigned at = unguarded_at(unguarded, event->container);
+	char text[400];
+
+	if (over && at < unguarded->n)
+		unguarded->one[at] = unguarded->one[--unguarded->n];
+	else if (over)
+		unguarded->more -= unguarded->more > 0;
+	else if (at == UNGUARDED_MAX)
+		unguarded->more++;
+	else if (at == unguarded->n) {
+		COPY(unguarded->one[at].container, event->container);
+		COPY(unguarded->one[at].name, event->name);
+		unguarded->n++;
+	}
+	snprintf(text, sizeof(text), "%s%.70s (%.12s): %.255s",
+		 over ? "no longer unguarded: " : "UNGUARDED: ", event->name, event->container,
+		 event->problem);
+	session_note(session, text);
+}
+
 static void on_guard(struct session *session, const struct terok_event *event)
 {
 	bool attached = !strcmp(event->type, "guard_attached");
@@ -60,11 +94,16 @@ static void on_guard(struct session *session, const struct terok_event *event)
 	else if (detached)
 		snprintf(text, sizeof(text), "%.70s is guarded no more: %.64s", event->name,
 			 event->reason);
+	else if (!strcmp(event->type, "guard_renamed"))
+		snprintf(text, sizeof(text), "%.12s is called %.70s now", event->container,
+			 event->name);
 	else
 		snprintf(text, sizeof(text), "%.70s is %.16s", event->name, event->state);
 	/* only in state up do its requests wait for an answer */
 	if (detached || (!attached && strcmp(event->state, "up")))
 		guard_ends(session, event);
+	else if (!strcmp(event->type, "guard_renamed")) /* what is open has the name, too */
+		session_resync(session);
 	session_note(session, text);
 }
 
@@ -121,6 +160,8 @@ void session_on_event(const struct terok_event *event, int64_t lost, void *user)
 		on_request(session, event);
 	} else if (!strcmp(event->type, "verdict")) {
 		on_verdict(session, event);
+	} else if (!strcmp(event->type, "alarm") || !strcmp(event->type, "alarm_over")) {
+		on_alarm(session, event);
 	} else if (!strncmp(event->type, "guard_", 6)) {
 		on_guard(session, event);
 	} else if (!strcmp(event->type, "held")) {

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "clearance.h"
+#include "clearance_called.h"
 #include "clearance_say.h"
 #include "clearance_single.h"
 
@@ -29,7 +30,7 @@
 	}
 #define OPTION_GUARD                                                                               \
 	{                                                                                          \
-		"guard", "N", "of that guard only", CLI_STRING, &guard_text                        \
+		"guard", "GUARD", "of that guard only", CLI_STRING, &guard_text                    \
 	}
 
 static int number_parse(const char *what, const char *text, int64_t *ret)
@@ -108,17 +109,28 @@ static void list_print(const struct terok_event *event)
 	    *who ? "  " : "", who, why, times);
 }
 
+/* What nobody can answer here, and everybody should know. */
+static void list_alarm(const struct terok_event *event)
+{
+	say("UNGUARDED: container %s (%.12s) of user %" PRId64 ": %s", event->name,
+	    event->container, event->uid, event->problem);
+}
+
 static void list_event(const struct terok_event *event, int64_t lost, void *user)
 {
 	struct single *single = user;
 
 	(void)lost;
-	if (strcmp(event->type, "request"))
+	if (strcmp(event->type, "request") && strcmp(event->type, "alarm"))
 		return;
-	single->n++;
 	if (single->json)
 		puts(event->json);
-	else
+	else if (*event->type == 'a')
+		list_alarm(event);
+	if (*event->type == 'a')
+		return;
+	single->n++;
+	if (!single->json)
 		list_print(event);
 }
 
@@ -200,7 +212,7 @@ int once_grants(int argc, char **argv)
 	int r = cli_parse(argc, argv, options, 0, 0);
 
 	if (r >= 0)
-		r = number_parse("guard", guard_text, &guard);
+		r = called_guard(guard_text, path, &guard);
 	if (r < 0)
 		return r;
 	r = single_open(&single, path, &events);
@@ -272,7 +284,7 @@ int once_history(int argc, char **argv)
 	int r = cli_parse(argc, argv, options, 0, 0);
 
 	if (r >= 0)
-		r = number_parse("guard", guard_text, &guard);
+		r = called_guard(guard_text, path, &guard);
 	if (!r)
 		r = number_parse("limit", limit, &single.left);
 	return r < 0 ? r : history_run(&single, path, guard);
@@ -293,7 +305,7 @@ int once_export(int argc, char **argv)
 	int r = cli_parse(argc, argv, options, 0, 0);
 
 	if (r >= 0)
-		r = number_parse("guard", guard_text, &guard);
+		r = called_guard(guard_text, path, &guard);
 	if (!r && !single.json)
 		return log_error(0, "export: in which form? say --json"), -EINVAL;
 	return r < 0 ? r : history_run(&single, path, guard);

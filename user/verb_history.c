@@ -227,12 +227,15 @@ int verb_history(int argc, char **argv)
 		{},
 	};
 	struct history_query query = { .limit = LINES_DEFAULT };
+	char called[TEROK_PATH_LEN] = "";
 	struct problem why = {};
 	int r = cli_parse(argc, argv, options, 0, 1);
 
 	if (r < 0)
 		return r;
-	query.text = r ? argv[1] : NULL;
+	if (r && (r = verb_called(argv[1], called)))
+		return r;
+	query.text = *called ? called : NULL;
 	r = since ? since_parse(since, &query.since_ns, &why) : 0;
 	if (!r && lines)
 		r = lines_parse(lines, &query.limit, &why);

@@ -136,11 +136,14 @@ int verb_logs(int argc, char **argv)
 		{},
 	};
 	struct tail tail = { .most = LINES_DEFAULT };
+	char called[TEROK_PATH_LEN] = "";
 	int r = cli_parse(argc, argv, options, 0, 1);
 
 	if (r < 0)
 		return r;
-	tail.guard = r ? argv[1] : NULL;
+	if (r && (r = verb_called(argv[1], called)))
+		return r;
+	tail.guard = *called ? called : NULL;
 	r = lines ? lines_parse(lines, &tail.most) : 0;
 	if (r)
 		return r;

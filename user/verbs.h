@@ -40,6 +40,8 @@ int verb_unload(int argc, char **argv);
 int verb_up(int argc, char **argv);
 int verb_watch(int argc, char **argv);
 
+#include "terok/abi.h"
+
 struct kernel;
 struct guard;
 
@@ -48,5 +50,13 @@ int verb_fail(int err, const struct problem *why);
 
 /** verb_open() - the pinned maps and one guard by what a person calls it; reports */
 int verb_open(const char *text, struct kernel **kernel, struct guard *guard);
+
+/**
+ * verb_called() - what files call a guard that a person called by its number, or with its user
+ * @text: a name or an id is taken as it is: the guard may be gone, and its files are there
+ *
+ * Return: 0; -ENOENT: USER:NAME of no guard that there is; reported.
+ */
+int verb_called(const char *text, char ret[static TEROK_PATH_LEN]);
 
 #endif

@@ -53,6 +53,10 @@ refuse "and not the one that asks for nothing" sh -c "'$BPFD' status | grep 'con
 check "on a terminal it is red" sh -c "script -qec '$BPFD status' /dev/null | grep -q '^.\[31mUNGUARDED'"
 "$BPFD" status --json >/run/status.json
 [ "$(jq '.unguarded | length' /run/status.json)" = 3 ] || fail "three in JSON: $(cat /run/status.json)"
+check "terok-clearance lists them" "$CLEARANCE" list
+said "UNGUARDED: container early "
+check "and says them as they come" sh -c "sleep 0.3 | '$CLEARANCE' live --plain"
+said "UNGUARDED: early "
 check "the log has it" grep -q 'ALARM: container early ' /run/agent.log
 check "the journal has it" sh -c "'$BPFD' history | grep -q 'early  alarm'"
 check "the audit has it" grep -q '"action":"unguarded"' "$TEROK_STATE/containers/early/audit.jsonl"

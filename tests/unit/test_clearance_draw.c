@@ -99,6 +99,12 @@ static void a_hub_that_is_away_is_seen_and_so_is_what_was_missed(void **state)
 	session.connected = true;
 	session.lost = 37;
 	assert_int_equal(row_of("37 events missed"), 0);
+	session.unguarded.n = 1;
+	strcpy(session.unguarded.one[0].name, "web");
+	assert_int_equal(row_of("UNGUARDED: web"), 0);
+	session.unguarded.n = 2;
+	session.unguarded.more = 3;
+	assert_int_equal(row_of("UNGUARDED: 5 containers"), 0);
 }
 
 static uint64_t cpu_ns(void)
