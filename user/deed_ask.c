@@ -42,8 +42,8 @@ int deed_ask(const struct control_deed *deed)
 		problem(&why, r,
 			"only root can do that without the agent, and it does not run; sudo "
 			"systemctl start terok-bpfd, or sudo terok-bpfd run");
-	else if (r == -EACCES || r == -EPERM)
-		problem(&why, r, "%s: %s", control_path(), *why.text ? why.text : strerror(-r));
+	else if ((r == -EACCES || r == -EPERM) && !*why.text)
+		problem(&why, r, "%s: %s", control_path(), strerror(-r));
 	else if (r && !*why.text)
 		problem(&why, r, "the agent did not answer: %s", strerror(-r));
 	if (r)
