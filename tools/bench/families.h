@@ -26,5 +26,6 @@ int bench_history(void);    /* what the journal costs */
 int bench_fanout(void);     /* an event to a hundred subscribers */
 int bench_weight(void);     /* the hub's memory */
 int bench_load(void);       /* terok-bpfd load */
+int bench_enrol(void);      /* podman run, guarded and not */
 
 #endif

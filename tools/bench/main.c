@@ -32,7 +32,7 @@ static const struct family {
 	{ "load", bench_load },       { "transition", bench_transition },
 	{ "ingest", bench_ingest },   { "history", bench_history },
 	{ "screen", bench_screen },   { "fanout", bench_fanout },
-	{ "weight", bench_weight },
+	{ "weight", bench_weight },   { "enrol", bench_enrol },
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 
