@@ -203,7 +203,7 @@ $(LATE): private LIBS = $(AGENT_LIBS) -Wl,--wrap=names_learn,--wrap=bpf_map_upda
 builds_in   = $(call obj,$(filter-out %.bpf.c,$(wildcard tests/kernel/builds/$(1)/*.c)))
 BUILDS_OBJ := $(foreach b,other grown next,$(call builds_in,$(b))) $(B)/tests/kernel/builds/counted.o
 BUILDS_SKEL := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard tests/kernel/builds/*/*.bpf.c))
-$(BUILDS): $(B)/tests/kernel/builds/counted.o $(B)/user/bpfd.o $(call archives,agent dns hub clearance base)
+$(BUILDS): $(B)/tests/kernel/builds/counted.o $(B)/user/bpfd.o $(call archives,agent watcher dns hub clearance base)
 $(foreach b,other grown next,$(eval $(B)/tests/kernel/builds/$(b)/bpfd: $(call builds_in,$(b))))
 $(BUILDS): private LIBS = $(AGENT_LIBS) -Wl,--wrap=asked_note
 $(BUILDS_OBJ): VERSION | $(SKELETONS) $(BUILDS_SKEL) $(VARLINK) $(PAGE)
