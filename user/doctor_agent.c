@@ -114,7 +114,7 @@ static void check_build(struct doctor *doctor)
 	exe[n > 0 ? n : 0] = '\0';
 	if (n < 0 || stat(path, &its) || stat("/proc/self/exe", &mine))
 		doctor_say(doctor, VERDICT_WARN, "", "cannot tell: %s: %s", path, strerror(errno));
-	else if (!strstr(exe, "bpfd"))
+	else if (!strstr(strrchr(exe, '/') ?: exe, "bpfd"))
 		doctor_say(doctor, VERDICT_FAIL, "stop it, then " START_IT,
 			   "the lock is held by %s, which is no terok-bpfd", exe);
 	else if ((its.st_dev == mine.st_dev && its.st_ino == mine.st_ino) ||

@@ -61,6 +61,55 @@ static int mend_cgroup(struct doctor *doctor, struct problem *why)
 	return r;
 }
 
+/* --- cgroups that no guard names -------------------------------------------------------------------- */
+
+struct orphans {
+	struct doctor *doctor;
+	unsigned seen;
+};
+
+/* By the labels alone: asking each guard for its hooks, for each cgroup, takes too long. */
+static int is_of(uint32_t id, const struct terok_info *info, void *user)
+{
+	(void)id;
+	return info->cgroup == *(uint64_t *)user;
+}
+
+static int orphan_look(int cgroup_fd, void *user)
+{
+	struct orphans *orphans = user;
+	char path[TEROK_PATH_LEN], fix[TEROK_PATH_LEN + 64];
+	struct doctor *doctor = orphans->doctor;
+	int n = hooks_count(doctor->kernel, cgroup_fd);
+	uint64_t id;
+
+	if (n <= 0 || cgroup_id(cgroup_fd, &id) || cgroup_path(cgroup_fd, path))
+		return 0;
+	orphans->seen++;
+	if (kernel_each_label(doctor->kernel->map[MAP_INFO], is_of, &id))
+		return 0;
+	snprintf(fix, sizeof(fix), "terok-bpfd attach %s, then detach it if nobody wants it", path);
+	doctor_say(doctor, VERDICT_FAIL, fix,
+		   "%s has %d hooks of ours and no guard: it lets nothing out", path, n);
+	return 0;
+}
+
+static void check_orphans(struct doctor *doctor)
+{
+	struct orphans orphans = { .doctor = doctor };
+	_cleanup_close_ int root = doctor->kernel ? cgroup_root_open(NULL) : -1;
+	int r;
+
+	if (root < 0)
+		return;
+	r = cgroup_each_below(root, orphan_look, &orphans);
+	if (r)
+		doctor_say(doctor, VERDICT_WARN, "", "cannot tell: %s", strerror(-r));
+	else if (!doctor->said)
+		doctor_say(doctor, VERDICT_OK, "",
+			   "%u cgroups have hooks of ours, each with a guard", orphans.seen);
+}
+
 /* --- its hooks ------------------------------------------------------------------------------------ */
 
 static void prog_name(__u32 id, char ret[static 24])
@@ -287,6 +336,7 @@ static void check_counters(struct doctor *doctor)
 }
 
 const struct check doctor_guards[] = {
+	{ .name = "orphans", .host = check_orphans, .limit_s = 20 },
 	{ .name = "cgroup", .guard = check_cgroup, .mend = mend_cgroup },
 	{ .name = "attached", .guard = check_attached, .mend = mend_attached },
 	{ .name = "state", .guard = check_state, .mend = mend_state, .asks = true },

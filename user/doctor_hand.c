@@ -15,6 +15,7 @@
 #include "base/event.h"
 #include "caller.h"
 
+#define WAIT_MS 250
 #define REAP_MS 200 /* who is not gone by then is stuck in the kernel, and is left there */
 
 /* In this order; a room of checks each. */
@@ -305,10 +306,13 @@ int hand_do(struct hand *hand, const struct hand_order *order, const struct hand
 		struct pollfd answer = { .fd = hand->fd, .events = POLLIN };
 		uint64_t now = now_boot_ns();
 		int left = now < until_ns ? (until_ns - now) / 1000000 + 1 : 0;
-		int n = left ? poll(&answer, 1, left) : 0;
+		int n = left ? poll(&answer, 1, left < WAIT_MS ? left : WAIT_MS) : 0;
 
 		if (n > 0) {
 			r = hand_word(hand, events, why);
+		} else if (!n && left) {
+			if (events->waiting)
+				events->waiting(events->user);
 		} else if (!n) {
 			hand_end(hand);
 			r = problem(why, -ETIMEDOUT, "no answer in %u s", limit_ms / 1000);

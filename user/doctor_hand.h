@@ -37,6 +37,7 @@ struct hand {
 struct hand_events {
 	void (*finding)(const struct finding *finding, void *user);
 	void (*guard)(uint32_t id, const char *name, void *user); /* of HAND_LIST */
+	void (*waiting)(void *user); /* a quarter of a second went by without an answer; or NULL */
 	void *user;
 };
 

@@ -195,16 +195,27 @@ static void say_program(struct doctor *doctor, const struct kernel *built, enum 
 		   terok_hook_name(hook), its.name, its.tag[0], its.tag[1], its.tag[2], its.tag[3]);
 }
 
+/* This build's, for the two checks that compare; it goes with the process. */
+static const struct kernel *build(struct problem *why)
+{
+	static struct kernel *built;
+
+	if (!built && kernel_load_apart(&built, why))
+		return NULL;
+	return built;
+}
+
 static void check_programs(struct doctor *doctor)
 {
-	_cleanup_(kernel_freep) struct kernel *built = NULL;
+	const struct kernel *built;
 	struct problem why = {};
 	struct terok_meta meta;
 	__u32 zero = 0;
 
 	if (!doctor->kernel)
 		return;
-	if (kernel_load_apart(&built, &why)) {
+	built = build(&why);
+	if (!built) {
 		doctor_say(doctor, VERDICT_FAIL, "", "this build cannot be loaded: %s", why.text);
 		return;
 	}
@@ -250,9 +261,9 @@ static void say_layout(struct doctor *doctor, const struct kernel *built, enum k
 
 static void check_layouts(struct doctor *doctor)
 {
-	_cleanup_(kernel_freep) struct kernel *built = NULL;
+	const struct kernel *built = doctor->kernel ? build(NULL) : NULL;
 
-	if (!doctor->kernel || kernel_load_apart(&built, NULL)) /* said with the programs */
+	if (!built) /* said with the programs */
 		return;
 	for (int map = 0; map < MAP_MAX_; map++)
 		say_layout(doctor, built, map);

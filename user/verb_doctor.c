@@ -159,6 +159,14 @@ static void on_finding(const struct finding *finding, void *user)
 		look->more++;
 }
 
+static void on_waiting(void *user)
+{
+	struct visit *visit = user;
+
+	if (visit->check)
+		progress(visit);
+}
+
 static void on_guard(uint32_t id, const char *name, void *user)
 {
 	struct visit *visit = user;
@@ -367,7 +375,7 @@ static int visit_run(struct visit *visit, const char *one)
 			   (problem(&why, 0, "doctor asks the kernel: run it as root"), &why)),
 		       CANNOT;
 	visit->hand = HAND_NONE;
-	visit->events = (struct hand_events){ on_finding, on_guard, visit };
+	visit->events = (struct hand_events){ on_finding, on_guard, on_waiting, visit };
 	visit->began_ns = now_boot_ns();
 	r = visit_all(visit, one, &why);
 	hand_end(&visit->hand);

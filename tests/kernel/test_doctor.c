@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +104,61 @@ static void a_lock_that_is_held_does_not_hang_it(void **state)
 	assert_said("ok    unpriv ");
 	assert_said("warn  agent ");
 	assert_true(took < 30 * SECOND_NS);
+}
+
+/* On a terminal, where somebody types @answer when they are asked; its exit code. */
+static int at_terminal(const char *answer, const char *const argv[])
+{
+	int terminal, status;
+	size_t size = 0;
+	bool asked = false;
+	pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+	ssize_t n;
+
+	if (!pid) {
+		execv(argv[0], (char **)argv);
+		_exit(99);
+	}
+	while ((n = read(terminal, said + size, sizeof(said) - 1 - size)) > 0) {
+		said[size += n] = '\0';
+		if (!asked && strstr(said, "shall it be done? [y/N]")) {
+			asked = true;
+			assert_int_equal(write(terminal, answer, strlen(answer)), strlen(answer));
+		}
+	}
+	said[size] = '\0';
+	close(terminal);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+static void what_somebody_may_notice_is_asked_for_at_a_terminal(void **state)
+{
+	const char *const argv[] = { bpfd, "doctor", "--only", "workers", "--fix", NULL };
+	pid_t hub;
+
+	(void)state;
+	agent_start();
+	hub = test_worker(agent, "hub");
+	kill(hub, SIGSTOP);
+	assert_int_equal(at_terminal("n\n", argv), 2);
+	assert_said("end worker hub, pid ");
+	assert_int_equal(test_worker(agent, "hub"), hub);
+	assert_int_equal(at_terminal("y\n", argv), 0);
+	assert_said("2, without privileges (mended)");
+	assert_true(test_worker(agent, "hub") != hub);
+}
+
+static void at_a_terminal_what_takes_long_is_named(void **state)
+{
+	const char *const argv[] = { bpfd, "doctor", "--only", "agent", NULL };
+
+	(void)state;
+	agent_start();
+	kill(agent, SIGSTOP); /* the control socket is waited for for two seconds */
+	assert_int_equal(at_terminal("", argv), 2);
+	assert_said("looking: control");
+	kill(agent, SIGCONT);
 }
 
 /* --- the kernel ------------------------------------------------------------------------------ */
@@ -226,6 +282,16 @@ static void a_stopped_agent_is_found(void **state)
 	assert_well("agent", "running, pid ");
 }
 
+static void a_lock_that_somebody_else_holds_is_found(void **state)
+{
+	int lock = kernel_agent_lock(NULL);
+
+	(void)state;
+	assert_true(lock >= 0);
+	assert_ill("build", 2, "test_doctor, which is no terok-bpfd");
+	close(lock);
+}
+
 static void a_control_socket_that_is_gone_is_found(void **state)
 {
 	char path[128];
@@ -329,6 +395,8 @@ int main(int argc, char **argv)
 		T(a_check_that_is_none_is_a_wrong_command_line),
 		T(a_check_that_hangs_or_dies_does_not_take_the_rest_along),
 		T(a_lock_that_is_held_does_not_hang_it),
+		T(what_somebody_may_notice_is_asked_for_at_a_terminal),
+		T(at_a_terminal_what_takes_long_is_named),
 		T(a_kernel_without_type_data_is_found),
 		T(cgroups_that_are_hidden_are_found),
 		T(a_read_only_bpffs_is_found),
@@ -336,6 +404,7 @@ int main(int argc, char **argv)
 		T(an_agent_that_may_open_too_few_files_is_found),
 		T(a_dead_agent_is_found_and_the_next_is_well),
 		T(a_stopped_agent_is_found),
+		T(a_lock_that_somebody_else_holds_is_found),
 		T(a_control_socket_that_is_gone_is_found),
 		T(an_agent_of_another_build_is_found),
 		T(a_stopped_worker_is_found_and_replaced),

@@ -237,6 +237,22 @@ static void a_guard_whose_cgroup_is_gone_is_found_and_detached(void **state)
 	assert_said("box");
 }
 
+static void hooks_without_a_guard_are_found(void **state)
+{
+	const uint32_t id = 1;
+
+	(void)state;
+	assert_well("orphans", "0 cgroups have hooks of ours");
+	attach_box();
+	assert_well("orphans", "1 cgroups have hooks of ours, each with a guard");
+	assert_int_equal(bpf_map_delete_elem(world->kernel->map[MAP_INFO], &id), 0);
+	assert_ill("orphans", 2, "has 12 hooks of ours and no guard: it lets nothing out");
+	assert_said("fix: terok-bpfd attach /terok-test-");
+	attach_box();
+	assert_well("orphans", "1 cgroups have hooks of ours, each with a guard");
+	assert_guarded();
+}
+
 /* --- its state ----------------------------------------------------------------------------------------- */
 
 static void unset(struct terok_guard *value, void *user)
@@ -322,6 +338,7 @@ int main(int argc, char **argv)
 		T(a_hook_that_was_taken_off_is_found_and_put_back),
 		T(anothers_program_before_or_after_ours_is_found),
 		T(a_guard_whose_cgroup_is_gone_is_found_and_detached),
+		T(hooks_without_a_guard_are_found),
 		T(a_state_that_is_not_the_kept_one_is_found_and_restored),
 		T(a_bypass_is_no_mismatch),
 		T(a_guard_without_a_state_is_found),
