@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,7 +19,8 @@
 #include "doctor_proc.h"
 #include "setup.h"
 
-#define ASK_NS      UINT64_C(4000000000)
+#define ASK_NS      UINT64_C(10000000000) /* from a cold disk it takes long */
+#define NOBODY      65534
 #define CMDLINE_MAX 16384
 #define CONFIG_MAX  (1 << 20) /* of one container: its configuration, generously */
 #define STEPS_SHOWN 4
@@ -135,8 +137,26 @@ static bool triggers(const char *key)
 	return !strcmp(key, "terok.guard") || !strcmp(key, "terok.shield.profiles");
 }
 
-/* Of root's podman: what it wrote itself. */
-static bool wants_guard(const char *bundle)
+/*
+ * What podman wrote. It is read with the rights of who runs that podman and no others: a user may
+ * have put anything there, and a monitor's command line is the user's choice.
+ */
+static int config_open(const char *path, uid_t uid)
+{
+	struct stat st;
+	int fd;
+
+	setfsgid(uid ? NOBODY : 0); /* no group of root's either */
+	setfsuid(uid);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	setfsuid(0);
+	setfsgid(0);
+	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode)))
+		closep(&fd);
+	return fd;
+}
+
+static bool wants_guard(const char *bundle, uid_t uid)
 {
 	_cleanup_free_ char *text = malloc(CONFIG_MAX);
 	struct json_object *config = NULL, *annotations;
@@ -146,7 +166,7 @@ static bool wants_guard(const char *bundle)
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "%s/config.json", bundle);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	fd = config_open(path, uid);
 	n = fd < 0 || !text ? -1 : read(fd, text, CONFIG_MAX);
 	if (n <= 0 || json_parse(text, n, &config))
 		return false;
@@ -175,50 +195,74 @@ static bool word_after(const char *line, ssize_t size, const char *option, char 
 
 struct roll {
 	struct doctor *doctor;
+	ino_t processes; /* our process namespace: a container's own conmon is no monitor of ours */
 	unsigned seen, unguarded;
 };
 
-static int is_of(const struct guard *guard, void *user)
+static int is_of(uint32_t number, const struct terok_info *info, void *id)
 {
-	return !strcmp(guard->info.container, user);
+	(void)number;
+	return !strcmp(info->container, id);
+}
+
+static bool is_here(pid_t pid, ino_t processes)
+{
+	char path[40];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
+	return !stat(path, &st) && st.st_ino == processes;
+}
+
+static void say_unguarded(struct doctor *doctor, const char *id, const char *name, uid_t uid)
+{
+	char fix[TEROK_NAME_LEN + 64], of[32] = "";
+
+	if (uid)
+		snprintf(of, sizeof(of), "%u:", uid);
+	snprintf(fix, sizeof(fix), "terok-bpfd attach %s%s, or start it again", of, name);
+	doctor_say(doctor, VERDICT_FAIL, fix,
+		   "container %s%s (%.12s) carries the annotation, and has no guard", of, name, id);
 }
 
 static int look_at_process(pid_t pid, void *user)
 {
-	char line[CMDLINE_MAX], id[CONTAINER_ID_LEN], name[TEROK_NAME_LEN], bundle[PATH_MAX],
-	    fix[TEROK_NAME_LEN + 48];
+	char line[CMDLINE_MAX], id[CONTAINER_ID_LEN], name[TEROK_NAME_LEN], bundle[PATH_MAX];
 	struct roll *roll = user;
 	struct proc_status status;
 	ssize_t n = proc_cmdline(pid, line, sizeof(line));
 
-	if (n <= 0 || container_of_monitor(line, n, id, name) || proc_status(pid, &status) ||
-	    status.uid || !word_after(line, n, "-b", bundle, sizeof(bundle)) ||
-	    !wants_guard(bundle))
+	if (n <= 0 || container_of_monitor(line, n, id, name) || !is_here(pid, roll->processes) ||
+	    proc_status(pid, &status) || !word_after(line, n, "-b", bundle, sizeof(bundle)) ||
+	    !wants_guard(bundle, status.uid))
 		return 0;
 	roll->seen++;
-	if (roll->doctor->kernel && guard_each(roll->doctor->kernel, is_of, id))
+	if (roll->doctor->kernel &&
+	    kernel_each_label(roll->doctor->kernel->map[MAP_INFO], is_of, id) > 0)
 		return 0;
 	roll->unguarded++;
-	snprintf(fix, sizeof(fix), "terok-bpfd attach %s, or start it again", name);
-	doctor_say(roll->doctor, VERDICT_FAIL, fix,
-		   "container %s (%.12s) carries the annotation, and has no guard", name, id);
+	say_unguarded(roll->doctor, id, name, status.uid);
 	return 0;
 }
 
 static void check_unguarded(struct doctor *doctor)
 {
 	struct roll roll = { .doctor = doctor };
-	int r = proc_each(look_at_process, &roll);
+	struct stat st;
+	int r = stat("/proc/self/ns/pid", &st) ? -errno : 0;
 
+	roll.processes = st.st_ino;
+	if (!r)
+		r = proc_each(look_at_process, &roll);
 	if (r)
 		doctor_say(doctor, VERDICT_WARN, "", "cannot tell: %s", strerror(-r));
 	else if (!roll.unguarded)
-		doctor_say(doctor, VERDICT_OK, "",
-			   "%u containers of root's want a guard, and have one", roll.seen);
+		doctor_say(doctor, VERDICT_OK, "", "%u containers want a guard, and have one",
+			   roll.seen);
 }
 
 const struct check doctor_podman[] = {
-	{ .name = "podman", .host = check_podman },
+	{ .name = "podman", .host = check_podman, .limit_s = 15 },
 	{ .name = "hookfiles", .host = check_hookfiles },
 	{ .name = "setup", .host = check_setup, .limit_s = 20 },
 	{ .name = "unguarded", .host = check_unguarded },

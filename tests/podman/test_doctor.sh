@@ -54,7 +54,7 @@ doctor "without containers nobody is unguarded" 0 unguarded "0 containers"
 check "a container with the annotation starts" \
 	podman run -d --ulimit host --annotation terok.guard= --name web localhost/bb:latest sleep 1000
 podman run -d --ulimit host --name plain localhost/bb:latest sleep 1000 >/dev/null
-doctor "it has its guard" 0 unguarded "1 containers of root's want a guard, and have one"
+doctor "it has its guard" 0 unguarded "1 containers want a guard, and have one"
 doctor "its hooks are all there" 0 attached "web: 12 hooks, each the pinned program, alone" web
 until "$DOCTOR" doctor --only resolver web >/dev/null 2>&1; do sleep 0.05; done
 doctor "its resolver answers inside it" 0 resolver "web: port .* any name server that it asks" web
@@ -69,7 +69,7 @@ check "it loses its guard" "$DOCTOR" detach web
 doctor "that is found" 2 unguarded "container web (.*) carries the annotation, and has no guard"
 said "fix: terok-bpfd attach web, or start it again"
 check "the fix" "$DOCTOR" attach web
-doctor "mends it" 0 unguarded "1 containers of root's want a guard, and have one"
+doctor "mends it" 0 unguarded "1 containers want a guard, and have one"
 
 # --- what one of them may do ---------------------------------------------------------------------
 
@@ -97,12 +97,43 @@ doctor "the others have none" 0 powers "loose: 1 processes, none" loose
 doctor "a container without a filter is found" 1 filter "loose: .*1 of 1 processes in all, have no system call filter" loose
 doctor "one with the host's processes too" 1 strays "open: it shares the host's processes" open
 
+# --- a user's -------------------------------------------------------------------------------------
+
+make_user
+as_dev podman import -q /run/image.tar localhost/bb:latest >/run/out 2>&1 || fail "$(cat /run/out)"
+# with hooks as setup made them it would be guarded: users' podman reads root's configuration too
+mkdir /run/nohooks
+as_dev podman --hooks-dir /run/nohooks run -d --name mine --annotation terok.guard= --cgroup-parent /user-61000/task \
+	localhost/bb:latest sleep 1000 >/run/out 2>&1 || fail "$(cat /run/out)"
+doctor "a user's container with the annotation and no guard is found" 2 unguarded \
+	"container 61000:mine (.*) carries the annotation, and has no guard"
+check "the fix" "$DOCTOR" attach 61000:mine
+doctor "mends it" 0 unguarded "2 containers want a guard, and have one"
+doctor "its hooks are all there" 0 attached "mine: 12 hooks, each the pinned program, alone" mine
+doctor "what it may do is asked too" 0 container "mine: . process.*, none with a capability that leads out" mine
+said "ok    strays     mine: all of its processes are in its cgroup"
+until "$DOCTOR" doctor --only resolver mine >/dev/null 2>&1; do sleep 0.05; done
+doctor "its resolver answers inside it" 0 resolver "mine: port .* any name server that it asks" mine
+config=$(find /home/dev/.local/share/containers -name config.json | head -n 1)
+mv "$config" "$config.kept"
+"$DOCTOR" detach mine >/dev/null
+mkfifo "$config"
+chown dev: "$config"
+doctor "what a user puts there does not hang it" 0 unguarded "1 containers want a guard"
+rm "$config"
+# root's rights are not for following a user's links
+ln -s "$config.kept" "$config"
+doctor "nor is it followed elsewhere" 0 unguarded "1 containers want a guard"
+rm "$config"
+mv "$config.kept" "$config"
+as_dev podman rm -f -t 0 -a >/dev/null
+
 # --- all of it --------------------------------------------------------------------------------------
 
 podman rm -f -t 0 mighty loose open >/dev/null
 for _ in $(seq 100); do
 	"$DOCTOR" status >/run/out
-	grep -q 'mighty\|loose\|open ' /run/out || break
+	grep -q 'mighty\|loose\|open \|mine' /run/out || break
 	sleep 0.05
 done
 "$DOCTOR" doctor --json >/run/all 2>/run/out || [ $? = 1 ] || fail "all of it: $(cat /run/all)"
