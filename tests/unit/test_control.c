@@ -380,6 +380,40 @@ static void a_page_is_kept_for_who_is_slow_and_no_more(void **state)
 	assert_in_range(replies_until_the_end(far), 1, 8 * CONTROL_PAGE - 1);
 }
 
+/* Closing a descriptor can take as long as its maker likes, so none gets in. */
+static void descriptors_are_not_taken(void **state)
+{
+	struct control_packet packet = { .type = CONTROL_CHANGED,
+					 .version = CONTROL_VERSION,
+					 .CHANGED.guard = ANSWER };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} with = { .head = { .cmsg_level = SOL_SOCKET,
+			     .cmsg_type = SCM_RIGHTS,
+			     .cmsg_len = CMSG_LEN(sizeof(int)) } };
+	struct iovec bytes = { &packet, control_msg_size(packet.type) };
+	struct msghdr msg = { .msg_iov = &bytes,
+			      .msg_iovlen = 1,
+			      .msg_control = &with,
+			      .msg_controllen = sizeof(with.room) };
+	int fd = connected(), no_kernel = sock_no_fds(fd), stdin_fd = 0;
+
+	(void)state;
+	if (no_kernel == -ENOPROTOOPT) {
+		puts("this kernel is older than 6.16, and takes them");
+		close(fd);
+		skip();
+	}
+	memcpy(CMSG_DATA(&with.head), &stdin_fd, sizeof(stdin_fd));
+	assert_int_equal(sendmsg(fd, &msg, MSG_NOSIGNAL), -1);
+	assert_int_equal(errno, EPERM);
+	msg.msg_control = NULL; /* the control: the same word alone */
+	msg.msg_controllen = 0;
+	assert_true(sendmsg(fd, &msg, MSG_NOSIGNAL) > 0);
+	assert_int_equal(result_of(fd), 0);
+}
+
 static void a_full_backlog_of_a_stopped_agent_has_an_end(void **state)
 {
 	struct world *world = *state;
@@ -424,6 +458,7 @@ int main(void)
 		TEST(one_user_has_a_share_and_no_more),
 		TEST(users_leave_room_for_root),
 		TEST(a_page_is_kept_for_who_is_slow_and_no_more),
+		TEST(descriptors_are_not_taken),
 		TEST(a_full_backlog_of_a_stopped_agent_has_an_end),
 		TEST(a_stopped_agent_is_not_waited_for),
 	};

@@ -46,6 +46,16 @@ for input in "" "{" '{"id":1}' "{\"id\":\"$ID\"}"; do
 	exits "poststop keeps no container: '${input:0:8}'" 0 "" "$input" poststop
 done
 TEROK_HOOK_VERSION=99 exits "... nor does another version" 0 "" "{\"id\":\"$ID\"}" poststop
+here=$(dirname "$0")/../..
+want=$(sed -n '/define CONTROL_HOOK_VERSION/,/[0-9]/s/^[^0-9]*\([0-9][0-9]*\).*/\1/p' "$here/include/terok/control_msg.h" | head -n 1)
+for file in "$here"/user/oci/*.json; do
+	if grep -q "TEROK_HOOK_VERSION=$want\"" "$file"; then
+		echo "ok ${file##*/} is of the version that the agent knows"
+	else
+		echo "not ok ${file##*/} is of the version that the agent knows"
+		bad=1
+	fi
+done
 ldd "$HOOK" >"$tmp/out" 2>&1
 if grep -q "not a dynamic executable\|statically linked" "$tmp/out"; then echo "ok it needs no library"; else echo "not ok it needs no library"; bad=1; fi
 exit $bad
