@@ -170,7 +170,8 @@ static int root_hooks(struct setup_place *place, struct problem *why)
 		    place->set_by, place->set_line);
 	if (place->set && !conf_dirs_has(&place->looks, in))
 		in = place->looks.dir[place->looks.n - 1];
-	place->line = !conf_dirs_has(&place->looks, in);
+	/* without one a user's podman looks nowhere, also where hooks are packaged */
+	place->line = !place->set;
 	return place_set(place->hooks, in, "", why);
 }
 

@@ -227,10 +227,10 @@ static int unit_plan(struct setup *setup, const struct setup_file *file)
 	return file_drop(setup, setup->place.units, file->name, why);
 }
 
-/* Are hooks of ours, as new as these, where a user's podman looks without a user's doing? */
+/* Are hooks of ours, as new as these, elsewhere where podman looks: packaged, or for a user root's? */
 static bool hooks_provided(const struct setup *setup)
 {
-	for (unsigned i = 0; setup->place.scope == SETUP_USER && i < setup->place.looks.n; i++) {
+	for (unsigned i = 0; i < setup->place.looks.n; i++) {
 		bool all = strcmp(setup->place.looks.dir[i], setup->place.hooks);
 
 		for (const struct setup_file *file = setup_files; all && file->name; file++) {
@@ -266,8 +266,13 @@ static int files_plan(struct setup *setup, enum setup_kind kind)
 
 static int hooks_plan(struct setup *setup)
 {
-	int r = files_plan(setup, SETUP_HOOK);
+	bool provided = hooks_provided(setup);
+	int r = provided ? 0 : files_plan(setup, SETUP_HOOK);
 
+	for (const struct setup_file *file = setup_files; provided && !r && file->name; file++)
+		if (file->kind == SETUP_HOOK)
+			r = file_drop(setup, setup->place.hooks, file->name,
+				      "it hides one that is provided");
 	for (const char *const *name = setup_outdated_names; !r && *name; name++)
 		r = file_drop(setup, setup->place.hooks, *name, "what it calls is no more");
 	return r;
@@ -466,8 +471,10 @@ static int scope_plan(struct setup *setup, struct problem *why)
 		return r ?: bpffs_plan(setup) ?: systemd_plan(setup);
 	}
 	r = user_units_plan(setup);
+	if (!r)
+		r = hooks_plan(setup);
 	if (!r && !hooks_provided(setup))
-		r = hooks_plan(setup) ?: line_plan(setup, why);
+		r = line_plan(setup, why);
 	return r ?: systemd_plan(setup);
 }
 

@@ -91,7 +91,7 @@ is "profiles show offers every profile" "base zoo" "$(offers terok-bpfd profiles
 is "--profile offers every profile" "base zoo" "$(offers terok-bpfd attach box --profile "")"
 is "--profile= does so too, behind the =" "zoo" "$(offers terok-bpfd attach box --profile=z)"
 is "--names offers how they are answered" "learn synthetic off" "$(offers terok-bpfd attach box --names "")"
-is "--only offers checks" "cgroups control cgroup counters" "$(offers terok-bpfd doctor --only c)"
+is "--only offers checks" "cgroups cgroup" "$(offers terok-bpfd doctor --only cg)"
 is "a verb that was begun is ended" "status" "$(offers terok-bpfd st)"
 is "behind -- is somebody else's command" "" "$(offers terok-bpfd exec -- "")"
 is "no verb, no word" "" "$(offers terok-bpfd nonsense "")"
