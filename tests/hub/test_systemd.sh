@@ -32,14 +32,14 @@ echo "dev:x:61000:61000::/nonexistent:/bin/sh" >>"$root/etc/passwd"
 echo "dev:x:61000:" >>"$root/etc/group"
 : >"$root/etc/fstab"
 : >"$root/etc/machine-id"
-cp "$B/terok-bpfd" "$B/terok-clearance" "$root/opt/terok/"
+cp "$B"/terok-{bpfd,clearance,hook} "$here"/../../user/oci/*.json "$root/opt/terok/"
 sed "s,@SBINDIR@,/opt/terok," "$here/../../user/terok-bpfd.service" >"$root/etc/systemd/system/terok-bpfd.service"
 cp "$here"/systemd_* "$root/opt/terok/"
 mkdir "$LAB_DIR/out"
 
 # the whole of /sys, as on a host; a BPF file system of this host; no network but its own
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=1
-CALLS="bpf open_by_handle_at landlock_create_ruleset landlock_add_rule landlock_restrict_self openat2"
+CALLS="bpf open_by_handle_at landlock_create_ruleset landlock_add_rule landlock_restrict_self openat2 @keyring"
 
 # boot SCRIPT ARG...: with that as the only thing to do
 boot() {
@@ -68,7 +68,7 @@ boot() {
 }
 
 bad=0
-for script in ${ONLY-systemd_life systemd_needs}; do
+for script in ${ONLY-systemd_life systemd_podman systemd_needs}; do
 	boot "$script" $EXPOSURE || bad=1
 done
 exit $bad
