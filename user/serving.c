@@ -92,7 +92,9 @@ static int on_beat(struct timer *timer)
 void serving_begin(struct serving *serving, int ready_fd, const struct serving_events *events,
 		   void *user)
 {
-	*serving = (struct serving){ .events = events, .user = user, .ready_fd = ready_fd };
+	*serving = (struct serving){
+		.events = events, .user = user, .ready_fd = ready_fd, .extended_ns = now_boot_ns()
+	};
 	notify_open(&serving->notify);
 }
 
@@ -103,7 +105,7 @@ void serving_extend(struct serving *serving)
 	if (serving->ready || !notify_wanted(&serving->notify))
 		return;
 	now = now_boot_ns();
-	if (serving->extended_ns && now - serving->extended_ns < EXTEND_NS)
+	if (now - serving->extended_ns < EXTEND_NS)
 		return;
 	serving->extended_ns = now;
 	notify_say(&serving->notify, "EXTEND_TIMEOUT_USEC=%d000000", EXTEND_S);

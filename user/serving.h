@@ -39,8 +39,8 @@ struct serving {
 	struct worker
 	    *worker[SERVING_WORKERS]; /* the first is the one without which nobody is asked */
 	unsigned n_workers;
-	bool ready, late; /* late: a watchdog's beat was left out */
-	uint64_t extended_ns;
+	bool ready, late;     /* late: a watchdog's beat was left out */
+	uint64_t extended_ns; /* when we began, or systemd was last asked to wait */
 	struct timer again, beat, status;
 };
 
@@ -51,7 +51,7 @@ struct serving {
 void serving_begin(struct serving *serving, int ready_fd, const struct serving_events *events,
 		   void *user);
 
-/** serving_extend() - starting goes on: systemd shall wait; cheap, call it as you go */
+/** serving_extend() - starting goes on: after a second systemd is asked to wait; cheap, call it as you go */
 void serving_extend(struct serving *serving);
 
 /** serving_attend() - ready needs that worker too; the hub is the first */
