@@ -530,13 +530,22 @@ void containers_hear(struct containers *containers, uint32_t uid, const struct m
 		on_left(containers, uid, &packet->LEFT);
 	else if (packet->type == MSG_META)
 		on_meta(containers, uid, &packet->META);
-	else if (packet->type == MSG_SWEPT)
+	else if (packet->type == MSG_SWEPT) {
 		each(containers, end_stale, &uid);
+		containers->events->swept(uid, containers->user);
+	}
 }
 
 static void make_stale(struct container *c, void *user)
 {
 	c->stale = c->stale || c->uid == *(const uint32_t *)user;
+}
+
+bool containers_has(struct containers *containers, uint32_t uid, const char *id)
+{
+	const struct container *c = *slot_of(containers, uid, id);
+
+	return c && !c->left;
 }
 
 void containers_begin(struct containers *containers, uint32_t uid)

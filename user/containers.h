@@ -35,6 +35,8 @@ struct containers_events {
 	/* the guard is called something else now, or its pairs were written */
 	void (*renamed)(uint32_t guard, void *user);
 	void (*described)(uint32_t guard, void *user);
+	/* every container of that user that runs was told */
+	void (*swept)(uint32_t uid, void *user);
 	/* what the file of its dossier says; NULL: nothing */
 	void (*file)(uint32_t guard, const struct terok_dossier *says, void *user);
 };
@@ -48,6 +50,9 @@ void containers_begin(struct containers *containers, uint32_t uid);
 
 /** containers_hear() - a message of that user's watcher */
 void containers_hear(struct containers *containers, uint32_t uid, const struct msg_packet *packet);
+
+/** containers_has() - does that user's watcher see it run? */
+bool containers_has(struct containers *containers, uint32_t uid, const char *id);
 
 /** containers_guard() - there is a guard of that container; containers_gone() - no more */
 void containers_guard(struct containers *containers, const struct terok_info *info);

@@ -225,7 +225,23 @@ static int has_guard(uint32_t uid, void *user)
 	return n;
 }
 
-static const struct discover_events discover_events = { .tell = core_tell_hub,
+static void each_guard(uint32_t uid, void (*fn)(uint32_t guard, void *arg), void *arg, void *user)
+{
+	struct core *core = user;
+
+	owners_each(core->owners, uid, fn, arg);
+}
+
+static void on_container_ended(uint32_t guard, void *user)
+{
+	struct core *core = user;
+
+	watched_end(core->watched, guard);
+}
+
+static const struct discover_events discover_events = { .each_guard = each_guard,
+							.ended = on_container_ended,
+							.tell = core_tell_hub,
 							.renamed = on_renamed,
 							.has_guard = has_guard };
 

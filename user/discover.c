@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "audit.h"
+#include "base/container.h"
 #include "base/log.h"
+#include "cgroup.h"
 #include "guard.h"
 #include "history_core.h"
 #include "watchers.h"
@@ -74,9 +76,50 @@ static void on_file(uint32_t guard, const struct terok_dossier *says, void *user
 	dossiers_file(discover->dossiers, guard, says);
 }
 
-static const struct containers_events containers_events = {
-	.alarm = on_alarm, .renamed = on_renamed, .described = on_described, .file = on_file
+#define SWEEP_MAX 64 /* guards that end in one sweep; the others end in the next */
+
+struct sweep {
+	struct discover *discover;
+	uint32_t uid;
+	uint32_t ended[SWEEP_MAX]; /* first all are looked at: ending one changes the list */
+	unsigned n;
 };
+
+/*
+ * Its cgroup tells when a container ends. Where that was left behind, empty, it does not: whoever
+ * removes it may have been killed.
+ */
+static void sweep_one(uint32_t guard, void *arg)
+{
+	struct sweep *sweep = arg;
+	struct discover *discover = sweep->discover;
+	_cleanup_close_ int fd = -1;
+	struct terok_info info;
+
+	if (guard_info(discover->kernel, guard, &info) || info.kind != TEROK_KIND_CONTAINER ||
+	    !container_is_id(info.container) ||
+	    containers_has(discover->containers, sweep->uid, info.container))
+		return;
+	fd = cgroup_open_id(info.cgroup, NULL);
+	if (fd >= 0 && cgroup_populated(fd) == 0 && sweep->n < SWEEP_MAX)
+		sweep->ended[sweep->n++] = guard;
+}
+
+static void on_swept(uint32_t uid, void *user)
+{
+	struct discover *discover = user;
+	struct sweep sweep = { .discover = discover, .uid = uid };
+
+	discover->events->each_guard(uid, sweep_one, &sweep, discover->user);
+	for (unsigned i = 0; i < sweep.n; i++)
+		discover->events->ended(sweep.ended[i], discover->user);
+}
+
+static const struct containers_events containers_events = { .swept = on_swept,
+							    .alarm = on_alarm,
+							    .renamed = on_renamed,
+							    .described = on_described,
+							    .file = on_file };
 
 static void on_message(uint32_t uid, const struct msg_packet *packet, void *user)
 {

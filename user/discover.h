@@ -21,6 +21,11 @@ struct discover_events {
 	/* a guard has another name */
 	void (*renamed)(uint32_t guard, void *user);
 	int (*has_guard)(uint32_t uid, void *user);
+	/* fn() for each guard of that user */
+	void (*each_guard)(uint32_t uid, void (*fn)(uint32_t guard, void *arg), void *arg,
+			   void *user);
+	/* its container ended, and nobody told us */
+	void (*ended)(uint32_t guard, void *user);
 };
 
 /** discover_new() - nothing is begun yet; history may be NULL */

@@ -372,6 +372,11 @@ void watched_check(struct watched *watched, uint32_t id)
 		guard_end(watched, id, "cgroup removed");
 }
 
+void watched_end(struct watched *watched, uint32_t id)
+{
+	guard_end(watched, id, "container ended");
+}
+
 void watched_renamed(struct watched *watched, uint32_t id)
 {
 	struct guard guard;

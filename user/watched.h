@@ -43,6 +43,9 @@ void watched_look(struct watched *watched, uint32_t id);
 /** watched_check() - has its cgroup gone meanwhile? Then it ends */
 void watched_check(struct watched *watched, uint32_t id);
 
+/** watched_end() - its container has ended; what is left of its cgroup is empty */
+void watched_end(struct watched *watched, uint32_t id);
+
 /** watched_renamed() - news that it is called something else */
 void watched_renamed(struct watched *watched, uint32_t id);
 

@@ -30,7 +30,7 @@ static struct containers *containers;
 static struct loop *loop;
 static struct timer stop;
 static struct {
-	unsigned began, over, renamed, described, files;
+	unsigned began, over, renamed, described, files, swept;
 	struct msg_alarm last;
 	struct terok_dossier file;
 } heard;
@@ -70,9 +70,18 @@ static void on_file(uint32_t guard, const struct terok_dossier *says, void *user
 	heard.file = says ? *says : nothing;
 }
 
-static const struct containers_events events = {
-	.alarm = on_alarm, .renamed = on_renamed, .described = on_described, .file = on_file
-};
+static void on_swept(uint32_t uid, void *user)
+{
+	(void)user;
+	(void)uid;
+	heard.swept++;
+}
+
+static const struct containers_events events = { .swept = on_swept,
+						 .alarm = on_alarm,
+						 .renamed = on_renamed,
+						 .described = on_described,
+						 .file = on_file };
 
 static int on_stop(struct timer *timer)
 {
@@ -278,6 +287,34 @@ static void one_user_has_so_many_alarms(void **state)
 	assert_int_equal(heard.began, ALARMS + 1);
 }
 
+static void sweeps(uint32_t uid)
+{
+	struct msg_packet packet = { .type = MSG_SWEPT };
+
+	containers_hear(containers, uid, &packet);
+}
+
+/* A watcher that begins anew says all that run: what it does not say has ended meanwhile. */
+static void what_a_new_watcher_does_not_see_has_ended(void **state)
+{
+	(void)state;
+	found(ANNE, ID, process, "box", false);
+	sweeps(ANNE);
+	assert_true(containers_has(containers, ANNE, ID));
+	assert_false(containers_has(containers, BERT, ID));
+	containers_begin(containers, BERT);
+	sweeps(BERT);
+	assert_true(containers_has(containers, ANNE, ID));
+	containers_begin(containers, ANNE);
+	found(ANNE, ID, process, "box", false);
+	sweeps(ANNE);
+	assert_true(containers_has(containers, ANNE, ID));
+	containers_begin(containers, ANNE);
+	sweeps(ANNE);
+	assert_false(containers_has(containers, ANNE, ID));
+	assert_int_equal(heard.swept, 4);
+}
+
 /* --- lies ------------------------------------------------------------------------------ */
 
 static void what_is_said_of_anothers_process_is_refused(void **state)
@@ -403,6 +440,7 @@ int main(void)
 		T(a_guard_of_a_cgroup_above_is_a_guard),
 		T(one_that_shares_its_cgroup_is_an_alarm_that_says_so),
 		T(one_user_has_so_many_alarms),
+		T(what_a_new_watcher_does_not_see_has_ended),
 		T(what_is_said_of_anothers_process_is_refused),
 		T(only_its_owners_watcher_may_name_a_guard),
 		T(a_name_that_somebody_gave_it_stays),

@@ -137,6 +137,35 @@ check "the name has followed" sh -c "for i in \$(seq 100); do '$BPFD' rules dodo
 refuse "the guard of one that ended is gone" "$BPFD" rules yours
 check "and who came has no guard" sh -c "for i in \$(seq 100); do '$BPFD' status | grep -q 'UNGUARDED: container meanwhile ' && exit; sleep 0.05; done; exit 1"
 
+# --- what podman's logger is, and who asked podman, does not matter --------------------------
+
+podman --events-backend none run -d --name silent --network none --annotation terok.guard= \
+	localhost/bb:latest sleep 1000 >/run/out 2>&1 || fail "$(cat /run/out)"
+check "with no log of events one is seen" sh -c "for i in \$(seq 100); do '$BPFD' status | grep -q 'UNGUARDED: container silent ' && exit; sleep 0.05; done; exit 1"
+podman --events-backend none rm -f -t 0 silent >/dev/null
+podman system service --time=0 unix:///run/podman.sock & SERVICE=$!
+api() { curl -sf --retry 20 --retry-all-errors --retry-delay 1 --unix-socket /run/podman.sock "http://d/v4.0.0/libpod/$1" "${@:2}"; }
+check "the API makes one" api containers/create -H 'Content-Type: application/json' -d \
+	'{"name":"asked","image":"localhost/bb:latest","command":["sleep","1000"],"netns":{"nsmode":"none"},"annotations":{"terok.guard":""},"resource_limits":{"pids":{"limit":0}}}'
+check "and starts it" api containers/asked/start -X POST
+check "which is seen" sh -c "for i in \$(seq 100); do '$BPFD' status | grep -q 'UNGUARDED: container asked ' && exit; sleep 0.05; done; exit 1"
+check "the API renames it" api 'containers/asked/rename?name=told' -X POST
+check "which is seen, too" sh -c "for i in \$(seq 100); do '$BPFD' attach told 2>/dev/null && exit; sleep 0.05; done; exit 1"
+check "the API kills it" api containers/told/kill -X POST
+check "which ends its guard" sh -c "for i in \$(seq 100); do '$BPFD' rules told 2>/dev/null || exit 0; sleep 0.05; done; exit 1"
+kill $SERVICE
+
+# --- a cgroup that was left behind ----------------------------------------------------------
+
+check "one that is guarded" run stale terok.guard=
+check "by hand" sh -c "for i in \$(seq 100); do '$BPFD' attach stale 2>/dev/null && exit; sleep 0.05; done; exit 1"
+group=/sys/fs/cgroup$("$BPFD" status --json | jq -r '.guards[] | select(.name == "stale") | .cgroup')
+read -r monitor first <<<"$(podman inspect --format '{{.State.ConmonPid}} {{.State.Pid}}' stale)"
+kill -KILL "$monitor" "$first" # nobody is left who would remove it
+podman create --name other localhost/bb:latest >/dev/null # and something happens
+check "ends with its container" sh -c "for i in \$(seq 100); do '$BPFD' rules stale 2>/dev/null || exit 0; sleep 0.05; done; exit 1"
+check "although its cgroup is there" test -d "$group"
+
 # --- the watchers have no powers, and nobody needs them -------------------------------------
 
 for pid in $(pgrep -P "$AGENT"); do
