@@ -44,7 +44,7 @@ static struct guard container(uint32_t uid, const char *id, const char *name)
 
 static int setup(void **state)
 {
-	persons_setup(state);
+	programs_setup(state);
 	agent_start();
 	snprintf(number, sizeof(number), "%u", container(0, ID, "web").id);
 	return 0;
@@ -61,7 +61,7 @@ static int teardown(void **state)
 			cgroup_remove(below, NULL, NULL);
 		close(fds[n_fds]);
 	}
-	return persons_teardown(state);
+	return programs_teardown(state);
 }
 
 /* GUARD stands where it is said. */
