@@ -202,7 +202,7 @@ static void check_hub(struct doctor *doctor)
 static int mend_hub(struct doctor *doctor, struct problem *why)
 {
 	(void)doctor;
-	return proc_worker_replace(kernel_agent_pid(), "hub", why);
+	return proc_worker_replace(kernel_agent_pid(), "hub", 0, why);
 }
 
 /* --- are its workers well? ----------------------------------------------------------------------- */
@@ -210,7 +210,8 @@ static int mend_hub(struct doctor *doctor, struct problem *why)
 static void say_worker(struct doctor *doctor, const struct proc_worker *worker)
 {
 	const struct proc_status *status = &worker->status;
-	bool ours = !strcmp(worker->name, "hub") || !strcmp(worker->name, "resolver");
+	bool watcher = !strcmp(worker->name, "watcher"), /* it is the user whose podman it hears */
+	    ours = watcher || !strcmp(worker->name, "hub") || !strcmp(worker->name, "resolver");
 
 	if (status->state == 'T' || status->state == 't') {
 		if (ours)
@@ -218,8 +219,8 @@ static void say_worker(struct doctor *doctor, const struct proc_worker *worker)
 				   worker->name, (int)worker->pid);
 		doctor_say(doctor, VERDICT_FAIL, "kill it: the agent starts another",
 			   "worker %s, pid %d, is stopped", worker->name, (int)worker->pid);
-	} else if (ours && (status->effective || !status->uid || !status->no_new_privs ||
-			    status->seccomp != FILTERED)) {
+	} else if (ours && (status->effective || (!status->uid && !watcher) ||
+			    !status->no_new_privs || status->seccomp != FILTERED)) {
 		doctor_say(doctor, VERDICT_FAIL,
 			   "start the agent again; if it stays so, that is a mistake of ours",
 			   "worker %s, pid %d, has more rights than it should: user %u, "
@@ -284,7 +285,7 @@ static int mend_workers(struct doctor *doctor, struct problem *why)
 	(void)doctor;
 	for (unsigned i = 0; !r && i < n; i++)
 		if (worker[i].status.state == 'T' || worker[i].status.state == 't')
-			r = proc_worker_replace(pid, worker[i].name, why);
+			r = proc_worker_replace(pid, worker[i].name, worker[i].pid, why);
 	return r;
 }
 

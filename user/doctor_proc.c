@@ -163,10 +163,10 @@ static pid_t worker_find(pid_t agent, const char *name, pid_t not )
 	return 0;
 }
 
-int proc_worker_replace(pid_t agent, const char *name, struct problem *why)
+int proc_worker_replace(pid_t agent, const char *name, pid_t wanted, struct problem *why)
 {
 	uint64_t until_ns = now_boot_ns() + REPLACE_NS;
-	pid_t pid = worker_find(agent, name, 0);
+	pid_t pid = wanted ?: worker_find(agent, name, 0);
 	_cleanup_close_ int fd = pid ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 	struct proc_status status;
 

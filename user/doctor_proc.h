@@ -51,10 +51,11 @@ unsigned proc_workers(pid_t agent, struct proc_worker *ret, unsigned room);
 
 /**
  * proc_worker_replace() - end a worker, so that the agent starts another, and wait for that
+ * @pid: that one; 0: any of that name
  *
  * Return: 0; -ESRCH there is none; -ETIMEDOUT there is no new one within 2 s.
  */
-int proc_worker_replace(pid_t agent, const char *name, struct problem *why);
+int proc_worker_replace(pid_t agent, const char *name, pid_t pid, struct problem *why);
 
 /**
  * proc_talk() - send bytes by a connected stream, and read what comes until @end does

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 enter_lab
 
+export TEROK_USER_RUN=/run/user # an agent of a test's hears no podman without it
 mkdir -p /run/prefix/sbin /run/prefix/bin /run/prefix/libexec/terok
 cp "$BPFD" /run/prefix/sbin/
 cp "$CLEARANCE" /run/prefix/bin/
@@ -70,6 +71,17 @@ doctor "that is found" 2 unguarded "container web (.*) carries the annotation, a
 said "fix: terok-bpfd attach web, or start it again"
 check "the fix" "$DOCTOR" attach web
 doctor "mends it" 0 unguarded "1 containers want a guard, and have one"
+
+for _ in $(seq 100); do # it begins when podman has left something in /run
+	"$DOCTOR" doctor --only workers >/run/out || true
+	! grep -q '3, without privileges' /run/out || break
+	sleep 0.05
+done
+doctor "who hears podman is looked at as well" 0 workers "3, without privileges"
+watcher=$(pgrep -P "$AGENT" -f -- '--worker watcher')
+kill -STOP "$watcher"
+doctor "stopped, it is found" 2 workers "worker watcher, pid $watcher, is stopped"
+doctor "and replaced" 0 workers "3, without privileges (mended)" --fix --yes
 
 # --- what one of them may do ---------------------------------------------------------------------
 
