@@ -159,6 +159,28 @@ refuse_saying "a profile that is none" "no profile 'nowhere'" --annotation "tero
 refuse_saying "a word that is none" "'open=all': none of profiles" --annotation "terok.guard=up open=all"
 check "what was done is in its folder" grep -q '"action":"setup"' "$TEROK_STATE/containers/hooked/audit.jsonl"
 
+# a shield's annotations, as other programs make containers with them
+mkdir -m 700 /run/shield
+shield() { # shield VERSION ARG...
+	local version=$1
+	shift
+	box --annotation terok.shield.profiles=nothing --annotation "terok.shield.version=$version" \
+		--annotation terok.shield.state_dir=/run/shield --annotation terok.shield.upstream_dns=169.254.1.1 \
+		"$@" localhost/bb:latest sh -c "$try"
+}
+refuse "a shield's container is guarded" shield 12
+said "No route to host"
+gone
+check "its short id is in its folder" grep -qx '[0-9a-f]\{12\}' /run/shield/container.id
+check "with another profile it passes" shield 12 --annotation terok.shield.profiles=server
+refuse "of another version it is not started" shield 11
+said "terok: annotation terok.shield.version is '11', and only 12 is known here"
+gone
+chmod 777 /run/shield
+refuse "nor where others may write to its folder" shield 12
+said "terok: state_dir '/run/shield' belongs to user 0 with mode 0777"
+gone
+
 # an image's annotation never adds to the operator's
 podman image save --format oci-dir -q -o /run/image localhost/bb:latest
 index=/run/image/index.json
