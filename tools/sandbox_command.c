@@ -147,6 +147,19 @@ static void add_gpus(struct words *argv, const struct spec *spec, const struct c
 	}
 }
 
+/* Unless a person says who the first process is: podman has no init in other people's processes. */
+static bool wants_init(const struct spec *spec)
+{
+	for (unsigned i = 0; i < spec->extra.n; i++) {
+		const char *word = spec->extra.word[i];
+
+		if (!strncmp(word, "--init", 6) || !strncmp(word, "--pid=", 6) ||
+		    !strcmp(word, "--pid") || !strncmp(word, "--systemd", 9))
+			return false;
+	}
+	return true;
+}
+
 /* All that stands before the environment, in the order that is the contract's. */
 static int add_front(struct words *argv, const struct spec *spec, const struct command_host *host)
 {
@@ -157,7 +170,7 @@ static int add_front(struct words *argv, const struct spec *spec, const struct c
 	words_add(argv, "-d");
 	if (spec->ephemeral)
 		words_add(argv, "--rm");
-	if (host->init)
+	if (host->init && wants_init(spec))
 		words_add(argv, "--init");
 	if (!host->root)
 		words_add(argv, "--userns=keep-id:uid=1000,gid=1000");

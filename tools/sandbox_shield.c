@@ -27,7 +27,30 @@ static int setup(bool root, bool user)
 	return log_error(0, "%s", (bpfd_exec(args, &why), why.text)), -EIO;
 }
 
-static void status_json(const char *hook, const char *health, const char *hint)
+/* What a guard allows that nobody said profiles for: a name a line, else what is shipped so. */
+static void default_profiles(struct words *ret)
+{
+	const char *config = getenv("TEROK_CONFIG");
+	_cleanup_free_ char *path = NULL, *line = NULL;
+	_cleanup_fclose_ FILE *file = NULL;
+	size_t room = 0;
+
+	if (asprintf(&path, "%s/default-profiles", config && *config ? config : "/etc/terok") < 0)
+		path = NULL;
+	file = path ? fopen(path, "re") : NULL;
+	if (!file)
+		words_add(ret, "dev-standard");
+	while (file && getline(&line, &room, file) >= 0) {
+		char *name = line + strspn(line, " \t");
+
+		name[strcspn(name, " \t\r\n#")] = '\0';
+		if (*name)
+			words_add(ret, log_safe(name, strlen(name) + 1, name));
+	}
+}
+
+static void status_json(const struct words *profiles, const char *hook, const char *health,
+			const char *hint)
 {
 	_cleanup_json_ struct json json = {};
 	const char *text;
@@ -35,7 +58,8 @@ static void status_json(const char *hook, const char *health, const char *hint)
 	json_open_object(&json, NULL);
 	json_add_string(&json, "mode", "hook");
 	json_open_array(&json, "profiles");
-	json_add_string(&json, NULL, "dev-standard");
+	for (unsigned i = 0; i < profiles->n; i++)
+		json_add_string(&json, NULL, profiles->word[i]);
 	json_close_array(&json);
 	json_add_bool(&json, "audit_enabled", true);
 	if (*hook)
@@ -49,8 +73,18 @@ static void status_json(const char *hook, const char *health, const char *hint)
 	puts(text ?: "null");
 }
 
+static void status_text(const struct words *profiles, const char *hook, const char *health)
+{
+	printf("Shield mode: hook\nProfiles: ");
+	for (unsigned i = 0; i < profiles->n; i++)
+		printf("%s%s", i ? ", " : "", profiles->word[i]);
+	printf("\nAudit: enabled\nHooks: %s\nHealth: %s\n", *hook ? hook : "not-installed", health);
+	fflush(stdout); /* before a hint on standard error */
+}
+
 static int status(bool json)
 {
+	_cleanup_words_ struct words profiles = {};
 	char hook[HOST_PATH_MAX] = "";
 	struct problem why = {};
 	const char *health = "ok";
@@ -59,16 +93,12 @@ static int status(bool json)
 		health = "setup-needed", *hook = '\0';
 	else if (host_agent(&why))
 		health = "agent-down";
+	default_profiles(&profiles);
 	if (json) {
-		status_json(hook, health, why.text);
+		status_json(&profiles, hook, health, why.text);
 		return 0;
 	}
-	printf("Shield mode: hook\n"
-	       "Profiles: dev-standard\n"
-	       "Audit: enabled\n"
-	       "Hooks: %s\n"
-	       "Health: %s\n",
-	       *hook ? hook : "not-installed", health);
+	status_text(&profiles, hook, health);
 	if (*why.text)
 		log_error(0, "%s", why.text);
 	return 0;

@@ -42,7 +42,7 @@ mkdir -p /run/work
 WORK="-v /run/work:/workspace"
 exits 0 "the bypass starts it, and says so" bare plain --no-shield $WORK -- $IMAGE sleep 1000
 said "NO GUARD: container plain reaches everything"
-said '^\$ podman run -d -v /run/work:/workspace --name plain'
+said '^\$ podman run -d \(--init \)\?-v /run/work:/workspace --name plain'
 grep -qE '^[0-9a-f]{64}$' /run/out || fail "it does not print the id: $(cat /run/out)"
 check "it runs" state_is plain running
 exits 1 "a name that is taken" bare plain --no-shield -- $IMAGE id
@@ -68,7 +68,7 @@ sandbox stop seven >/dev/null
 exits 1 "an image that is none" bare none --no-shield -- localhost/nowhere:latest id
 said "Container launch failed:"
 check "leaves nothing" state_is none absent
-exits 1 "a command that is none" bare none --no-shield $WORK -- $IMAGE /nowhere
+exits 1 "a command that is none" bare none --no-shield $WORK -- --init=false $IMAGE /nowhere
 check "leaves nothing either" state_is none absent
 
 # a grace that the container uses is not cut short: it ends by itself, with its own code
@@ -98,7 +98,7 @@ said "hook pre_start ended with 3; nothing is started"
 check "and nothing is" state_is never absent
 exits 1 "a hook that hangs" bare never --no-shield --hook-timeout 1 --hook 'pre_start=sleep 100' -- $IMAGE id
 said "hook pre_start did not end in 1 s"
-exits 1 "post_start is not run after a failure" bare never --no-shield --hook 'post_start=touch /run/post-start' -- $IMAGE /nowhere
+exits 1 "post_start is not run after a failure" bare never --no-shield --hook 'post_start=touch /run/post-start' -- --init=false $IMAGE /nowhere
 [ ! -e /run/post-start ] || fail "post_start was run"
 exits 1 "a post_start that fails" bare half --no-shield $WORK --hook 'post_start=exit 4' -- $IMAGE sleep 1000
 said "hook post_start ended with 4; container half runs on"

@@ -54,6 +54,7 @@ for who in root dev; do
 	[ "$(finding Agent)" = error ] && [ "$(finding "Container hook")" = ok ] || fail "$(cat /run/out)"
 done
 start_agent
+start_client
 
 # --- guarded from the first instruction ----------------------------------------------------
 
@@ -64,6 +65,7 @@ for who in root dev; do
 	exits 0 "$who: a container whose first act is to connect" $who run first --workdir / --dossier project=site \
 		--dossier "task=Fix it, then rest" -- $IMAGE sh -c "$try"
 	exits 1 "$who: is refused" $who wait first
+	wait_event "$who: who it is comes with its guard" '.type == "guard_attached" and .dossier.project == "site" and .dossier.task == "Fix it, then rest"'
 	$who stop open first >/dev/null
 	exits 0 "$who: one that stays" $who run stays -v /run/work:/workspace -- $IMAGE sleep 1000
 	exits 1 "$who: is refused as well" inside $who sh -c "$try"
@@ -114,6 +116,23 @@ exits 2 "the same from the host" root doctor --proxy-port 9418
 said "Credential proxy (TCP) .... ERROR (proxy unreachable at http://127.0.0.1:9418/-/health"
 socat TCP-LISTEN:19999,bind=127.0.0.1,fork,reuseaddr EXEC:cat &
 refuse "another port of the host's loopback is not reached" who_dev podman exec stays nc -w 2 10.0.2.2 19999
+
+# --- how the guard stands -------------------------------------------------------------------
+
+exits 0 "shield status" root shield status
+diff - /run/out <<-END || fail "shield status"
+	Shield mode: hook
+	Profiles: dev-standard
+	Audit: enabled
+	Hooks: /run/hooks/terok-createRuntime.json
+	Health: ok
+END
+mkdir -p /run/config
+printf '# ours\nbase\n  dev-node # both\n' >/run/config/default-profiles
+exits 0 "its profiles are those that there are" env TEROK_CONFIG=/run/config "$SANDBOX" shield status --json
+jq -e '.profiles == ["base", "dev-node"] and .health == "ok"' /run/out >/dev/null || fail "$(cat /run/out)"
+exits 2 "shield setup wants to know for whom" root shield setup
+said "for whom"
 
 # --- a hook that does nothing ---------------------------------------------------------------
 

@@ -128,6 +128,24 @@ static void all_of_it_stands_in_the_order_of_the_contract(void **state)
 	    "c --hostname box -w /w i x");
 }
 
+static void who_says_the_first_process_has_it(void **state)
+{
+	static const char *const said[] = { "--pid=host", "--init=false", "--systemd=always" };
+	struct command_host with = roots;
+	char json[160], want[160];
+
+	(void)state;
+	with.init = true;
+	for (unsigned i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		snprintf(json, sizeof(json),
+			 "{\"container_name\":\"c\",\"image\":\"i\",\"extra_args\":[\"%s\"],"
+			 "\"bypass_firewall_no_protection\":true}",
+			 said[i]);
+		snprintf(want, sizeof(want), "podman run -d %s --name c -w /workspace i", said[i]);
+		is_line(json, &with, want);
+	}
+}
+
 static void gpus_come_by_vendor_in_one_order(void **state)
 {
 	struct command_host with = roots;
@@ -241,6 +259,7 @@ int main(void)
 		cmocka_unit_test(the_least_is_what_it_always_was),
 		cmocka_unit_test(a_guard_is_an_annotation_and_less_capabilities),
 		cmocka_unit_test(all_of_it_stands_in_the_order_of_the_contract),
+		cmocka_unit_test(who_says_the_first_process_has_it),
 		cmocka_unit_test(gpus_come_by_vendor_in_one_order),
 		cmocka_unit_test(a_comma_in_an_annotation_is_quoted_for_old_podman_only),
 		cmocka_unit_test(no_value_is_on_the_line_and_each_is_carried),
