@@ -84,18 +84,19 @@ void doctor_shield(struct doctor *doctor)
 	struct podman_state state;
 	struct problem why = {};
 	char actual[BPFD_STATE_LEN] = "none", fix[128] = "";
-	bool wanted = name && (desired || wants_guard(name));
-	int r;
+	int r = name ? podman_state(name, &state, &why) : 0;
 
-	if (!wanted) {
+	if (!r && name && !state.there)
+		r = problem(&why, -ESRCH, "no container %s", name);
+	if (r) {
+		doctor_say(doctor, SEVERITY_ERROR, "shield", SHIELD, "", "%s", why.text);
+		return;
+	}
+	if (!name || (!desired && !wants_guard(state.name))) {
 		doctor_say(doctor, SEVERITY_OK, "shield", SHIELD, "", "not managed");
 		return;
 	}
-	r = podman_state(name, &state, &why);
-	if (!r && !state.there)
-		r = problem(&why, -ENOENT, "no container %s", name);
-	if (!r)
-		r = bpfd_guard(state.id, actual, &why);
+	r = bpfd_guard(state.id, actual, &why);
 	if (r && r != -ENOENT) {
 		doctor_say(doctor, SEVERITY_ERROR, "shield", SHIELD, "", "%s", why.text);
 	} else if (r) {
@@ -146,7 +147,7 @@ int verb_doctor(int argc, char **argv)
 	if (cli_number("proxy-port", proxy, 1, 65535, &doctor.proxy_port) ||
 	    cli_number("ssh-agent-port", agent, 1, 65535, &doctor.agent_port))
 		return -EINVAL;
-	if (n && spec_name_check(argv[1], &why))
+	if (n && podman_text_check(argv[1], &why))
 		return log_error(0, "%s", why.text), -EINVAL;
 	if (doctor.desired && !n)
 		return log_error(0, "doctor: --shield-state is of a container: name it"), -EINVAL;

@@ -8,7 +8,6 @@
 
 #include "base/event.h"
 #include "base/spawn.h"
-#include "sandbox_podman.h"
 
 #define FOREVER_NS (UINT64_C(3600) * 24 * 365 * SECOND_NS)
 
@@ -103,13 +102,8 @@ int logs_run(const struct logs_wish *wish, enum logs_end *ret, struct problem *w
 			       .env = (const char *const *)environ,
 			       .limit_ns = wish->limit_s ? wish->limit_s * SECOND_NS : FOREVER_NS };
 	const struct spawn_watch watch = { .bytes = on_bytes, .user = &stream };
-	struct podman_state state;
-	int status = 0, n = 2, r = podman_state(wish->name, &state, why);
+	int status = 0, n = 2, r;
 
-	if (r)
-		return r;
-	if (!state.there)
-		return problem(why, -ENOENT, "no container '%.80s'", wish->name);
 	if (wish->follow || wish->marker)
 		argv[n++] = "-f";
 	if (wish->tail) {

@@ -21,7 +21,7 @@ struct logs_wish {
 
 enum logs_end { LOGS_ENDED, LOGS_READY, LOGS_LATE };
 
-/** logs_run() - 0 and @ret; -ENOENT no such container; other errno with @why */
+/** logs_run() - of a container that is there; 0 and @ret, or negative errno with @why */
 int logs_run(const struct logs_wish *wish, enum logs_end *ret, struct problem *why);
 
 /* For sandbox_logs.c and its test. */

@@ -71,11 +71,24 @@ int podman_ask_json(const char *const *args, uint64_t limit_ns, struct json_obje
 	return r;
 }
 
+int podman_text_check(const char *text, struct problem *why)
+{
+	size_t n = strlen(text);
+
+	for (size_t i = 0; i < n; i++)
+		if (!isalnum((unsigned char)text[i]) && !(i && strchr("_.-", text[i])))
+			n = 0;
+	return n && n < PODMAN_NAME_LEN
+		   ? 0
+		   : problem(why, -EINVAL, "'%.80s' is no container's name or id", text);
+}
+
 static int take_state(const char *line, struct podman_state *ret, struct problem *why)
 {
 	struct podman_state state = { .there = true };
 
-	if (sscanf(line, "%64s %23s %d", state.id, state.status, &state.exit_code) != 3)
+	if (sscanf(line, "%64s %255s %23s %d", state.id, state.name, state.status,
+		   &state.exit_code) != 4)
 		return problem(why, -EIO, "podman inspect: what it said is not understood");
 	for (char *c = state.status; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
@@ -91,7 +104,7 @@ int podman_state(const char *name, struct podman_state *ret, struct problem *why
 				     "--type",
 				     "container",
 				     "--format",
-				     "{{.Id}} {{.State.Status}} {{.State.ExitCode}}",
+				     "{{.Id}} {{.Name}} {{.State.Status}} {{.State.ExitCode}}",
 				     "--",
 				     name,
 				     NULL };

@@ -17,7 +17,8 @@
 #include "sandbox_words.h"
 
 #define PODMAN_PROBE_NS (30 * SECOND_NS)
-#define PODMAN_ID_LEN   65 /* 64 digits and NUL */
+#define PODMAN_ID_LEN   65  /* 64 digits and NUL */
+#define PODMAN_NAME_LEN 256 /* longer than any that podman gives */
 
 /**
  * podman_ask() - run "podman ARG..." and take what it says
@@ -41,11 +42,14 @@ bool podman_unknown(const struct spawn_result *result);
 
 struct podman_state {
 	bool there; /* it knows such a container; the rest is only then */
-	char id[PODMAN_ID_LEN];
+	char id[PODMAN_ID_LEN], name[PODMAN_NAME_LEN];
 	char status[24]; /* lower-case: "running", "exited" ... */
 	bool running;
 	int exit_code;
 };
+
+/** podman_text_check() - a container's name, its id or the beginning of it; -EINVAL with @why */
+int podman_text_check(const char *text, struct problem *why);
 
 /** podman_state() - of one container, by name or id; 0 also if there is none */
 int podman_state(const char *name, struct podman_state *ret, struct problem *why);

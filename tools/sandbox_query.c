@@ -26,7 +26,7 @@ static int check_name(const char *name)
 {
 	struct problem why = {};
 
-	return spec_name_check(name, &why) ? log_error(0, "%s", why.text), -EINVAL : 0;
+	return podman_text_check(name, &why) ? log_error(0, "%s", why.text), -EINVAL : 0;
 }
 
 /* --- state ---------------------------------------------------------------------------- */
@@ -156,7 +156,7 @@ int verb_list(int argc, char **argv)
 		{ "json", NULL, "a JSON list: name, state, id, image, sandbox", CLI_FLAG, &json },
 		{},
 	};
-	char filter[SPEC_NAME_MAX + 16];
+	char filter[PODMAN_NAME_LEN + 16];
 	const char *args[] = { "ps", "-a", "--no-trunc", "--format", "json", NULL, NULL, NULL };
 	struct problem why = {};
 	int n = cli_parse(argc, argv, options, 0, 1), r;
@@ -298,6 +298,16 @@ static int show_logs(const struct logs_wish *wish, struct record *record)
 	return record ? now_ready(record) : 0;
 }
 
+static int find(const char *text, struct podman_state *state)
+{
+	struct problem why = {};
+	int r = podman_state(text, state, &why);
+
+	if (!r && !state->there)
+		r = problem(&why, -ENOENT, "no container '%.80s'", text);
+	return r ? log_error(0, "%s", why.text), -EIO : 0;
+}
+
 int verb_logs(int argc, char **argv)
 {
 	struct logs_wish wish = {};
@@ -313,6 +323,7 @@ int verb_logs(int argc, char **argv)
 		  &timeout },
 		{},
 	};
+	struct podman_state state;
 	struct record record = {};
 	unsigned lines = 0;
 	bool kept;
@@ -327,8 +338,11 @@ int verb_logs(int argc, char **argv)
 	if (marker && (!*marker || strlen(marker) > LOGS_CARRY || strchr(marker, '\n')))
 		return log_error(0, "logs: a marker has 1 to %d bytes and no line end", LOGS_CARRY),
 		       -EINVAL;
-	kept = !record_load(argv[1], &record, NULL);
-	wish.name = argv[1];
+	r = find(argv[1], &state);
+	if (r)
+		return r;
+	kept = !record_load(state.name, &record, NULL);
+	wish.name = state.name;
 	if (until || marker)
 		wish.marker = kept ? record.spec.marker : SPEC_MARKER;
 	if (marker)

@@ -50,25 +50,19 @@ static void end(const char *name, unsigned grace_s)
 		log_warn(0, "%s: %s", name, why.text);
 }
 
-/* 0: it is not there any more. @ret_there: it was. */
-static int stop_one(const char *name, unsigned grace_s, bool *ret_there, struct problem *why)
+/* 0: it is not there any more. @state: as it was */
+static int stop_one(const struct podman_state *state, unsigned grace_s, struct problem *why)
 {
-	const char *const args[] = { "rm", "--force", "--time", "0", "--", name, NULL };
-	struct podman_state state;
-	int r = podman_state(name, &state, why);
+	const char *const args[] = { "rm", "--force", "--time", "0", "--", state->id, NULL };
+	struct podman_state now;
+	int r;
 
-	if (r)
-		return r;
-	*ret_there = state.there;
-	if (!state.there)
+	if (!state->there)
 		return 0;
-	if (state.running)
-		end(name, grace_s);
-	r = step(args, REMOVE_NS, why);
-	if (r)
-		return r;
-	r = podman_state(name, &state, why);
-	return r || !state.there ? r : problem(why, -EBUSY, "podman rm left it %s", state.status);
+	if (state->running)
+		end(state->id, grace_s);
+	r = step(args, REMOVE_NS, why) ?: podman_state(state->id, &now, why);
+	return r || !now.there ? r : problem(why, -EBUSY, "podman rm left it %s", now.status);
 }
 
 struct stopping {
@@ -106,30 +100,26 @@ static void report(struct stopping *stopping, const char *name, bool removed, bo
 	json_close_object(&stopping->out);
 }
 
-static int stop_named(struct stopping *stopping, const char *name)
+/* By its name or its id; what is kept of it goes by its name. */
+static int stop_named(struct stopping *stopping, const char *text)
 {
+	struct podman_state state = {};
 	struct record record = {};
 	struct problem why = {};
 	unsigned grace_s = SPEC_GRACE_S;
-	bool kept, there = false;
-	int r = spec_name_check(name, &why);
+	int r = podman_text_check(text, &why) ?: podman_state(text, &state, &why);
+	const char *name = state.there ? state.name : text;
+	bool kept = !r && !record_load(name, &record, NULL), removed;
 
-	if (r) {
-		report(stopping, name, false, false, &why);
-		return -EIO;
-	}
-	kept = !record_load(name, &record, NULL);
 	if (kept)
 		grace_s = record.spec.grace_s;
 	cli_number("grace", stopping->grace, 0, SPEC_SECONDS_MAX, &grace_s);
-	r = stop_one(name, grace_s, &there, &why);
-	if (r) {
-		report(stopping, name, false, there, &why);
-	} else {
-		if (kept)
-			r = finish(name, &record, &why);
-		report(stopping, name, true, there, &why);
-	}
+	if (!r)
+		r = stop_one(&state, grace_s, &why);
+	removed = !r;
+	if (!r && kept)
+		r = finish(name, &record, &why);
+	report(stopping, text, removed, state.there, &why);
 	if (kept)
 		record_done(&record);
 	return r ? -EIO : 0;

@@ -53,6 +53,11 @@ exits 0 "list by a prefix" sandbox list other --json
 [ "$(cat /run/out)" = "[]" ] || fail "$(cat /run/out)"
 [ "$(stat -c %a%u /run/sandbox-state/runs/plain/meta.json)" = 6000 ] || fail "$(ls -l /run/sandbox-state/runs/plain)"
 echo "ok what is kept of a run is its user's alone"
+ID=$(sandbox state plain --json | jq -r .id)
+for text in "$ID" "${ID:0:12}"; do
+	check "its id is as good as its name: ${#text} digits" state_is "$text" running
+	exits 124 "also to wait" sandbox wait "$text" --timeout 1
+done
 exits 124 "wait has a time-out" sandbox wait plain --timeout 1
 exits 0 "stop removes it" sandbox stop plain --grace 0
 check "it is absent" state_is plain absent
@@ -85,7 +90,7 @@ H='echo $TEROK_HOOK $TEROK_CONTAINER ${TEROK_CONTAINER_ID:+id} >>/run/hooks-ran'
 exits 0 "a container that gets ready" bare ready --no-shield $WORK --ready --hook "pre_start=$H" --hook "post_start=$H" \
 	--hook "post_ready=$H" --hook "post_stop=$H" -- $IMAGE sh -c 'printf ">> init "; sleep 1; echo complete; sleep 1000'
 said '>> init complete'
-exits 0 "is stopped" sandbox stop ready --grace 0
+exits 0 "is stopped, by its id" sandbox stop "$(sandbox state ready --json | jq -r .id)" --grace 0
 diff - /run/hooks-ran <<-'END' || fail "hooks, in their order"
 	pre_start ready
 	post_start ready id
