@@ -222,19 +222,40 @@ static bool has_stage(struct json_object *hook, const char *stage)
 	return false;
 }
 
+/* The absolute path of a program of ours, or NULL. */
+static const char *ours(struct json_object *text)
+{
+	const char *path =
+	    json_object_is_type(text, json_type_string) ? json_object_get_string(text) : "";
+	const char *base = strrchr(path, '/');
+
+	return *path == '/' && base && !strncmp(base, "/terok-", 7) ? path : NULL;
+}
+
+/* What a hook runs, itself or by "env", which is there where the program no more is. */
+static const char *hook_program(struct json_object *hook)
+{
+	struct json_object *path = json_member(hook, "path", json_type_string);
+	struct json_object *args = json_member(hook, "args", json_type_array);
+	const char *program = ours(path);
+
+	for (size_t i = 0; !program && args && i < json_object_array_length(args); i++)
+		program = ours(json_object_array_get_idx(args, i));
+	return program;
+}
+
 /* One of ours, by its program's name, that our annotation calls before the first instruction. */
 bool host_parse_hook(const char *text, size_t size, char path[static HOST_PATH_MAX])
 {
 	_cleanup_(json_putp) struct json_object *hook = NULL;
 	struct json_object *when;
-	const char *program, *base;
+	const char *program;
 	bool called = false;
 
 	if (json_parse(text, size, &hook) || !has_stage(hook, "createRuntime"))
 		return false;
-	program = json_text(json_member(hook, "hook", json_type_object), "path");
-	base = program ? strrchr(program, '/') : NULL;
-	if (!base || strncmp(base, "/terok-", 7))
+	program = hook_program(json_member(hook, "hook", json_type_object));
+	if (!program)
 		return false;
 	when = json_member(json_member(hook, "when", json_type_object), "annotations",
 			   json_type_object);

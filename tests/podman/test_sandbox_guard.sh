@@ -139,7 +139,7 @@ said "for whom"
 mkdir -p /run/false
 printf '#!/bin/sh\nexit 0\n' >/run/false/terok-nothing
 chmod 755 /run/false/terok-nothing
-sed -i 's,"path": "[^"]*","path": "/run/false/terok-nothing",' /run/hooks/terok-createRuntime.json
+sed -i 's,/[^"]*terok-hook",/run/false/terok-nothing",' /run/hooks/terok-createRuntime.json
 for who in root dev; do
 	exits 1 "$who: a hook that is called and guards nothing is found out, and the container ended" $who run none --workdir / -- $IMAGE sleep 1000
 	said "has no guard; it is ended"

@@ -158,6 +158,9 @@ static void a_hook_that_guards_is_known(void **state)
 	static const char good[] =
 	    "{\"hook\":{\"path\":\"/x/terok-hook\",\"args\":[]},\"when\":"
 	    "{\"annotations\":{\"^terok\\\\.guard$\":\".*\"}},\"stages\":[\"createRuntime\"]}";
+	static const char by_env[] =
+	    "{\"hook\":{\"path\":\"/usr/bin/env\",\"args\":[\"env\",\"/y/terok-hook\",\"createRuntime\"]},"
+	    "\"when\":{\"annotations\":{\"^terok\\\\.(guard|x)$\":\".*\"}},\"stages\":[\"createRuntime\"]}";
 	static const char *const other[] = {
 		"{\"hook\":{\"path\":\"/x/terok-hook\"},\"when\":{\"annotations\":{\"^terok\\\\.guard$\":"
 		"\".*\"}},\"stages\":[\"poststop\"]}",
@@ -177,6 +180,8 @@ static void a_hook_that_guards_is_known(void **state)
 	(void)state;
 	assert_true(host_parse_hook(good, strlen(good), path));
 	assert_string_equal(path, "/x/terok-hook");
+	assert_true(host_parse_hook(by_env, strlen(by_env), path));
+	assert_string_equal(path, "/y/terok-hook");
 	for (unsigned i = 0; i < sizeof(other) / sizeof(other[0]); i++)
 		assert_false(host_parse_hook(other[i], strlen(other[i]), path));
 }
