@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,9 +20,11 @@
 #include "doctor_proc.h"
 #include "names.h"
 
-#define HUB_MS   2000
-#define WORKERS  32
-#define START_IT "terok-bpfd run, or the systemd unit terok-bpfd"
+#define HUB_MS      2000
+#define WORKERS     32
+#define BEGIN_TRIES 25
+#define BEGIN_MS    20
+#define START_IT    "terok-bpfd run, or the systemd unit terok-bpfd"
 
 #ifdef CONFINE_SANITIZED
 #define FILTERED 0 /* its run time makes calls of its own choice */
@@ -207,11 +210,25 @@ static int mend_hub(struct doctor *doctor, struct problem *why)
 
 /* --- are its workers well? ----------------------------------------------------------------------- */
 
+/* A watcher is the user whose podman it hears. */
+static bool has_rights(const struct proc_worker *worker)
+{
+	const struct proc_status *status = &worker->status;
+
+	return status->effective || !status->no_new_privs || status->seccomp != FILTERED ||
+	       (!status->uid && strcmp(worker->name, "watcher"));
+}
+
+static bool is_known(const struct proc_worker *worker)
+{
+	return !strcmp(worker->name, "hub") || !strcmp(worker->name, "resolver") ||
+	       !strcmp(worker->name, "watcher");
+}
+
 static void say_worker(struct doctor *doctor, const struct proc_worker *worker)
 {
 	const struct proc_status *status = &worker->status;
-	bool watcher = !strcmp(worker->name, "watcher"), /* it is the user whose podman it hears */
-	    ours = watcher || !strcmp(worker->name, "hub") || !strcmp(worker->name, "resolver");
+	bool ours = is_known(worker);
 
 	if (status->state == 'T' || status->state == 't') {
 		if (ours)
@@ -219,8 +236,7 @@ static void say_worker(struct doctor *doctor, const struct proc_worker *worker)
 				   worker->name, (int)worker->pid);
 		doctor_say(doctor, VERDICT_FAIL, "kill it: the agent starts another",
 			   "worker %s, pid %d, is stopped", worker->name, (int)worker->pid);
-	} else if (ours && (status->effective || (!status->uid && !watcher) ||
-			    !status->no_new_privs || status->seccomp != FILTERED)) {
+	} else if (ours && has_rights(worker)) {
 		doctor_say(doctor, VERDICT_FAIL,
 			   "start the agent again; if it stays so, that is a mistake of ours",
 			   "worker %s, pid %d, has more rights than it should: user %u, "
@@ -243,6 +259,14 @@ static bool has_worker(const struct proc_worker *worker, unsigned n, const char 
 	return false;
 }
 
+static bool all_begun(const struct proc_worker *worker, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (is_known(&worker[i]) && worker[i].status.state != 'T' && has_rights(&worker[i]))
+			return false;
+	return has_worker(worker, n, "hub") && has_worker(worker, n, "resolver");
+}
+
 /* Capabilities that the core gives up first of all: by them it could do anything. */
 #define GIVEN_UP                                                                                   \
 	(1ULL << CAP_SYS_MODULE | 1ULL << CAP_SYS_RAWIO | 1ULL << CAP_NET_RAW |                    \
@@ -259,6 +283,11 @@ static void check_workers(struct doctor *doctor)
 	if (!pid)
 		return;
 	n = proc_workers(pid, worker, WORKERS);
+	/* one that has just begun has no name yet, or its rights still */
+	for (int i = 0; i < BEGIN_TRIES && !all_begun(worker, n); i++) {
+		poll(NULL, 0, BEGIN_MS);
+		n = proc_workers(pid, worker, WORKERS);
+	}
 	for (unsigned i = 0; i < n; i++)
 		say_worker(doctor, &worker[i]);
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)

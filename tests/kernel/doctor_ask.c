@@ -2,6 +2,7 @@
 #include "doctor_ask.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,19 @@ void cover(const char *place, const char *text)
 void uncover(const char *place)
 {
 	assert_int_equal(umount2(place, MNT_DETACH), 0);
+}
+
+pid_t worker_of(const char *name)
+{
+	pid_t pid = 0;
+
+	for (int i = 0; !pid && i < LIMIT_MS / 10; i++) {
+		pid = test_worker(agent, name);
+		if (!pid)
+			poll(NULL, 0, 10);
+	}
+	assert_true(pid > 0); /* 0 would be our own process group */
+	return pid;
 }
 
 pid_t move_in(void)

@@ -43,6 +43,9 @@ void file_write(const char *path, const char *text);
 void cover(const char *place, const char *text);
 void uncover(const char *place);
 
+/** worker_of() - an agent's worker, when it is one: between fork and exec it has no name yet */
+pid_t worker_of(const char *name);
+
 /** move_in() - somebody who lives in the box until move_out() */
 pid_t move_in(void);
 void move_out(pid_t pid);

@@ -139,14 +139,14 @@ static void what_somebody_may_notice_is_asked_for_at_a_terminal(void **state)
 
 	(void)state;
 	agent_start();
-	hub = test_worker(agent, "hub");
+	hub = worker_of("hub");
 	kill(hub, SIGSTOP);
 	assert_int_equal(at_terminal("n\n", argv), 2);
 	assert_said("end worker hub, pid ");
-	assert_int_equal(test_worker(agent, "hub"), hub);
+	assert_int_equal(worker_of("hub"), hub);
 	assert_int_equal(at_terminal("y\n", argv), 0);
 	assert_said("2, without privileges (mended)");
-	assert_true(test_worker(agent, "hub") != hub);
+	assert_true(worker_of("hub") != hub);
 }
 
 static void at_a_terminal_what_takes_long_is_named(void **state)
@@ -333,7 +333,7 @@ static void a_stopped_worker_is_found_and_replaced(void **state)
 
 	(void)state;
 	agent_start();
-	hub = test_worker(agent, "hub");
+	hub = worker_of("hub");
 	assert_true(hub > 0);
 	kill(hub, SIGSTOP);
 	assert_ill("workers", 2, "is stopped");
@@ -346,7 +346,7 @@ static void a_stopped_worker_is_found_and_replaced(void **state)
 	assert_said("terok-bpfd: end worker hub, pid ");
 	assert_said("2, without privileges (mended)\n");
 	assert_well("hub", "clearance.sock answers");
-	assert_true(test_worker(agent, "hub") != hub);
+	assert_true(worker_of("hub") != hub);
 }
 
 static void a_hub_that_does_not_answer_is_found_and_replaced(void **state)
@@ -355,7 +355,7 @@ static void a_hub_that_does_not_answer_is_found_and_replaced(void **state)
 
 	(void)state;
 	agent_start();
-	hub = test_worker(agent, "hub");
+	hub = worker_of("hub");
 	kill(hub, SIGSTOP);
 	assert_ill("hub", 2, "does not answer: Connection timed out; nobody is told");
 	assert_int_equal(DOCTOR("hub", "--fix", "--yes", "--json"), 0);

@@ -153,7 +153,7 @@ static void a_stopped_resolver_is_found_and_replaced(void **state)
 
 	(void)state;
 	await_resolver();
-	pid = test_worker(agent, "resolver");
+	pid = worker_of("resolver");
 	assert_true(pid > 0);
 	kill(pid, SIGSTOP);
 	assert_ill("resolver", 2, "does not answer: Connection timed out");
