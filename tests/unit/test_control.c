@@ -115,6 +115,7 @@ static int tear_down(void **state)
 
 	kill(world->server, SIGKILL);
 	waitpid(world->server, NULL, 0);
+	setenv("TEROK_RUN", world->folder, 1); /* a test may have named another */
 	unlink(control_path());
 	rmdir(world->folder);
 	close(world->news);
