@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -15,13 +16,38 @@
 #define PAUSE_NS 20000000 /* before it is said again */
 
 /* TEROK_RUN is believed like the rest of what starts us; not from a file that has more rights. */
-static const char *socket_path(char buf[static 108])
+static const char *run_path(char buf[static 108], const char *name)
 {
 	const char *run = secure_getenv("TEROK_RUN");
 
-	if (snprintf(buf, 108, "%s/" CONTROL_SOCKET, run && *run ? run : CONTROL_RUN) >= 108)
+	if (snprintf(buf, 108, "%s/%s", run && *run ? run : CONTROL_RUN, name) >= 108)
 		*buf = '\0';
 	return buf;
+}
+
+static const char *socket_path(char buf[static 108])
+{
+	return run_path(buf, CONTROL_SOCKET);
+}
+
+/*
+ * There is no agent: until when may there be one again? One that died left its socket behind, one
+ * that ended touched its lock as the last thing it did. 0: it is long gone.
+ */
+static uint64_t until_again(void)
+{
+	uint64_t now = now_boot_ns();
+	struct timespec real;
+	struct stat st;
+	char path[108];
+	int64_t ago;
+
+	if (!stat(socket_path(path), &st))
+		return now + HOOK_AGAIN_NS;
+	if (stat(run_path(path, "agent.lock"), &st) || clock_gettime(CLOCK_REALTIME, &real))
+		return 0;
+	ago = (real.tv_sec - st.st_mtim.tv_sec) * SECOND_NS + real.tv_nsec - st.st_mtim.tv_nsec;
+	return ago < 0 || ago >= (int64_t)HOOK_AGAIN_NS ? 0 : now + HOOK_AGAIN_NS - ago;
 }
 
 /* One word and its answer. *broken: there was an agent, and it went away. */
@@ -64,6 +90,8 @@ static int say_until(const struct control_packet *word, uint64_t until_ns, struc
 		now = now_boot_ns();
 		if (broken && !again_ns)
 			again_ns = now + HOOK_AGAIN_NS;
+		else if (r == -ENOENT && !again_ns)
+			again_ns = until_again() ?: now;
 		broken = false;
 		if (now >= until_ns)
 			return r;

@@ -2,8 +2,9 @@
 /*
  * hook_core.h - what the OCI hook says to the core, and how long it waits
  *
- * An agent that is not there is an error at once. One that went away while it was asked may be one
- * that is being started again: it is asked once more for HOOK_AGAIN_NS.
+ * An agent that is not there is an error at once. One that went away while it was asked, or less
+ * than HOOK_AGAIN_NS ago, or died, may be one that is being started again, as on an upgrade: it is
+ * asked for that long.
  * Called by: hook.c. Threads: none.
  */
 #ifndef TEROK_HOOK_CORE_H

@@ -507,6 +507,7 @@ int core_run(const struct core_options *options, struct problem *why)
 			r = loop_run(core.loop);
 	}
 	core_close(&core);
+	kernel_agent_left(core.lock_fd);
 	/* whoever attached a guard since we decided to end keeps it: the next agent adopts it */
 	if (!r && options->transient && core.load.loaded)
 		r = kernel_unload_idle(NULL, why) < 0 ? -EIO : 0;

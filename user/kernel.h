@@ -153,6 +153,13 @@ int kernel_lock(struct problem *why);
 /** kernel_agent_lock() - agent.lock or -EBUSY with the holder's pid in @why; returns the fd */
 int kernel_agent_lock(struct problem *why);
 
+/**
+ * kernel_agent_left() - note in agent.lock, by its time, that the agent ends now
+ *
+ * Whoever needs an agent waits a few seconds for the next one then, which an upgrade starts.
+ */
+void kernel_agent_left(int fd);
+
 /** kernel_agent_pid() - pid of the running agent, 0 if none */
 pid_t kernel_agent_pid(void);
 

@@ -145,6 +145,19 @@ ALL=' 0 unguarded, 0 refused'
 upgrade() { dpkg_quiet -i "$1" && agent; }
 
 under_load "$ALL" "upgraded while containers start and connect" upgrade "$NEXT"
+if [ -n "$HOOKED" ]; then
+	# one that starts between two agents waits for the second
+	for sig in TERM KILL; do
+		kill -$sig "$AGENT"
+		wait "$AGENT" || [ $sig = KILL ] || fail "the agent ended with $?"
+		AGENT=
+		once >/run/between.out 2>&1 &
+		n=$!
+		until busybox pidof terok-hook >/dev/null; do sleep 0.02; done
+		agent
+		check "a start between two agents ($sig) is guarded" wait $n
+	done
+fi
 check "the new build's maps are there" test -e /sys/fs/bpf/terok/v1/maps/terok_extra
 under_load "$ALL" "and back" upgrade "$DEB"
 
