@@ -365,7 +365,7 @@ lint: $(PROGRAMS) $(COMPLETION) ## rules of the house that a machine can check
 check: lint unit ## what to run before each commit
 asan: ## all tests with address and undefined-behaviour sanitizers, in their own build folder
 	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined test
-bench: $(PROGRAMS) $(BENCH) ## every figure we promise, paired and interleaved, as root
+bench: $(PROGRAMS) $(BENCH) $(BUILDS) ## every figure we promise, paired and interleaved, as root
 	$(give_back)
 	@tools/bench/run $(B) $(BENCH_ARGS)
 fuzz-targets: $(FUZZ)

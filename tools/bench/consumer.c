@@ -134,7 +134,7 @@ static void agent_exec(const struct agent *agent)
 	char program[512], log[512];
 	int fd;
 
-	snprintf(program, sizeof(program), "%s/terok-bpfd", bench.build);
+	snprintf(program, sizeof(program), "%s/%s", bench.build, agent->program ?: "terok-bpfd");
 	snprintf(log, sizeof(log), "%s/agent.log", bench.dir);
 	fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (fd >= 0) {

@@ -37,6 +37,7 @@ struct agent {
 	pid_t pid;
 	const char *upstream; /* its name server; NULL: the host's */
 	bool forgets;         /* it keeps no history */
+	const char *program;  /* another build, below the build folder; NULL: terok-bpfd */
 };
 
 /**

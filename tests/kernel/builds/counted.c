@@ -39,10 +39,14 @@ __attribute__((__constructor__)) static void counted_map(void)
 const struct asked *__wrap_asked_note(struct asked_table *table, const struct terok_record *record,
 				      const char *name, const char *told, bool question)
 {
+	uint64_t now = now_boot_ns();
+
 	if (counted) {
+		if (counted->last_ns && now - counted->last_ns > counted->pause_ns)
+			counted->pause_ns = now - counted->last_ns;
 		counted->times[record->dst[15] % COUNTED_KINDS][record->dst_port]++;
 		counted->read++;
-		counted->last_ns = now_boot_ns();
+		counted->last_ns = now;
 	}
 	return __real_asked_note(table, record, name, told, question);
 }

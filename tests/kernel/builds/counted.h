@@ -16,6 +16,7 @@
 struct counted {
 	uint64_t read;                                /* records, by all agents */
 	uint64_t last_ns;                             /* when the last was */
+	uint64_t pause_ns;                            /* the longest between two */
 	uint16_t times[COUNTED_KINDS][COUNTED_PORTS]; /* each refusal was read */
 };
 
