@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -88,6 +89,68 @@ static void net_raw_drop(struct json_object *capabilities)
 	}
 }
 
+/* Are the container's users others than the host's, so that what root may it may not? */
+static bool has_own_users(struct json_object *platform)
+{
+	_cleanup_fclose_ FILE *map = NULL;
+	unsigned inside, outside, n;
+
+	if (length(json_member(platform, "uidMappings", json_type_array)))
+		return true;
+	map = fopen("/proc/self/uid_map", "re");
+	return map && fscanf(map, "%u %u %u", &inside, &outside, &n) == 3 &&
+	       (inside || outside || n != UINT32_MAX);
+}
+
+static bool is_host_sys(struct json_object *mount)
+{
+	const char *from = json_text(mount, "source"), *to = json_text(mount, "destination");
+	struct json_object *options = json_member(mount, "options", json_type_array);
+
+	return from && to && !strcmp(from, "/sys") && !strcmp(to, "/sys") &&
+	       has(options, "rbind") && has(options, "ro");
+}
+
+static void empty_add(struct json_object *mounts, const char *path)
+{
+	static const char *const options[] = { "ro", "nosuid", "nodev", "noexec" };
+	struct json_object *mount = json_object_new_object(), *list = json_object_new_array();
+
+	for (size_t i = 0; i < length(mounts); i++) {
+		const char *to = json_text(json_object_array_get_idx(mounts, i), "destination");
+
+		if (to && !strcmp(to, path)) {
+			json_object_put(mount);
+			json_object_put(list);
+			return;
+		}
+	}
+	for (size_t i = 0; i < LENGTH(options); i++)
+		json_object_array_add(list, json_object_new_string(options[i]));
+	json_object_object_add(mount, "destination", json_object_new_string(path));
+	json_object_object_add(mount, "type", json_object_new_string("tmpfs"));
+	json_object_object_add(mount, "source", json_object_new_string("tmpfs"));
+	json_object_object_add(mount, "options", list);
+	json_object_array_add(mounts, mount);
+}
+
+/*
+ * On the host's network, whose owner it is not, a user's container may make no sysfs of its own:
+ * podman shows it the host's, with all that is mounted below. Two of those lead out.
+ */
+static void host_sys_cover(struct json_object *config)
+{
+	struct json_object *mounts = json_member(config, "mounts", json_type_array);
+	bool found = false;
+
+	for (size_t i = 0; i < length(mounts); i++)
+		found |= is_host_sys(json_object_array_get_idx(mounts, i));
+	if (!found)
+		return;
+	empty_add(mounts, "/sys/fs/bpf");
+	empty_add(mounts, "/sys/fs/cgroup");
+}
+
 void means_mend(struct json_object *config)
 {
 	struct json_object *process = json_member(config, "process", json_type_object);
@@ -96,6 +159,8 @@ void means_mend(struct json_object *config)
 	net_raw_drop(json_member(process, "capabilities", json_type_object));
 	if (platform)
 		means_filter_mend(platform);
+	if (has_own_users(platform))
+		host_sys_cover(config);
 }
 
 /* All of them in one sentence, as far as there is room, each once. */

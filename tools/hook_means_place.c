@@ -15,7 +15,7 @@
 #include "hook_means.h"
 
 struct mount_line {
-	unsigned major, minor;
+	unsigned id, parent, major, minor;
 	char *root, *point, *type;
 };
 
@@ -52,7 +52,43 @@ static bool line_read(char *line, struct mount_line *ret)
 	ret->point = field[4];
 	unescape(ret->root);
 	unescape(ret->point);
-	return ret->type && sscanf(field[2], "%u:%u", &ret->major, &ret->minor) == 2;
+	return ret->type && sscanf(field[0], "%u", &ret->id) == 1 &&
+	       sscanf(field[1], "%u", &ret->parent) == 1 &&
+	       sscanf(field[2], "%u:%u", &ret->major, &ret->minor) == 2;
+}
+
+/* All of them, as a later one may cover an earlier one. */
+struct lines {
+	struct mount_line *mount;
+	char **text; /* that they point into */
+	size_t n;
+};
+
+static void lines_free(struct lines *lines)
+{
+	for (size_t i = 0; i < lines->n; i++)
+		free(lines->text[i]);
+	free(lines->text);
+	free(lines->mount);
+}
+
+static int line_add(struct lines *lines, const char *line)
+{
+	struct mount_line *mount = reallocarray(lines->mount, lines->n + 1, sizeof(*mount));
+	char **text;
+
+	if (!mount)
+		return -ENOMEM;
+	lines->mount = mount;
+	text = reallocarray(lines->text, lines->n + 1, sizeof(*text));
+	if (!text)
+		return -ENOMEM;
+	lines->text = text;
+	text[lines->n] = strdup(line);
+	if (!text[lines->n])
+		return -ENOMEM;
+	lines->n++;
+	return line_read(text[lines->n - 1], &mount[lines->n - 1]) ? 0 : -EBADMSG;
 }
 
 static bool is_within(const char *path, const char *folder)
@@ -87,27 +123,54 @@ static int mount_check(const struct mount_line *mount, const struct means_place 
 	return 0;
 }
 
-static int mounts_check(const struct means_place *place, struct problem *why)
+/*
+ * Is all of it below another mount, which is at its root? Then no path leads to it: to uncover it
+ * takes CAP_SYS_ADMIN, and in a user namespace of its own the two are one.
+ */
+static bool is_covered(const struct lines *lines, const struct mount_line *mount)
 {
-	_cleanup_free_ char *line = NULL;
-	struct mount_line mount;
-	size_t size = 0, n = 0;
-	int r = 0;
+	for (size_t i = 0; i < lines->n; i++)
+		if (lines->mount[i].parent == mount->id &&
+		    !strcmp(lines->mount[i].point, mount->point))
+			return true;
+	return false;
+}
 
-	while (!r && getline(&line, &size, place->mountinfo) > 0) {
-		if (!line_read(line, &mount))
-			return problem(why, -EBADMSG, "its mounts cannot be read");
-		if (!is_within(mount.point, place->root))
+static int lines_check(const struct lines *lines, const struct means_place *place,
+		       struct problem *why)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < lines->n; i++) {
+		const struct mount_line *mount = &lines->mount[i];
+		int r;
+
+		if (!is_within(mount->point, place->root))
 			continue;
 		n++;
-		r = mount_check(&mount, place, why);
+		if (is_covered(lines, mount))
+			continue;
+		r = mount_check(mount, place, why);
+		if (r)
+			return r;
 	}
-	if (!r && ferror(place->mountinfo))
-		return problem(why, -EIO, "its mounts cannot be read");
 	/* its root and its /proc at least: else it was too early to look */
-	if (!r && n < 2)
-		return problem(why, -EPERM, "its mounts are not there yet, so none can be checked");
-	return r;
+	return n < 2 ? problem(why, -EPERM, "its mounts are not there yet, so none can be checked")
+		     : 0;
+}
+
+static int mounts_check(const struct means_place *place, struct problem *why)
+{
+	_cleanup_(lines_free) struct lines lines = {};
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+
+	while (getline(&line, &size, place->mountinfo) > 0)
+		if (line_add(&lines, line))
+			return problem(why, -EBADMSG, "its mounts cannot be read");
+	if (ferror(place->mountinfo))
+		return problem(why, -EIO, "its mounts cannot be read");
+	return lines_check(&lines, place, why);
 }
 
 /*
