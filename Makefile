@@ -350,6 +350,9 @@ test-machine: all $(INSIDE) ## the build installed in a machine with systemd and
 escape-table: $(call tests_in,kernel/escape) ## tests/kernel/escape/TABLE.md again, from this kernel, as root
 	$(give_back)
 	@ESCAPE_TABLE=tests/kernel/escape/TABLE.md $(B)/tests/kernel/escape/test_escape >/dev/null 2>&1
+modes-table: all $(INSIDE) ## tests/podman/MODES.md again, here and in the machine, as root; half an hour
+	$(give_back)
+	@B=$(abspath $(B)) tests/podman/modes_table all
 podman: $(PROGRAMS) $(WHY) $(DEMO) $(INSIDE) $(NAMES) $(BUILDS) ## tests with real containers, as root
 	$(give_back)
 	@B=$(B) tests/run $(PODMAN)
@@ -449,6 +452,6 @@ print-deps: ## packages to install
 -include $(shell find $(B) -path $(B)/asan -prune -o -path $(B)/fuzz -prune -o -path $(B)/deb -prune -o -type f -name '*.d' -print 2>/dev/null)
 FORCE:
 .PHONY: all deb help run test unit kernel podman names web lint check asan bench fuzz fuzz-targets install uninstall \
-	test-kernels test-machine escape-table format vmlinux clean print-deps FORCE
+	test-kernels test-machine escape-table modes-table format vmlinux clean print-deps FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -66,7 +66,7 @@ enter_lab() {
 	done
 	PODMAN=$(podman --version | sed 's/.* //')
 	[ -z "${LAB_DIR-}" ] || { echo "with podman $PODMAN"; return 0; }
-	each_podman "$HERE/../lab/inlab.sh" timeout -k 5 "${LAB_TIMEOUT:-100}" env B="$B" bash "$0"
+	each_podman "$HERE/../lab/inlab.sh" timeout -k 5 "${LAB_TIMEOUT:-140}" env B="$B" bash "$0"
 	exit
 }
 
