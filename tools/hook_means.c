@@ -147,8 +147,8 @@ static void host_sys_cover(struct json_object *config)
 		found |= is_host_sys(json_object_array_get_idx(mounts, i));
 	if (!found)
 		return;
-	empty_add(mounts, "/sys/fs/bpf");
-	empty_add(mounts, "/sys/fs/cgroup");
+	/* above both, as nobody but root may open the one of the tables, to mount on it */
+	empty_add(mounts, "/sys/fs");
 }
 
 void means_mend(struct json_object *config)

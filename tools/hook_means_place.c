@@ -123,16 +123,48 @@ static int mount_check(const struct mount_line *mount, const struct means_place 
 	return 0;
 }
 
+static const struct mount_line *parent_of(const struct lines *lines, const struct mount_line *mount)
+{
+	for (size_t i = 0; i < lines->n; i++)
+		if (lines->mount[i].id == mount->parent)
+			return &lines->mount[i];
+	return NULL;
+}
+
+/* What is mounted at the root itself, or above, is left behind by pivot_root(). */
+static bool is_inside(const char *point, const char *root)
+{
+	return is_within(point, root) && strcmp(point, root);
+}
+
+/* Another one, in the mount that it is on itself, at a folder above it. */
+static bool is_below_one(const struct lines *lines, const struct mount_line *mount,
+			 const char *root)
+{
+	for (size_t i = 0; i < lines->n; i++)
+		if (lines->mount[i].parent == mount->parent &&
+		    strcmp(lines->mount[i].point, mount->point) &&
+		    is_inside(lines->mount[i].point, root) &&
+		    is_within(mount->point, lines->mount[i].point))
+			return true;
+	return false;
+}
+
 /*
- * Is all of it below another mount, which is at its root? Then no path leads to it: to uncover it
- * takes CAP_SYS_ADMIN, and in a user namespace of its own the two are one.
+ * Is another mount at its root, or above it or what it is on? Then no path leads to it: to uncover
+ * it takes CAP_SYS_ADMIN, and in a user namespace of its own they are one.
  */
-static bool is_covered(const struct lines *lines, const struct mount_line *mount)
+static bool is_covered(const struct lines *lines, const struct mount_line *mount, const char *root)
 {
 	for (size_t i = 0; i < lines->n; i++)
 		if (lines->mount[i].parent == mount->id &&
-		    !strcmp(lines->mount[i].point, mount->point))
+		    !strcmp(lines->mount[i].point, mount->point) && is_inside(mount->point, root))
 			return true;
+	for (size_t depth = 0; mount && depth < lines->n; depth++) {
+		if (is_below_one(lines, mount, root))
+			return true;
+		mount = parent_of(lines, mount);
+	}
 	return false;
 }
 
@@ -148,7 +180,7 @@ static int lines_check(const struct lines *lines, const struct means_place *plac
 		if (!is_within(mount->point, place->root))
 			continue;
 		n++;
-		if (is_covered(lines, mount))
+		if (is_covered(lines, mount, place->root))
 			continue;
 		r = mount_check(mount, place, why);
 		if (r)

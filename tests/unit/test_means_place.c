@@ -103,11 +103,18 @@ static void what_another_mount_covers_leads_nowhere(void **state)
 		  true },
 		{ "35 33 0:35 / /c/merged/sys/fs/bpf ro - tmpfs t rw\n", false },
 		{ "36 34 0:36 / /c/merged/sys/fs/cgroup ro - tmpfs t rw\n", false },
-		/* below it, above it, and by one that leads out itself */
+		{ "35 31 0:35 / /c/merged/sys/fs ro - tmpfs t rw\n", true },
+		/* one on another, and both below it */
+		{ "35 31 0:35 / /c/merged/sys/fs ro - tmpfs t rw\n"
+		  "36 33 0:24 / /c/merged/sys/fs/bpf rw - bpf b rw\n",
+		  true },
+		/* above the container, which begins below it */
+		{ "35 21 0:35 / /c ro - tmpfs t rw\n", false },
+		/* below it, above it on another mount, and by one that leads out itself */
 		{ "35 33 0:35 / /c/merged/sys/fs/bpf/terok ro - tmpfs t rw\n"
 		  "36 34 0:36 / /c/merged/sys/fs/cgroup ro - tmpfs t rw\n",
 		  false },
-		{ "35 31 0:35 / /c/merged/sys/fs ro - tmpfs t rw\n"
+		{ "35 32 0:35 / /c/merged/sys/fs ro - tmpfs t rw\n"
 		  "36 34 0:36 / /c/merged/sys/fs/cgroup ro - tmpfs t rw\n",
 		  false },
 		{ "35 33 0:24 / /c/merged/sys/fs/bpf ro - bpf b rw\n"
