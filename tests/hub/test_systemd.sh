@@ -9,7 +9,7 @@
 set -eu -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 B=$(readlink -f "${B:-$here/../../build}")
-EXPOSURE=37 # systemd-analyze security says so many tenths; what is left is in the unit, with reasons
+EXPOSURE=39 # systemd-analyze security says so many tenths; what is left is in the unit, with reasons
 
 skip() { echo "SKIP: $1"; exit 77; }
 [ "$(id -u)" = 0 ] || skip "needs root (sudo make test)"
