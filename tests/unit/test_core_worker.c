@@ -40,6 +40,9 @@ static int worker_main(void)
 		shutdown(3, SHUT_WR);
 		return recv(4, &byte, 1, 0) == 1;
 	}
+	for (unsigned i = 0; byte == 'f' && i < MANY; i++) /* it says more than anybody wants */
+		if (send(3, &said, core_msg_size(MSG_LIST), 0) < 0)
+			return 1;
 	while (recv(3, &packet, sizeof(packet), 0) > 0) {
 		struct msg_packet pong = { .type = MSG_PONG, .PONG = packet.PING };
 
@@ -254,6 +257,39 @@ static void a_worker_that_turns_mute_and_deaf_ends_only_itself(void **state)
 	assert_true(n_ready > 1); /* another was started in its place */
 }
 
+static unsigned n_heard, n_resting;
+static uint64_t rests_ns;
+
+/* After a hundred words it is not heard for a while. */
+static void on_flood(const struct msg_packet *packet, void *user)
+{
+	(void)packet;
+	(void)user;
+	n_heard++;
+	n_resting += rests_ns && now_boot_ns() < rests_ns;
+	if (n_heard == 100) {
+		rests_ns = now_boot_ns() + SECOND_NS / 5;
+		worker_rest(&worker, rests_ns);
+	}
+	if (n_heard == MANY)
+		loop_stop(loop);
+}
+
+static void one_that_says_too_much_waits_until_it_is_heard(void **state)
+{
+	static const struct worker_events events = { .ready = on_ready, .message = on_flood };
+
+	(void)state;
+	start(0);
+	worker.events = &events;
+	assert_int_equal(send(go, "f", 1, MSG_NOSIGNAL), 1);
+	run();
+	assert_int_equal(n_heard, MANY); /* nothing is lost */
+	assert_int_equal(n_resting, 0);
+	assert_true(now_boot_ns() >= rests_ns);
+	assert_int_equal(n_ready, 1);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +300,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_worker_that_hangs_is_ended_and_started_anew),
 		cmocka_unit_test(an_answer_to_another_question_is_none),
 		cmocka_unit_test(a_worker_that_turns_mute_and_deaf_ends_only_itself),
+		cmocka_unit_test(one_that_says_too_much_waits_until_it_is_heard),
 	};
 
 	if (argc > 1 && !strcmp(argv[1], "--worker"))
