@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -106,7 +107,8 @@ static pid_t process_of(uid_t uid, int in)
 	pid = fork();
 	if (!pid) {
 		if ((in >= 0 && cgroup_join(in)) || setgid(uid) || setuid(uid) ||
-		    unshare(CLONE_NEWUSER) || write(pipe_fd[1], "1", 1) != 1)
+		    unshare(CLONE_NEWUSER) || prctl(PR_SET_PDEATHSIG, SIGKILL) ||
+		    write(pipe_fd[1], "1", 1) != 1)
 			_exit(1);
 		for (;;)
 			pause();
