@@ -39,6 +39,7 @@ dest/opt/lib/pkgconfig/libclearance.pc
 dest/opt/lib/systemd/system/terok-bpfd.service
 dest/opt/lib/systemd/user/terok-clearance-bridge.service
 dest/opt/lib/systemd/user/terok-clearance-hub.service
+dest/opt/lib/systemd/user/terok-clearance-hub.socket
 dest/opt/lib/systemd/user/terok-clearance-notifier.service
 dest/opt/lib/systemd/user/terok-clearance-verdict.service
 dest/opt/libexec/terok/terok-hook
