@@ -41,11 +41,24 @@ said_shorter() {
 	sed 's/[0-9a-f]\{64\}/ID/g; s/: OCI runtime.*//; s/"//g; s/[|\t]/ /g; s/ *$//' | cut -c 1-200
 }
 
+# attempt FILE WHO ARG...: what podman says of it goes to FILE. runc's init dies now and then before any
+# hook is called, with and without a guard; that says nothing of either, and is tried again.
+attempt() {
+	local to=$1 who=$2
+	shift 2
+	for _ in 1 2 3; do
+		run_as "$who" "$@" >"$to" 2>&1 || true
+		grep -q 'waiting for init preliminary setup' "$to" || return 0
+		echo "runc began no container of $who: once more" >&2
+		run_as "$who" rm -f -t 0 modes >/dev/null 2>&1 || true
+	done
+}
+
 # bare_check WHO NETWORK GUARDED ARG...: without the annotation it passes, or podman has no such mode
 bare_check() {
 	local who=$1 network=$2 guarded=$3 bare
 	shift 3
-	run_as "$who" run --rm --name modes "$@" localhost/bb:latest sh -c "$FIRST" >/run/bare 2>&1 || true
+	attempt /run/bare "$who" run --rm --name modes "$@" localhost/bb:latest sh -c "$FIRST"
 	bare=$(came_of /run/bare)
 	case $guarded/$bare/$network in
 	guarded/reached/* | guarded/nowhere/none | podman:*/podman:*/*) ;;
@@ -63,8 +76,8 @@ row() {
 try_mode() {
 	local who=$1 network=$2 guarded
 	shift 2
-	run_as "$who" run --rm --name modes --annotation terok.guard=up "$@" localhost/bb:latest \
-		sh -c "$FIRST" >/run/guarded 2>&1 || true
+	attempt /run/guarded "$who" run --rm --name modes --annotation terok.guard=up "$@" \
+		localhost/bb:latest sh -c "$FIRST"
 	run_as "$who" rm -f -t 0 modes >/dev/null 2>&1 || true
 	guarded=$(came_of /run/guarded)
 	case $guarded in
