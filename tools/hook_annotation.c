@@ -34,19 +34,10 @@ static int infra_add(struct control_attach *word, const struct dest *dest, struc
 	return 0;
 }
 
-static int address_parse(const char *text, const char *what, struct dest *ret, struct problem *why)
-{
-	int r = dest_parse(text, ret, why);
-
-	if (!r && (ret->bits != 128 || ret->port || ret->proto))
-		r = problem(why, -EINVAL, "%s '%s': one address is expected", what, text);
-	return r;
-}
-
 static int resolver_add(struct control_attach *word, const char *addr, struct problem *why)
 {
 	struct dest dest;
-	int r = address_parse(addr, "resolver", &dest, why);
+	int r = dest_parse_one(addr, "resolver", &dest, why);
 
 	dest.port = 53;
 	for (int i = 0; !r && i < 2; i++) {
@@ -60,7 +51,7 @@ static int host_port_add(struct control_attach *word, const char *gateway, const
 			 struct problem *why)
 {
 	struct dest dest;
-	int r = address_parse(gateway, "gateway", &dest, why);
+	int r = dest_parse_one(gateway, "gateway", &dest, why);
 
 	if (!r)
 		r = port_parse(port, &dest.port, why);

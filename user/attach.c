@@ -55,19 +55,10 @@ static int infra_add(struct attach_plan *plan, const struct dest *dest, struct p
 	return 0;
 }
 
-static int address_parse(const char *text, const char *what, struct dest *ret, struct problem *why)
-{
-	int r = dest_parse(text, ret, why);
-
-	if (!r && (ret->bits != 128 || ret->port || ret->proto))
-		r = problem(why, -EINVAL, "%s '%s': one address is expected", what, text);
-	return r;
-}
-
 int attach_plan_resolver(struct attach_plan *plan, const char *addr, struct problem *why)
 {
 	struct dest dest;
-	int r = address_parse(addr, "resolver", &dest, why);
+	int r = dest_parse_one(addr, "resolver", &dest, why);
 
 	dest.port = 53;
 	for (int i = 0; !r && i < 2; i++) {
@@ -81,7 +72,7 @@ int attach_plan_host_port(struct attach_plan *plan, const char *gateway, const c
 			  struct problem *why)
 {
 	struct dest dest;
-	int r = address_parse(gateway, "gateway", &dest, why);
+	int r = dest_parse_one(gateway, "gateway", &dest, why);
 
 	if (!r)
 		r = port_parse(port, &dest.port, why);

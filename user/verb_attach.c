@@ -81,6 +81,18 @@ static int attach_cgroup(const char *text, bool force, struct guard_spec *spec,
 	return attach_guard(spec, plan, ret, existing, why);
 }
 
+/* What any runtime's container has; all of it stays the caller's. */
+static void spec_container(struct guard_spec *spec, int cgroup_fd, int netns_fd, const char *id,
+			   const char *name)
+{
+	spec->cgroup_fd = cgroup_fd;
+	spec->netns_fd = netns_fd;
+	spec->kind = TEROK_KIND_CONTAINER;
+	spec->container = id;
+	if (!spec->name)
+		spec->name = name;
+}
+
 /* Docker's, nerdctl's and others': whose ports are published by whom is not asked. */
 static int attach_other(const char *text, struct guard_spec *spec, struct attach_plan *plan,
 			struct guard *ret, bool *existing, struct problem *why)
@@ -97,13 +109,8 @@ static int attach_other(const char *text, struct guard_spec *spec, struct attach
 			       text);
 	if (r)
 		return problem(why, r, "%s", other.text);
-	spec->cgroup_fd = container.cgroup_fd;
-	spec->netns_fd = container.netns_fd;
-	spec->kind = TEROK_KIND_CONTAINER;
 	spec->uid = container.uid;
-	spec->container = container.id;
-	if (!spec->name)
-		spec->name = container.name;
+	spec_container(spec, container.cgroup_fd, container.netns_fd, container.id, container.name);
 	r = attach_guard(spec, plan, ret, existing, why);
 	runtime_container_done(&container);
 	return r;
@@ -127,13 +134,8 @@ static int attach_container(const char *text, struct guard_spec *spec, struct at
 			 silent.text);
 	plan->found = container.published;
 	plan->n_found = container.n_published;
-	spec->cgroup_fd = container.cgroup_fd;
-	spec->netns_fd = container.netns_fd;
-	spec->kind = TEROK_KIND_CONTAINER;
 	spec->uid = container.uid;
-	spec->container = container.id;
-	if (!spec->name)
-		spec->name = container.name;
+	spec_container(spec, container.cgroup_fd, container.netns_fd, container.id, container.name);
 	r = attach_guard(spec, plan, ret, existing, why);
 	podman_container_done(&container);
 	return r;

@@ -256,6 +256,15 @@ int dest_parse(const char *text, struct dest *ret, struct problem *why)
 	return 0;
 }
 
+int dest_parse_one(const char *text, const char *what, struct dest *ret, struct problem *why)
+{
+	int r = dest_parse(text, ret, why);
+
+	if (!r && (ret->bits != 128 || ret->port || ret->proto))
+		r = problem(why, -EINVAL, "%s '%s': one address is expected", what, text);
+	return r;
+}
+
 const char *addr_format(char buf[static ADDR_TEXT], const uint8_t addr[static 16])
 {
 	if (addr_is_v4(addr))

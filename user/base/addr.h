@@ -53,6 +53,9 @@ struct dest {
  */
 int dest_parse(const char *text, struct dest *ret, struct problem *why);
 
+/** dest_parse_one() - an address and nothing more; @what it is of, for @why; -EINVAL */
+int dest_parse_one(const char *text, const char *what, struct dest *ret, struct problem *why);
+
 /** port_parse() - 1 to 65535; proto_parse() - tcp, udp, icmp, icmpv6, any or a number */
 int port_parse(const char *text, uint16_t *ret, struct problem *why);
 int proto_parse(const char *text, uint8_t *ret, struct problem *why);
