@@ -373,7 +373,7 @@ bench: $(PROGRAMS) $(BENCH) $(BUILDS) ## every figure we promise, paired and int
 	@tools/bench/run $(B) $(BENCH_ARGS)
 fuzz-targets: $(FUZZ)
 fuzz: ## each fuzz target for FUZZ_SECONDS (60), in its own build folder
-	@$(MAKE) --no-print-directory B=$(B)/fuzz CC=$(CLANG) SAN=fuzzer-no-link,address,undefined FUZZING=1 fuzz-targets
+	@$(MAKE) --no-print-directory B=$(B)/fuzz CC="$(CLANG)" SAN=fuzzer-no-link,address,undefined FUZZING=1 fuzz-targets
 	@tests/fuzz/run $(B)/fuzz
 # What is installed: a folder, a mode, files. `uninstall` takes away the same.
 to_sbin     = $(SBINDIR) 0755 $(filter %/terok-bpfd,$(PROGRAMS))
