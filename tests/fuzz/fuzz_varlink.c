@@ -75,8 +75,10 @@ static size_t answers(const uint8_t *data, size_t size, size_t bite, char *out)
 	for (size_t i = 0; i <= size || quiet < QUIET; i += bite, quiet++) {
 		ssize_t got;
 
-		if (i < size)
+		if (i < size) {
 			send(fd, data + i, bite < size - i ? bite : size - i, MSG_NOSIGNAL);
+			quiet = 0; /* what counts is after the last byte */
+		}
 		turn();
 		for (; (got = recv(fd, out + n, OUT - n, 0)) > 0; quiet = 0)
 			n += got;
