@@ -475,9 +475,16 @@ static void tell_status(char text[static SERVING_STATUS], void *user)
 		 watched_count(core->watched), open);
 }
 
-static const struct serving_events serving_events = { .settled = is_settled,
-						      .ready = on_serving,
-						      .status = tell_status };
+static void on_beat(void *user)
+{
+	const struct core *core = user;
+
+	discover_beat(core->discover);
+}
+
+static const struct serving_events serving_events = {
+	.settled = is_settled, .ready = on_serving, .status = tell_status, .beat = on_beat
+};
 
 int core_run(const struct core_options *options, struct problem *why)
 {

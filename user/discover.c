@@ -183,6 +183,11 @@ void discover_begin(struct discover *discover)
 		log_warn(r, "containers are not watched: the hooks tell of those that they guard");
 }
 
+void discover_beat(struct discover *discover)
+{
+	watchers_ping(discover->watchers);
+}
+
 void discover_folders(struct discover *discover)
 {
 	watchers_folders(discover->watchers);

@@ -37,6 +37,9 @@ void discover_free(struct discover *discover);
 /** discover_begin() - start the watchers; guards are known by now */
 void discover_begin(struct discover *discover);
 
+/** discover_beat() - a watcher that hangs is to be noticed */
+void discover_beat(struct discover *discover);
+
 /** discover_folders() - users' folders may have come or gone */
 void discover_folders(struct discover *discover);
 

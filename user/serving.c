@@ -84,6 +84,7 @@ static int on_beat(struct timer *timer)
 		serving->late = true;
 	for (unsigned i = 0; i < serving->n_workers; i++)
 		worker_ping(serving->worker[i]);
+	serving->events->beat(serving->user);
 	timer_arm(serving->loop, timer, now_boot_ns() + serving->notify.watchdog_ns / BEATS,
 		  on_beat);
 	return 0;

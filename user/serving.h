@@ -28,6 +28,7 @@ struct serving_events {
 	bool (*settled)(void *user); /* what no worker knows of is in place as well */
 	void (*ready)(void *user);   /* ready has been said */
 	void (*status)(char text[static SERVING_STATUS], void *user); /* one line for people */
+	void (*beat)(void *user); /* workers that users can stop: ready does not wait for them */
 };
 
 struct serving {

@@ -40,7 +40,8 @@ struct watchers {
 	int run_fd;         /* inotify: root's podman may come; -1: it is there */
 	struct source run;
 	struct watcher *watcher;
-	unsigned n;
+	struct watcher *leaving; /* killed, and not gone yet: no other of that user begins */
+	unsigned n;              /* of both */
 };
 
 /* --- one ----------------------------------------------------------------------------- */
@@ -73,10 +74,14 @@ static void on_message(const struct msg_packet *packet, void *user)
 
 static const struct worker_events worker_events = { .ready = on_ready, .message = on_message };
 
-static struct watcher **watcher_slot(struct watchers *watchers, uint32_t uid)
+/* Whether it lives is all that is asked. */
+static void on_answered(void *user)
 {
-	struct watcher **slot = &watchers->watcher;
+	(void)user;
+}
 
+static struct watcher **watcher_slot(struct watcher **slot, uint32_t uid)
+{
 	while (*slot && (*slot)->uid != uid)
 		slot = &(*slot)->next;
 	return slot;
@@ -87,8 +92,8 @@ void watchers_user(struct watchers *watchers, uint32_t uid)
 	struct watcher *watcher;
 	int r;
 
-	if (!watchers || !*watchers->folder || *watcher_slot(watchers, uid) ||
-	    watchers->n == WATCHERS_MAX)
+	if (!watchers || !*watchers->folder || *watcher_slot(&watchers->watcher, uid) ||
+	    *watcher_slot(&watchers->leaving, uid) || watchers->n == WATCHERS_MAX)
 		return;
 	watcher = calloc(1, sizeof(*watcher));
 	if (!watcher)
@@ -107,14 +112,24 @@ void watchers_user(struct watchers *watchers, uint32_t uid)
 	r = worker_start(&watcher->worker);
 	if (r)
 		log_warn(r, "containers of user %u are not watched", uid);
+	else
+		worker_attend(&watcher->worker, on_answered, NULL);
 }
 
-static void watcher_free(struct watchers *watchers, struct watcher **slot)
+void watchers_ping(struct watchers *watchers)
+{
+	struct watcher *watcher = watchers ? watchers->watcher : NULL;
+
+	for (; watcher; watcher = watcher->next)
+		worker_ping(&watcher->worker);
+}
+
+static void watcher_free(struct watcher **slot)
 {
 	struct watcher *watcher = *slot;
 
 	*slot = watcher->next;
-	watchers->n--;
+	watcher->watchers->n--;
 	worker_end(&watcher->worker);
 	free(watcher);
 }
@@ -131,6 +146,28 @@ static bool has_folder(const struct watchers *watchers, uint32_t uid)
 	return !statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
 		      STATX_TYPE | STATX_UID, &st) &&
 	       S_ISDIR(st.stx_mode) && st.stx_uid == uid;
+}
+
+/* Who came back meanwhile has another. */
+static void on_gone(void *user)
+{
+	struct watcher *watcher = user;
+	struct watchers *watchers = watcher->watchers;
+	uint32_t uid = watcher->uid;
+
+	watcher_free(watcher_slot(&watchers->leaving, uid));
+	if (has_folder(watchers, uid))
+		watchers_user(watchers, uid);
+}
+
+static void watcher_leave(struct watchers *watchers, struct watcher **slot)
+{
+	struct watcher *watcher = *slot;
+
+	*slot = watcher->next;
+	watcher->next = watchers->leaving;
+	watchers->leaving = watcher;
+	worker_dismiss(&watcher->worker, on_gone);
 }
 
 static bool number_of(const char *text, uint32_t *ret)
@@ -155,7 +192,7 @@ void watchers_folders(struct watchers *watchers)
 		uid = (*slot)->uid;
 		if (uid && !has_folder(watchers, uid) &&
 		    !watchers->events->has_guard(uid, watchers->user))
-			watcher_free(watchers, slot);
+			watcher_leave(watchers, slot);
 		else
 			slot = &(*slot)->next;
 	}
@@ -270,6 +307,8 @@ void watchers_free(struct watchers *watchers)
 		return;
 	run_end(watchers);
 	while (watchers->watcher)
-		watcher_free(watchers, &watchers->watcher);
+		watcher_free(&watchers->watcher);
+	while (watchers->leaving)
+		watcher_free(&watchers->leaving);
 	free(watchers);
 }

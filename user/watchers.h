@@ -39,6 +39,9 @@ void watchers_free(struct watchers *watchers);
 /** watchers_user() - that user has something to watch */
 void watchers_user(struct watchers *watchers, uint32_t uid);
 
+/** watchers_ping() - a beat: one that hangs is started anew, see worker_ping() */
+void watchers_ping(struct watchers *watchers);
+
 /** watchers_folders() - users' folders may have come or gone */
 void watchers_folders(struct watchers *watchers);
 

@@ -20,6 +20,7 @@
 
 #define SEND_BUFFER (2 << 20) /* bytes; some 1,500 refusals while the worker is busy */
 #define STOP_MS     1000
+#define END_MS      100 /* for one that is killed to be gone */
 /* Messages; who takes none of so many never will. A new resolver is told every domain at once. */
 #define OWED_MAX (4 * TEROK_MAX_GUARDS + 2 * TEROK_MAX_DOMAINS)
 
@@ -97,10 +98,14 @@ static int worker_exited(struct source *source, uint32_t events)
 
 	(void)events;
 	waitid(P_PIDFD, worker->pid_fd, &info, WEXITED | WNOHANG);
-	log_warn(0, "worker %s ended (%s %d)", worker->name,
-		 info.si_code == CLD_EXITED ? "exit" : "signal", info.si_status);
+	if (!worker->gone)
+		log_warn(0, "worker %s ended (%s %d)", worker->name,
+			 info.si_code == CLD_EXITED ? "exit" : "signal", info.si_status);
 	worker_forget(worker);
-	worker_schedule(worker);
+	if (worker->gone)
+		worker->gone(worker->user);
+	else
+		worker_schedule(worker);
 	return 0;
 }
 
@@ -356,8 +361,16 @@ void worker_ping(struct worker *worker)
 	struct msg_packet packet = { .type = MSG_PING };
 	struct worker_pulse *pulse = &worker->pulse;
 
-	if (!worker->pid || !worker->source.loop) /* it has ended, or will */
+	if (!worker->pid) /* it has ended */
 		return;
+	if (!worker->source.loop) { /* it was killed */
+		if (++pulse->unheeded == WORKER_UNENDING)
+			log_error(0,
+				  "worker %s (process %d) was killed and does not end: a file that "
+				  "it reads does not answer; another begins when it has gone",
+				  worker->name, worker->pid);
+		return;
+	}
 	if (pulse->waiting) {
 		if (++pulse->unheeded == WORKER_UNHEEDED)
 			worker_kill(worker, "does not answer");
@@ -368,14 +381,30 @@ void worker_ping(struct worker *worker)
 	worker_send(worker, &packet);
 }
 
+void worker_dismiss(struct worker *worker, void (*gone)(void *user))
+{
+	timer_disarm(&worker->restart);
+	if (worker->pid <= 0) {
+		gone(worker->user);
+		return;
+	}
+	worker->gone = gone;
+	source_del(&worker->source);
+	syscall(SYS_pidfd_send_signal, worker->pid_fd, SIGKILL, NULL, 0);
+}
+
+/* One that waits for a file of its user's may never end: whoever waits for it waits as long. */
 void worker_end(struct worker *worker)
 {
+	struct pollfd gone = { .fd = worker->pid_fd, .events = POLLIN };
+
 	if (!worker->loop)
 		return;
 	timer_disarm(&worker->restart);
 	if (worker->pid > 0) {
 		syscall(SYS_pidfd_send_signal, worker->pid_fd, SIGKILL, NULL, 0);
-		waitpid(worker->pid, NULL, 0);
+		poll(&gone, 1, END_MS);
+		waitpid(worker->pid, NULL, WNOHANG);
 	}
 	worker_forget(worker);
 }

@@ -59,6 +59,7 @@ struct worker {
 	unsigned n_owed;
 	uint64_t lost; /* messages that it could not take */
 	struct worker_pulse pulse;
+	void (*gone)(void *user); /* it is dismissed */
 };
 
 /** worker_start() - start it; fill loop, name, peer, listen_fd, events and user first */
@@ -78,7 +79,17 @@ void worker_attend(struct worker *worker, void (*answered)(void *user), void *us
 void worker_ping(struct worker *worker);
 
 #define WORKER_UNHEEDED 2 /* beats: the loop turned between them, so it is not we who were late */
-/** worker_end() - kill it, now: for one that has nothing to finish */
+#define WORKER_UNENDING 4 /* ... and after so many that it was killed is said again */
+
+/**
+ * worker_dismiss() - kill it, now, and start no other; @gone is told when it has ended
+ *
+ * Nothing is waited for: it may read a file whose user does not answer. @gone may be called from
+ * here, if there is none.
+ */
+void worker_dismiss(struct worker *worker, void (*gone)(void *user));
+
+/** worker_end() - kill it, now: for one that has nothing to finish; also of one that is dismissed */
 void worker_end(struct worker *worker);
 
 /**

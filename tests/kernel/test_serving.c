@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -243,6 +244,34 @@ static void a_resolver_that_hangs_is_another(void **state)
 	hears_of("WATCHDOG=1");
 }
 
+/* Its user may stop it: it is theirs. */
+static void a_watcher_that_hangs_is_another(void **state)
+{
+	char folder[192];
+	pid_t watcher;
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "%s/users", world->dir);
+	assert_int_equal(mkdir(folder, 0755), 0);
+	setenv("TEROK_USER_RUN", folder, 1);
+	strcat(folder, "/4001");
+	assert_int_equal(mkdir(folder, 0700), 0);
+	assert_int_equal(chown(folder, 4001, 4001), 0);
+	start_for_systemd(WATCHDOG_MS);
+	unsetenv("TEROK_USER_RUN");
+	watcher = worker_other_than("watcher", 0);
+	kill(watcher, SIGSTOP); /* ready does not wait for it */
+	hears_of("READY=1");
+	for (int ms = 0; !kill(watcher, 0) && ms < LIMIT_MS; ms++)
+		poll(NULL, 0, 1);
+	assert_true(kill(watcher, 0) && errno == ESRCH);
+	watcher = worker_other_than("watcher", watcher);
+	for (int i = 0; i < 6; i++) /* one that lives is left alone */
+		while (strcmp(hears(WATCHDOG_MS / 2), "WATCHDOG=1"))
+			assert_string_not_equal(word, "");
+	assert_int_equal(test_worker(agent, "watcher"), watcher);
+}
+
 static void a_core_that_hangs_is_silent(void **state)
 {
 	(void)state;
@@ -296,6 +325,7 @@ int main(void)
 		TEST(a_watchdog_hears_of_us_while_the_hub_answers),
 		TEST(a_hub_that_hangs_is_another_before_systemd_minds),
 		TEST(a_resolver_that_hangs_is_another),
+		TEST(a_watcher_that_hangs_is_another),
 		TEST(a_core_that_hangs_is_silent),
 		TEST(no_worker_can_speak_for_the_unit),
 	};

@@ -9,8 +9,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -290,6 +294,84 @@ static void one_that_says_too_much_waits_until_it_is_heard(void **state)
 	assert_int_equal(n_ready, 1);
 }
 
+static unsigned n_gone;
+
+static void on_gone(void *user)
+{
+	(void)user;
+	if (!n_gone++)
+		loop_stop(loop);
+}
+
+static void one_that_is_dismissed_is_gone_and_no_other_begins(void **state)
+{
+	(void)state;
+	n_gone = 0;
+	start(0);
+	worker_dismiss(&worker, on_gone);
+	assert_int_equal(n_gone, 0); /* it is not waited for */
+	run();
+	assert_int_equal(n_gone, 1);
+	assert_int_equal(n_ready, 1);
+	assert_int_equal(worker.pid, 0);
+	worker_dismiss(&worker, on_gone); /* nobody is */
+	assert_int_equal(n_gone, 2);
+}
+
+/* Who traces a process is told of its end before its parent, which waits as long. */
+static pid_t trace(pid_t pid)
+{
+	int said[2];
+	pid_t tracer;
+	char byte;
+
+	assert_int_equal(pipe(said), 0);
+	tracer = fork();
+	if (!tracer) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!ptrace(PTRACE_SEIZE, pid, NULL, NULL) && write(said[1], "1", 1) == 1)
+			pause();
+		_exit(0);
+	}
+	close(said[1]);
+	if (read(said[0], &byte, 1) != 1) {
+		kill(tracer, SIGKILL);
+		waitpid(tracer, NULL, 0);
+		tracer = 0;
+	}
+	close(said[0]);
+	return tracer;
+}
+
+static void one_that_does_not_end_holds_up_nobody(void **state)
+{
+	pid_t tracer, pid;
+	uint64_t began;
+
+	(void)state;
+	start(0);
+	pid = worker.pid;
+	tracer = trace(pid);
+	if (!tracer) {
+		worker_end(&worker);
+		print_message("nobody may trace here\n");
+		skip();
+	}
+	began = now_boot_ns();
+	alarm(WAIT_NS / SECOND_NS);
+	worker_end(&worker);
+	alarm(0);
+	assert_true(now_boot_ns() - began < SECOND_NS);
+	assert_int_equal(worker.pid, 0);
+	assert_int_equal(kill(pid, 0), 0); /* it has not ended */
+	kill(tracer, SIGKILL);
+	waitpid(tracer, NULL, 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	loop_free(loop);
+	close(worker.listen_fd);
+	close(go);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +383,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(an_answer_to_another_question_is_none),
 		cmocka_unit_test(a_worker_that_turns_mute_and_deaf_ends_only_itself),
 		cmocka_unit_test(one_that_says_too_much_waits_until_it_is_heard),
+		cmocka_unit_test(one_that_is_dismissed_is_gone_and_no_other_begins),
+		cmocka_unit_test(one_that_does_not_end_holds_up_nobody),
 	};
 
 	if (argc > 1 && !strcmp(argv[1], "--worker"))

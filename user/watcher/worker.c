@@ -31,6 +31,8 @@ struct watcher {
 	uint64_t rested_ns; /* the next look is not before */
 	struct look around;
 	bool looked; /* since the core was last told so */
+	bool asked;  /* ping is not answered yet */
+	struct msg_ping ping;
 };
 
 /* What the worker may still do, and who needs it. */
@@ -95,12 +97,17 @@ static bool say(struct msg_packet *packet, void *user)
 static void say_all(struct watcher *watcher)
 {
 	struct msg_packet swept = { .type = MSG_SWEPT };
+	struct msg_packet pong = { .type = MSG_PONG, .PONG = watcher->ping };
 	bool all = table_say(&watcher->around.table, say, watcher);
 
 	if (all && watcher->looked) {
 		swept.SWEPT.running = watcher->around.table.n;
 		all = say(&swept, watcher);
 		watcher->looked = !all;
+	}
+	if (all && watcher->asked) {
+		all = say(&pong, watcher);
+		watcher->asked = !all;
 	}
 	source_set(&watcher->core, all ? EPOLLIN : EPOLLIN | EPOLLOUT);
 }
@@ -166,9 +173,14 @@ static int on_core(struct source *source, uint32_t events)
 	n = recv(CORE_FD, &packet, sizeof(packet), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	if (n <= 0) /* it has ended, maybe with something of ours unread */
+	if (n <= 0) { /* it has ended, maybe with something of ours unread */
 		loop_stop(watcher->loop);
-	return 0; /* it has nothing more to say than whose we are */
+	} else if (core_msg_check(&packet, n, FROM_CORE) && packet.type == MSG_PING) {
+		watcher->ping = packet.PING;
+		watcher->asked = true;
+		say_all(watcher);
+	}
+	return 0; /* whose we are it has said, and it has nothing else to say */
 }
 
 /* Every file may be read that the user may read, and none be written. */
