@@ -3,46 +3,18 @@
 # test_deb.sh - the Debian package: installed, upgraded while guarded containers connect, removed,
 # purged; in a throw-away host whose /usr and /var are its own
 #
-# A later version is the same package with the agent of another build (tests/kernel/builds): with
-# other programs and one map more, or with a map that this one cannot take over. There is no
-# systemd here: what it would do between two agents is done by hand.
+# There is no systemd here: what it would do between two agents is done by hand. test_deb_systemd.sh has one.
 export PODMANS=machine LAB_WRITE=1 LAB_TIMEOUT=200
 [ -z "${DEB_TWICE-}" ] || LAB_TIMEOUT=600
 . "$(dirname "$0")/lib.sh"
-OTHER=$B/tests/kernel/builds/other/bpfd GROWN=$B/tests/kernel/builds/grown/bpfd
-DEBS=$B/deb
-if [ -z "${LAB_DIR-}" ]; then
-	for p in dpkg-deb dpkg-shlibdeps dpkg-buildflags; do
-		command -v $p >/dev/null || skip "$p is not installed (tools/deps --install deb)"
-	done
-	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -C "$HERE/../.." B="$B" deb >"$B/deb.log" 2>&1 || fail "make deb: $(tail "$B/deb.log")"
-	chmod -R a+rX "$DEBS"
-fi
+. "$HERE/deb.sh"
+make_deb
 enter_lab
 unset TEROK_PINS TEROK_RUN TEROK_STATE # the package's own places
-VERSION=$(cat "$HERE/../../VERSION")
-ARCH=$(dpkg --print-architecture)
-DEB=$DEBS/terok-bpfd_${VERSION}_$ARCH.deb
-LOG=/run/dpkg.out
-dpkg_quiet() { dpkg --force-unsafe-io "$@" >$LOG 2>&1; }
-says() { tr -s '\n ' '  ' <$LOG | grep -q -- "$1" || fail "dpkg does not say '$1': $(cat $LOG)"; }
 
 # --- packages ----------------------------------------------------------------------------------
 
-# later VERSION AGENT: the package with another agent; FILE is it
-later() {
-	dpkg-deb -R "$DEB" /run/later
-	cp "$2" /run/later/usr/sbin/terok-bpfd
-	sed -i "s/^Version: .*/Version: $1/" /run/later/DEBIAN/control
-	FILE=/run/terok-bpfd_$1.deb
-	dpkg-deb --root-owner-group -Znone -b /run/later "$FILE" >/dev/null
-	rm -r /run/later
-}
-later "$VERSION+1" "$OTHER"
-NEXT=$FILE
-later "$VERSION+2" "$GROWN"
-UNFIT=$FILE
-ln -s /usr/share/terok /usr/local/share/terok # where agents of a test look for profiles
+later_debs
 
 # what was written here over the machine's own files, but for what dpkg keeps for itself
 tree() {
@@ -95,16 +67,7 @@ check "the manual is found" sh -c 'MANPATH=/usr/share/man man -w terok-bpfd || [
 check "the service is enabled" test -L /etc/systemd/system/multi-user.target.wants/terok-bpfd.service
 check "a program links with the library" sh -c 'cc -o /run/watch /usr/share/doc/libclearance-dev/examples/watch.c \
 	$(pkg-config --cflags --libs libclearance) && ldd /run/watch | grep -q "libclearance.so.0 => /"'
-# without the hooks' program a container is guarded by hand, and nothing is said of its start
-HOOKED=
-[ ! -x /usr/libexec/terok/terok-hook ] || HOOKED=yes
-guarded() { # NAME CMD...
-	local name=$1
-	shift
-	podman run -d --name "$name" ${HOOKED:+--annotation terok.guard=up} localhost/bb:latest "$@" >/dev/null
-	[ -n "$HOOKED" ] || terok-bpfd attach "$name"
-}
-once() { podman run --rm --annotation terok.guard=up localhost/bb:latest knock once "$HOST" "$PORT"; }
+hooked
 agent
 if [ -n "$HOOKED" ]; then
 	check "a container that asks for it is guarded from its first instruction" once
@@ -119,31 +82,6 @@ check "what it may reach" terok-bpfd allow busy "$HOST" --port 9
 podman exec busy knock on "$HOST" 9 "$PORT" 1000 >/run/busy.out 2>&1 &
 KNOCK=$!
 
-# starts, one after the other, until /run/enough is there: each guarded, or none at all
-starts() {
-	local n=0 bare=0 none=0 rc
-	until [ -e /run/enough ] || [ -z "$HOOKED" ]; do
-		n=$((n + 1)) rc=0
-		once >>/run/starts.out 2>&1 || rc=$?
-		case $rc in 0) ;; 1) bare=$((bare + 1)) ;; *) none=$((none + 1)) ;; esac
-	done
-	echo "$n starts, $bare unguarded, $none refused" >/run/starts
-}
-# under_load WANT TEXT CMD...: CMD while containers connect and start; WANT is of what starts() says
-under_load() {
-	local want=$1 text=$2 n
-	shift 2
-	rm -f /run/enough /run/starts
-	: >/run/starts.out
-	starts &
-	n=$!
-	"$@" || fail "$text: $(cat $LOG)"
-	touch /run/enough
-	wait $n
-	grep -q "$want" /run/starts || fail "$text: $(cat /run/starts /run/starts.out)"
-	echo "ok $text ($(cat /run/starts))"
-}
-ALL=' 0 unguarded, 0 refused'
 upgrade() { dpkg_quiet -i "$1" && agent; }
 
 under_load "$ALL" "upgraded while containers start and connect" upgrade "$NEXT"
