@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/sock.h"
+#include "closer.h"
 
 #define CONTROL_PAUSE_NS UINT64_C(100000000) /* before accepting again what could not be */
 #define CONTROL_BITE     16                  /* who is accepted in one round of the loop */
@@ -44,6 +45,7 @@ struct control {
 	struct loop *loop;
 	int fd;
 	char path[108];
+	struct closer *closer; /* NULL: nobody can send us files (sock_no_fds()) */
 	const struct control_events *events;
 	void *user;
 	uint64_t callers;   /* so far */
@@ -52,6 +54,14 @@ struct control {
 };
 
 /* --- one peer ---------------------------------------------------------------------------- */
+
+/* The other end sees it now; @fd is -1 then. */
+static void connection_end(struct control *control, int *fd)
+{
+	if (control->closer && *fd >= 0)
+		shutdown(*fd, SHUT_RDWR);
+	closer_take(control->closer, fd);
+}
 
 static void peer_close(struct control_peer *peer)
 {
@@ -62,7 +72,7 @@ static void peer_close(struct control_peer *peer)
 		return;
 	source_del(&peer->source);
 	timer_disarm(&peer->deadline);
-	closep(&peer->fd);
+	connection_end(peer->control, &peer->fd);
 	closep(&peer->caller.pidfd);
 	while (peer->owed) {
 		struct owed *owed = peer->owed;
@@ -107,8 +117,9 @@ static bool peer_may(const struct control_peer *peer, uint32_t type)
 static int peer_hear(struct control_peer *peer)
 {
 	struct control *control = peer->control;
+	int look = control->closer ? MSG_PEEK : 0; /* what it carries stays where it is */
 	struct control_packet word;
-	ssize_t n = recv(peer->fd, &word, sizeof(word), MSG_DONTWAIT | MSG_TRUNC);
+	ssize_t n = recv(peer->fd, &word, sizeof(word), MSG_DONTWAIT | MSG_TRUNC | look);
 	struct problem why = {};
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -181,15 +192,21 @@ static int control_pause_over(struct timer *timer)
 	return source_set(&control->source, EPOLLIN);
 }
 
-/* Out of descriptors: the caller waits in the backlog, and the loop must not spin on it. */
+/* The caller waits in the backlog. */
+static int control_accept_later(struct control *control)
+{
+	timer_arm(control->loop, &control->pause, now_boot_ns() + CONTROL_PAUSE_NS,
+		  control_pause_over);
+	return source_set(&control->source, 0);
+}
+
+/* Out of descriptors: the loop must not spin on it. */
 static int control_accept_failed(struct control *control)
 {
 	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 		return 0;
 	log_warn(-errno, "control socket: accept");
-	timer_arm(control->loop, &control->pause, now_boot_ns() + CONTROL_PAUSE_NS,
-		  control_pause_over);
-	return source_set(&control->source, 0);
+	return control_accept_later(control);
 }
 
 /* A free place that @uid may have. */
@@ -244,26 +261,35 @@ static void caller_take(struct control *control, struct control_peer *peer, int 
 	timer_arm(control->loop, &peer->deadline, now_boot_ns() + CONTROL_SILENT_NS, peer_is_late);
 }
 
+/* -1 is left in @fd where it is taken. */
+static void caller_come(struct control *control, int *fd)
+{
+	struct control_peer *peer;
+	struct ucred cred;
+
+	if (sock_peer(*fd, &cred))
+		return;
+	peer = place_for(control, cred.uid);
+	if (peer)
+		caller_take(control, peer, fd, &cred);
+	else
+		caller_refuse(*fd);
+}
+
 static int control_accept(struct source *source, uint32_t events)
 {
 	struct control *control = container_of(source, struct control, source);
 
 	(void)events;
+	if (closer_is_behind(control->closer))
+		return control_accept_later(control);
 	for (int i = 0; i < CONTROL_BITE; i++) {
-		_cleanup_close_ int fd =
-		    accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		struct control_peer *peer;
-		struct ucred cred;
+		int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0)
 			return control_accept_failed(control);
-		if (sock_peer(fd, &cred))
-			continue;
-		peer = place_for(control, cred.uid);
-		if (peer)
-			caller_take(control, peer, &fd, &cred);
-		else
-			caller_refuse(fd);
+		caller_come(control, &fd);
+		connection_end(control, &fd);
 	}
 	return 0;
 }
@@ -360,6 +386,8 @@ int control_take(struct control *control, uint64_t token)
 	if (fcntl(fd, F_SETFL, 0))
 		return closep(&fd), -EIO;
 	peer->state = PEER_TAKES;
+	source_del(&peer->source);
+	closer_take(control->closer, &peer->fd); /* it goes on: no shutdown */
 	peer_close(peer);
 	return fd;
 }
@@ -382,11 +410,12 @@ int control_serve(struct loop *loop, const struct control_events *events, void *
 	control->user = user;
 	strcpy(control->path, control_path());
 	r = sock_listen_packets(control->path, 0666, &control->fd, why);
-	if (!r) {
-		sock_no_fds(control->fd);
+	if (!r && sock_no_fds(control->fd) && (r = closer_new(loop, &control->closer)))
+		problem(why, r, "start who closes connections: %s", strerror(-r));
+	if (!r)
 		r = source_add(loop, &control->source, control->fd, EPOLLIN, control_accept);
-	}
 	if (r) {
+		closer_free(control->closer);
 		closep(&control->fd);
 		free(control);
 		return r;
@@ -405,7 +434,8 @@ void control_free(struct control *control)
 	}
 	timer_disarm(&control->pause);
 	source_del(&control->source);
-	closep(&control->fd);
+	closer_take(control->closer, &control->fd); /* with all that nobody has accepted */
+	closer_free(control->closer);
 	unlink(control->path);
 	free(control);
 }

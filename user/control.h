@@ -6,7 +6,8 @@
  * kernel's word. This module knows who may say which word and how many may speak at once; what the
  * words mean the core knows. Nobody who connects can hold it up: a peer is heard once, within
  * CONTROL_SILENT_NS, replies that it does not take are kept for it, CONTROL_PAGE of them and
- * CONTROL_TAKE_NS long, and then it is closed.
+ * CONTROL_TAKE_NS long, and then it is closed. Files that it sends along are refused by the kernel;
+ * one before 6.16 lets them in, and closer.h sees to it that the core never closes one.
  *
  * A running agent is not needed to change a guard: root's verbs change the pinned maps themselves
  * and only say CONTROL_CHANGED, which carries no state: the agent reads the truth from the kernel.

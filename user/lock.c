@@ -7,6 +7,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +16,7 @@
 #include "kernel.h"
 
 #define RUN_DEFAULT "/run/terok"
+#define LEAVES_MS   1000 /* for what is left of a killed agent */
 
 const char *kernel_run_dir(void)
 {
@@ -70,16 +73,38 @@ static pid_t pid_read(int fd)
 	return strtol(text, NULL, 10);
 }
 
-int kernel_agent_lock(struct problem *why)
+/* A child that shares an agent's descriptors (closer.h) is gone a moment after it. */
+static bool is_left_behind(pid_t holder)
+{
+	return holder && kill(holder, 0) && errno == ESRCH;
+}
+
+static int agent_lock_take(int fd)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int r;
+
+	for (int ms = 0; (r = fcntl(fd, F_OFD_SETLK, &lock)) && ms < LEAVES_MS; ms++) {
+		int error = errno;
+
+		if (!is_left_behind(pid_read(fd))) {
+			errno = error;
+			return r;
+		}
+		poll(NULL, 0, 1);
+	}
+	return r;
+}
+
+int kernel_agent_lock(struct problem *why)
+{
 	_cleanup_close_ int fd = lock_open("agent.lock", O_CREAT, why);
 	char text[16];
 	int n;
 
 	if (fd < 0)
 		return fd;
-	if (fcntl(fd, F_OFD_SETLK, &lock)) {
+	if (agent_lock_take(fd)) {
 		if (errno != EAGAIN && errno != EACCES)
 			return problem(why, -errno, "lock %s/agent.lock: %s", kernel_run_dir(),
 				       strerror(errno));
@@ -103,8 +128,10 @@ pid_t kernel_agent_pid(void)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	_cleanup_close_ int fd = lock_open("agent.lock", 0, NULL);
+	pid_t holder;
 
 	if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) || lock.l_type == F_UNLCK)
 		return 0;
-	return pid_read(fd);
+	holder = pid_read(fd);
+	return is_left_behind(holder) ? 0 : holder;
 }

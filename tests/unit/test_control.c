@@ -3,15 +3,21 @@
  * test_control.c - user/control.c: who may say what to the core, and nobody can hold it up
  *
  * The server is a child of each test, in which guard numbers say what is to become of a word; it
- * tells of those who went before they were answered. Users are processes that became one.
+ * tells of those who went before they were answered. Users are processes that became one. On a
+ * kernel before 6.16 nobody refuses the files that a peer sends: every test is run once more with a
+ * server that is told so.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <dirent.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +31,7 @@
 
 #include "base/cleanup.h"
 #include "base/packet.h"
+#include "base/signals.h"
 #include "base/sock.h"
 #include "control.h"
 
@@ -43,6 +50,7 @@ struct world {
 };
 
 static struct control *control;
+static struct loop *loop;
 
 static void reply_many(uint64_t token, unsigned n)
 {
@@ -74,20 +82,43 @@ static void on_gone(uint64_t token, void *user)
 		_exit(1);
 }
 
-static void __attribute__((__noreturn__)) serve(int news, int ready)
+static int on_end(struct signals *signals, int signal)
+{
+	(void)signals;
+	(void)signal;
+	loop_stop(loop);
+	return 0;
+}
+
+/* No socket of ours refuses files: as a kernel before 6.16 has it. */
+static int be_old(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	return !filter ||
+	       seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOPROTOOPT), SCMP_SYS(setsockopt), 1,
+				SCMP_A2(SCMP_CMP_EQ, 83 /* SO_PASSRIGHTS */)) ||
+	       seccomp_load(filter);
+}
+
+static void __attribute__((__noreturn__)) serve(int news, int ready, bool old)
 {
 	static const struct control_events events = { .word = on_word, .gone = on_gone };
-	struct loop *loop;
+	struct signals signals = {};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (loop_new(&loop) || control_serve(loop, &events, &news, &control, NULL))
+	if (old && be_old())
+		_exit(1);
+	if (loop_new(&loop) || signals_add(loop, &signals, NULL, on_end) ||
+	    control_serve(loop, &events, &news, &control, NULL))
 		_exit(1);
 	close(ready);
 	loop_run(loop);
-	_exit(1);
+	control_free(control);
+	_exit(0);
 }
 
-static int set_up(void **state)
+static int set_up_as(void **state, bool old)
 {
 	struct world *world = calloc(1, sizeof(*world));
 	int news[2], ready[2];
@@ -100,7 +131,7 @@ static int set_up(void **state)
 	world->server = fork();
 	if (!world->server) {
 		close(ready[0]);
-		serve(news[1], ready[1]);
+		serve(news[1], ready[1], old);
 	}
 	close(news[1]);
 	close(ready[1]);
@@ -109,12 +140,24 @@ static int set_up(void **state)
 	return read(ready[0], &byte, 1) || close(ready[0]) ? -1 : 0;
 }
 
+static int set_up(void **state)
+{
+	return set_up_as(state, false);
+}
+
+static int set_up_old(void **state)
+{
+	return set_up_as(state, true);
+}
+
 static int tear_down(void **state)
 {
 	struct world *world = *state;
 
-	kill(world->server, SIGKILL);
-	waitpid(world->server, NULL, 0);
+	if (world->server) {
+		kill(world->server, SIGKILL);
+		waitpid(world->server, NULL, 0);
+	}
 	setenv("TEROK_RUN", world->folder, 1); /* a test may have named another */
 	unlink(control_path());
 	rmdir(world->folder);
@@ -415,6 +458,137 @@ static void descriptors_are_not_taken(void **state)
 	assert_int_equal(result_of(fd), 0);
 }
 
+/* A connection of loopback's with bytes that nobody takes, and a long wait at its end. */
+static int lingering(void)
+{
+	const struct linger minute = { .l_onoff = 1, .l_linger = 60 };
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof(sin);
+	static char bytes[1 << 16];
+	int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(server, (struct sockaddr *)&sin, size), 0);
+	assert_int_equal(listen(server, 1), 0);
+	assert_int_equal(getsockname(server, (struct sockaddr *)&sin, &size), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sin, size), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &minute, sizeof(minute)), 0);
+	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	return fd; /* the server stays open, or it would all be over */
+}
+
+/* Says @word with such a socket, of which we keep nothing. */
+static int said_with_file(const struct control_packet *word, int fd)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} with = { .head = { .cmsg_level = SOL_SOCKET,
+			     .cmsg_type = SCM_RIGHTS,
+			     .cmsg_len = CMSG_LEN(sizeof(int)) } };
+	struct iovec bytes = { (void *)word, control_msg_size(CONTROL_CHANGED) };
+	struct msghdr msg = { .msg_iov = &bytes,
+			      .msg_iovlen = 1,
+			      .msg_control = &with,
+			      .msg_controllen = sizeof(with.room) };
+	int file = lingering(), r;
+
+	memcpy(CMSG_DATA(&with.head), &file, sizeof(file));
+	r = sendmsg(fd, &msg, MSG_NOSIGNAL) > 0 ? 0 : -errno;
+	if (r) { /* or we are who waits */
+		const struct linger none = {};
+
+		setsockopt(file, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	}
+	close(file);
+	return r;
+}
+
+static void assert_others_are_served(void)
+{
+	uint64_t before = now_boot_ns();
+
+	assert_int_equal(control_notify(ANSWER), 0);
+	assert_true(now_boot_ns() - before < SECOND_NS);
+}
+
+static unsigned files_of(pid_t pid)
+{
+	char path[40];
+	unsigned n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/*
+ * With a word that is answered, that is held, that is none; behind a word; unheard; and many with
+ * who is over their share.
+ */
+static void files_that_take_long_to_close_hold_up_nobody(void **state)
+{
+	struct control_packet word = { .type = CONTROL_CHANGED, .version = CONTROL_VERSION };
+	static const uint32_t guards[] = { ANSWER, HOLD, REFUSE };
+	const struct world *world = *state;
+	unsigned files = files_of(world->server);
+	int fd;
+
+	for (unsigned i = 0; i < sizeof(guards) / sizeof(guards[0]); i++) {
+		word.CHANGED.guard = guards[i];
+		fd = connected();
+		assert_int_equal(said_with_file(&word, fd), 0);
+		if (guards[i] != HOLD)
+			assert_int_equal(result_of(fd), guards[i] == ANSWER ? 0 : -EBUSY);
+		else
+			close(fd);
+		assert_others_are_served();
+	}
+	fd = said(HOLD);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(said_with_file(&word, fd), 0);
+	close(fd);
+	assert_others_are_served();
+	word.version++; /* nonsense */
+	for (int i = 0; i < 100; i++) {
+		fd = connected();
+		said_with_file(&word, fd);
+		close(fd);
+		assert_others_are_served();
+	}
+	for (int ms = 0; files_of(world->server) > files && ms < 5000; ms++)
+		poll(NULL, 0, 1);
+	assert_int_equal(files_of(world->server), files); /* and they are closed, soon */
+}
+
+/* They are all in the backlog, and nobody has accepted them. */
+static void a_server_that_ends_is_not_held_up_either(void **state)
+{
+	struct control_packet word = { .type = CONTROL_CHANGED, .version = CONTROL_VERSION };
+	struct world *world = *state;
+	int fd[4], status;
+
+	kill(world->server, SIGSTOP);
+	for (int i = 0; i < 4; i++) {
+		fd[i] = connected();
+		assert_int_equal(said_with_file(&word, fd[i]), 0);
+		close(fd[i]);
+	}
+	kill(world->server, SIGTERM);
+	kill(world->server, SIGCONT);
+	alarm(10);
+	assert_int_equal(waitpid(world->server, &status, 0), world->server);
+	alarm(0);
+	world->server = 0;
+	assert_int_equal(status, 0);
+}
+
 static void a_full_backlog_of_a_stopped_agent_has_an_end(void **state)
 {
 	struct world *world = *state;
@@ -445,6 +619,10 @@ static void a_stopped_agent_is_not_waited_for(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define OLD(name)                                                                                  \
+	{                                                                                          \
+#name " before 6.16", name, set_up_old, tear_down, NULL                            \
+	}
 
 int main(void)
 {
@@ -462,6 +640,18 @@ int main(void)
 		TEST(descriptors_are_not_taken),
 		TEST(a_full_backlog_of_a_stopped_agent_has_an_end),
 		TEST(a_stopped_agent_is_not_waited_for),
+		OLD(a_word_is_answered),
+		OLD(what_is_roots_no_user_may_say),
+		OLD(what_is_no_word_closes),
+		OLD(who_says_nothing_is_closed_in_a_second),
+		OLD(who_goes_before_the_answer_is_told_of),
+		OLD(a_second_word_is_not_heard),
+		OLD(one_user_has_a_share_and_no_more),
+		OLD(users_leave_room_for_root),
+		OLD(a_page_is_kept_for_who_is_slow_and_no_more),
+		OLD(a_stopped_agent_is_not_waited_for),
+		OLD(files_that_take_long_to_close_hold_up_nobody),
+		OLD(a_server_that_ends_is_not_held_up_either),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);
