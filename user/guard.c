@@ -400,21 +400,32 @@ static void change_release(struct terok_guard *value, void *user)
 	value->epoch++;
 }
 
+/* As value_restore() has it; nobody has changed the journal since but by what is kept of it. */
+static enum terok_state state_due(const struct guard_spec *spec, const struct guard *guard)
+{
+	enum terok_state kept = TEROK_STATE_NONE;
+	char key[JOURNAL_KEY_LEN];
+	struct problem why = {};
+
+	if (journal_key(&guard->info, key) && journal_get_state(key, &kept, &why))
+		return TEROK_STATE_UP;
+	if (kept == TEROK_STATE_NONE)
+		return spec->state;
+	return spec->state_kept || (spec->uid && root_blocks(&guard->info, kept)) ? kept
+										  : spec->state;
+}
+
 int guard_release(const struct kernel *kernel, const struct guard_spec *spec, struct guard *guard,
 		  struct problem *why)
 {
 	_cleanup_close_ int lock = kernel_lock(why);
-	enum terok_state state = TEROK_STATE_NONE;
-	char key[JOURNAL_KEY_LEN];
+	enum terok_state state;
 	int r = lock < 0 ? lock : 0;
 
-	if (!r && spec->state_kept && journal_key(&guard->info, key) &&
-	    journal_get_state(key, &state, why))
-		state = TEROK_STATE_UP; /* as value_restore() has it */
-	if (state == TEROK_STATE_NONE)
-		state = spec->state;
-	if (!r)
-		r = guard_change(kernel, guard->id, change_release, &state, why);
+	if (r)
+		return r;
+	state = state_due(spec, guard);
+	r = guard_change(kernel, guard->id, change_release, &state, why);
 	if (!r)
 		guard->state = guard->value.state = state;
 	return r;

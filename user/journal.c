@@ -265,7 +265,8 @@ int journal_put_state(const char *key, enum terok_state state, uint32_t uid, str
 int journal_state_uid(const char *key, uint32_t *ret, struct problem *why)
 {
 	_cleanup_stmt_ sqlite3_stmt *row = NULL;
-	int r = journal_prepare("SELECT state_uid FROM guard WHERE key = ?1", key, &row, why);
+	int r = journal_prepare("SELECT state_uid FROM guard WHERE key = ?1 AND state != 0", key,
+				&row, why);
 
 	if (r)
 		return r;

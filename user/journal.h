@@ -92,7 +92,7 @@ int journal_drop_port(const char *key, const struct publish *port, struct proble
 /** journal_put_state() - the state it comes back in, and who said so; 0: root */
 int journal_put_state(const char *key, enum terok_state state, uint32_t uid, struct problem *why);
 
-/** journal_state_uid() - who said it last; -ENOENT: nothing is kept of that guard */
+/** journal_state_uid() - who said it last; -ENOENT: nobody has said any */
 int journal_state_uid(const char *key, uint32_t *ret, struct problem *why);
 
 /** journal_get_state() - NONE if none was kept */

@@ -29,6 +29,7 @@
 #include "enrol_word.h"
 #include "guard.h"
 #include "hooks.h"
+#include "journal.h"
 #include "programs.h"
 #include "support.h"
 
@@ -200,6 +201,7 @@ static int setup(void **state)
 	word = mmap(NULL, sizeof(*word), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (word == MAP_FAILED || persons_setup(state))
 		return -1;
+	journal_close(); /* of the world before */
 	agent_start();
 	return 0;
 }
@@ -422,6 +424,33 @@ static void an_id_of_somebody_elses_opens_nothing(void **state)
 	assert_int_equal(guard_now().state, TEROK_STATE_BLOCK); /* the control: hers is kept */
 }
 
+/* Whatever its owner says of the state when it is started again. */
+static void what_root_blocked_starts_blocked(void **state)
+{
+	static const enum terok_state wanted[] = { TEROK_STATE_NONE, TEROK_STATE_UP,
+						   TEROK_STATE_DOWN_ALL, TEROK_STATE_UP };
+	struct box *box = BOX(.of = ANNE, .id = ID(1));
+
+	(void)state;
+	assert_int_equal(attach_by(ANNE, box), 0);
+	assert_works("block", "box");
+	for (int i = 0; i < 4; i++) {
+		if (i == 3) { /* the control: their own block they take back so */
+			assert_works("up", "box");
+			assert_int_equal(guard_set_state_as(world->kernel, word->guard,
+							    TEROK_STATE_BLOCK, ANNE, NULL),
+					 0);
+		}
+		box_end(box);
+		n_boxes--;
+		box = BOX(.of = ANNE, .id = ID(1));
+		attach_word(box);
+		word->ask.word.ATTACH.state = wanted[i];
+		assert_int_equal(said_by(ANNE), 0);
+		assert_int_equal(guard_now().state, i == 3 ? TEROK_STATE_UP : TEROK_STATE_BLOCK);
+	}
+}
+
 static void no_user_has_more_than_a_share_of_guards(void **state)
 {
 	struct box *box = BOX(.of = ANNE, .id = ID(1)), *berts = BOX(.of = BERT, .id = ID(2));
@@ -500,6 +529,7 @@ int main(void)
 		T(from_within_a_guard_nothing_is_changed),
 		T(a_word_out_of_order_is_refused),
 		T(an_id_of_somebody_elses_opens_nothing),
+		T(what_root_blocked_starts_blocked),
 		T(no_user_has_more_than_a_share_of_guards),
 		T(an_end_that_is_said_ends_nobody_who_lives),
 		T(a_container_is_guarded_when_the_word_is_answered),
