@@ -15,6 +15,7 @@
 #include "dossier.h"
 #include "lists.h"
 #include "policy.h"
+#include "roots.h"
 #include "rule_text.h"
 #include "terok/names.h"
 
@@ -31,31 +32,39 @@ int attach_state_parse(const char *text, enum terok_state *ret, struct problem *
 	return problem(why, -EINVAL, "state '%s' is none of up, down, down_all, block", text);
 }
 
-int attach_names_parse(const char *text, uint16_t *ret, struct problem *why)
+static const char *const names_said[CONTROL_NAMES_MAX_] = {
+	[CONTROL_NAMES_LEARN] = "learn",
+	[CONTROL_NAMES_SYNTHETIC] = "synthetic",
+	[CONTROL_NAMES_OFF] = "off",
+};
+
+int attach_names_parse(const char *text, __u32 *ret, struct problem *why)
 {
-	if (!strcmp(text, "learn"))
-		*ret = 0;
-	else if (!strcmp(text, "synthetic"))
-		*ret = TEROK_NAMES_EXACT;
-	else if (!strcmp(text, "off"))
-		*ret = TEROK_NAMES_OFF;
-	else
-		return problem(why, -EINVAL, "names '%s' are none of learn, synthetic, off", text);
-	return 0;
+	for (int names = CONTROL_NAMES_LEARN; names < CONTROL_NAMES_MAX_; names++) {
+		if (!strcmp(text, names_said[names])) {
+			*ret = names;
+			return 0;
+		}
+	}
+	return problem(why, -EINVAL, "names '%s' are none of learn, synthetic, off", text);
 }
 
-/* --- plans ------------------------------------------------------------------------------- */
+/* --- what is wanted ----------------------------------------------------------------------- */
 
-static int infra_add(struct attach_plan *plan, const struct dest *dest, struct problem *why)
+static int infra_add(struct control_attach *want, const struct dest *dest, struct problem *why)
 {
-	if (plan->n_infra == ATTACH_INFRA_MAX)
+	struct control_dest *at = &want->infra[want->n_infra];
+
+	if (want->n_infra == CONTROL_INFRA)
 		return problem(why, -EINVAL, "more than %d resolvers and ports of gateways",
-			       ATTACH_INFRA_MAX);
-	plan->infra[plan->n_infra++] = *dest;
+			       CONTROL_INFRA);
+	*at = (struct control_dest){ .port = dest->port, .proto = dest->proto };
+	memcpy(at->addr, dest->addr, sizeof(at->addr));
+	want->n_infra++;
 	return 0;
 }
 
-int attach_plan_resolver(struct attach_plan *plan, const char *addr, struct problem *why)
+int attach_want_resolver(struct control_attach *want, const char *addr, struct problem *why)
 {
 	struct dest dest;
 	int r = dest_parse_one(addr, "resolver", &dest, why);
@@ -63,12 +72,12 @@ int attach_plan_resolver(struct attach_plan *plan, const char *addr, struct prob
 	dest.port = 53;
 	for (int i = 0; !r && i < 2; i++) {
 		dest.proto = i ? IPPROTO_TCP : IPPROTO_UDP;
-		r = infra_add(plan, &dest, why);
+		r = infra_add(want, &dest, why);
 	}
 	return r;
 }
 
-int attach_plan_host_port(struct attach_plan *plan, const char *gateway, const char *port,
+int attach_want_host_port(struct control_attach *want, const char *gateway, const char *port,
 			  struct problem *why)
 {
 	struct dest dest;
@@ -77,14 +86,37 @@ int attach_plan_host_port(struct attach_plan *plan, const char *gateway, const c
 	if (!r)
 		r = port_parse(port, &dest.port, why);
 	dest.proto = IPPROTO_TCP;
-	return r ? r : infra_add(plan, &dest, why);
+	return r ? r : infra_add(want, &dest, why);
 }
 
-int attach_plan_port(struct attach_plan *plan, const char *port, struct problem *why)
+int attach_want_port(struct control_attach *want, const char *port, struct problem *why)
 {
-	if (plan->n_ports == ATTACH_PORTS_MAX)
-		return problem(why, -EINVAL, "more than %d published ports", ATTACH_PORTS_MAX);
-	return publish_port_parse(port, &plan->port[plan->n_ports++], why);
+	struct publish publish;
+	int r = publish_port_parse(port, &publish, why);
+
+	if (!r && want->n_ports == CONTROL_PORTS)
+		return problem(why, -EINVAL, "more than %d published ports", CONTROL_PORTS);
+	if (!r)
+		want->port[want->n_ports++] =
+		    (struct control_port){ .port = publish.port, .proto = publish.proto };
+	return r;
+}
+
+void attach_plan_of(const struct control_attach *word, struct attach_plan *ret)
+{
+	*ret = (struct attach_plan){ .profiles = word->profiles_said ? word->profiles : NULL,
+				     .names = word->names,
+				     .n_infra = word->n_infra,
+				     .n_ports = word->n_ports,
+				     .dossier = &word->dossier };
+	for (unsigned i = 0; i < word->n_infra; i++) {
+		ret->infra[i] = (struct dest){ .bits = 128,
+					       .port = word->infra[i].port,
+					       .proto = word->infra[i].proto };
+		memcpy(ret->infra[i].addr, word->infra[i].addr, 16);
+	}
+	for (unsigned i = 0; i < word->n_ports; i++)
+		ret->port[i] = (struct publish){ word->port[i].port, word->port[i].proto };
 }
 
 /* --- in force ---------------------------------------------------------------------------- */
@@ -133,6 +165,17 @@ static void note(const struct guard *guard, const char *names)
 	lists_write(&guard->info);
 }
 
+static int names_apply(const struct kernel *kernel, uint32_t guard, enum control_names names,
+		       struct problem *why)
+{
+	static const uint16_t modes[CONTROL_NAMES_MAX_] = {
+		[CONTROL_NAMES_SYNTHETIC] = TEROK_NAMES_EXACT,
+		[CONTROL_NAMES_OFF] = TEROK_NAMES_OFF,
+	};
+
+	return names == CONTROL_NAMES_KEPT ? 0 : guard_set_names(kernel, guard, modes[names], why);
+}
+
 static int plan_apply(const struct kernel *kernel, const struct guard *guard,
 		      const struct attach_plan *plan, const struct composition *composition,
 		      bool existing, struct problem *why)
@@ -171,19 +214,17 @@ int attach_guard(const struct guard_spec *spec, const struct attach_plan *plan, 
 {
 	_cleanup_(compose_done) struct composition composition = {};
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	uint16_t names = 0;
-	int r = plan->names ? attach_names_parse(plan->names, &names, why) : 0;
-
-	if (!r)
-		r = compose_read(spec, plan->profiles, &composition, why);
+	int r = compose_read(spec, plan->profiles, &composition, why);
 	if (!r)
 		r = attach_loaded(spec, &kernel, ret, existing, why);
 	if (r)
 		return r;
-	if (plan->names)
-		r = guard_set_names(kernel, ret->id, names, why);
+	r = names_apply(kernel, ret->id, plan->names, why);
 	/* with a resolver its domains are in force by name, and the host is not asked for them */
 	control_notify(ret->id);
+	/* it may be a cgroup of before, with what root said of it then */
+	if (!r && plan->n_infra && caller_scope() != CALLER_ALL)
+		r = roots_any(kernel, ret, why);
 	if (!r)
 		r = plan_apply(kernel, ret, plan, &composition, *existing, why);
 	if (!r)
@@ -199,19 +240,15 @@ int attach_held(struct guard_spec *spec, const struct attach_plan *plan, struct 
 {
 	_cleanup_(compose_done) struct composition composition = {};
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	uint16_t names = 0;
-	int r = plan->names ? attach_names_parse(plan->names, &names, why) : 0;
+	int r = compose_read(spec, plan->profiles, &composition, why);
 
 	spec->held = true;
 	domains_expect_resolver();
 	if (!r)
-		r = compose_read(spec, plan->profiles, &composition, why);
-	if (!r)
 		r = attach_loaded(spec, &kernel, ret, existing, why);
 	if (r || *existing)
 		return r;
-	if (plan->names)
-		r = guard_set_names(kernel, ret->id, names, why);
+	r = names_apply(kernel, ret->id, plan->names, why);
 	if (!r && plan->dossier)
 		r = dossier_write(kernel, ret->id, plan->dossier, why);
 	if (!r)

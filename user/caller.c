@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static uint32_t scope = CALLER_ALL;
+static pid_t process;
 
 uint32_t caller_scope(void)
 {
@@ -16,9 +18,15 @@ bool caller_may(uint32_t uid)
 	return scope == CALLER_ALL || uid == scope;
 }
 
-void caller_become(uint32_t uid)
+void caller_become(uint32_t uid, pid_t pid)
 {
 	scope = uid;
+	process = pid;
+}
+
+pid_t caller_pid(void)
+{
+	return process ?: getpid();
 }
 
 uint32_t caller_uid(void)

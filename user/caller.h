@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CALLER_ALL 0 /* guards of everybody */
 
@@ -24,7 +25,12 @@ uint32_t caller_scope(void);
 /** caller_may() - those of that user? */
 bool caller_may(uint32_t uid);
 
-/** caller_become() - from now on it is for that user, not 0, and for their guards alone */
-void caller_become(uint32_t uid);
+/** caller_become() - from now on it is for that user, not 0, and for their guards alone
+ * @pid: the process of theirs that asked; 0: none
+ */
+void caller_become(uint32_t uid, pid_t pid);
+
+/** caller_pid() - the process that asked; this one, if nobody did */
+pid_t caller_pid(void);
 
 #endif

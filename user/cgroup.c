@@ -314,3 +314,12 @@ int cgroup_of_pid(pid_t pid, char ret[static TEROK_PATH_LEN], struct problem *wh
 	default: return problem(why, r, "cannot read %s: %s", name, strerror(-r));
 	}
 }
+
+bool cgroup_holds(const char *path, pid_t pid)
+{
+	char of[TEROK_PATH_LEN];
+	size_t n = strlen(path);
+
+	return pid > 0 && !cgroup_of_pid(pid, of, NULL) && !strncmp(of, path, n) &&
+	       (!of[n] || of[n] == '/');
+}

@@ -149,6 +149,41 @@ static bool userns_has(pid_t pid, uid_t id)
 	return false;
 }
 
+bool claim_has_user(pid_t pid, uint32_t uid, uid_t id)
+{
+	uid_t maker;
+
+	return pid > 0 && id && !userns_maker(pid, &maker) && maker == uid && userns_has(pid, id);
+}
+
+/* All four: what has become somebody else is not theirs, whoever started it. */
+static int uids_of(pid_t pid, unsigned ret[static 4])
+{
+	_cleanup_fclose_ FILE *status = NULL;
+	char path[40], line[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	status = fopen(path, "re");
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "Uid: %u %u %u %u", ret, ret + 1, ret + 2, ret + 3) == 4)
+			return 0;
+	return status ? -ESRCH : -errno;
+}
+
+bool claim_is_process_of(pid_t pid, uint32_t uid)
+{
+	unsigned ids[4];
+	uid_t maker;
+	int r = uids_of(pid, ids);
+
+	if (r)
+		return r == -ENOENT || r == -ESRCH;
+	if (ids[0] == uid && ids[1] == uid && ids[2] == uid && ids[3] == uid)
+		return true;
+	r = userns_maker(pid, &maker);
+	return r ? r == -ENOENT || r == -ESRCH : maker == uid;
+}
+
 /*
  * A directory of the user's; or in one of the user's, where nobody else makes any, and handed by
  * the runtime to a user of the container's, who is one of the user's own.
@@ -189,9 +224,5 @@ int claim_check(const struct claim *claim, uint32_t uid, struct problem *why)
 
 bool claim_is_within(const struct claim *claim, pid_t pid)
 {
-	size_t n = strlen(claim->cgroup);
-	char path[TEROK_PATH_LEN];
-
-	return !cgroup_of_pid(pid, path, NULL) && !strncmp(path, claim->cgroup, n) &&
-	       (!path[n] || path[n] == '/');
+	return cgroup_holds(claim->cgroup, pid);
 }

@@ -8,7 +8,8 @@
  * nobody claims what is root's or another user's, nor what belongs to no container. Root may claim
  * everything.
  *
- * Owns: nothing but the descriptors of a claim. Called by: the core (enrol.c) and podman.c.
+ * Owns: nothing but the descriptors of a claim. Called by: the core (enrol.c), podman.c, and for
+ * users deed_attach.c and owned.c.
  * Threads: none.
  */
 #ifndef TEROK_CLAIM_H
@@ -40,6 +41,15 @@ int claim_open(int64_t pid, const char *id, const char *name, struct claim *ret,
 
 /** claim_check() - may user @uid guard it? 0; -EPERM and @why says what is not theirs */
 int claim_check(const struct claim *claim, uint32_t uid, struct problem *why);
+
+/** claim_has_user() - is @id, not 0, a user of process @pid's namespace, which @uid made? */
+bool claim_has_user(pid_t pid, uint32_t uid, uid_t id);
+
+/**
+ * claim_is_process_of() - is process @pid @uid's: in all of its numbers, or in a user namespace
+ * that @uid made? Who is gone is nobody's, and so is theirs
+ */
+bool claim_is_process_of(pid_t pid, uint32_t uid);
 
 /** claim_is_within() - is process @pid in that cgroup, or below? Who is gone is not */
 bool claim_is_within(const struct claim *claim, pid_t pid);

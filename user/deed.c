@@ -10,6 +10,7 @@
 #include "base/cli.h"
 #include "base/log.h"
 #include "deed_ask.h"
+#include "enrol_word.h"
 #include "verbs.h"
 #include "terok/names.h"
 
@@ -19,7 +20,7 @@ static int (*const deeds[DEED_MAX_])(const struct control_deed *deed) = {
 	[DEED_STATUS] = deed_status,   [DEED_STATE] = deed_state,     [DEED_BYPASS] = deed_bypass,
 	[DEED_RULE] = deed_rule,       [DEED_PUBLISH] = deed_publish, [DEED_RULES] = deed_rules,
 	[DEED_NAMES] = deed_names,     [DEED_FLUSH] = deed_flush,     [DEED_EXPLAIN] = deed_explain,
-	[DEED_RESOLVE] = deed_resolve, [DEED_DETACH] = deed_detach,
+	[DEED_RESOLVE] = deed_resolve, [DEED_DETACH] = deed_detach,   [DEED_ATTACH] = deed_attach,
 };
 
 /* --- what a verb has read ----------------------------------------------------------------- */
@@ -112,6 +113,9 @@ int deed_check(const struct control_deed *deed)
 	if (!is_text(deed->guard, sizeof(deed->guard)) ||
 	    !is_text(deed->domain, sizeof(deed->domain)) || !domain_ok(deed->domain) ||
 	    !dest_ok(deed))
+		return -EBADMSG;
+	if (!is_flag(deed->force) ||
+	    (deed->kind == DEED_ATTACH && enrol_want_check(&deed->want, 0, NULL)))
 		return -EBADMSG;
 	if (!*deed->guard && deed->kind != DEED_STATUS)
 		return -EBADMSG;

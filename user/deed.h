@@ -53,5 +53,6 @@ int deed_flush(const struct control_deed *deed);
 int deed_explain(const struct control_deed *deed);
 int deed_resolve(const struct control_deed *deed);
 int deed_detach(const struct control_deed *deed);
+int deed_attach(const struct control_deed *deed);
 
 #endif

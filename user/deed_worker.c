@@ -97,6 +97,6 @@ int deed_worker_main(void)
 		end_say(-EBADMSG, 0, "that is nothing a command of ours says");
 		return 1;
 	}
-	caller_become(task.uid);
+	caller_become(task.uid, task.pid);
 	return deed_tell(&task.deed);
 }

@@ -90,9 +90,9 @@ int deeds_room(const struct deeds *deeds, uint32_t uid, struct problem *why)
 }
 
 /* A file in memory: whole before the child begins to read. */
-static int task_file(uint32_t uid, const struct control_deed *deed)
+static int task_file(const struct control_caller *caller, const struct control_deed *deed)
 {
-	struct deeds_task task = { .uid = uid, .deed = *deed };
+	struct deeds_task task = { .uid = caller->uid, .pid = caller->pid, .deed = *deed };
 	_cleanup_close_ int fd = memfd_create("deed", MFD_CLOEXEC);
 
 	if (fd < 0)
@@ -102,20 +102,20 @@ static int task_file(uint32_t uid, const struct control_deed *deed)
 	return TAKE_FD(fd);
 }
 
-int deeds_begin(struct deeds *deeds, uint32_t uid, const struct control_deed *deed, int fd,
-		struct problem *why)
+int deeds_begin(struct deeds *deeds, const struct control_caller *caller,
+		const struct control_deed *deed, int fd, struct problem *why)
 {
-	struct doing *doing = place_for(deeds, uid);
+	struct doing *doing = place_for(deeds, caller->uid);
 	_cleanup_close_ int file = -1;
 	int r;
 
 	if (!doing)
 		return problem(why, -EAGAIN, "too much is being done at once; try again");
-	file = task_file(uid, deed);
+	file = task_file(caller, deed);
 	r = file < 0 ? file : errand_start(&doing->errand, "deed", (int[]){ fd, file }, 2);
 	if (r)
 		return problem(why, r, "it cannot be done: %s", strerror(-r));
-	doing->uid = uid;
+	doing->uid = caller->uid;
 	r = source_add(deeds->loop, &doing->ended, doing->errand.pid_fd, EPOLLIN, on_ended);
 	if (r) {
 		errand_kill(&doing->errand);

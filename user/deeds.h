@@ -14,7 +14,7 @@
 
 #include "base/event.h"
 #include "base/problem.h"
-#include "terok/control_msg.h"
+#include "control.h"
 
 #define DEEDS_MAX     16
 #define DEEDS_UID     2                /* of one user */
@@ -24,8 +24,7 @@ struct deeds;
 
 /* What a child is given, in a file. */
 struct deeds_task {
-	uint32_t uid;
-	uint32_t pad;
+	uint32_t uid, pid; /* who asks */
 	struct control_deed deed;
 };
 
@@ -38,11 +37,11 @@ void deeds_free(struct deeds *deeds);
 int deeds_room(const struct deeds *deeds, uint32_t uid, struct problem *why);
 
 /**
- * deeds_begin() - @uid, not 0, wants that done; @fd: their connection, the caller's to close
+ * deeds_begin() - @caller, not root, wants that done; @fd: their connection, the caller's to close
  *
  * Return: 0: they will be answered; negative errno with @why: nobody will.
  */
-int deeds_begin(struct deeds *deeds, uint32_t uid, const struct control_deed *deed, int fd,
-		struct problem *why);
+int deeds_begin(struct deeds *deeds, const struct control_caller *caller,
+		const struct control_deed *deed, int fd, struct problem *why);
 
 #endif

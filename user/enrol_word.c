@@ -40,6 +40,20 @@ static int user_check(const struct control_attach *word, struct problem *why)
 	return 0;
 }
 
+int enrol_want_check(const struct control_attach *word, uint32_t uid, struct problem *why)
+{
+	int r;
+
+	if (!control_text_ok(word->id) || !control_text_ok(word->name) ||
+	    !control_text_ok(word->profiles))
+		return problem(why, -EINVAL, "a text without an end");
+	if (word->state >= TEROK_STATE_MAX_ || word->names >= CONTROL_NAMES_MAX_ ||
+	    word->profiles_said > 1)
+		return problem(why, -EINVAL, "a state or a word that does not exist");
+	r = lists_check(word, why);
+	return r || !uid ? r : user_check(word, why);
+}
+
 int enrol_word_check(const struct control_attach *word, uint32_t uid, struct problem *why)
 {
 	int r;
@@ -49,14 +63,8 @@ int enrol_word_check(const struct control_attach *word, uint32_t uid, struct pro
 			       "the hook's files are of version %u, this agent's of %d; try: "
 			       "terok-bpfd setup",
 			       word->version, CONTROL_HOOK_VERSION);
-	if (!control_text_ok(word->id) || !control_text_ok(word->name) ||
-	    !control_text_ok(word->profiles))
-		return problem(why, -EINVAL, "a text without an end");
-	if (!container_is_id(word->id) || !container_is_name(word->name))
+	r = enrol_want_check(word, uid, why);
+	if (!r && (!container_is_id(word->id) || !container_is_name(word->name)))
 		return problem(why, -EINVAL, "that is no container's id or name");
-	if (word->state >= TEROK_STATE_MAX_ || word->names >= CONTROL_NAMES_MAX_ ||
-	    word->profiles_said > 1)
-		return problem(why, -EINVAL, "a state or a word that does not exist");
-	r = lists_check(word, why);
-	return r || !uid ? r : user_check(word, why);
+	return r;
 }

@@ -11,6 +11,7 @@
 
 #include "base/event.h"
 #include "base/log.h"
+#include "caller.h"
 #include "cgroup.h"
 #include "dossier.h"
 #include "explain.h"
@@ -190,9 +191,11 @@ static int id_take(const struct kernel *kernel, uint32_t *ret)
 static int info_put(const struct kernel *kernel, uint32_t id, const struct guard_spec *spec,
 		    uint64_t cgroup, struct problem *why)
 {
-	struct terok_info info = {
-		.cgroup = cgroup, .made_ns = now_boot_ns(), .uid = spec->uid, .kind = spec->kind
-	};
+	struct terok_info info = { .cgroup = cgroup,
+				   .made_ns = now_boot_ns(),
+				   .uid = spec->uid,
+				   .kind = spec->kind,
+				   .flags = spec->by_root ? TEROK_INFO_ROOTS : 0 };
 	int r = cgroup_path(spec->cgroup_fd, info.path);
 
 	if (r)
@@ -357,6 +360,10 @@ static int attach_locked(const struct kernel *kernel, const struct guard_spec *s
 		r = guard_get(kernel, there.id, ret);
 	if (r)
 		return problem(why, r, "look for its guard: %s", strerror(-r));
+	/* who enrols a container finds what guards it already, and changes nothing of it */
+	if (there.id && !caller_may(ret->info.uid) &&
+	    !(spec->held && ret->state != TEROK_STATE_NONE))
+		return problem(why, -EEXIST, "it is guarded already, and that guard is not yours");
 	*existing = there.id != 0;
 	if (!there.id)
 		r = attach_new(kernel, spec, cgroup, &there.id, why);

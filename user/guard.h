@@ -33,8 +33,9 @@ struct guard_spec {
 	const char *container, *name; /* NULL container: the name again */
 	enum terok_state state;       /* written last; normally UP */
 	bool state_kept;              /* ... unless the journal has another for it */
-	bool held;                    /* not yet: NONE, and all is denied, until guard_release() */
-	uint32_t rate, burst;         /* records a second and in a burst; 0: 1,000 and 2,000 */
+	bool by_root;         /* root attaches it, whose ever it is: only root detaches it */
+	bool held;            /* not yet: NONE, and all is denied, until guard_release() */
+	uint32_t rate, burst; /* records a second and in a burst; 0: 1,000 and 2,000 */
 };
 
 /**

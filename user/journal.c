@@ -118,6 +118,9 @@ bool journal_key(const struct terok_info *info, char ret[static JOURNAL_KEY_LEN]
 			 info->container);
 	else if (info->kind == TEROK_KIND_CONTAINER)
 		snprintf(ret, JOURNAL_KEY_LEN, "container:%.*s", TEROK_NAME_LEN, info->container);
+	else if (info->uid) /* who owns the cgroup above makes it anew, for root's guard as well */
+		snprintf(ret, JOURNAL_KEY_LEN, "cgroup:%u:%.*s", info->uid, TEROK_PATH_LEN,
+			 info->path);
 	else
 		snprintf(ret, JOURNAL_KEY_LEN, "cgroup:%.*s", TEROK_PATH_LEN, info->path);
 	return true;

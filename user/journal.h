@@ -25,7 +25,7 @@ struct rule;
 struct publish;
 struct domain_rule;
 
-#define JOURNAL_KEY_LEN      (TEROK_PATH_LEN + 16)
+#define JOURNAL_KEY_LEN      (TEROK_PATH_LEN + 24)
 #define JOURNAL_LAYOUT       5    /* of policy.db, for who reads it beside its writer */
 #define JOURNAL_PROFILES_LEN 1024 /* names of a composition, with a colon between, NUL included */
 

@@ -2,29 +2,16 @@
 #include "lockout.h"
 
 #include <errno.h>
-#include <stdbool.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "cgroup.h"
 #include "kernel.h"
 
-/* Does the process live there, or below? Who cannot be seen lives elsewhere. */
-static bool lives_in(pid_t pid, const char *path)
+int lockout_check(const char *path, pid_t you, struct problem *why)
 {
-	char of[TEROK_PATH_LEN];
-	size_t n = strlen(path);
-
-	return pid > 0 && !cgroup_of_pid(pid, of, NULL) && !strncmp(of, path, n) &&
-	       (!of[n] || of[n] == '/');
-}
-
-int lockout_check(const char *path, struct problem *why)
-{
-	const char *who = lives_in(getpid(), path)             ? "you"
-			  : lives_in(kernel_agent_pid(), path) ? "the agent"
-			  : lives_in(1, path)                  ? "process 1"
-							       : NULL;
+	const char *who = cgroup_holds(path, you)                  ? "you"
+			  : cgroup_holds(path, kernel_agent_pid()) ? "the agent"
+			  : cgroup_holds(path, 1)                  ? "process 1"
+								   : NULL;
 
 	if (!who)
 		return 0;

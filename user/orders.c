@@ -49,7 +49,7 @@ static int on_deed(struct orders *orders, const struct control_caller *caller,
 	if (r)
 		return r;
 	fd = control_take(orders->control, caller->token);
-	if (fd >= 0 && deeds_begin(orders->deeds, caller->uid, deed, fd, &lost))
+	if (fd >= 0 && deeds_begin(orders->deeds, caller, deed, fd, &lost))
 		log_warn(0, "a deed of user %u: %s", caller->uid, lost.text);
 	return 0;
 }

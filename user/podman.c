@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/spawn.h"
@@ -347,6 +348,37 @@ static int resolve(struct search *search, struct problem *why)
 	return r < 0 ? r : 0;
 }
 
+static int too_many(const struct search *search, struct problem *why)
+{
+	return problem(why, -ENOTUNIQ, "%u containers fit '%s'; say USER:%s, or the full id",
+		       search->found, search->text, search->text);
+}
+
+int podman_hint(const char *text, struct podman_container *ret, struct problem *why)
+{
+	struct search search = { .best = { .cgroup_fd = -1, .netns_fd = -1 } };
+	int r = parse_text(text, &search, why);
+
+	if (!r && !search.any_user && search.uid != geteuid())
+		return problem(why, -EPERM, "'%.80s' is another user's; sudo terok-bpfd attach",
+			       text);
+	search.any_user = false;
+	search.uid = geteuid();
+	if (!r && each_process(look_at_monitor, &search) < 0)
+		r = problem(why, -EIO, "cannot read /proc");
+	if (!r && search.found > 1)
+		return too_many(&search, why);
+	if (!r && !search.found)
+		return problem(why, -ENOENT, "no running container '%.80s' of yours", text);
+	if (!r)
+		r = each_process(look_at_child, &search);
+	if (r >= 0 && !search.best.pid)
+		return problem(why, -ESRCH, "container %s does not run", search.best.name);
+	if (r >= 0)
+		*ret = search.best;
+	return r < 0 ? r : 0;
+}
+
 int podman_find(const char *text, struct podman_container *ret, struct problem *why)
 {
 	struct search search = { .best = { .cgroup_fd = -1, .netns_fd = -1 } };
@@ -358,9 +390,7 @@ int podman_find(const char *text, struct podman_container *ret, struct problem *
 	if (r < 0)
 		return problem(why, r, "cannot read /proc");
 	if (search.found > 1)
-		return problem(why, -ENOTUNIQ,
-			       "%u containers fit '%s'; say USER:%s, or the full id", search.found,
-			       search.text, search.text);
+		return too_many(&search, why);
 	r = resolve(&search, why);
 	if (r == -ENOENT)
 		return problem(why, r,

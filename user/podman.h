@@ -50,6 +50,14 @@ struct podman_container {
 int podman_find(const char *text, struct podman_container *ret, struct problem *why);
 
 /**
+ * podman_hint() - which running container of the caller's, not root, that is: nothing is verified
+ * @ret: .id, .name, .pid and .uid only, and nothing to podman_container_done()
+ *
+ * Return: 0; -ENOENT none of theirs, -EPERM that is said to be another user's, -ESRCH, -ENOTUNIQ.
+ */
+int podman_hint(const char *text, struct podman_container *ret, struct problem *why);
+
+/**
  * podman_ask_ports() - fill in .published of a container of root's, by asking podman
  *
  * Another user's podman is not asked: what runs as that user is not believed. Return: 0, also

@@ -60,6 +60,8 @@ int roots_any(const struct kernel *kernel, const struct guard *guard, struct pro
 {
 	int r = policy_each(kernel, guard->id, rule_is, NULL);
 
+	if (guard->info.flags & TEROK_INFO_ROOTS)
+		return problem(why, -EPERM, "root attached this guard: only root changes that");
 	if (!r)
 		r = guard_root_blocks(guard);
 	return verdict(r ? r : names_domains(kernel, guard->id, domain_is, NULL), "this guard",

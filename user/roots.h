@@ -22,7 +22,7 @@ int roots_rule(const struct kernel *kernel, uint32_t guard, const struct dest *d
 int roots_domain(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name,
 		 struct problem *why);
 
-/** roots_any() - of anything at all of it? Or did root block it? */
+/** roots_any() - of anything at all of it? Or did root block it, or attach it? */
 int roots_any(const struct kernel *kernel, const struct guard *guard, struct problem *why);
 
 #endif

@@ -127,10 +127,7 @@ static int walk(struct search *search, int dir, uid_t above, unsigned depth)
 /* Believe the kernel: somebody lives in it. */
 static int verify(struct runtime_container *c, struct problem *why)
 {
-	char path[TEROK_PATH_LEN];
-	size_t n = strlen(c->cgroup);
 	pid_t pid = cgroup_first_pid(c->cgroup_fd);
-	int r;
 
 	if (!pid)
 		return problem(why, -ESRCH, "container %s does not run: nothing lives in %s",
@@ -138,11 +135,8 @@ static int verify(struct runtime_container *c, struct problem *why)
 	c->netns_fd = netns_of_pid(pid, why);
 	if (c->netns_fd < 0)
 		return c->netns_fd;
-	r = cgroup_of_pid(pid, path, why);
-	if (r)
-		return r;
 	/* the process, whose namespace that is, is still its own */
-	if (strncmp(path, c->cgroup, n) || (path[n] && path[n] != '/'))
+	if (!cgroup_holds(c->cgroup, pid))
 		return problem(why, -EAGAIN, "container %s changes at this moment; try again",
 			       c->name);
 	return 0;

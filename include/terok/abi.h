@@ -328,12 +328,15 @@ struct terok_said { /* value of terok_said (LRU hash, key: socket cookie) */
 	char name[TEROK_DOMAIN_LEN];
 };
 
+#define TEROK_INFO_ROOTS 1 /* root attached it: of all users, its owner too, none detaches it */
+
 /* Value of terok_info (hash, key: guard id): what people call it. Written by the agent only. */
 struct terok_info {
 	__u64 cgroup;                   /* id: inode number of its directory */
 	__u64 made_ns;                  /* when it was attached */
 	__u32 uid;                      /* owner: who may see and answer for it besides root */
-	__u32 kind;                     /* enum terok_kind */
+	__u16 kind;                     /* enum terok_kind */
+	__u16 flags;                    /* TEROK_INFO_* */
 	char container[TEROK_NAME_LEN]; /* full container id, or the name again */
 	char name[TEROK_NAME_LEN];
 	char path[TEROK_PATH_LEN]; /* below the cgroup2 root, starts with '/' */

@@ -21,7 +21,7 @@
 
 #define CONTROL_RUN     "/run/terok" /* where RUN is, unless TEROK_RUN says otherwise */
 #define CONTROL_SOCKET  "control.sock"
-#define CONTROL_VERSION 1
+#define CONTROL_VERSION 2
 #define CONTROL_TEXT    256
 #define CONTROL_PAGE                                                                               \
 	256 /* structs before the CONTROL_DONE of one word: a longer list comes in pages */
@@ -76,23 +76,8 @@ enum deed_kind {
 	DEED_EXPLAIN, /* guard, destination */
 	DEED_RESOLVE, /* guard */
 	DEED_DETACH,  /* guard */
+	DEED_ATTACH,  /* guard: a cgroup's path, or what a container is called; force, want */
 	DEED_MAX_,
-};
-
-/* Answered by TEXT_OUT, as much as there is, EXIT, and DONE. The core looks at none of it. */
-struct control_deed {
-	__u32 kind; /* enum deed_kind */
-	__u8 json, colour, keep, remove;
-	__u32 state;  /* enum terok_state */
-	__u32 action; /* enum terok_action */
-	__u32 flags;  /* TEROK_RULE_* */
-	__u16 port;   /* 0: any */
-	__u8 proto;   /* IPPROTO_*; 0: any */
-	__u8 bits;    /* of addr: 128: one address */
-	__u64 seconds;
-	__u8 addr[16];                 /* a destination without a domain */
-	char guard[TEROK_PATH_LEN];    /* as a person calls it */
-	char domain[TEROK_DOMAIN_LEN]; /* canonical; "": none */
 };
 
 enum control_stream { CONTROL_STDOUT, CONTROL_STDERR };
@@ -156,6 +141,25 @@ struct control_attach {
 	struct control_dest infra[CONTROL_INFRA];
 	struct control_port port[CONTROL_PORTS];
 	struct terok_dossier dossier;
+};
+
+/* Answered by TEXT_OUT, as much as there is, EXIT, and DONE. The core looks at none of it. */
+struct control_deed {
+	__u32 kind; /* enum deed_kind */
+	__u8 json, colour, keep, remove;
+	__u32 state;  /* enum terok_state */
+	__u32 action; /* enum terok_action */
+	__u32 flags;  /* TEROK_RULE_* */
+	__u16 port;   /* 0: any */
+	__u8 proto;   /* IPPROTO_*; 0: any */
+	__u8 bits;    /* of addr: 128: one address */
+	__u64 seconds;
+	__u8 addr[16];                 /* a destination without a domain */
+	char guard[TEROK_PATH_LEN];    /* as a person calls it */
+	char domain[TEROK_DOMAIN_LEN]; /* canonical; "": none */
+	__u8 force;                    /* also where the caller lives */
+	__u8 pad[7];
+	struct control_attach want; /* of a guard to be; .pid and .id only of a container */
 };
 
 /* Of the OCI hook: that container has ended. Done: its guard has, if its processes have. */

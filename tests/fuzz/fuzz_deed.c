@@ -33,5 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		expect(deed.state > TEROK_STATE_NONE && deed.state < TEROK_STATE_MAX_);
 	if (deed.kind == DEED_PUBLISH)
 		expect(deed.port && (deed.proto == IPPROTO_TCP || deed.proto == IPPROTO_UDP));
+	if (deed.kind == DEED_ATTACH)
+		expect(deed.force <= 1 && deed.want.n_infra <= CONTROL_INFRA &&
+		       deed.want.n_ports <= CONTROL_PORTS && deed.want.names < CONTROL_NAMES_MAX_ &&
+		       deed.want.state < TEROK_STATE_MAX_ && control_text_ok(deed.want.profiles));
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -47,6 +48,50 @@ int person_as(uid_t uid, int (*fn)(void *arg), void *arg)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+char person_out[1 << 20];
+
+struct run {
+	const char *const *argv;
+	int fd;
+};
+
+static int exec_it(void *arg)
+{
+	struct run *run = arg;
+
+	if (dup2(run->fd, 1) < 0 || dup2(run->fd, 2) < 0)
+		return 126;
+	execv(bpfd, (char *const *)run->argv);
+	return 127;
+}
+
+int person_run(uid_t uid, const char *const argv[])
+{
+	_cleanup_close_ int fd = memfd_create("said", MFD_CLOEXEC);
+	struct run run = { argv, fd };
+	int code;
+	ssize_t n;
+
+	assert_true(fd >= 0);
+	code = person_as(uid, exec_it, &run);
+	n = pread(fd, person_out, sizeof(person_out) - 1, 0);
+	assert_true(n >= 0);
+	person_out[n] = '\0';
+	return code;
+}
+
+void assert_out(const char *text)
+{
+	if (!strstr(person_out, text))
+		fail_msg("'%s' is not in: %s", text, person_out);
+}
+
+void assert_not_out(const char *text)
+{
+	if (strstr(person_out, text))
+		fail_msg("'%s' is in: %s", text, person_out);
 }
 
 struct dial {

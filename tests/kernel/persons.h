@@ -44,6 +44,22 @@ void person_await_open(uid_t uid);
 /** person_as() - run @fn as that user, in a process of its own; what it returned, 0 to 255 */
 int person_as(uid_t uid, int (*fn)(void *arg), void *arg);
 
+extern char person_out[1 << 20]; /* what the last one printed, on both */
+
+/** AS() - the program that ships, run by a process that is that user; its exit code */
+#define AS(uid, ...) person_run(uid, (const char *const[]){ bpfd, __VA_ARGS__, NULL })
+int person_run(uid_t uid, const char *const argv[]);
+
+/** assert_done() - it exits 0; else shows what it printed */
+#define assert_done(uid, ...)                                                                      \
+	do {                                                                                       \
+		if (AS(uid, __VA_ARGS__))                                                          \
+			fail_msg("%s", person_out);                                                \
+	} while (0)
+
+void assert_out(const char *text);
+void assert_not_out(const char *text);
+
 /** person_dial() - a connection that a process of @uid made; negative errno: it could not */
 int person_dial(uid_t uid, const char *path);
 

@@ -24,60 +24,7 @@
 #include "persons.h"
 #include "policy.h"
 
-#define ARGS 12
-
-static char out[1 << 20]; /* what the last one printed, on both */
 static uint32_t annes, berts, roots;
-
-struct run {
-	const char *const *argv;
-	int fd;
-};
-
-static int exec_it(void *arg)
-{
-	struct run *run = arg;
-
-	if (dup2(run->fd, 1) < 0 || dup2(run->fd, 2) < 0)
-		return 126;
-	execv(bpfd, (char *const *)run->argv);
-	return 127;
-}
-
-/* The program as that user; its exit code. */
-#define AS(uid, ...) as(uid, (const char *const[]){ bpfd, __VA_ARGS__, NULL })
-static int as(uid_t uid, const char *const argv[])
-{
-	_cleanup_close_ int fd = memfd_create("said", MFD_CLOEXEC);
-	struct run run = { argv, fd };
-	int code;
-	ssize_t n;
-
-	assert_true(fd >= 0);
-	code = person_as(uid, exec_it, &run);
-	n = pread(fd, out, sizeof(out) - 1, 0);
-	assert_true(n >= 0);
-	out[n] = '\0';
-	return code;
-}
-
-#define assert_done(uid, ...)                                                                      \
-	do {                                                                                       \
-		if (AS(uid, __VA_ARGS__))                                                          \
-			fail_msg("%s", out);                                                       \
-	} while (0)
-
-static void assert_out(const char *text)
-{
-	if (!strstr(out, text))
-		fail_msg("'%s' is not in: %s", text, out);
-}
-
-static void assert_not_out(const char *text)
-{
-	if (strstr(out, text))
-		fail_msg("'%s' is in: %s", text, out);
-}
 
 static const char *number(uint32_t guard)
 {
@@ -146,7 +93,7 @@ static void what_is_anothers_was_never_there(void **state)
 			snprintf(want, sizeof(want),
 				 "terok-bpfd: no guard '%s'; terok-bpfd status lists them\n", name);
 			if (i) /* status says more before it */
-				assert_string_equal(out, want);
+				assert_string_equal(person_out, want);
 			else
 				assert_out(want);
 		}
@@ -285,12 +232,12 @@ static void much_is_printed_whole(void **state)
 		assert_int_equal(policy_add(kernel, &rule, &why), 0);
 	}
 	assert_done(ANNE, "rules", "annes");
-	assert_true(strlen(out) > 4 * CONTROL_TEXT_MAX);
-	for (const char *p = out; (p = strchr(p, '\n')); p++)
+	assert_true(strlen(person_out) > 4 * CONTROL_TEXT_MAX);
+	for (const char *p = person_out; (p = strchr(p, '\n')); p++)
 		lines++;
 	assert_int_equal(lines, 601);
 	assert_done(ANNE, "rules", "annes", "--json");
-	assert_int_equal(out[strlen(out) - 2], '}');
+	assert_int_equal(person_out[strlen(person_out) - 2], '}');
 }
 
 /* --- who does not use the program -------------------------------------------------------- */

@@ -30,6 +30,7 @@
 #include "guard.h"
 #include "hooks.h"
 #include "journal.h"
+#include "owned.h"
 #include "programs.h"
 #include "support.h"
 
@@ -56,6 +57,8 @@ static struct said_word {
 	int result;
 	uint32_t guard;
 	struct problem why;
+	unsigned code; /* of a deed */
+	char text[512];
 } * word;
 
 /* --- boxes ------------------------------------------------------------------------------- */
@@ -437,9 +440,7 @@ static void what_root_blocked_starts_blocked(void **state)
 	for (int i = 0; i < 4; i++) {
 		if (i == 3) { /* the control: their own block they take back so */
 			assert_works("up", "box");
-			assert_int_equal(guard_set_state_as(world->kernel, word->guard,
-							    TEROK_STATE_BLOCK, ANNE, NULL),
-					 0);
+			assert_done(ANNE, "block", "box");
 		}
 		box_end(box);
 		n_boxes--;
@@ -459,7 +460,7 @@ static void no_user_has_more_than_a_share_of_guards(void **state)
 	uint32_t id = 2000000;
 
 	(void)state;
-	for (unsigned i = 0; i < ENROL_USER_GUARDS; i++, id++)
+	for (unsigned i = 0; i < OWNED_GUARDS; i++, id++)
 		assert_int_equal(bpf_map_update_elem(map, &id, &info, BPF_ANY), 0);
 	attach_by(ANNE, box);
 	assert_int_equal(word->result, -EDQUOT);
@@ -467,6 +468,82 @@ static void no_user_has_more_than_a_share_of_guards(void **state)
 	id--;
 	assert_int_equal(bpf_map_delete_elem(map, &id), 0);
 	assert_int_equal(attach_by(ANNE, box), 0);
+}
+
+/* --- the same of one that runs, by terok-bpfd attach --------------------------------------- */
+
+static void deed_word(const struct box *box)
+{
+	struct control_deed *deed = &word->ask.word.DEED;
+
+	memset(word, 0, sizeof(*word));
+	word->ask.patience_ns = 15 * SECOND_NS;
+	word->ask.word.type = CONTROL_DEED;
+	deed->kind = DEED_ATTACH;
+	strcpy(deed->guard, "box");
+	deed->want.pid = box->pid;
+	strcpy(deed->want.id, box->id);
+}
+
+static void hear(const struct control_packet *reply, void *user)
+{
+	size_t n = strlen(word->text);
+
+	(void)user;
+	if (reply->type == CONTROL_EXIT)
+		word->code = reply->EXIT.code;
+	else if (reply->type == CONTROL_TEXT_OUT)
+		snprintf(word->text + n, sizeof(word->text) - n, "%.*s", (int)reply->TEXT_OUT.size,
+			 reply->TEXT_OUT.text);
+}
+
+static unsigned deed_by(uid_t uid)
+{
+	word->ask.reply = hear;
+	assert_int_equal(said_by(uid), 0);
+	return word->code;
+}
+
+static void assert_deed_refused(uid_t uid, const char *why)
+{
+	assert_int_equal(deed_by(uid), 1);
+	if (!strstr(word->text, why))
+		fail_msg("'%s' is not in '%s'", why, word->text);
+	assert_int_equal(guards(), 0);
+}
+
+static void a_user_guards_a_container_that_runs(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1));
+	struct box *bare = BOX(.of = ANNE, .id = ID(2), .no_userns = true);
+	struct guard guard;
+
+	(void)state;
+	deed_word(box);
+	assert_deed_refused(BERT, "is not user 4002's");
+	deed_word(bare);
+	assert_deed_refused(ANNE, "in no user namespace of user 4001");
+	deed_word(box), strcpy(word->ask.word.DEED.want.id, ID(3));
+	assert_deed_refused(ANNE, "no cgroup of its own");
+	deed_word(box), word->ask.word.DEED.want.pid = 1;
+	assert_deed_refused(ANNE, "no cgroup of its own");
+	deed_word(box), word->ask.word.DEED.want.pid = 0;
+	assert_deed_refused(ANNE, "no container's id and pid");
+	deed_word(box), strcpy(word->ask.word.DEED.guard, "a b");
+	assert_deed_refused(ANNE, "no container's name");
+	deed_word(box);
+	strcpy(word->ask.word.DEED.want.profiles, "/etc/passwd");
+	word->ask.word.DEED.want.profiles_said = 1;
+	assert_deed_refused(ANNE, "profiles by name");
+	deed_word(box), strcpy(word->ask.word.DEED.want.name, "-x");
+	assert_deed_refused(ANNE, "a name is");
+	deed_word(box);
+	assert_int_equal(deed_by(ANNE), 0); /* the control */
+	assert_int_equal(guard_of_container(world->kernel, box->id, ANNE, &guard), 0);
+	assert_int_equal(guard.info.kind, TEROK_KIND_CONTAINER);
+	assert_int_equal(guard.state, TEROK_STATE_UP);
+	assert_string_equal(guard.info.name, "box");
+	assert_string_equal(guard.info.path, box->cgroup);
 }
 
 /* --- how it ends ------------------------------------------------------------------------- */
@@ -531,6 +608,7 @@ int main(void)
 		T(an_id_of_somebody_elses_opens_nothing),
 		T(what_root_blocked_starts_blocked),
 		T(no_user_has_more_than_a_share_of_guards),
+		T(a_user_guards_a_container_that_runs),
 		T(an_end_that_is_said_ends_nobody_who_lives),
 		T(a_container_is_guarded_when_the_word_is_answered),
 	};
