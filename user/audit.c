@@ -17,6 +17,7 @@
 #include "names.h"
 #include "terok/names.h"
 
+#define MUCH          (256 << 10) /* bytes of one file: then a user's share is looked at */
 #define WARN_EVERY_NS (60 * SECOND_NS)
 #define GAP_NS        (SECOND_NS / AUDIT_RATE)
 #define BUDGETS       4096 /* two guards that share one merely start afresh */
@@ -84,7 +85,7 @@ static int file_open(int dir)
 		      O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 }
 
-/* @line ends in a newline. One write: lines of several writers do not mix. */
+/* @line ends in a newline. One write: lines of several writers do not mix. 1: much has been written. */
 static int file_append(int dir, const char *line, size_t n)
 {
 	_cleanup_close_ int fd = file_open(dir);
@@ -106,7 +107,9 @@ static int file_append(int dir, const char *line, size_t n)
 	    write(fd, "\n", 1) < 0)
 		return -errno;
 	wrote = write(fd, line, n);
-	return wrote < 0 ? -errno : (size_t)wrote < n ? -ENOSPC : 0;
+	if (wrote < 0)
+		return -errno;
+	return (size_t)wrote < n ? -ENOSPC : st.st_size / MUCH != (st.st_size + wrote) / MUCH;
 }
 
 static void line_begin(struct json *json, const struct terok_info *guard, const char *action)
@@ -143,7 +146,9 @@ static void line_write(const struct terok_info *guard, const char *text, size_t 
 
 	dir = guard_dir_open(guard, &why);
 	r = dir < 0 ? dir : file_append(dir, text, n);
-	if (!r || (warned_ns && now_boot_ns() - warned_ns < WARN_EVERY_NS))
+	if (r > 0)
+		guard_dir_grown(guard);
+	if (r >= 0 || (warned_ns && now_boot_ns() - warned_ns < WARN_EVERY_NS))
 		return;
 	warned_ns = now_boot_ns();
 	log_warn(0, "%s of %s cannot be written: %s", AUDIT_FILE, guard->name,

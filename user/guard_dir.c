@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/dir.h"
+#include "guard_share.h"
 
 const char *guard_dir_room(const struct terok_info *info)
 {
@@ -62,7 +63,24 @@ int guard_dir_open(const struct terok_info *info, struct problem *why)
 	if (state < 0)
 		return state;
 	room = dir_open(state, guard_dir_room(info), why);
-	return room < 0 ? room : dir_open(room, name, why);
+	if (room < 0)
+		return room;
+	if (info->kind == TEROK_KIND_CONTAINER && info->uid && faccessat(room, name, F_OK, 0))
+		guard_share_make(room, info->uid, name);
+	return dir_open(room, name, why);
+}
+
+void guard_dir_grown(const struct terok_info *info)
+{
+	_cleanup_close_ int state = -1, room = -1;
+	char name[GUARD_DIR_LEN];
+
+	if (info->kind != TEROK_KIND_CONTAINER || !info->uid || !guard_dir_name(info, name))
+		return;
+	state = dir_open(AT_FDCWD, state_dir(), NULL);
+	room = state < 0 ? -1 : dir_open(state, guard_dir_room(info), NULL);
+	if (room >= 0)
+		guard_share_make(room, info->uid, name);
 }
 
 void guard_dir_rename(const struct terok_info *before, const struct terok_info *now)

@@ -33,6 +33,9 @@ bool guard_dir_name(const struct terok_info *info, char ret[static GUARD_DIR_LEN
  */
 void guard_dir_rename(const struct terok_info *before, const struct terok_info *now);
 
+/** guard_dir_grown() - much was written there: a user's folders have a bound (guard_share.h) */
+void guard_dir_grown(const struct terok_info *info);
+
 /** guard_dir_open() - open it, making it if it is missing; -ENOENT: it has none; no text then */
 int guard_dir_open(const struct terok_info *info, struct problem *why);
 

@@ -112,7 +112,12 @@ bool journal_key(const struct terok_info *info, char ret[static JOURNAL_KEY_LEN]
 {
 	if (info->kind == TEROK_KIND_EXEC)
 		return false;
-	/* who runs containers gives them their ids: nobody's may be taken for another user's */
+	/*
+	 * Who runs containers gives them their ids: nobody's may be taken for another user's. Before
+	 * state_uid (layout 5) a user's had no uid in it. No version was released that wrote those,
+	 * and none is taken over: of such a row nobody can say any more whose it was, and who gives a
+	 * container that id would be given what root had allowed it.
+	 */
 	if (info->kind == TEROK_KIND_CONTAINER && info->uid)
 		snprintf(ret, JOURNAL_KEY_LEN, "container:%u:%.*s", info->uid, TEROK_NAME_LEN,
 			 info->container);
@@ -158,11 +163,27 @@ static void bind_now(sqlite3_stmt *stmt, const void *arg)
 }
 
 /* The guard's own row, which all others refer to. */
-int journal_note(const char *key, struct problem *why)
+static int note_unbounded(const char *key, struct problem *why)
 {
 	return journal_run("INSERT INTO guard (key, state, seen) VALUES (?1, 0, ?2)"
 			   " ON CONFLICT (key) DO UPDATE SET seen = MAX(seen, ?2)",
 			   key, bind_now, NULL, why);
+}
+
+int journal_note(const char *key, struct problem *why)
+{
+	return journal_share_guard(key, why) ?: note_unbounded(key, why);
+}
+
+/* What root says of a user's guard must not depend on what that user has kept. */
+int journal_note_said(const char *key, bool by_root, unsigned entries, struct problem *why)
+{
+	int r;
+
+	if (by_root)
+		return note_unbounded(key, why);
+	r = entries ? journal_share_entries(key, entries, why) : 0;
+	return r ?: journal_note(key, why);
 }
 
 /* Whole seconds from now, -1: it has ended; 0: no end */
@@ -203,7 +224,8 @@ static void bind_rule(sqlite3_stmt *stmt, const void *arg)
 
 int journal_put_rule(const char *key, const struct rule *rule, struct problem *why)
 {
-	int r = journal_note(key, why);
+	bool by_root = !rule->value.uid && rule->value.author != TEROK_AUTHOR_PROFILE;
+	int r = journal_note_said(key, by_root, 1, why);
 
 	return r ? r
 		 : journal_run("INSERT OR REPLACE INTO rule VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
@@ -229,7 +251,7 @@ static void bind_port(sqlite3_stmt *stmt, const void *arg)
 
 int journal_put_port(const char *key, const struct publish *port, struct problem *why)
 {
-	int r = journal_note(key, why);
+	int r = journal_note_said(key, false, 1, why);
 
 	return r ? r
 		 : journal_run("INSERT OR REPLACE INTO port VALUES (?1, ?2, ?3)", key, bind_port,
@@ -258,7 +280,7 @@ static void bind_state(sqlite3_stmt *stmt, const void *arg)
 int journal_put_state(const char *key, enum terok_state state, uint32_t uid, struct problem *why)
 {
 	struct said_state said = { state, uid };
-	int r = journal_note(key, why);
+	int r = journal_note_said(key, !uid, 0, why);
 
 	return r ? r
 		 : journal_run("UPDATE guard SET state = ?2, state_uid = ?3 WHERE key = ?1", key,

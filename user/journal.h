@@ -26,8 +26,10 @@ struct publish;
 struct domain_rule;
 
 #define JOURNAL_KEY_LEN      (TEROK_PATH_LEN + 24)
-#define JOURNAL_LAYOUT       5    /* of policy.db, for who reads it beside its writer */
-#define JOURNAL_PROFILES_LEN 1024 /* names of a composition, with a colon between, NUL included */
+#define JOURNAL_LAYOUT       5     /* of policy.db, for who reads it beside its writer */
+#define JOURNAL_USER_GUARDS  4096  /* kept of one user but root; 256 live at a time */
+#define JOURNAL_USER_ENTRIES 65536 /* ... rules, names, addresses and ports of them: some 40 MB */
+#define JOURNAL_PROFILES_LEN 1024  /* names of a composition, with a colon between, NUL included */
 
 /**
  * journal_key() - what a guard is called on disk: its container, or its cgroup's path

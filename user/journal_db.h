@@ -2,7 +2,7 @@
 /*
  * journal_db.h - what the halves of the journal share: the open database, keys, ends
  *
- * Called by: journal.c, journal_domain.c, and nobody else. Threads: none.
+ * Called by: journal.c, journal_domain.c, journal_share.c, and nobody else. Threads: none.
  */
 #ifndef TEROK_JOURNAL_DB_H
 #define TEROK_JOURNAL_DB_H
@@ -22,8 +22,23 @@ int journal_prepare(const char *sql, const char *key, sqlite3_stmt **ret, struct
 int journal_run(const char *sql, const char *key, void (*bind)(sqlite3_stmt *, const void *),
 		const void *arg, struct problem *why);
 
-/** journal_note() - the guard's own row, which all others refer to */
+/** journal_note() - the guard's own row, which all others refer to; -EDQUOT: journal_share_guard() */
 int journal_note(const char *key, struct problem *why);
+
+/** journal_note_said() - the same, and room for @entries; what root said needs none */
+int journal_note_said(const char *key, bool by_root, unsigned entries, struct problem *why);
+
+#define JOURNAL_USER_LEN 24 /* "container:UID" and a NUL */
+
+/**
+ * journal_share_guard() - room for that guard in its user's share; one that is there has it
+ *
+ * May drop older guards of the same user. Return: 0; -EDQUOT: JOURNAL_USER_GUARDS, and all deny.
+ */
+int journal_share_guard(const char *key, struct problem *why);
+
+/** journal_share_entries() - the same for @want rules, names, addresses or ports, counted as made */
+int journal_share_entries(const char *key, unsigned want, struct problem *why);
 
 /**
  * journal_settle() - make ends that were noted in an earlier boot ends of this one

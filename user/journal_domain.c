@@ -40,7 +40,8 @@ static void bind_whole(sqlite3_stmt *stmt, const void *arg)
 
 int journal_put_domain(const char *key, const struct domain_rule *name, struct problem *why)
 {
-	int r = journal_note(key, why);
+	bool by_root = !name->value.uid && name->value.author != TEROK_AUTHOR_PROFILE;
+	int r = journal_note_said(key, by_root, 1, why);
 
 	return r ? r
 		 : journal_run("INSERT INTO name VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
@@ -88,6 +89,8 @@ int journal_put_answers(const char *key, const struct domain_rule *name, uint8_t
 	sqlite3 *db;
 	int r = journal_open(&db, why);
 
+	if (!r && n)
+		r = journal_share_entries(key, n, why);
 	if (!r)
 		r = db_exec(db, "BEGIN IMMEDIATE", why);
 	if (r)
