@@ -58,7 +58,7 @@ static int mount_line(char *line, char ret[static CGROUP_ROOT_LEN], bool *v1, bo
 }
 
 /* Prefers the fixed places, takes any other; the last mount on a point is the visible one. */
-int cgroup_root(char ret[static CGROUP_ROOT_LEN], struct problem *why)
+static int root_find(char ret[static CGROUP_ROOT_LEN], struct problem *why)
 {
 	static const char *const fixed[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
 	_cleanup_fclose_ FILE *mounts = fopen("/proc/self/mountinfo", "re");
@@ -92,6 +92,36 @@ int cgroup_root(char ret[static CGROUP_ROOT_LEN], struct problem *why)
 			       "no cgroup2 is mounted; mount -t cgroup2 none /sys/fs/cgroup");
 	strcpy(ret, found);
 	return 0;
+}
+
+static bool root_look(const char *path, struct stat *ret)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC && !stat(path, ret);
+}
+
+/*
+ * All mounts are read once: a host has many, and whoever starts a container waits. Where the same
+ * folder is still to be seen at the same place, they would say the same again.
+ */
+int cgroup_root(char ret[static CGROUP_ROOT_LEN], struct problem *why)
+{
+	static char known[CGROUP_ROOT_LEN];
+	static struct stat was;
+	struct stat now;
+	int r;
+
+	if (*known && root_look(known, &now) && now.st_dev == was.st_dev &&
+	    now.st_ino == was.st_ino) {
+		strcpy(ret, known);
+		return 0;
+	}
+	*known = '\0';
+	r = root_find(ret, why);
+	if (!r && root_look(ret, &was))
+		strcpy(known, ret);
+	return r;
 }
 
 static int path_below(int fd, const char *root, char ret[static TEROK_PATH_LEN]);

@@ -7,9 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -179,6 +182,42 @@ static void members_are_found_below_and_killed(void **state)
 	assert_int_equal(cgroup_remove(base, &killed, NULL), 0); /* nothing there: no error */
 }
 
+/* In mounts of its own: the root that was found is hidden, is back, is somewhere else. */
+static int follow_the_root(const char *elsewhere)
+{
+	char root[CGROUP_ROOT_LEN], now[CGROUP_ROOT_LEN];
+
+	if (cgroup_root(root, NULL) || unshare(CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return 1;
+	if (mount("none", root, "tmpfs", 0, NULL) || cgroup_root_open(NULL) != -ENOTSUP)
+		return 2;
+	if (umount2(root, 0) || cgroup_root_open(NULL) < 0)
+		return 3;
+	if (umount2(root, MNT_DETACH) || mount("none", elsewhere, "cgroup2", 0, NULL))
+		return 4;
+	if (cgroup_root(now, NULL) || strcmp(now, elsewhere))
+		return 5;
+	return 0;
+}
+
+static void the_root_is_found_anew_where_it_moved(void **state)
+{
+	char elsewhere[] = "/tmp/terok-test-cgroup-XXXXXX";
+	int status;
+	pid_t pid;
+
+	(void)state;
+	need_root();
+	assert_non_null(mkdtemp(elsewhere));
+	pid = fork();
+	if (!pid)
+		_exit(follow_the_root(elsewhere));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	rmdir(elsewhere);
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +226,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_cgroup_has_one_id_and_one_path, remove_base),
 		cmocka_unit_test_teardown(what_is_no_cgroup_is_refused, remove_base),
 		cmocka_unit_test_teardown(members_are_found_below_and_killed, remove_base),
+		cmocka_unit_test(the_root_is_found_anew_where_it_moved),
 	};
 
 	snprintf(base, sizeof(base), "/terok-test-cgroup-%d", getpid());
