@@ -124,19 +124,17 @@ void attach_plan_of(const struct control_attach *word, struct attach_plan *ret)
 static int infra_apply(const struct kernel *kernel, uint32_t guard, const struct attach_plan *plan,
 		       struct problem *why)
 {
-	struct rule rule = { .guard = guard,
-			     .keep = true,
-			     .value = { .action = TEROK_ALLOW,
-					.uid = caller_uid(),
-					.author = TEROK_AUTHOR_INFRA,
-					.flags = TEROK_RULE_INFRA } };
-	int r = 0;
+	struct rule rules[ATTACH_INFRA_MAX];
 
-	for (unsigned i = 0; !r && i < plan->n_infra; i++) {
-		rule.dest = plan->infra[i];
-		r = policy_add(kernel, &rule, why);
-	}
-	return r;
+	for (unsigned i = 0; i < plan->n_infra; i++)
+		rules[i] = (struct rule){ .guard = guard,
+					  .dest = plan->infra[i],
+					  .keep = true,
+					  .value = { .action = TEROK_ALLOW,
+						     .uid = caller_uid(),
+						     .author = TEROK_AUTHOR_INFRA,
+						     .flags = TEROK_RULE_INFRA } };
+	return policy_add_all(kernel, rules, plan->n_infra, why);
 }
 
 /* The guard stands without its ports: closed is the safe side, so a failure is a warning. */

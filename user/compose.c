@@ -163,26 +163,29 @@ static bool entry_is_denied(const struct profile *profile, const struct profile_
 static int addresses_apply(const struct kernel *kernel, uint32_t guard,
 			   const struct profile *profile, bool denies, struct problem *why)
 {
-	int r = 0;
+	_cleanup_free_ struct rule *rules = calloc(profile->n + 1, sizeof(*rules));
+	unsigned n = 0;
 
-	for (size_t i = 0; !r && i < profile->n; i++) {
+	if (!rules)
+		return -ENOMEM;
+	for (size_t i = 0; i < profile->n; i++) {
 		const struct profile_entry *entry = &profile->entry[i];
-		struct rule rule = { .guard = guard,
-				     .dest = entry->dest,
-				     .keep = true,
-				     .weak = true,
-				     .value = value_of(entry) };
 
 		if (!*entry->domain && entry->deny == denies && !entry_is_denied(profile, entry))
-			r = policy_add(kernel, &rule, why);
+			rules[n++] = (struct rule){ .guard = guard,
+						    .dest = entry->dest,
+						    .keep = true,
+						    .weak = true,
+						    .value = value_of(entry) };
 	}
-	return r;
+	return policy_add_all(kernel, rules, n, why);
 }
 
 /* The domains of a composition that nobody said something else of, denies first. */
 struct asking {
 	struct domain_rule *name;
 	struct resolved *found;
+	struct domains_done *done;
 	unsigned n;
 };
 
@@ -190,6 +193,7 @@ static void asking_free(struct asking *asking)
 {
 	free(asking->name);
 	free(asking->found);
+	free(asking->done);
 }
 
 static bool name_is_taken(const struct domain_rule *said, int n, const struct profile_entry *entry)
@@ -230,7 +234,8 @@ static int asking_fill(const struct kernel *kernel, uint32_t guard, const struct
 		return n;
 	asking->name = calloc(profile->n + 1, sizeof(*asking->name));
 	asking->found = calloc(profile->n + 1, sizeof(*asking->found));
-	if (!asking->name || !asking->found)
+	asking->done = calloc(profile->n + 1, sizeof(*asking->done));
+	if (!asking->name || !asking->found || !asking->done)
 		return -ENOMEM;
 	asking_add(asking, profile, true, said, n);
 	asking_add(asking, profile, false, said, n);
@@ -242,17 +247,17 @@ static int domains_apply(const struct kernel *kernel, uint32_t guard, const stru
 {
 	_cleanup_(asking_free) struct asking asking = {};
 	unsigned lost = 0, refused = 0;
-	struct domains_done done;
 	int r = asking_fill(kernel, guard, profile, &asking, why);
 
 	if (r || !asking.n)
 		return r;
 	r = domains_ask(kernel, guard, asking.name, asking.n, asking.found, why);
-	r = r < 0 ? r : 0;
+	if (r >= 0)
+		r = domains_put(kernel, guard, asking.name, asking.n, asking.found, asking.done,
+				why);
 	for (unsigned i = 0; !r && i < asking.n; i++) {
-		r = domains_put(kernel, guard, &asking.name[i], &asking.found[i], &done, why);
-		lost += !r && !done.addresses && !done.by_name;
-		refused += r ? 0 : done.refused;
+		lost += !asking.done[i].addresses && !asking.done[i].by_name;
+		refused += asking.done[i].refused;
 	}
 	if (lost)
 		log_warn(0,

@@ -13,6 +13,8 @@
 #include "names.h"
 #include "policy_map.h"
 
+#define PUT_BATCH 64 /* so many go to disk together, while whoever else changes policy waits */
+
 /* The addresses a domain had and has; of both the map must say what is true now. */
 struct change {
 	const struct kernel *kernel;
@@ -162,50 +164,90 @@ static int answers_put(struct change *change, const struct resolved *found,
 		done->addresses = change->n;
 		memcpy(done->addr, change->addr, sizeof(done->addr));
 	}
-	return r ? r : change_settle(change);
+	return r;
 }
 
-static int put_locked(struct change *change, const struct resolved *found,
-		      struct domains_done *done)
+/* What is kept of it; the hooks hear that there are addresses before there is one. */
+static int put_on_disk(struct change *change, const struct terok_guard *guard,
+		       const struct resolved *found, struct domains_done *done)
 {
 	static const uint8_t none[16];
 	struct rule shape = rule_of(change, none);
-	char key[JOURNAL_KEY_LEN];
-	struct terok_guard guard;
-	bool kept;
-	int r = change_begin(change, key, &guard, &kept);
+	bool by_name = rule_is_by_name(guard, change->name) || (!change->key && guard->dns_port);
+	int r = 0;
 
-	if (r)
-		return r;
-	done->by_name = rule_is_by_name(&guard, change->name) || (!kept && guard.dns_port);
-	if (!kept && !done->by_name)
+	*done = (struct domains_done){ .by_name = by_name };
+	if (!change->key && !by_name)
 		return problem(change->why, -EPERM,
 			       "guard %u is of exec and has no resolver: it takes addresses, not "
 			       "domains",
 			       change->guard);
-	if (!done->by_name)
-		r = policy_announce(change->kernel, &shape, &guard, change->why);
-	if (!r && kept)
-		r = journal_put_domain(key, change->name, change->why);
+	if (!by_name)
+		r = policy_announce(change->kernel, &shape, guard, change->why);
+	if (r || !change->key)
+		return r;
+	r = journal_each_answer(change->key, change->name, had, change, change->why);
 	if (!r)
-		r = names_put(change->kernel, change->guard, change->name, change->why);
-	if (!r && kept)
-		r = answers_put(change, found, done);
+		r = journal_put_domain(change->key, change->name, change->why);
+	return r ? r : answers_put(change, found, done);
+}
+
+static int put_in_force(struct change *change)
+{
+	int r = names_put(change->kernel, change->guard, change->name, change->why);
+
+	if (!r && change->key)
+		r = change_settle(change);
 	if (r || change->name->value.action == TEROK_ALLOW)
 		return r;
 	return policy_end_flows(change->kernel, change->guard, change->why);
 }
 
-int domains_put(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name,
-		const struct resolved *found, struct domains_done *ret, struct problem *why)
+/* Disk first, all of them together, then the maps. */
+static int put_locked(struct change *change, unsigned n, const struct resolved *found,
+		      struct domains_done *done)
 {
-	struct change change = { .kernel = kernel, .guard = guard, .name = name, .why = why };
-	_cleanup_close_ int lock = kernel_lock(why);
-	struct domains_done done = {};
-	int r = lock < 0 ? lock : put_locked(&change, found, &done);
+	struct problem *why = change->why;
+	char key[JOURNAL_KEY_LEN];
+	struct terok_guard guard;
+	struct terok_info info;
+	bool kept;
+	int r = guard_value(change->kernel, change->guard, &info, &guard, why);
 
-	if (!r && ret)
-		*ret = done;
+	if (r)
+		return r;
+	kept = journal_key(&info, key);
+	r = kept ? journal_begin(why) : 0;
+	if (r)
+		return r;
+	for (unsigned i = 0; !r && i < n; i++) {
+		change[i].key = kept ? key : NULL;
+		r = put_on_disk(&change[i], &guard, &found[i], &done[i]);
+	}
+	if (kept)
+		r = journal_end(r, why);
+	for (unsigned i = 0; !r && i < n; i++)
+		r = put_in_force(&change[i]);
+	return r;
+}
+
+int domains_put(const struct kernel *kernel, uint32_t guard, const struct domain_rule *names,
+		unsigned n, const struct resolved *found, struct domains_done *ret,
+		struct problem *why)
+{
+	_cleanup_free_ struct change *change = calloc(PUT_BATCH, sizeof(*change));
+	int r = change ? 0 : problem(why, -ENOMEM, "keep domains: %s", strerror(ENOMEM));
+
+	for (unsigned at = 0; !r && at < n; at += PUT_BATCH) {
+		_cleanup_close_ int lock = kernel_lock(why);
+		unsigned some = n - at < PUT_BATCH ? n - at : PUT_BATCH;
+
+		for (unsigned i = 0; i < some; i++)
+			change[i] = (struct change){
+				.kernel = kernel, .guard = guard, .name = &names[at + i], .why = why
+			};
+		r = lock < 0 ? lock : put_locked(change, some, found + at, ret + at);
+	}
 	return r;
 }
 

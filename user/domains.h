@@ -46,15 +46,17 @@ int domains_ask(const struct kernel *kernel, uint32_t guard, const struct domain
 		unsigned n, struct resolved *ret, struct problem *why);
 
 /**
- * domains_put() - allow or deny a domain by what was found for it; the opposite is replaced
- * @found: as of domains_ask(): if it could not be asked, it keeps the addresses that it had
- * @ret: may be NULL
+ * domains_put() - allow or deny domains by what was found for them; the opposite is replaced
+ * @found: as of domains_ask(): one that could not be asked keeps the addresses that it had
+ * @ret: of each of @n
  *
  * Denying takes every allow of just these addresses away. Return: 0; -EPERM the guard keeps
- * nothing (exec) and has no resolver, or as policy_add().
+ * nothing (exec) and has no resolver, or as policy_add(): those before the one that failed may
+ * be in force.
  */
-int domains_put(const struct kernel *kernel, uint32_t guard, const struct domain_rule *name,
-		const struct resolved *found, struct domains_done *ret, struct problem *why);
+int domains_put(const struct kernel *kernel, uint32_t guard, const struct domain_rule *names,
+		unsigned n, const struct resolved *found, struct domains_done *ret,
+		struct problem *why);
 
 /**
  * domains_expect_resolver() - from now on, a guard without a resolver is one that gets it in a moment

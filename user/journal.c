@@ -63,6 +63,9 @@ _Static_assert(sizeof(layouts) / sizeof(layouts[0]) == JOURNAL_LAYOUT + 1,
 static sqlite3 *journal;
 static char boot_id[40];
 static char settled[JOURNAL_KEY_LEN]; /* the last: whoever adds 10,000 rules asks as often */
+static char noted[JOURNAL_KEY_LEN];   /* ... in what is begun */
+static unsigned begun;                /* journal_begin()s without their end */
+static int broken;                    /* ... of which one failed */
 
 static int boot_read(struct problem *why)
 {
@@ -105,7 +108,37 @@ void journal_close(void)
 {
 	sqlite3_close(journal);
 	journal = NULL;
-	*settled = '\0';
+	*settled = *noted = '\0';
+	begun = broken = 0;
+}
+
+int journal_begin(struct problem *why)
+{
+	sqlite3 *db;
+	int r = journal_open(&db, why);
+
+	if (!r && !begun)
+		r = db_exec(db, "BEGIN IMMEDIATE", why);
+	if (!r)
+		begun++;
+	return r;
+}
+
+int journal_end(int result, struct problem *why)
+{
+	int r;
+
+	broken = broken ?: result;
+	if (--begun)
+		return result;
+	r = result ?: broken ?: db_exec(journal, "COMMIT", why);
+	if (r) {
+		db_exec(journal, "ROLLBACK", NULL);
+		*settled = '\0';
+	}
+	*noted = '\0';
+	broken = 0;
+	return r;
 }
 
 bool journal_key(const struct terok_info *info, char ret[static JOURNAL_KEY_LEN])
@@ -165,9 +198,16 @@ static void bind_now(sqlite3_stmt *stmt, const void *arg)
 /* The guard's own row, which all others refer to. */
 static int note_unbounded(const char *key, struct problem *why)
 {
-	return journal_run("INSERT INTO guard (key, state, seen) VALUES (?1, 0, ?2)"
-			   " ON CONFLICT (key) DO UPDATE SET seen = MAX(seen, ?2)",
-			   key, bind_now, NULL, why);
+	int r;
+
+	if (begun && !strcmp(noted, key))
+		return 0;
+	r = journal_run("INSERT INTO guard (key, state, seen) VALUES (?1, 0, ?2)"
+			" ON CONFLICT (key) DO UPDATE SET seen = MAX(seen, ?2)",
+			key, bind_now, NULL, why);
+	if (!r && begun)
+		snprintf(noted, sizeof(noted), "%s", key);
+	return r;
 }
 
 int journal_note(const char *key, struct problem *why)
@@ -303,6 +343,7 @@ int journal_state_uid(const char *key, uint32_t *ret, struct problem *why)
 
 int journal_forget(const char *key, struct problem *why)
 {
+	*noted = '\0';
 	return journal_run("DELETE FROM guard WHERE key = ?1", key, NULL, NULL, why);
 }
 

@@ -38,6 +38,17 @@ struct domain_rule;
  */
 bool journal_key(const struct terok_info *info, char ret[static JOURNAL_KEY_LEN]);
 
+/**
+ * journal_begin() - what is written until journal_end() is on disk all of it, or none of it
+ *
+ * For what is said at once: a write by itself costs as much as a hundred together. May be nested;
+ * nobody waits for anything in between but the disk, as all other writers wait for this one.
+ */
+int journal_begin(struct problem *why);
+
+/** journal_end() - @result of what was done: 0: it is on disk when this returns 0; else nothing is */
+int journal_end(int result, struct problem *why);
+
 /** journal_put_rule() - keep it; saying the opposite of the same destination replaces it */
 int journal_put_rule(const char *key, const struct rule *rule, struct problem *why);
 int journal_drop_rule(const char *key, const struct rule *rule, struct problem *why);

@@ -86,21 +86,13 @@ static int answers_write(const char *key, const struct domain_rule *name, uint8_
 int journal_put_answers(const char *key, const struct domain_rule *name, uint8_t addr[][16],
 			unsigned n, struct problem *why)
 {
-	sqlite3 *db;
-	int r = journal_open(&db, why);
+	int r = journal_begin(why);
 
-	if (!r && n)
-		r = journal_share_entries(key, n, why);
-	if (!r)
-		r = db_exec(db, "BEGIN IMMEDIATE", why);
 	if (r)
 		return r;
-	r = answers_write(key, name, addr, n, why);
-	if (!r)
-		r = db_exec(db, "COMMIT", why);
-	if (r)
-		db_exec(db, "ROLLBACK", NULL);
-	return r;
+	if (n)
+		r = journal_share_entries(key, n, why);
+	return journal_end(r ?: answers_write(key, name, addr, n, why), why);
 }
 
 static bool name_take(sqlite3_stmt *row, struct domain_rule *name)

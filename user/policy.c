@@ -14,6 +14,8 @@
 #include "names.h"
 #include "policy_map.h"
 
+#define ADD_BATCH 256 /* so many go to disk together, while whoever else changes policy waits */
+
 /* Which fields a rule names: its shape, by which hooks know whether to look. */
 static enum terok_shape shape_of(const struct dest *dest)
 {
@@ -126,51 +128,109 @@ static int map_write(const struct kernel *kernel, const struct rule *rule, struc
 				       : prefix_write(kernel, rule, &rule->value, why);
 }
 
-/* Disk first, then map; what the map refuses the disk forgets. */
-static int map_write_kept(const struct kernel *kernel, const struct rule *rule, const char *key,
-			  struct problem *why)
+/* A rule that is being added, and what was kept of its destination. */
+struct adding {
+	struct rule rule, before;
+	bool had;
+	bool yields; /* it is weak, and something was */
+};
+
+static int adding_keep(struct adding *adding, const char *key, struct problem *why)
 {
-	struct rule before;
-	int had = journal_get_rule(key, rule, &before, why), r;
+	const struct rule *rule = &adding->rule;
+	int had = journal_get_rule(key, rule, &adding->before, why);
 
 	if (had < 0)
 		return had;
-	if (had && rule->weak && before.value.author != rule->value.author)
-		return 0;
-	r = journal_put_rule(key, rule, why);
+	adding->had = had;
+	adding->yields = had && rule->weak && adding->before.value.author != rule->value.author;
+	return adding->yields ? 0 : journal_put_rule(key, rule, why);
+}
+
+static void adding_unkeep(const struct adding *adding, const char *key)
+{
+	if (!adding->had)
+		journal_drop_rule(key, &adding->rule, NULL);
+	else if (!adding->yields)
+		journal_put_rule(key, &adding->before, NULL);
+}
+
+/* Disk first, all of them together, then map; what the map refuses the disk forgets. */
+static int add_kept(const struct kernel *kernel, struct adding *adding, unsigned n, const char *key,
+		    struct problem *why)
+{
+	int r = journal_begin(why);
+	unsigned done = 0;
+
 	if (r)
 		return r;
-	r = map_write(kernel, rule, why);
-	if (r && had)
-		journal_put_rule(key, &before, NULL);
-	else if (r)
-		journal_drop_rule(key, rule, NULL);
+	for (unsigned i = 0; !r && i < n; i++)
+		r = adding_keep(&adding[i], key, why);
+	r = journal_end(r, why);
+	if (r)
+		return r;
+	for (; !r && done < n; done += !r)
+		r = adding[done].yields ? 0 : map_write(kernel, &adding[done].rule, why);
+	for (unsigned i = n; i-- > done;)
+		adding_unkeep(&adding[i], key);
+	return r;
+}
+
+/* All of one guard, and all kept or none; with the lock held. */
+static int add_locked(const struct kernel *kernel, struct adding *adding, unsigned n,
+		      struct problem *why)
+{
+	const struct rule *first = &adding->rule;
+	char key[JOURNAL_KEY_LEN];
+	struct terok_guard guard;
+	struct terok_info info;
+	int r = guard_value(kernel, first->guard, &info, &guard, why);
+
+	for (unsigned i = 0; !r && i < n; i++)
+		r = policy_announce(kernel, &adding[i].rule, &guard, why);
+	if (r)
+		return r;
+	if (first->keep && journal_key(&info, key))
+		return add_kept(kernel, adding, n, key, why);
+	for (unsigned i = 0; !r && i < n; i++)
+		r = map_write(kernel, &adding[i].rule, why);
+	return r;
+}
+
+static int adding_fill(struct adding *adding, const struct rule *rule, struct problem *why)
+{
+	if (rule->value.action > TEROK_ALLOW || rule->dest.bits > 128)
+		return problem(why, -EINVAL, "a rule allows or denies one address or prefix");
+	*adding = (struct adding){ .rule = *rule };
+	adding->rule.value.made_ns = now_boot_ns();
+	adding->rule.value.bits = rule->dest.bits;
+	return 0;
+}
+
+int policy_add_all(const struct kernel *kernel, const struct rule *rules, unsigned n,
+		   struct problem *why)
+{
+	_cleanup_free_ struct adding *adding =
+	    calloc(n < ADD_BATCH ? n + 1 : ADD_BATCH, sizeof(*adding));
+	int r = adding ? 0 : problem(why, -ENOMEM, "add rules: %s", strerror(ENOMEM));
+
+	for (unsigned at = 0; !r && at < n; at += ADD_BATCH) {
+		unsigned some = n - at < ADD_BATCH ? n - at : ADD_BATCH;
+		_cleanup_close_ int lock = -1;
+
+		for (unsigned i = 0; !r && i < some; i++)
+			r = adding_fill(&adding[i], &rules[at + i], why);
+		if (r)
+			break;
+		lock = kernel_lock(why);
+		r = lock < 0 ? lock : add_locked(kernel, adding, some, why);
+	}
 	return r;
 }
 
 int policy_add(const struct kernel *kernel, const struct rule *rule, struct problem *why)
 {
-	struct rule whole = *rule;
-	_cleanup_close_ int lock = -1;
-	char key[JOURNAL_KEY_LEN];
-	struct terok_guard guard;
-	struct terok_info info;
-	int r;
-
-	if (rule->value.action > TEROK_ALLOW || rule->dest.bits > 128)
-		return problem(why, -EINVAL, "a rule allows or denies one address or prefix");
-	whole.value.made_ns = now_boot_ns();
-	whole.value.bits = rule->dest.bits;
-	lock = kernel_lock(why);
-	if (lock < 0)
-		return lock;
-	r = guard_value(kernel, rule->guard, &info, &guard, why);
-	if (!r)
-		r = policy_announce(kernel, rule, &guard, why);
-	if (r)
-		return r;
-	return rule->keep && journal_key(&info, key) ? map_write_kept(kernel, &whole, key, why)
-						     : map_write(kernel, &whole, why);
+	return policy_add_all(kernel, rule, 1, why);
 }
 
 /* Of this address, port and protocol, whatever it says. 1: there is one, 0: none, or -errno */

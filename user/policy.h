@@ -42,6 +42,15 @@ struct rule {
  */
 int policy_add(const struct kernel *kernel, const struct rule *rule, struct problem *why);
 
+/**
+ * policy_add_all() - policy_add() of @n rules of one guard, all of them with .keep or none
+ *
+ * They go to disk together, some hundred at a time. On error those before the one that failed may
+ * be in force; it and those behind it are not.
+ */
+int policy_add_all(const struct kernel *kernel, const struct rule *rules, unsigned n,
+		   struct problem *why);
+
 /** policy_remove() - remove the rule of exactly this destination, port, protocol, action; -ENOENT */
 int policy_remove(const struct kernel *kernel, const struct rule *rule, struct problem *why);
 

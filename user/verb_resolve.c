@@ -22,23 +22,20 @@ static int resolve_all(const struct kernel *kernel, uint32_t guard, const struct
 		       unsigned n, struct tally *tally, struct problem *why)
 {
 	_cleanup_free_ struct resolved *found = calloc(n + 1, sizeof(*found));
-	struct domains_done done;
-	int r = 0;
+	_cleanup_free_ struct domains_done *done = calloc(n + 1, sizeof(*done));
+	int r;
 
-	if (!found)
+	if (!found || !done)
 		return -ENOMEM;
 	r = domains_ask(kernel, guard, names, n, found, why);
 	if (r < 0)
 		return r;
 	tally->domains = n;
 	tally->by_name = n - r;
-	r = 0;
+	r = domains_put(kernel, guard, names, n, found, done, why);
 	for (unsigned i = 0; !r && i < n; i++) {
-		r = domains_put(kernel, guard, &names[i], &found[i], &done, why);
-		if (r)
-			break;
-		tally->addresses += done.addresses;
-		tally->refused += done.refused;
+		tally->addresses += done[i].addresses;
+		tally->refused += done[i].refused;
 		tally->unknown += found[i].error && found[i].error != -ENOTSUP;
 		tally->denies |= names[i].value.action == TEROK_DENY;
 	}

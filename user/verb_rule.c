@@ -78,7 +78,7 @@ static int domain_change(const struct kernel *kernel, const struct guard *guard,
 			       domain, strerror(-found.error));
 	if (change->deed->action == TEROK_ALLOW && !found.error && !found.n)
 		return problem(why, -ENODATA, "%s has no address; nothing was changed", domain);
-	r = domains_put(kernel, guard->id, &change->name, &found, &change->done, why);
+	r = domains_put(kernel, guard->id, &change->name, 1, &found, &change->done, why);
 	change->name.addresses = change->done.addresses;
 	change->name.by_name = change->done.by_name;
 	if (!r && change->done.refused)

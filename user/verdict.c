@@ -235,6 +235,7 @@ static int name_apply(const struct kernel *kernel, const struct asked *asked,
 {
 	uint32_t guard = asked->record.guard;
 	static const struct resolved nothing = { .error = -ENODATA };
+	struct domains_done done;
 	struct domain_rule rule = { .dest = made->dest,
 				    .value = { .until_ns = made->until_ns,
 					       .uid = verdict->uid,
@@ -246,7 +247,7 @@ static int name_apply(const struct kernel *kernel, const struct asked *asked,
 	memcpy(rule.domain, made->domain, sizeof(rule.domain));
 	if (!said)
 		r = verdict->scope == SCOPE_FOREVER
-			? domains_put(kernel, guard, &rule, &nothing, NULL, why)
+			? domains_put(kernel, guard, &rule, 1, &nothing, &done, why)
 			: domains_put_session(kernel, guard, &rule, why);
 	if (r)
 		return r;

@@ -124,6 +124,50 @@ static void what_is_taken_back_stays_away(void **state)
 	assert_int_equal(policy_published(world->kernel, guard.id, &port, 1), 0);
 }
 
+/* Three at once, the second in the way of what is there, and one of them of no sense. */
+static void what_is_said_at_once_is_kept_all_or_not(void **state)
+{
+	static const char *const dest[] = { TEST_FAR, "203.0.113.0/24", "192.0.2.1" };
+	struct guard guard = test_guard(world, TEROK_STATE_UP, 0, 0);
+	struct rule rules[3] = {}, kept;
+	char key[JOURNAL_KEY_LEN];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		rules[i] = (struct rule){ .guard = guard.id,
+					  .keep = true,
+					  .weak = true,
+					  .value = { .action = TEROK_ALLOW,
+						     .author = TEROK_AUTHOR_PROFILE } };
+		assert_int_equal(dest_parse(dest[i], &rules[i].dest, NULL), 0);
+	}
+	assert_true(journal_key(&guard.info, key));
+	rules[2].dest.bits = 129;
+	assert_int_equal(policy_add_all(world->kernel, rules, 3, NULL), -EINVAL);
+	assert_int_equal(journal_get_rule(key, &rules[0], &kept, NULL), 0);
+	assert_int_equal(test_tcp(world, TEST_FAR), EHOSTUNREACH);
+	rules[2].dest.bits = 128;
+
+	/* what is begun and fails later, in its middle or around it, was never written */
+	for (int inner = 0; inner < 2; inner++) {
+		assert_int_equal(journal_begin(NULL), 0);
+		assert_int_equal(journal_begin(NULL), 0);
+		assert_int_equal(journal_put_rule(key, &rules[0], NULL), 0);
+		assert_int_equal(journal_end(inner ? -EIO : 0, NULL), inner ? -EIO : 0);
+		assert_int_equal(journal_end(inner ? 0 : -EIO, NULL), -EIO);
+		assert_int_equal(journal_get_rule(key, &rules[0], &kept, NULL), 0);
+	}
+
+	assert_int_equal(keep(guard.id, TEROK_DENY, "192.0.2.1", 0, NULL), 0);
+	assert_int_equal(policy_add_all(world->kernel, rules, 3, NULL), 0);
+	guard = come_back(guard);
+	assert_int_equal(test_tcp(world, TEST_FAR), 0);
+	assert_int_equal(test_tcp(world, "203.0.113.1"), 0);
+	assert_int_equal(test_tcp(world, "192.0.2.1"), EHOSTUNREACH);
+	assert_int_equal(journal_get_rule(key, &rules[2], &kept, NULL), 1);
+	assert_int_equal(kept.value.action, TEROK_DENY);
+}
+
 static void its_state_comes_back_unless_another_was_asked_for(void **state)
 {
 	struct guard guard = test_guard(world, TEROK_STATE_UP, 0, 0);
@@ -292,6 +336,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(what_is_kept_comes_back_and_nothing_else),
 		T(what_is_taken_back_stays_away),
+		T(what_is_said_at_once_is_kept_all_or_not),
 		T(its_state_comes_back_unless_another_was_asked_for),
 		T(a_full_disk_refuses_and_changes_nothing),
 		T(a_broken_journal_is_named_and_lets_out_nothing),

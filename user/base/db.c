@@ -11,7 +11,8 @@
 
 #include "base/dir.h"
 
-#define BUSY_MS 5000
+#define BUSY_MS            5000
+#define VACUUM_INCREMENTAL 2 /* as PRAGMA auto_vacuum says it */
 
 /* What the kernel said: the cause, which "disk I/O error" is not; 0: it said nothing. */
 static int db_cause(sqlite3 *db, int code)
@@ -83,6 +84,21 @@ static int layout_get(sqlite3 *db, int *ret, struct problem *why)
 	return r < 0 ? r : 0;
 }
 
+/* A file is given back what is deleted from it (PRAGMA incremental_vacuum), or never. */
+static int vacuum_choose(sqlite3 *db, struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int r = db_prepare(db, "PRAGMA auto_vacuum", &stmt, why);
+
+	if (!r)
+		r = db_step(stmt, why);
+	if (r <= 0 || sqlite3_column_int(stmt, 0) == VACUUM_INCREMENTAL)
+		return r < 0 ? r : 0;
+	sqlite3_reset(stmt);
+	/* saying it again is a write, which whoever only opens the file would wait for */
+	return db_exec(db, "PRAGMA auto_vacuum = INCREMENTAL", why);
+}
+
 static int layout_newer(sqlite3 *db, int have, int known, struct problem *why)
 {
 	return problem(why, -EPROTO, "%s has layout %d, this program knows %d: a newer one made it",
@@ -97,6 +113,9 @@ static int layout_raise(sqlite3 *db, const char *const layouts[], struct problem
 
 	while (layouts[known])
 		known++;
+	r = layout_get(db, &have, why);
+	if (r || have == known) /* nobody waits for a writer to be told that */
+		return r;
 	r = db_exec(db, "BEGIN IMMEDIATE", why);
 	if (!r)
 		r = layout_get(db, &have, why);
@@ -135,9 +154,8 @@ int db_open(const char *dir, const char *name, const char *const layouts[], sqli
 	else if (sqlite3_db_readonly(db, "main")) /* it was tried for writing first */
 		r = problem(why, -EROFS, "%s: cannot be opened for writing", path);
 	sqlite3_busy_timeout(db, BUSY_MS);
-	/* first: a file is given back what is deleted from it (PRAGMA incremental_vacuum), or never */
 	if (!r)
-		r = db_exec(db, "PRAGMA auto_vacuum = INCREMENTAL", why);
+		r = vacuum_choose(db, why); /* first: an empty file only takes it before the rest */
 	/* NORMAL: a killed process loses nothing, a machine without power the last moments */
 	if (!r)
 		r = db_exec(db,
