@@ -26,25 +26,6 @@
 #define REPLY_CODE  3 /* byte of a DNS message that has it */
 #define HEADER_SIZE 12
 
-static int fd_send(int sock, int fd)
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {};
-	struct iovec byte = { "1", 1 };
-	struct msghdr msg = { .msg_iov = &byte,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
-
-	control.head = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
-					 .cmsg_type = SCM_RIGHTS,
-					 .cmsg_len = CMSG_LEN(sizeof(int)) };
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
-	return sendmsg(sock, &msg, MSG_NOSIGNAL) == 1 ? 0 : -errno;
-}
-
 /* The cgroup that a process of the guard is in: not every cgroup above it takes processes. */
 static int leaf_open(const struct guard *guard, pid_t *ret)
 {
@@ -71,7 +52,7 @@ static int child_main(int cgroup_fd, int netns_fd, int type, int out)
 	if (setns(netns_fd, CLONE_NEWNET))
 		return errno;
 	fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	return fd < 0 ? errno : -fd_send(out, fd);
+	return fd < 0 ? errno : -sock_send(out, "1", 1, &fd, 1);
 }
 
 static int socket_take(pid_t pid, int in)

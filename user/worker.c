@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/sock.h"
 
 #define SEND_BUFFER (2 << 20) /* bytes; some 1,500 refusals while the worker is busy */
 #define STOP_MS     1000
@@ -143,22 +144,7 @@ void worker_rest(struct worker *worker, uint64_t until_ns)
 static bool worker_pass(struct worker *worker, const struct msg_packet *packet, const int *fd,
 			unsigned n)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(WORKER_FDS * sizeof(int))];
-	} control = {};
-	struct iovec bytes = { (void *)packet, core_msg_size(packet->type) };
-	struct msghdr msg = { .msg_iov = &bytes, .msg_iovlen = 1 };
-
-	if (n) {
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
-		control.head = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
-						 .cmsg_type = SCM_RIGHTS,
-						 .cmsg_len = CMSG_LEN(n * sizeof(int)) };
-		memcpy(CMSG_DATA(&control.head), fd, n * sizeof(int));
-	}
-	return sendmsg(worker->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+	return !sock_send(worker->fd, packet, core_msg_size(packet->type), fd, n);
 }
 
 static void worker_tell_all(struct worker *worker)

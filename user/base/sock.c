@@ -343,6 +343,28 @@ ssize_t sock_receive(int sock, void *bytes, size_t size, int *fd, unsigned n)
 	return got < 0 ? -errno : got;
 }
 
+int sock_send(int sock, const void *bytes, size_t size, const int *fd, unsigned n)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(SOCK_FDS * sizeof(int))];
+	} control = {};
+	struct iovec iov = { (void *)bytes, size };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (n > SOCK_FDS)
+		return -EINVAL;
+	if (n) {
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		control.head = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+						 .cmsg_type = SCM_RIGHTS,
+						 .cmsg_len = CMSG_LEN(n * sizeof(int)) };
+		memcpy(CMSG_DATA(&control.head), fd, n * sizeof(int));
+	}
+	return sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 int sock_peer(int fd, struct ucred *ret)
 {
 	socklen_t size = sizeof(*ret);

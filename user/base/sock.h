@@ -79,6 +79,9 @@ int sock_connect(const char *path);
  */
 ssize_t sock_receive(int sock, void *bytes, size_t size, int *fd, unsigned n);
 
+/** sock_send() - one message with @n descriptors, SOCK_FDS at most, without waiting; negative errno */
+int sock_send(int sock, const void *bytes, size_t size, const int *fd, unsigned n);
+
 /** sock_peer_pidfd() - that process, which keeps its number as long; -ENOPROTOOPT before Linux 6.5 */
 int sock_peer_pidfd(int fd);
 
