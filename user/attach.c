@@ -124,7 +124,7 @@ void attach_plan_of(const struct control_attach *word, struct attach_plan *ret)
 static int infra_apply(const struct kernel *kernel, uint32_t guard, const struct attach_plan *plan,
 		       struct problem *why)
 {
-	struct rule rules[ATTACH_INFRA_MAX];
+	struct rule rules[CONTROL_INFRA];
 
 	for (unsigned i = 0; i < plan->n_infra; i++)
 		rules[i] = (struct rule){ .guard = guard,
@@ -181,7 +181,7 @@ static int plan_apply(const struct kernel *kernel, const struct guard *guard,
 	int r = infra_apply(kernel, guard->id, plan, why);
 
 	if (!r && (!existing || composition->said))
-		r = compose_apply(kernel, guard, composition, why);
+		r = compose_apply(kernel, guard, composition, !existing, why);
 	if (r)
 		return r;
 	ports_apply(kernel, guard->id, plan->port, plan->n_ports);

@@ -225,10 +225,10 @@ static void asking_add(struct asking *asking, const struct profile *profile, boo
 }
 
 static int asking_fill(const struct kernel *kernel, uint32_t guard, const struct profile *profile,
-		       struct asking *asking, struct problem *why)
+		       bool any_said, struct asking *asking, struct problem *why)
 {
 	_cleanup_free_ struct domain_rule *said = NULL;
-	int n = domains_list(kernel, guard, &said, why);
+	int n = any_said ? domains_list(kernel, guard, &said, why) : 0;
 
 	if (n < 0)
 		return n;
@@ -243,11 +243,11 @@ static int asking_fill(const struct kernel *kernel, uint32_t guard, const struct
 }
 
 static int domains_apply(const struct kernel *kernel, uint32_t guard, const struct profile *profile,
-			 struct problem *why)
+			 bool any_said, struct problem *why)
 {
 	_cleanup_(asking_free) struct asking asking = {};
 	unsigned lost = 0, refused = 0;
-	int r = asking_fill(kernel, guard, profile, &asking, why);
+	int r = asking_fill(kernel, guard, profile, any_said, &asking, why);
 
 	if (r || !asking.n)
 		return r;
@@ -270,11 +270,29 @@ static int domains_apply(const struct kernel *kernel, uint32_t guard, const stru
 	return r;
 }
 
+/* What is there already: the tables are everybody's, and looking through them takes its time. */
+struct there {
+	bool rules, names;
+};
+
+static int there_look(const struct kernel *kernel, uint32_t guard, bool made, struct there *ret,
+		      struct problem *why)
+{
+	struct terok_guard value;
+	struct terok_info info;
+	int r = guard_value(kernel, guard, &info, &value, why);
+
+	*ret =
+	    (struct there){ .rules = value.exact || value.prefix, .names = !made || value.domains };
+	return r;
+}
+
 int compose_apply(const struct kernel *kernel, const struct guard *guard,
-		  const struct composition *composition, struct problem *why)
+		  const struct composition *composition, bool made, struct problem *why)
 {
 	const struct profile *profile = &composition->profile;
 	char key[JOURNAL_KEY_LEN];
+	struct there there;
 	int r = 0;
 
 	if (!journal_key(&guard->info, key))
@@ -282,14 +300,16 @@ int compose_apply(const struct kernel *kernel, const struct guard *guard,
 	/* nothing said and nothing there: a journal that cannot be written is no matter */
 	if (composition->said || *composition->names)
 		r = journal_put_profiles(key, composition->names, why);
+	if (!r)
+		r = there_look(kernel, guard->id, made, &there, why);
 	/* denies first: whatever fails later, nothing is open that should not be */
 	if (!r)
 		r = addresses_apply(kernel, guard->id, profile, true, why);
-	if (!r)
+	if (!r && there.rules)
 		r = stale_rules_remove(kernel, guard->id, profile, why);
-	if (!r)
+	if (!r && there.names)
 		r = stale_names_remove(kernel, guard->id, profile, why);
 	if (!r)
 		r = addresses_apply(kernel, guard->id, profile, false, why);
-	return r ? r : domains_apply(kernel, guard->id, profile, why);
+	return r ? r : domains_apply(kernel, guard->id, profile, there.names, why);
 }

@@ -33,8 +33,11 @@ void compose_done(struct composition *composition);
 int compose_read(const struct guard_spec *spec, const char *names, struct composition *ret,
 		 struct problem *why);
 
-/** compose_apply() - put it in force, and keep it; asks the host's resolver for its domains */
+/**
+ * compose_apply() - put it in force, and keep it; asks the host's resolver for its domains
+ * @made: by this process, just now: what it has already its word says
+ */
 int compose_apply(const struct kernel *kernel, const struct guard *guard,
-		  const struct composition *composition, struct problem *why);
+		  const struct composition *composition, bool made, struct problem *why);
 
 #endif

@@ -131,7 +131,21 @@ struct journal_reader {
 int journal_read(const char *key, const struct journal_reader *reader, enum terok_state *state,
 		 struct problem *why);
 
-/** journal_close() - for tests: open it anew at the next use */
+/**
+ * journal_ahead() - open it now: for who will be in a hurry, and tidies it up afterwards
+ *
+ * From now on what was written stays in its log until journal_tidy(), as what moves it into the
+ * file waits for the disk.
+ */
+int journal_ahead(struct problem *why);
+
+/** journal_refresh() - if it is another file by now, or of another layout: open it anew at the next use */
+void journal_refresh(void);
+
+/** journal_tidy() - move what has gathered in its log into the file, if it is much */
+void journal_tidy(void);
+
+/** journal_close() - open it anew at the next use */
 void journal_close(void);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * journal_db.h - what the halves of the journal share: the open database, keys, ends
  *
- * Called by: journal.c, journal_domain.c, journal_share.c, and nobody else. Threads: none.
+ * Called by: journal*.c and nobody else. Threads: none.
  */
 #ifndef TEROK_JOURNAL_DB_H
 #define TEROK_JOURNAL_DB_H
@@ -15,20 +15,32 @@
 /** journal_open() - the database, opened at first use; borrowed */
 int journal_open(sqlite3 **ret, struct problem *why);
 
-/** journal_prepare() - one statement whose first parameter is the key, which must outlive it */
+/**
+ * journal_prepare() - one statement whose first parameter is the key, which must outlive it
+ * @sql: a literal: what it means is remembered by where it is
+ *
+ * The caller's to journal_release().
+ */
 int journal_prepare(const char *sql, const char *key, sqlite3_stmt **ret, struct problem *why);
+
+/** journal_release() - done with it, at any row; NULL: nothing */
+void journal_release(sqlite3_stmt **stmt);
+#define _cleanup_journal_ _cleanup_(journal_release)
 
 /** journal_run() - the same, with @bind for the other parameters, stepped once */
 int journal_run(const char *sql, const char *key, void (*bind)(sqlite3_stmt *, const void *),
 		const void *arg, struct problem *why);
 
-/** journal_note() - the guard's own row, which all others refer to; -EDQUOT: journal_share_guard() */
+/** journal_note_row() - the guard's own row, which all others refer to */
+int journal_note_row(const char *key, struct problem *why);
+
+/** journal_note() - the same, if its user has room for it; -EDQUOT: journal_share_guard() */
 int journal_note(const char *key, struct problem *why);
 
 /** journal_note_said() - the same, and room for @entries; what root said needs none */
 int journal_note_said(const char *key, bool by_root, unsigned entries, struct problem *why);
 
-#define JOURNAL_USER_LEN 24 /* "container:UID" and a NUL */
+#define JOURNAL_USER_LEN 12 /* UID and a NUL */
 
 /**
  * journal_share_guard() - room for that guard in its user's share; one that is there has it

@@ -70,7 +70,7 @@ static int answers_write(const char *key, const struct domain_rule *name, uint8_
 	int r = journal_run("DELETE FROM answer" THIS_NAME, key, journal_bind_domain, name, why);
 
 	for (unsigned i = 0; !r && i < n; i++) {
-		_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+		_cleanup_journal_ sqlite3_stmt *stmt = NULL;
 
 		r = journal_prepare("INSERT OR IGNORE INTO answer VALUES (?1, ?2, ?3, ?4, ?5)", key,
 				    &stmt, why);
@@ -116,7 +116,7 @@ static bool name_take(sqlite3_stmt *row, struct domain_rule *name)
 int journal_each_domain(const char *key, int (*fn)(const struct domain_rule *name, void *user),
 			void *user, struct problem *why)
 {
-	_cleanup_stmt_ sqlite3_stmt *row = NULL;
+	_cleanup_journal_ sqlite3_stmt *row = NULL;
 	struct domain_rule name;
 	int r = journal_settle(key, why);
 
@@ -154,7 +154,7 @@ int journal_put_names(const char *key, uint16_t names, struct problem *why)
 
 int journal_get_names(const char *key, uint16_t *ret, struct problem *why)
 {
-	_cleanup_stmt_ sqlite3_stmt *row = NULL;
+	_cleanup_journal_ sqlite3_stmt *row = NULL;
 	int r = journal_prepare("SELECT names FROM guard WHERE key = ?1", key, &row, why);
 
 	*ret = 0;
@@ -177,7 +177,7 @@ int journal_put_profiles(const char *key, const char *names, struct problem *why
 int journal_get_profiles(const char *key, char ret[static JOURNAL_PROFILES_LEN],
 			 struct problem *why)
 {
-	_cleanup_stmt_ sqlite3_stmt *row = NULL;
+	_cleanup_journal_ sqlite3_stmt *row = NULL;
 	int r = journal_prepare("SELECT profiles FROM guard WHERE key = ?1 AND profiles NOT NULL",
 				key, &row, why);
 

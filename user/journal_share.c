@@ -2,10 +2,11 @@
 /*
  * journal_share.c - the journal's disk is everybody's: how much of it one user's guards may keep
  *
- * Who runs containers gives them their ids, and may make up as many as there are numbers. Full, a
- * user's own share makes room: what was not seen for longest goes first, unless a person has
- * denied it anything: that only a person takes back, while profiles come again with the container. When all that is left denies, more is refused. What root says
- * of a user's guard is not counted against it. Root's own guards have no bound.
+ * Who runs containers gives them their ids, and who owns a cgroup names those below it: as many
+ * as they like. Full, a user's own share makes room: what was not seen for longest goes first, unless a person has
+ * denied it anything: that only a person takes back, while profiles come again with the
+ * container. When all that is left denies, more is refused. What root says of a user's guard is
+ * not counted against it. Root's own guards have no bound.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,32 +17,30 @@
 
 #define RECOUNT 256 /* entries of ours; other processes add theirs, a few at a time */
 
-/* Keys of one user are a range of the index: "container:UID:" to "container:UID;". */
-#define OF_USER "key > ?1 || ':' AND key < ?1 || ';'"
+/* Keys of one user are two ranges of the index: "container:UID:" to "container:UID;", "cgroup:UID:". */
+#define OF_KIND(kind) "key > '" kind ":' || ?1 || ':' AND key < '" kind ":' || ?1 || ';'"
+#define OF_USER       "(" OF_KIND("container") " OR " OF_KIND("cgroup") ")"
 
 static struct {
 	char user[JOURNAL_USER_LEN]; /* "": nobody was counted */
 	unsigned n, since;
 } counted;
 
-/* "container:UID" of a user's key; false: nobody's in particular, or root's. */
+/* UID of a user's key, as journal_key() makes it; false: root's. */
 static bool user_of(const char *key, char ret[static JOURNAL_USER_LEN])
 {
-	static const char kind[] = "container:";
-	const char *end;
+	const char *uid = strchr(key, ':') + 1;
+	size_t n = strspn(uid, "0123456789");
 
-	if (strncmp(key, kind, strlen(kind)))
+	if (!n || uid[n] != ':' || n >= JOURNAL_USER_LEN)
 		return false;
-	end = strchr(key + strlen(kind), ':');
-	if (!end || end - key >= JOURNAL_USER_LEN)
-		return false;
-	snprintf(ret, JOURNAL_USER_LEN, "%.*s", (int)(end - key), key);
+	snprintf(ret, JOURNAL_USER_LEN, "%.*s", (int)n, uid);
 	return true;
 }
 
 static int number_of(const char *sql, const char *user, unsigned *ret, struct problem *why)
 {
-	_cleanup_stmt_ sqlite3_stmt *row = NULL;
+	_cleanup_journal_ sqlite3_stmt *row = NULL;
 	int r = journal_prepare(sql, user, &row, why);
 
 	if (!r)
@@ -112,10 +111,10 @@ static int room_make(int (*count)(const char *, unsigned *, struct problem *), c
 static int full(const char *user, unsigned n, const char *what, struct problem *why)
 {
 	return problem(why, -EDQUOT,
-		       "%u %s are kept for containers of user %s that deny something, and no user "
+		       "%u %s of user %s are kept that deny something, and no user "
 		       "has more kept; detach what needs no guard any more, or take denies back "
 		       "(deny --remove)",
-		       n, what, strchr(user, ':') + 1);
+		       n, what, user);
 }
 
 int journal_share_guard(const char *key, struct problem *why)
@@ -132,6 +131,11 @@ int journal_share_guard(const char *key, struct problem *why)
 	r = room_make(guards_count, user, key, 1, JOURNAL_USER_GUARDS, &n, why);
 	counted.since = RECOUNT;
 	return r ? r : n < JOURNAL_USER_GUARDS ? 0 : full(user, n, "guards", why);
+}
+
+int journal_note(const char *key, struct problem *why)
+{
+	return journal_share_guard(key, why) ?: journal_note_row(key, why);
 }
 
 int journal_share_entries(const char *key, unsigned want, struct problem *why)
@@ -155,4 +159,15 @@ int journal_share_entries(const char *key, unsigned want, struct problem *why)
 	counted.n += want;
 	counted.since += want;
 	return 0;
+}
+
+/* What root says of a user's guard must not depend on what that user has kept. */
+int journal_note_said(const char *key, bool by_root, unsigned entries, struct problem *why)
+{
+	int r;
+
+	if (by_root)
+		return journal_note_row(key, why);
+	r = entries ? journal_share_entries(key, entries, why) : 0;
+	return r ?: journal_note(key, why);
 }

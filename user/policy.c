@@ -609,6 +609,7 @@ static int restore_domain(const struct domain_rule *name, void *user)
 {
 	struct restore *restore = user;
 
+	restore->value->domains++; /* it has some */
 	return names_restore(restore->kernel, restore->guard, name, restore->why);
 }
 

@@ -107,7 +107,7 @@ static void what_denies_stays_and_no_more_is_kept(void **state)
 	for (; n < JOURNAL_USER_GUARDS; n++)
 		assert_int_equal(journal_put_rule(key_of(ANNE, n), &deny, NULL), 0);
 	assert_int_equal(block(ANNE, n, ANNE, &why), -EDQUOT);
-	assert_non_null(strstr(why.text, "4096 guards are kept for containers of user 4001"));
+	assert_non_null(strstr(why.text, "4096 guards of user 4001 are kept"));
 	assert_int_equal(journal_put_rule(key_of(ANNE, n), &deny, NULL), -EDQUOT);
 	assert_false(is_kept(ANNE, n));
 	/* others are not kept out by it, and what root says of hers is kept */

@@ -113,9 +113,7 @@ static int layout_raise(sqlite3 *db, const char *const layouts[], struct problem
 
 	while (layouts[known])
 		known++;
-	r = layout_get(db, &have, why);
-	if (r || have == known) /* nobody waits for a writer to be told that */
-		return r;
+	/* a file that cannot be written to is found out here, not by whoever writes first */
 	r = db_exec(db, "BEGIN IMMEDIATE", why);
 	if (!r)
 		r = layout_get(db, &have, why);
@@ -170,6 +168,14 @@ int db_open(const char *dir, const char *name, const char *const layouts[], sqli
 	else
 		*ret = db;
 	return r;
+}
+
+bool db_is_current(sqlite3 *db, int layout)
+{
+	int moved = 0, have;
+
+	return sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+	       !moved && !layout_get(db, &have, NULL) && have == layout;
 }
 
 int db_open_reader(const char *dir, const char *name, int known, sqlite3 **ret, struct problem *why)

@@ -13,6 +13,7 @@
 #define BASE_DB_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 
 #include "base/cleanup.h"
 #include "base/problem.h"
@@ -36,6 +37,9 @@ int db_open(const char *dir, const char *name, const char *const layouts[], sqli
  */
 int db_open_reader(const char *dir, const char *name, int known, sqlite3 **ret,
 		   struct problem *why);
+
+/** db_is_current() - is the open file still the one at its path, and of that layout? */
+bool db_is_current(sqlite3 *db, int layout);
 
 /** db_prepare() - one statement; bind it, then db_step() it, then sqlite3_finalize() */
 int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct problem *why);
