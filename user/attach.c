@@ -194,7 +194,9 @@ static int plan_apply(const struct kernel *kernel, const struct guard *guard,
 static int attach_loaded(const struct guard_spec *spec, struct kernel **kernel, struct guard *ret,
 			 bool *existing, struct problem *why)
 {
-	int r = -ESTALE;
+	int r = *kernel && kernel_is_latest(*kernel)
+		    ? guard_attach(*kernel, spec, ret, existing, why)
+		    : -ESTALE;
 
 	for (int i = 0; r == -ESTALE && i < OPEN_TRIES; i++) {
 		kernel_freep(kernel);
@@ -233,27 +235,37 @@ int attach_guard(const struct guard_spec *spec, const struct attach_plan *plan, 
 	return r;
 }
 
-int attach_held(struct guard_spec *spec, const struct attach_plan *plan, struct guard *ret,
-		bool *existing, struct problem *why)
+struct kernel *attach_ahead(void)
+{
+	struct kernel *kernel = NULL;
+
+	journal_ahead(NULL);
+	kernel_open(&kernel, NULL);
+	return kernel;
+}
+
+int attach_held(struct kernel **kernel, struct guard_spec *spec, const struct attach_plan *plan,
+		struct guard *ret, bool *existing, struct problem *why)
 {
 	_cleanup_(compose_done) struct composition composition = {};
-	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	int r = compose_read(spec, plan->profiles, &composition, why);
+	int r;
 
 	spec->held = true;
 	domains_expect_resolver();
+	journal_refresh();
+	r = compose_read(spec, plan->profiles, &composition, why);
 	if (!r)
-		r = attach_loaded(spec, &kernel, ret, existing, why);
+		r = attach_loaded(spec, kernel, ret, existing, why);
 	if (r || *existing)
 		return r;
-	r = names_apply(kernel, ret->id, plan->names, why);
+	r = names_apply(*kernel, ret->id, plan->names, why);
 	if (!r && plan->dossier)
-		r = dossier_write(kernel, ret->id, plan->dossier, why);
+		r = dossier_write(*kernel, ret->id, plan->dossier, why);
 	if (!r)
-		r = plan_apply(kernel, ret, plan, &composition, false, why);
+		r = plan_apply(*kernel, ret, plan, &composition, false, why);
 	if (!r)
-		r = guard_release(kernel, spec, ret, why);
-	if (r && guard_detach(kernel, ret, NULL))
+		r = guard_release(*kernel, spec, ret, why);
+	if (r && guard_detach(*kernel, ret, NULL))
 		log_warn(0, "guard %u stands, and denies all", ret->id);
 	return r;
 }
@@ -262,6 +274,7 @@ void attach_note(const struct guard *guard)
 {
 	char key[JOURNAL_KEY_LEN], names[JOURNAL_PROFILES_LEN] = "";
 
+	journal_tidy();
 	if (journal_key(&guard->info, key))
 		journal_get_profiles(key, names, NULL);
 	note(guard, names);

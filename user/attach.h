@@ -66,13 +66,21 @@ int attach_guard(const struct guard_spec *spec, const struct attach_plan *plan, 
 		 bool *existing, struct problem *why);
 
 /**
+ * attach_ahead() - open what attach_held() will need, whoever it is for
+ *
+ * What cannot be opened now is tried again then. Return: the caller's to kernel_free(); NULL.
+ */
+struct kernel *attach_ahead(void);
+
+/**
  * attach_held() - the same for the agent, of a container that has not started yet
+ * @kernel: of attach_ahead(), or NULL; opened, or opened anew, if it is not what is loaded now
  *
  * All is denied until all of the plan is in force; what is less than that is an error, and who was
  * guarded already stays as it is. The agent is not told, and gives it a resolver afterwards.
  */
-int attach_held(struct guard_spec *spec, const struct attach_plan *plan, struct guard *ret,
-		bool *existing, struct problem *why);
+int attach_held(struct kernel **kernel, struct guard_spec *spec, const struct attach_plan *plan,
+		struct guard *ret, bool *existing, struct problem *why);
 
 /** attach_note() - and what people read of it, in files: when nobody waits any more */
 void attach_note(const struct guard *guard);

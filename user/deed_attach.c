@@ -215,11 +215,12 @@ static int attached_already(const struct guard *guard, const struct control_atta
 
 static int user_check(const struct control_attach *want, struct problem *why)
 {
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
 	int r = enrol_want_check(want, caller_scope(), why);
 
 	if (!r && *want->name)
 		r = guard_name_check(want->name, why);
-	return r ? r : owned_room(caller_scope(), why);
+	return r ? r : owned_room(&kernel, caller_scope(), why);
 }
 
 int deed_attach(const struct control_deed *deed)

@@ -7,12 +7,13 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "base/sock.h"
 #include "cgroup.h"
 #include "claim.h"
 #include "enrol_word.h"
 #include "enrol_worker.h"
-#include "errand.h"
 #include "guard.h"
+#include "standby.h"
 
 #define WAITING_MAX CONTROL_PEERS /* each is somebody who waits at the socket */
 
@@ -40,6 +41,7 @@ struct enrol {
 	const struct enrol_events *events;
 	void *user;
 	uint64_t order;
+	struct standby standby;
 	struct enrolment one[WAITING_MAX];
 };
 
@@ -151,19 +153,29 @@ static int enrolment_late(struct timer *timer)
 
 /* --- its child --------------------------------------------------------------------------- */
 
+/* It has its task, with what the claim found. */
+static int child_take(struct enrolment *one)
+{
+	int found[ENROL_TASK_FDS] = { one->claim.cgroup_fd, one->claim.netns_fd };
+	int r = standby_take(&one->enrol->standby, &one->child, &one->fd);
+
+	if (r)
+		return r;
+	r = sock_send(one->fd, one->task, sizeof(*one->task), found, ENROL_TASK_FDS);
+	if (!r)
+		return 0;
+	errand_kill(&one->child);
+	errand_end(&one->child);
+	closep(&one->fd);
+	return r;
+}
+
 static int enrolment_run(struct enrolment *one)
 {
-	_cleanup_close_ int theirs = -1;
-	int pair[2], r;
+	int r = child_take(one);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	one->fd = pair[0];
-	theirs = pair[1];
-	if (send(one->fd, one->task, sizeof(*one->task), MSG_NOSIGNAL) != sizeof(*one->task))
-		return -EIO;
-	r = errand_start(&one->child, "enrol",
-			 (int[]){ theirs, one->claim.cgroup_fd, one->claim.netns_fd }, 3);
+	if (r == -EPIPE) /* it has died as it waited for one */
+		r = child_take(one);
 	if (r)
 		return r;
 	r = source_add(one->enrol->loop, &one->exit, one->child.pid_fd, EPOLLIN, enrolment_exited);
@@ -296,6 +308,7 @@ int enrol_new(struct loop *loop, const struct kernel *kernel, const struct enrol
 	enrol->kernel = kernel;
 	enrol->events = events;
 	enrol->user = user;
+	standby_begin(&enrol->standby, loop, "enrol");
 	for (int i = 0; i < WAITING_MAX; i++)
 		enrol->one[i] = ENROLMENT_NONE;
 	*ret = enrol;
@@ -306,6 +319,7 @@ void enrol_free(struct enrol *enrol)
 {
 	if (!enrol)
 		return;
+	standby_end(&enrol->standby);
 	for (int i = 0; i < WAITING_MAX; i++)
 		if (enrol->one[i].state != ENROLMENT_FREE)
 			enrolment_free(&enrol->one[i]);

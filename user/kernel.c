@@ -203,7 +203,7 @@ static int maps_bind(const struct kernel *kernel, struct problem *why)
 	return 0;
 }
 
-static int meta_write(const struct kernel *kernel)
+static int meta_write(struct kernel *kernel)
 {
 	struct terok_meta meta = { .abi = TEROK_ABI_VERSION, .next_id = 1 };
 	__u32 zero = 0;
@@ -217,7 +217,15 @@ static int meta_write(const struct kernel *kernel)
 	meta.loaded_ns = now_boot_ns();
 	if (bpf_map_update_elem(kernel->map[MAP_META], &zero, &meta, BPF_ANY))
 		return -errno;
+	kernel->loaded_ns = meta.loaded_ns;
 	return 0;
+}
+
+static int meta_read(const struct kernel *kernel, struct terok_meta *ret)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(kernel->map[MAP_META], &zero, ret) ? -errno : 0;
 }
 
 static int pins_stage(const struct kernel *kernel, struct problem *why)
@@ -576,6 +584,7 @@ static int open_locked(struct kernel **ret, struct problem *why)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
 	char path[PINS_PATH_LEN];
+	struct terok_meta meta;
 	int r;
 
 	if (!pins_exist())
@@ -595,6 +604,10 @@ static int open_locked(struct kernel **ret, struct problem *why)
 	r = kernel_number(kernel, why);
 	if (r)
 		return r;
+	r = meta_read(kernel, &meta);
+	if (r)
+		return problem(why, r, "read %s: %s", kernel_map_name(MAP_META), strerror(-r));
+	kernel->loaded_ns = meta.loaded_ns;
 	*ret = TAKE_PTR(kernel);
 	return 0;
 }
@@ -614,6 +627,13 @@ bool kernel_is_current(const struct kernel *kernel)
 
 	pinned = bpf_obj_get(pins_path(path, "maps/%s", kernel_map_name(MAP_META)));
 	return !map_id(kernel->map[MAP_META], &mine) && !map_id(pinned, &theirs) && mine == theirs;
+}
+
+bool kernel_is_latest(const struct kernel *kernel)
+{
+	struct terok_meta meta;
+
+	return !meta_read(kernel, &meta) && meta.loaded_ns == kernel->loaded_ns;
 }
 
 static int take_off(int cgroup_fd, void *user)

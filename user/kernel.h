@@ -59,6 +59,7 @@ struct kernel {
 	int map[MAP_MAX_];                          /* descriptors, -1: not open */
 	int prog[TEROK_HOOK_MAX_];                  /* by hook; index TEROK_HOOK_NONE unused */
 	uint32_t prog_id[TEROK_HOOK_MAX_], meta_id; /* the kernel's numbers of programs and map */
+	uint64_t loaded_ns;                         /* when they were, or were adopted, last */
 };
 
 struct kernel_load {
@@ -132,6 +133,14 @@ int kernel_each_label(int info_map,
  * them then guards nobody. Only a holder of policy.lock can rely on the answer.
  */
 bool kernel_is_current(const struct kernel *kernel);
+
+/**
+ * kernel_is_latest() - has nobody loaded since they were opened?
+ *
+ * Another build may have put its own programs in the place of these: for who opens them long before
+ * they are attached.
+ */
+bool kernel_is_latest(const struct kernel *kernel);
 
 void kernel_free(struct kernel *kernel);
 DEFINE_CLEANUP(struct kernel, kernel_free)

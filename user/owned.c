@@ -104,17 +104,21 @@ static int label_check(uint32_t id, const struct terok_info *info, void *arg)
 	return 0;
 }
 
-static int labels_check(struct owner *owner)
+static int labels_check(struct kernel **kernel, struct owner *owner)
 {
-	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
-	int r = kernel_open(&kernel, owner->why);
+	int r = 0;
 
-	return r ? r : kernel_each_label(kernel->map[MAP_INFO], label_check, owner);
+	if (!*kernel || !kernel_is_latest(*kernel)) {
+		kernel_freep(kernel);
+		r = kernel_open(kernel, owner->why);
+	}
+	return r ? r : kernel_each_label((*kernel)->map[MAP_INFO], label_check, owner);
 }
 
 int owned_check(int fd, const char *path, uint32_t uid, struct problem *why)
 {
 	struct owner owner = { .path = path, .uid = uid, .why = why };
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
 	int r = folder_check(fd, &owner);
 
 	if (!r)
@@ -122,16 +126,16 @@ int owned_check(int fd, const char *path, uint32_t uid, struct problem *why)
 	if (!r)
 		r = cgroup_each(fd, process_check, &owner);
 	if (!r)
-		r = labels_check(&owner);
+		r = labels_check(&kernel, &owner);
 	if (r && r != -EPERM)
 		return problem(why, r, "whose the cgroup %s is: %s", path, strerror(-r));
 	return r;
 }
 
-int owned_room(uint32_t uid, struct problem *why)
+int owned_room(struct kernel **kernel, uint32_t uid, struct problem *why)
 {
 	struct owner owner = { .uid = uid, .why = why };
-	int r = uid ? labels_check(&owner) : 0;
+	int r = uid ? labels_check(kernel, &owner) : 0;
 
 	if (!r && owner.guards >= OWNED_GUARDS)
 		return problem(why, -EDQUOT,

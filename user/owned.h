@@ -18,6 +18,8 @@
 
 #include "base/problem.h"
 
+struct kernel;
+
 /* The table of guards is everybody's. */
 #define OWNED_GUARDS 256 /* of one user */
 
@@ -29,7 +31,10 @@
  */
 int owned_check(int fd, const char *path, uint32_t uid, struct problem *why);
 
-/** owned_room() - may @uid have another guard? -EDQUOT; 0: root always */
-int owned_room(uint32_t uid, struct problem *why);
+/**
+ * owned_room() - may @uid have another guard? -EDQUOT; 0: root always
+ * @kernel: opened if it is NULL or not the latest; the caller's to kernel_freep()
+ */
+int owned_room(struct kernel **kernel, uint32_t uid, struct problem *why);
 
 #endif
