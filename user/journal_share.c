@@ -29,7 +29,7 @@ static struct {
 /* UID of a user's key, as journal_key() makes it; false: root's. */
 static bool user_of(const char *key, char ret[static JOURNAL_USER_LEN])
 {
-	const char *uid = strchr(key, ':') + 1;
+	const char *colon = strchr(key, ':'), *uid = colon ? colon + 1 : "";
 	size_t n = strspn(uid, "0123456789");
 
 	if (!n || uid[n] != ':' || n >= JOURNAL_USER_LEN)

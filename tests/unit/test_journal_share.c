@@ -60,11 +60,11 @@ static const char *key_of(uint32_t uid, unsigned n)
 
 static bool is_kept(uint32_t uid, unsigned n)
 {
-	uint32_t said_by;
-	int r = journal_state_uid(key_of(uid, n), &said_by, NULL);
+	_cleanup_journal_ sqlite3_stmt *row = NULL;
 
-	assert_true(!r || r == -ENOENT);
-	return !r;
+	assert_int_equal(
+	    journal_prepare("SELECT 1 FROM guard WHERE key = ?1", key_of(uid, n), &row, NULL), 0);
+	return sqlite3_step(row) == SQLITE_ROW;
 }
 
 static int block(uint32_t uid, unsigned n, uint32_t by, struct problem *why)
@@ -110,6 +110,10 @@ static void what_denies_stays_and_no_more_is_kept(void **state)
 	assert_non_null(strstr(why.text, "4096 guards of user 4001 are kept"));
 	assert_int_equal(journal_put_rule(key_of(ANNE, n), &deny, NULL), -EDQUOT);
 	assert_false(is_kept(ANNE, n));
+	/* nor of a cgroup that is hers, which is of the same share */
+	assert_int_equal(journal_put_state("cgroup:4001:/hers", TEROK_STATE_BLOCK, ANNE, NULL),
+			 -EDQUOT);
+	assert_int_equal(journal_put_state("cgroup:/4001:/roots", TEROK_STATE_BLOCK, 0, NULL), 0);
 	/* others are not kept out by it, and what root says of hers is kept */
 	assert_int_equal(block(BERT, n, BERT, NULL), 0);
 	assert_int_equal(block(0, n, 0, NULL), 0);
