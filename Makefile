@@ -207,7 +207,7 @@ $(BUILDS): $(B)/tests/kernel/builds/counted.o $(B)/user/bpfd.o $(call archives,a
 $(foreach b,other grown next,$(eval $(B)/tests/kernel/builds/$(b)/bpfd: $(call builds_in,$(b))))
 $(BUILDS): private LIBS = $(AGENT_LIBS) -Wl,--wrap=asked_note
 $(BUILDS_OBJ): VERSION | $(SKELETONS) $(BUILDS_SKEL) $(VARLINK) $(PAGE)
-$(B)/tests/kernel/test_upgrade $(B)/tests/kernel/test_upgrade_load: | $(BUILDS)
+$(B)/tests/kernel/test_upgrade $(B)/tests/kernel/test_upgrade_load $(B)/tests/kernel/test_enrol: | $(BUILDS)
 
 $(BUILDS_OBJ): $(B)/%.o: %.c
 	$(call say,CC)

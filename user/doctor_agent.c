@@ -278,7 +278,7 @@ static void check_workers(struct doctor *doctor)
 	struct proc_worker worker[WORKERS];
 	pid_t pid = kernel_agent_pid();
 	struct proc_status core;
-	unsigned n;
+	unsigned n, confined = 0;
 
 	if (!pid)
 		return;
@@ -288,8 +288,11 @@ static void check_workers(struct doctor *doctor)
 		poll(NULL, 0, BEGIN_MS);
 		n = proc_workers(pid, worker, WORKERS);
 	}
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		say_worker(doctor, &worker[i]);
+		confined +=
+		    is_known(&worker[i]); /* not one that waits for a container, to guard it */
+	}
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (!has_worker(worker, n, needed[i]))
 			doctor_say(doctor, VERDICT_FAIL,
@@ -301,7 +304,7 @@ static void check_workers(struct doctor *doctor)
 			   "capabilities %llx",
 			   core.no_new_privs, (unsigned long long)core.effective);
 	if (!doctor->said)
-		doctor_say(doctor, VERDICT_OK, "", "%u, without privileges", n);
+		doctor_say(doctor, VERDICT_OK, "", "%u, without privileges", confined);
 }
 
 static int mend_workers(struct doctor *doctor, struct problem *why)

@@ -29,6 +29,7 @@ struct enrolment {
 	int fd; /* our end of the pair */
 	struct source report, exit;
 	struct timer deadline;
+	bool ahead;  /* the child had waited for it */
 	bool stands; /* the child said so */
 };
 
@@ -46,6 +47,7 @@ struct enrol {
 };
 
 static void enrol_next(struct enrol *enrol);
+static int enrolment_run(struct enrolment *one);
 
 /* --- one --------------------------------------------------------------------------------- */
 
@@ -119,6 +121,14 @@ static int enrolment_reported(struct source *source, uint32_t events)
 	return 0;
 }
 
+/* It may have died as it waited, and not of its task: a new one has it. */
+static bool enrolment_again(struct enrolment *one)
+{
+	source_del(&one->report);
+	closep(&one->fd);
+	return !enrolment_run(one);
+}
+
 static int enrolment_exited(struct source *source, uint32_t events)
 {
 	struct enrolment *one = container_of(source, struct enrolment, exit);
@@ -127,9 +137,12 @@ static int enrolment_exited(struct source *source, uint32_t events)
 
 	if (one->state == ENROLMENT_RUNS) /* both may have come at once */
 		enrolment_reported(&one->report, events);
+	source_del(&one->exit);
 	errand_end(&one->child);
 	if (!one->stands)
 		left_behind(one);
+	if (one->state == ENROLMENT_RUNS && one->ahead && enrolment_again(one))
+		return 0;
 	if (one->state == ENROLMENT_RUNS) {
 		problem(&why, 0, "its policy could not be put in force: the agent's child died");
 		enrolment_answer(one, -ECHILD, 0, &why);
@@ -159,8 +172,9 @@ static int child_take(struct enrolment *one)
 	int found[ENROL_TASK_FDS] = { one->claim.cgroup_fd, one->claim.netns_fd };
 	int r = standby_take(&one->enrol->standby, &one->child, &one->fd);
 
-	if (r)
+	if (r < 0)
 		return r;
+	one->ahead = r;
 	r = sock_send(one->fd, one->task, sizeof(*one->task), found, ENROL_TASK_FDS);
 	if (!r)
 		return 0;
@@ -174,7 +188,7 @@ static int enrolment_run(struct enrolment *one)
 {
 	int r = child_take(one);
 
-	if (r == -EPIPE) /* it has died as it waited for one */
+	if (r == -EPIPE && one->ahead)
 		r = child_take(one);
 	if (r)
 		return r;
@@ -182,7 +196,9 @@ static int enrolment_run(struct enrolment *one)
 	if (!r)
 		r = source_add(one->enrol->loop, &one->report, one->fd, EPOLLIN,
 			       enrolment_reported);
-	timer_arm(one->enrol->loop, &one->deadline, now_boot_ns() + ENROL_NS, enrolment_late);
+	if (!one->deadline.loop)
+		timer_arm(one->enrol->loop, &one->deadline, now_boot_ns() + ENROL_NS,
+			  enrolment_late);
 	return r;
 }
 

@@ -30,6 +30,14 @@ static void begin_in(struct standby *standby, uint64_t ns)
 		timer_arm(standby->loop, &standby->begin, now_boot_ns() + ns, on_begin);
 }
 
+/* Whoever wants one meanwhile starts it, and says so if that fails. */
+static void begin_again(struct standby *standby)
+{
+	standby_end(standby);
+	begin_in(standby, STANDBY_AGAIN_NS << standby->died);
+	standby->died += standby->died < STANDBY_AGAIN_MAX;
+}
+
 /* Nobody waits for that one: it was out of luck, or is ill, and so will the next be. */
 static int on_exit_unasked(struct source *source, uint32_t events)
 {
@@ -37,8 +45,7 @@ static int on_exit_unasked(struct source *source, uint32_t events)
 
 	(void)events;
 	log_warn(0, "worker %s ended before it had anything to do", standby->name);
-	standby_end(standby);
-	begin_in(standby, STANDBY_AGAIN_NS);
+	begin_again(standby);
 	return 0;
 }
 
@@ -53,17 +60,15 @@ static int on_begin(struct timer *timer)
 	if (!r)
 		r = source_add(standby->loop, &standby->exit, standby->child.pid_fd, EPOLLIN,
 			       on_exit_unasked);
-	if (r) { /* whoever wants one starts it, and says so if that fails */
-		standby_end(standby);
-		begin_in(standby, STANDBY_AGAIN_NS);
-	}
+	if (r)
+		begin_again(standby);
 	return 0;
 }
 
 void standby_begin(struct standby *standby, struct loop *loop, const char *name)
 {
 	*standby = (struct standby){ .loop = loop, .name = name, .fd = -1 };
-	begin_in(standby, 0);
+	begin_in(standby, STANDBY_FIRST_NS);
 }
 
 int standby_take(struct standby *standby, struct errand *child, int *fd)
@@ -75,7 +80,8 @@ int standby_take(struct standby *standby, struct errand *child, int *fd)
 	*child = standby->child;
 	*fd = TAKE_FD(standby->fd);
 	standby->child.pid = 0;
-	return 0;
+	standby->died = 0;
+	return 1;
 }
 
 void standby_end(struct standby *standby)

@@ -16,27 +16,30 @@
 #include "base/event.h"
 #include "errand.h"
 
-#define STANDBY_NS       (SECOND_NS / 20) /* after one was taken: what it is for comes first */
-#define STANDBY_AGAIN_NS (10 * SECOND_NS) /* after one died that did nothing */
+#define STANDBY_FIRST_NS  (SECOND_NS / 2)  /* whoever begins has more to do, or ends at once */
+#define STANDBY_NS        (SECOND_NS / 20) /* after one was taken: what it is for comes first */
+#define STANDBY_AGAIN_NS  SECOND_NS /* after one died that did nothing; twice as long each time */
+#define STANDBY_AGAIN_MAX 6         /* ... so often */
 
 struct standby {
 	struct loop *loop;
 	const char *name; /* of the worker; borrowed */
 	struct errand child;
-	int fd; /* our end of its pair */
+	int fd;        /* our end of its pair */
+	unsigned died; /* one after the other, as they waited */
 	struct source exit;
 	struct timer begin;
 };
 
-/** standby_begin() - have one from now on, as soon as the loop runs; @standby must stay put */
+/** standby_begin() - have one soon, and from then on; @standby must stay put */
 void standby_begin(struct standby *standby, struct loop *loop, const char *name);
 
 /**
  * standby_take() - the one that waits, or a new one; the next comes later
  * @fd: our end of its pair; both are the caller's
  *
- * One that has just died is only found out by telling it its task: -EPIPE; then take another.
- * Return: 0 or negative errno.
+ * One that has just died is only found out by telling it its task, which fails with -EPIPE or is never
+ * done. Return: 1: it has waited, 0: it is new; negative errno.
  */
 int standby_take(struct standby *standby, struct errand *child, int *fd);
 

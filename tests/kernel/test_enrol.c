@@ -9,9 +9,11 @@
 #include "persons.h"
 
 #include <bpf/bpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/event.h"
 #include "cgroup.h"
 #include "control.h"
 #include "enrol_word.h"
@@ -589,6 +592,143 @@ static void a_container_is_guarded_when_the_word_is_answered(void **state)
 	}
 }
 
+/* --- a child that has waited for it ------------------------------------------------------ */
+
+static unsigned files_of(pid_t pid)
+{
+	struct dirent *entry;
+	char path[48];
+	unsigned n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		n += entry->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/* The child that waits, with all maps and programs open; not @last, which has done its errand. */
+static pid_t child_waits(pid_t last)
+{
+	uint64_t until_ns = now_boot_ns() + LIMIT_MS * (SECOND_NS / 1000);
+	pid_t pid;
+
+	while (!(pid = test_worker(agent, "enrol")) || pid == last ||
+	       files_of(pid) < MAP_MAX_ + TEROK_HOOK_MAX_)
+		if (now_boot_ns() > until_ns || poll(NULL, 0, 1) < 0)
+			fail_msg("no child waits for a container");
+	return pid;
+}
+
+static uint32_t program_pinned(void)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+
+	assert_int_equal(kernel_open(&kernel, NULL), 0);
+	return kernel->prog_id[TEROK_HOOK_CONNECT4];
+}
+
+static uint32_t program_of(const struct box *box)
+{
+	_cleanup_close_ int fd = cgroup_open(box->cgroup, NULL);
+	uint32_t id[4], n = 4;
+
+	assert_int_equal(bpf_prog_query(fd, BPF_CGROUP_INET4_CONNECT, 0, NULL, id, &n), 0);
+	assert_int_equal(n, 1);
+	return id[0];
+}
+
+static void programs_that_came_meanwhile_are_those_of_the_guard(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1)), *next = BOX(.of = ANNE, .id = ID(2));
+	uint32_t before = program_pinned();
+	pid_t child = child_waits(0);
+	char other[600];
+
+	(void)state;
+	assert_int_equal(attach_by(ANNE, box), 0);
+	assert_int_equal(program_of(box), before); /* the control */
+	child = child_waits(child);
+	snprintf(other, sizeof(other), "%.*s/tests/kernel/builds/other/bpfd",
+		 (int)(strrchr(bpfd, '/') - bpfd), bpfd);
+	assert_int_equal(verb((const char *const[]){ other, "load", NULL }), 0);
+	assert_int_not_equal(program_pinned(), before);
+	assert_int_equal(child_waits(0), child); /* it is still the one, of before */
+	assert_int_equal(attach_by(ANNE, next), 0);
+	assert_int_equal(program_of(next), program_pinned());
+}
+
+static void a_journal_that_came_meanwhile_has_what_is_kept(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1));
+	char key[JOURNAL_KEY_LEN], names[JOURNAL_PROFILES_LEN] = "";
+	char from[160], to[160];
+	struct guard guard;
+
+	(void)state;
+	child_waits(0);
+	for (const char *const *end = (const char *const[]){ "", "-wal", "-shm", NULL }; *end;
+	     end++) {
+		snprintf(from, sizeof(from), "%s/policy.db%s", getenv("TEROK_STATE"), *end);
+		snprintf(to, sizeof(to), "%s/away%s", getenv("TEROK_STATE"), *end);
+		assert_int_equal(rename(from, to), 0);
+	}
+	assert_int_equal(attach_by(ANNE, box), 0);
+	guard = guard_now();
+	journal_close();
+	assert_true(journal_key(&guard.info, key));
+	assert_int_equal(journal_get_profiles(key, names, NULL), 1);
+	assert_string_equal(names, "none");
+}
+
+static unsigned children(void)
+{
+	unsigned n = 0;
+	char path[64];
+	FILE *f;
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", agent, agent);
+	f = fopen(path, "re");
+	while (f && fscanf(f, "%d", &pid) == 1)
+		n++;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* When the next one is started that one has its task: and then it dies, before it begins. */
+static void __attribute__((__noreturn__)) kill_with_its_task(pid_t child, unsigned before)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (children() == before)
+		poll(NULL, 0, 1);
+	_exit(kill(child, SIGKILL) != 0);
+}
+
+static void a_child_that_died_as_it_waited_costs_nobody_a_container(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1)), *next = BOX(.of = ANNE, .id = ID(2));
+	pid_t child = child_waits(0), killer;
+	int status;
+
+	(void)state;
+	kill(child, SIGKILL);
+	assert_int_equal(attach_by(ANNE, box), 0);
+	child = child_waits(child);
+	kill(child, SIGSTOP);
+	fflush(NULL);
+	killer = fork();
+	if (!killer)
+		kill_with_its_task(child, children());
+	assert_int_equal(attach_by(ANNE, next), 0);
+	assert_int_equal(waitpid(killer, &status, 0), killer);
+	assert_int_equal(status, 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -611,6 +751,9 @@ int main(void)
 		T(a_user_guards_a_container_that_runs),
 		T(an_end_that_is_said_ends_nobody_who_lives),
 		T(a_container_is_guarded_when_the_word_is_answered),
+		T(programs_that_came_meanwhile_are_those_of_the_guard),
+		T(a_journal_that_came_meanwhile_has_what_is_kept),
+		T(a_child_that_died_as_it_waited_costs_nobody_a_container),
 	};
 
 	test_require("kernel/enrol");
