@@ -494,24 +494,26 @@ static void container_end(struct popups *popups, const struct terok_event *event
 	come_forward(popups);
 }
 
-static void shield_end(struct popups *popups, const struct terok_event *event)
+static void alert_end(struct popups *popups, enum popup_kind kind, const struct terok_event *event)
 {
-	struct popup *popup = find_kind(popups, KIND_SHIELD, event->guard, event->container);
+	struct popup *popup = find_kind(popups, kind, event->guard, event->container);
 
 	if (popup)
 		popup_end(popups, popup);
 }
 
-/* Stays until the shield is up again; a second one replaces the first. */
-static void shield_alert(struct popups *popups, const struct terok_event *event, const char *title,
-			 const char *body)
+static void shield_end(struct popups *popups, const struct terok_event *event)
 {
-	struct popup *popup;
+	alert_end(popups, KIND_SHIELD, event);
+}
 
-	if (!(popups->categories & POPUP_SHIELD_DOWN))
-		return;
-	popup = find_kind(popups, KIND_SHIELD, event->guard, event->container)
-		    ?: popup_new(popups, KIND_SHIELD, NULL, event);
+/* Stays until alert_end(); a second one replaces the first. */
+static void alert(struct popups *popups, enum popup_kind kind, const struct terok_event *event,
+		  const char *title, const char *body)
+{
+	struct popup *popup = find_kind(popups, kind, event->guard, event->container)
+				  ?: popup_new(popups, kind, NULL, event);
+
 	if (!popup)
 		return;
 	popup->shown = true;
@@ -519,6 +521,27 @@ static void shield_alert(struct popups *popups, const struct terok_event *event,
 	snprintf(popup->summary, sizeof(popup->summary), "%s: %s", title, popup->label);
 	COPY(popup->body, body);
 	popup_touch(popups, popup, true);
+}
+
+/* Until its shield is up again. */
+static void shield_alert(struct popups *popups, const struct terok_event *event, const char *title,
+			 const char *body)
+{
+	if (popups->categories & POPUP_SHIELD_DOWN)
+		alert(popups, KIND_SHIELD, event, title, body);
+}
+
+/* Until it has a guard, or has ended. A hub that is back says all of them again. */
+static void on_alarm(struct popups *popups, const struct terok_event *event)
+{
+	struct popup *known = find_kind(popups, KIND_ALARM, event->guard, event->container);
+
+	if (known && !known->ending) {
+		known->stale = false;
+		if (!strcmp(known->body, event->problem))
+			return;
+	}
+	alert(popups, KIND_ALARM, event, "Container without a guard", event->problem);
 }
 
 static void on_state(struct popups *popups, const struct terok_event *event)
@@ -570,7 +593,9 @@ void popups_event(struct popups *popups, const struct terok_event *event)
 		popups->held += event->count;
 		more_tell(popups);
 	} else if (!strcmp(event->type, "alarm")) {
-		tell(popups, event, URGENCY_CRITICAL, "Container without a guard", event->problem);
+		on_alarm(popups, event);
+	} else if (!strcmp(event->type, "alarm_over")) {
+		alert_end(popups, KIND_ALARM, event);
 	} else if (!strcmp(event->type, "guard_attached")) {
 		if (popups->categories & POPUP_STARTED)
 			tell(popups, event, URGENCY_LOW, "Container started", "");
@@ -586,7 +611,8 @@ void popups_event(struct popups *popups, const struct terok_event *event)
 void popups_replay(struct popups *popups, bool begins)
 {
 	for (struct popup *popup = popups->first; begins && popup; popup = popup->next)
-		popup->stale = popup->kind == KIND_BLOCKED || popup->kind == KIND_SHIELD;
+		popup->stale = popup->kind == KIND_BLOCKED || popup->kind == KIND_SHIELD ||
+			       popup->kind == KIND_ALARM;
 	if (begins)
 		return;
 	for (struct popup *popup = popups->first, *next; popup; popup = next) {

@@ -63,6 +63,7 @@ enum popup_kind {
 	KIND_BLOCKED, /* waits for an answer */
 	KIND_MORE,    /* how many wait unseen: one for all containers */
 	KIND_SHIELD,  /* a container's shield is down: until it is up, or the container ends */
+	KIND_ALARM,   /* a container asks for a guard and has none: until it has, or ends */
 	KIND_PASSING, /* says something once */
 };
 
@@ -82,7 +83,7 @@ struct popup {
 	time_t since;
 	bool answering, allow;
 	bool refused; /* that it failed was told by the reply: not again by the event */
-	bool stale;   /* not told again by a hub that is back; also of KIND_SHIELD */
+	bool stale;   /* not told again by a hub that is back; also of KIND_SHIELD, KIND_ALARM */
 
 	/* the others: what they say */
 	char summary[SUMMARY_MAX + 1], body[256];

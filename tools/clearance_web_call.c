@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "clearance_web.h"
 
+#include "alarms.js.h"
 #include "app.css.h"
 #include "app.js.h"
 #include "ask.js.h"
@@ -37,6 +38,7 @@ static const struct web_asset assets[] = {
 	ASSET("/app.css", "text/css; charset=utf-8", app_css),
 	ASSET("/words.js", SCRIPT, words_js),
 	ASSET("/hub.js", SCRIPT, hub_js),
+	ASSET("/alarms.js", SCRIPT, alarms_js),
 	ASSET("/list.js", SCRIPT, list_js),
 	ASSET("/ask.js", SCRIPT, ask_js),
 	ASSET("/tables.js", SCRIPT, tables_js),

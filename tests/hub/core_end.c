@@ -119,6 +119,17 @@ void core_end_guard(uint32_t id, const char *name, uint32_t news, uint32_t state
 	core_says(&packet);
 }
 
+void core_end_alarm(const char *name, const char *why, bool over)
+{
+	struct msg_packet packet = { .type = MSG_ALARM,
+				     .ALARM = { .uid = getuid(), .over = over } };
+
+	snprintf(packet.ALARM.id, sizeof(packet.ALARM.id), "%s%s", name, CORE_END_CONTAINER);
+	snprintf(packet.ALARM.name, sizeof(packet.ALARM.name), "%s", name);
+	snprintf(packet.ALARM.why, sizeof(packet.ALARM.why), "%s", why);
+	core_says(&packet);
+}
+
 void core_end_gone(uint32_t id, const char *reason)
 {
 	struct msg_packet packet = { .type = MSG_GONE };

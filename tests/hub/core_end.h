@@ -8,6 +8,7 @@
 #ifndef TESTS_HUB_CORE_END_H
 #define TESTS_HUB_CORE_END_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "terok/core_msg.h"
@@ -34,6 +35,8 @@ void core_end_gone(uint32_t id, const char *reason);
 /** core_end_refuses() - a question: @dest is an IPv4 address; @domain the name that was refused, or "" */
 void core_end_refuses(uint32_t guard, uint64_t ask, const char *dest, uint16_t port,
 		      const char *domain, uint32_t count);
+/** core_end_alarm() - a container that has no guard: with @why, or over */
+void core_end_alarm(const char *name, const char *why, bool over);
 /** core_end_hears() - the next message of that type from the hub; waits */
 struct msg_packet core_end_hears(uint32_t type);
 /** core_end_lists() - a client asks for guards, which are none: it has heard what was open; waits */

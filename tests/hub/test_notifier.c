@@ -145,6 +145,37 @@ static void a_shield_that_goes_down_closes_what_waits_and_alerts(void **state)
 	desktop_end_quiet();
 }
 
+static void a_container_without_a_guard_is_shown_until_it_has_one_or_ends(void **state)
+{
+	const struct shown *shown;
+	uint32_t first, second;
+
+	(void)state;
+	core_end_alarm("old", "it began before the agent", false); /* what stands already */
+	notifier(CAN);
+	is_shown(desktop_end_shows(), "Container without a guard: old",
+		 "it began before the agent");
+	core_end_alarm("box", "no hook told of it", false);
+	shown = desktop_end_shows();
+	is_shown(shown, "Container without a guard: box", "no hook told of it");
+	assert_int_equal(shown->urgency, 2);
+	assert_false(shown->transient);
+	assert_string_equal(shown->actions, "");
+	first = shown->id;
+	core_end_alarm("other", "so does <b>this</b>", false);
+	shown = desktop_end_shows();
+	is_shown(shown, "Container without a guard: other", "so does &lt;b&gt;this&lt;/b&gt;");
+	second = shown->id;
+	core_end_alarm("box", "it has a guard now", true);
+	assert_int_equal(desktop_end_closes(), first);
+	/* a hub that is back says those that stand: nobody is told twice, and the rest is closed */
+	core_end_restart();
+	core_end_alarm("old", "it began before the agent", false);
+	core_end_lists();
+	assert_int_equal(desktop_end_closes(), second);
+	desktop_end_quiet();
+}
+
 static void a_click_is_heard_of_nobody_but_the_service(void **state)
 {
 	struct msg_packet verdict;
@@ -507,6 +538,7 @@ int main(void)
 		TEST(what_waits_already_is_shown_first),
 		TEST(an_answer_of_somebody_else_is_shown_and_a_container_that_goes_closes),
 		TEST(a_shield_that_goes_down_closes_what_waits_and_alerts),
+		TEST(a_container_without_a_guard_is_shown_until_it_has_one_or_ends),
 		TEST(a_click_is_heard_of_nobody_but_the_service),
 		TEST(a_failure_is_told_and_the_question_asked_again),
 		TEST(a_repeat_is_the_same_notification),

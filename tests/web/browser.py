@@ -342,6 +342,32 @@ def hostile_names_are_text_and_nothing_else():
 
 
 @in_order
+def a_container_without_a_guard_is_in_every_view_until_it_is_over():
+    wait_for("none is", lambda: not browser.run("return $('alarms').offsetHeight"))
+    core("alarm", 0, "stray", "77aa77aa77aa77aa", "no hook told of it")
+    core("alarm", 0, "<b>bad</b>\x1b", "88bb88bb88bb88bb", "<img src=x onerror=hit=1>")
+    wait_for("both are", lambda: "2 containers without a guard" in browser.text("#alarms"))
+    text = browser.text("#alarms")
+    assert "stray 77aa77aa77aa of " + ME + ": no hook told of it" in text, text
+    assert browser.run("return $('alarms').querySelectorAll('b, img').length") == 0, "a name is markup"
+    assert browser.run("return $('alarms').getAttribute('role')") == "alert"
+    browser.run("scrollTo(0, document.body.scrollHeight)")
+    assert browser.run("return $('alarms').getBoundingClientRect().top") >= 0, "it is out of sight"
+    browser.shot("alarms")
+    for view in ("grants", "history", "requests"):
+        browser.run("show(arguments[0])", view)
+        assert browser.run("return $('alarms').offsetHeight"), view
+    core("alarm", 1, "stray", "77aa77aa77aa77aa", "it has a guard now")
+    wait_for("one is over", lambda: "1 container without" in browser.text("#alarms") and "stray" not in browser.text("#alarms"))
+    for n in range(20):
+        core("alarm", 0, f"many{n}", f"{n:016x}", "no hook told of it")
+    wait_for("many are a few and a number", lambda: "and 13 containers more" in browser.text("#alarms"))
+    for n in range(20):
+        core("alarm", 1, f"many{n}", f"{n:016x}", "it has ended")
+    wait_for("they are over", lambda: "1 container without" in browser.text("#alarms"))
+
+
+@in_order
 def a_container_that_ends_ends_its_requests():
     wait_for("they are over", lambda: "Over" in browser.run("return arguments[0].textContent", wait_for("a row", lambda: row("192.0.2.69"))))
     wait_for("they go", lambda: not row("192.0.2.69"))
@@ -575,6 +601,9 @@ def a_hub_that_goes_and_comes_is_said_and_heard_again():
     HUB = children[-1].pid
     wait_for("it is heard", lambda: browser.text("#live") == "Live" and not browser.text("#notice"))
     wait_for("what it does not know is over", lambda: browser.text("#n-open") == "")
+    wait_for("so are its alarms", lambda: not browser.run("return $('alarms').offsetHeight"))
+    core("alarm", 0, "stray", "77aa77aa77aa77aa", "no hook told of it")
+    wait_for("a new one is there", lambda: "stray" in browser.text("#alarms"))
     core("guard", 1, "agent-7", "3f9c1ab2d47e88aa")
     refuse(1, "198.51.100.200", 443, "after.example")
     wait_for("what it knows is there", lambda: row("after.example"))

@@ -9,6 +9,7 @@
  *	gone	ID
  *	refuse	GUARD QUESTION ADDRESS PORT DOMAIN COMM PID EXE CMDLINE COUNT
  *	fail	TEXT		the next answer cannot be applied
+ *	alarm	OVER NAME CONTAINER WHY	it has no guard; OVER is 1: no longer so
  *	flood	GUARD QUESTION N	so many questions, each of a name of its own
  *
  * Every answer that reaches the core is a line on stdout: verdict QUESTION ACTION SCOPE
@@ -326,6 +327,19 @@ static void on_flood(char *const field[])
 	}
 }
 
+static void on_alarm(char *const field[])
+{
+	struct msg_packet packet = { .type = MSG_ALARM };
+
+	packet.ALARM.uid = getuid();
+	packet.ALARM.over = atoi(field[1]);
+	packet.ALARM.since_ns = now_boot_ns();
+	snprintf(packet.ALARM.name, sizeof(packet.ALARM.name), "%s", field[2]);
+	snprintf(packet.ALARM.id, sizeof(packet.ALARM.id), "%s", field[3]);
+	snprintf(packet.ALARM.why, sizeof(packet.ALARM.why), "%s", field[4]);
+	tell(&packet);
+}
+
 static void decode(char *text)
 {
 	char *to = text;
@@ -349,10 +363,8 @@ static void on_line(char *line)
 		int fields;
 		void (*fn)(char *const field[]);
 	} commands[] = {
-		{ "guard", 4, on_guard },
-		{ "gone", 2, on_gone },
-		{ "refuse", 11, on_refuse },
-		{ "flood", 4, on_flood },
+		{ "guard", 4, on_guard }, { "gone", 2, on_gone },   { "refuse", 11, on_refuse },
+		{ "flood", 4, on_flood }, { "alarm", 5, on_alarm },
 	};
 	char *field[FIELDS] = {}, *one;
 	int n = 0;

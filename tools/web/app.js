@@ -40,6 +40,8 @@ function showApp() {
 function forget() {
 	requests.clear();
 	guards.clear();
+	alarms.clear();
+	drawAlarms();
 	rows.clear();
 	grants = null;
 	asking = [];

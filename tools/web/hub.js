@@ -143,12 +143,14 @@ function hear(kind, data) {
 		for (const r of requests.values())
 			r.stale = r.state === "open" || r.state === "sent";
 		guards.clear();
+		alarmsAwait();
 		ready = false;
 	} else if (kind === "ready") {
 		for (const r of requests.values())
 			if (r.stale)
 				finish(r, "gone");
 		ready = true;
+		alarmsTold();
 		setLive("on", "Live");
 		refresh();
 	} else if (kind === "guard") {
@@ -191,6 +193,8 @@ function happened(e, group) {
 	} else if (e.type === "expired") {
 		if (r)
 			finish(r, "gone");
+	} else if (e.type === "alarm" || e.type === "alarm_over") {
+		alarmed(e);
 	} else if (e.type === "held") {
 		const guard = guards.get(e.guard) || {};
 		guards.set(e.guard, { ...guard, held: heldOf(guard) + e.count, heldAt: Date.now() });

@@ -109,6 +109,7 @@ function drawGrants() {
 const EVENTS = {
 	request: ["Asked", "wait"], verdict: ["Not applied", "wait"], expired: ["Expired", ""], revoked: ["Revoked", ""],
 	guard_attached: ["Guarded", ""], guard_detached: ["Ended", ""], missed: ["Missed", "wait"],
+	alarm: ["Unguarded", "wait"],
 };
 
 // what was done and by whom, in words
@@ -126,7 +127,7 @@ const historyScope = (e) => e.until_ns && e.scope === "time" ? "for " + span((e.
 function historyLine(e) {
 	const [word, kind] = own(EVENTS, e.type) || [e.type, ""];
 	const where = e.dest || e.domain ? target(e) : e.type === "guard_attached" ? "the container began"
-		: e.type === "guard_detached" ? "the container ended" : "";
+		: e.type === "guard_detached" ? "the container ended" : e.type === "alarm" ? "the container ran without its guard" : "";
 	return [cell("Time", "", stamp(e.wall_ns / 1e6)),
 		cell("What", "tight", e.type === "verdict" && e.ok ? verdict(e.action) : h("span", { class: "chip " + kind }, word)),
 		cell("Where", "", where), cell("Container", "", e.name || e.container),
