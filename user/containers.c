@@ -39,8 +39,9 @@ struct container {
 	char first[TEROK_NAME_LEN], last[TEROK_NAME_LEN]; /* what it was called */
 	pid_t pid;
 	bool annotated;
-	bool left;  /* its watcher sees it no more; it is kept for its alarm */
-	bool stale; /* the watcher is a new one, and has not said it yet */
+	bool left;        /* its watcher sees it no more; it is kept for its alarm */
+	bool stale;       /* the watcher is a new one, and has not said it yet */
+	bool unseen_said; /* of its file */
 	struct terok_dossier pairs, *file; /* file: what it says over them; NULL: nothing */
 	enum worry worry;
 	int pidfd; /* of one that worries; -1 */
@@ -54,7 +55,7 @@ struct whose { /* what is counted of a user */
 	struct whose *next;
 	uint32_t uid;
 	unsigned n;
-	uint64_t whole_ns, complained_ns;
+	uint64_t whole_ns, complained_ns, unseen_ns;
 };
 
 struct containers {
@@ -496,6 +497,29 @@ static void on_left(struct containers *containers, uint32_t uid, const struct ms
 	container_settle(c);
 }
 
+/* PrivateTmp= of the unit: a file there is another's /tmp, and will never be seen. Once for each. */
+static void unseen_say(struct container *c)
+{
+	struct whose *whose = whose_of(c->containers, c->uid);
+	const char *path = c->pairs.meta_path;
+	uint64_t now = now_boot_ns();
+	char safe[MSG_TEXT];
+
+	if (c->unseen_said || !whose ||
+	    (strncmp(path, "/tmp/", 5) && strncmp(path, "/var/tmp/", 9)))
+		return;
+	c->unseen_said = true;
+	if (whose->unseen_ns && now - whose->unseen_ns < COMPLAIN_NS)
+		return;
+	whose->unseen_ns = now;
+	log_warn(
+	    0,
+	    "container %s (%.12s) of user %u: its dossier.meta_path %s cannot be read, and its "
+	    "annotations are told; the agent that systemd runs has a /tmp of its own, so put the "
+	    "file below /run/user/%u or into a home folder",
+	    c->name, c->id, c->uid, log_safe(safe, sizeof(safe), path), c->uid);
+}
+
 static void on_meta(struct containers *containers, uint32_t uid, const struct msg_meta *meta)
 {
 	struct container *c = find(containers, uid, meta->id);
@@ -509,6 +533,7 @@ static void on_meta(struct containers *containers, uint32_t uid, const struct ms
 	} else {
 		free(c->file);
 		c->file = NULL;
+		unseen_say(c);
 	}
 	if (c->guard)
 		containers->events->file(c->guard, c->file, containers->user);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -408,6 +409,43 @@ static void meta(uint32_t uid, const char *task)
 	containers_hear(containers, uid, &packet);
 }
 
+/* What is logged of a container whose file is there, and cannot be read; static. */
+static const char *logged(const char *path)
+{
+	struct msg_packet packet = { .type = MSG_FOUND };
+	static char text[1024];
+	int saved = dup(2), fd = memfd_create("log", 0);
+	ssize_t n;
+
+	strcpy(packet.FOUND.id, ID);
+	strcpy(packet.FOUND.name, "box");
+	strcpy(packet.FOUND.first, "box");
+	packet.FOUND.pid = process;
+	snprintf(packet.FOUND.pairs.meta_path, sizeof(packet.FOUND.pairs.meta_path), "%s", path);
+	assert_true(saved >= 0 && fd >= 0 && dup2(fd, 2) == 2);
+	containers_hear(containers, ANNE, &packet);
+	meta(ANNE, NULL);
+	meta(ANNE, NULL); /* is said once */
+	dup2(saved, 2);
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
+	close(saved);
+	close(fd);
+	return text;
+}
+
+static void a_file_that_the_agent_cannot_see_is_said_once(void **state)
+{
+	const char *text;
+
+	(void)state;
+	assert_string_equal(logged("/srv/meta.json"), ""); /* it may come yet */
+	text = logged("/tmp/\x1bmeta.json");
+	assert_non_null(strstr(text, "/tmp/?meta.json cannot be read"));
+	assert_non_null(strstr(text, "put the file below /run/user/4001"));
+	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+}
+
 static void pairs_are_written_for_a_guard_that_has_none(void **state)
 {
 	struct guard guard = guard_of(ANNE, "box");
@@ -456,6 +494,7 @@ int main(void)
 		T(only_its_owners_watcher_may_name_a_guard),
 		T(a_name_that_somebody_gave_it_stays),
 		T(odd_words_are_passed_over),
+		T(a_file_that_the_agent_cannot_see_is_said_once),
 		T(pairs_are_written_for_a_guard_that_has_none),
 		T(what_its_file_said_before_counts_when_it_has_a_guard),
 	};
