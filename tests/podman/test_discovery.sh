@@ -143,6 +143,36 @@ podman --events-backend none run -d --name silent --network none --annotation te
 	localhost/bb:latest sleep 1000 >/run/out 2>&1 || fail "$(cat /run/out)"
 check "with no log of events one is seen" sh -c "for i in \$(seq 100); do '$BPFD' status | grep -q 'UNGUARDED: container silent ' && exit; sleep 0.05; done; exit 1"
 podman --events-backend none rm -f -t 0 silent >/dev/null
+
+# as podman logs where nothing else is configured and there is a journal: a real one, without the
+# rest of systemd. What a container writes goes there as well
+journald=/lib/systemd/systemd-journald
+[ -x $journald ] || journald=/usr$journald
+if [ -x $journald ]; then
+	[ -s /etc/machine-id ] || echo 0123456789abcdef0123456789abcdef >/etc/machine-id
+	mkdir -p /run/log /run/systemd
+	$journald >/run/journald.log 2>&1 & JOURNALD=$!
+	check "a journal begins" sh -c "for i in \$(seq 200); do [ -S /run/systemd/journal/socket ] && exit; sleep 0.05; done; cat /run/journald.log; exit 1"
+	journal=(--events-backend journald)
+	as_dev podman "${journal[@]}" run -d --name logged --network none --log-driver journald --annotation terok.guard= \
+		--cgroup-parent /user-61000/task localhost/bb:latest sleep 1000 >/run/out 2>&1 || fail "$(cat /run/out)"
+	wait_event "with podman's events in the journal a user's is seen" '.type == "alarm" and .name == "logged"'
+	check "by hand" "$BPFD" attach "dev:$(dev_id_of logged | cut -c1-12)"
+	wait_event "its guard ends the alarm" '.type == "alarm_over" and .name == "logged"'
+	as_dev podman "${journal[@]}" rename logged filed2
+	wait_event "its name is followed" '.type == "guard_renamed" and .name == "filed2"'
+	as_dev podman "${journal[@]}" rm -f -t 0 filed2 >/dev/null
+	wait_event "its end as well" '.type == "guard_detached" and .name == "filed2"'
+	podman "${journal[@]}" run -d --name logged --network none --log-driver journald --annotation terok.guard= \
+		localhost/bb:latest sleep 1000 >/run/out 2>&1 || fail "$(cat /run/out)"
+	wait_event "so is root's" '.type == "alarm" and .name == "logged" and .uid == 0'
+	podman "${journal[@]}" rm -f -t 0 logged >/dev/null
+	wait_event "and its end" '.type == "alarm_over" and .name == "logged"'
+	check "the journal has what no file has" sh -c "timeout 20 podman ${journal[*]} events --stream=false --since 10m | grep -q 'container start .*logged'"
+	kill $JOURNALD
+else
+	echo "SKIP podman's events in a journal: systemd-journald is not installed"
+fi
 podman system service --time=0 unix:///run/podman.sock & SERVICE=$!
 api() { curl -sf --retry 20 --retry-all-errors --retry-delay 1 --unix-socket /run/podman.sock "http://d/v4.0.0/libpod/$1" "${@:2}"; }
 check "the API makes one" api containers/create -H 'Content-Type: application/json' -d \
