@@ -312,6 +312,7 @@ static int core_listen(struct core *core, struct problem *why)
 
 	if (r)
 		return r;
+	sock_no_fds(core->listen_fd); /* the hub would close them, and wait */
 	core->hub = (struct worker){ .loop = core->loop,
 				     .name = "hub",
 				     .peer = FROM_HUB,

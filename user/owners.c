@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/sock.h"
 #include "owner_child.h"
 
 #define BUCKETS  256
@@ -258,6 +259,8 @@ static void owner_open(struct owner *owner)
 	for (unsigned i = 0; !r && i < MSG_PLACES; i++) {
 		owner->fd[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		r = owner->fd[i] < 0 ? -errno : 0;
+		if (!r)
+			sock_no_fds(owner->fd[i]); /* the hub would close them, and wait */
 	}
 	if (!r)
 		r = owner_start(owner, OWNER_BIND);

@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/sock.h"
 
 #define ASKS      6    /* of each user, one after the other's */
 #define FAR_APART 1000 /* of numbers below 10^15: nearer ones were counted, not drawn */
@@ -328,6 +329,35 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Who closes the last of a file may wait as long as its maker likes: the hub takes none. */
+static void files_are_not_taken(void **state)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} with = { .head = { .cmsg_level = SOL_SOCKET,
+			     .cmsg_type = SCM_RIGHTS,
+			     .cmsg_len = CMSG_LEN(sizeof(int)) } };
+	struct iovec bytes = { "x", 1 };
+	struct msghdr msg = { .msg_iov = &bytes,
+			      .msg_iovlen = 1,
+			      .msg_control = &with,
+			      .msg_controllen = sizeof(with.room) };
+
+	(void)state;
+	both_begin();
+	if (sock_no_fds(anne.fd[0]) == -ENOPROTOOPT) {
+		puts("this kernel is older than 6.16, and takes them");
+		skip();
+	}
+	memcpy(CMSG_DATA(&with.head), &(int){ 2 }, sizeof(int));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(sendmsg(anne.fd[i], &msg, MSG_NOSIGNAL), -1);
+		assert_int_equal(errno, EPERM);
+		assert_int_equal(send(anne.fd[i], "x", 1, MSG_NOSIGNAL), 1); /* the control */
+	}
+}
+
 /* The core reads a user's guards, and of others' none: a list takes no longer for what they have. */
 static void a_list_costs_what_is_on_it(void **state)
 {
@@ -362,6 +392,7 @@ int main(void)
 		T(each_lists_their_own_and_root_all),
 		T(each_answers_their_own),
 		T(what_answers_made_and_what_happened_is_ones_own),
+		T(files_are_not_taken),
 		T(a_list_costs_what_is_on_it),
 	};
 
