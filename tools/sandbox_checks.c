@@ -170,7 +170,7 @@ static void check_guard(struct doctor *doctor)
 	char path[HOST_PATH_MAX];
 	struct problem why = {};
 
-	if (host_hook(path, &why))
+	if (host_hook(NULL, path, &why))
 		doctor_say(doctor, SEVERITY_ERROR, "host", "Container hook", "terok-bpfd setup",
 			   "%s", why.text);
 	else
@@ -266,7 +266,7 @@ void doctor_host(struct doctor *doctor)
 	struct host host;
 	unsigned major = 0, minor = 0;
 
-	if (host_ask(&host, &why)) {
+	if (host_ask(true, &host, &why)) {
 		doctor_say(doctor, SEVERITY_ERROR, "host", "Podman", "apt-get install podman", "%s",
 			   why.text);
 	} else {
@@ -276,6 +276,7 @@ void doctor_host(struct doctor *doctor)
 			   "host", "Podman", "", "%s, %s, at least 4.3 is needed", host.version,
 			   host.command.root ? "root's" : "rootless");
 		check_cgroup(doctor, &host);
+		host_done(&host);
 	}
 	check_guard(doctor);
 	check_keyring(doctor);

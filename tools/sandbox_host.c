@@ -8,9 +8,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/json.h"
+#include "sandbox_known.h"
 #include "sandbox_podman.h"
 #include "terok/control_msg.h"
 
@@ -83,6 +85,33 @@ int host_parse_info(struct json_object *info, struct host *ret, struct problem *
 		ret->command.podman = 0;
 	take_cdi(json_member(host, "cdiSpecs", json_type_array), ret);
 	return 0;
+}
+
+bool host_parse_dirs(const char *help, struct words *ret)
+{
+	static const char flag[] = "--hooks-dir ", begin[] = "(default [";
+	const char *line = strstr(help, flag), *at, *end;
+
+	at = line ? strstr(line, begin) : NULL;
+	if (!at || at > line + strcspn(line, "\n"))
+		return false;
+	for (at += strlen(begin); *at && *at != ']' && *at != '\n';
+	     at = *end == ',' ? end + 1 : end) {
+		end = at + strcspn(at, ",]\n");
+		if (end > at)
+			words_addn(ret, at, end - at);
+	}
+	return ret->n;
+}
+
+/* Its help has what containers.conf and its folders say, put together by podman itself. */
+static void take_dirs(const char *help, struct host *ret)
+{
+	if (!host_parse_dirs(help, &ret->hook_dirs) && !geteuid()) {
+		words_add(&ret->hook_dirs, "/usr/share/containers/oci/hooks.d");
+		words_add(&ret->hook_dirs, "/etc/containers/oci/hooks.d");
+	}
+	ret->hook_dirs_known = true;
 }
 
 /* podman before 5 does not say which devices there are: their files do. */
@@ -174,17 +203,56 @@ static void choose_parent(struct host *ret)
 	ret->command.cgroup_parent = ret->cgroup_parent;
 }
 
-int host_ask(struct host *ret, struct problem *why)
+void host_done(struct host *host)
 {
-	static const char *const args[] = { "info", "--format", "json", NULL };
-	_cleanup_(json_putp) struct json_object *info = NULL;
-	int r = podman_ask_json(args, PODMAN_PROBE_NS, &info, why);
+	words_free(&host->hook_dirs);
+}
 
-	*ret = (struct host){};
-	if (!r)
-		r = host_parse_info(info, ret, why);
+/* Both of podman's answers, side by side. */
+static int ask_podman(struct host *ret, struct problem *why)
+{
+	static const char *const args[][4] = { { "info", "--format", "json" }, { "--help" } };
+	_cleanup_(json_putp) struct json_object *info = NULL;
+	struct spawn_result result[2];
+	int r = podman_ask_both(args[0], args[1], PODMAN_PROBE_NS, result, why);
+
 	if (r)
 		return r;
+	r = podman_take_json(args[0][0], &result[0], &info, why);
+	if (!r)
+		r = host_parse_info(info, ret, why);
+	take_dirs(result[1].output, ret);
+	for (unsigned i = 0; i < 2; i++)
+		spawn_result_done(&result[i]);
+	return r ?: words_error(&ret->hook_dirs);
+}
+
+/* What is known of podman, or what it says now. */
+static int ask_known(bool anew, struct host *ret, struct problem *why)
+{
+	char mark[KNOWN_MARK_LEN];
+	int64_t now_s = time(NULL);
+	bool settled, marked = known_mark(now_s, mark, &settled);
+	int r;
+
+	if (marked && !anew && !known_load(mark, now_s, ret))
+		return 0;
+	r = ask_podman(ret, why);
+	if (!r && marked && settled)
+		known_save(mark, now_s, ret);
+	return r;
+}
+
+int host_ask(bool anew, struct host *ret, struct problem *why)
+{
+	int r;
+
+	*ret = (struct host){};
+	r = ask_known(anew, ret, why);
+	if (r) {
+		host_done(ret);
+		return r;
+	}
 	ret->command.init = have_init();
 	look_for_cdi(ret);
 	if (!ret->command.root && strcmp(ret->manager, "systemd"))
@@ -193,23 +261,6 @@ int host_ask(struct host *ret, struct problem *why)
 }
 
 /* --- the guard ------------------------------------------------------------------------ */
-
-bool host_parse_dirs(const char *help, struct words *ret)
-{
-	static const char flag[] = "--hooks-dir ", begin[] = "(default [";
-	const char *line = strstr(help, flag), *at, *end;
-
-	at = line ? strstr(line, begin) : NULL;
-	if (!at || at > line + strcspn(line, "\n"))
-		return false;
-	for (at += strlen(begin); *at && *at != ']' && *at != '\n';
-	     at = *end == ',' ? end + 1 : end) {
-		end = at + strcspn(at, ",]\n");
-		if (end > at)
-			words_addn(ret, at, end - at);
-	}
-	return ret->n;
-}
 
 static bool has_stage(struct json_object *hook, const char *stage)
 {
@@ -299,24 +350,31 @@ static bool hook_in(const char *folder, char *ret_path, char *stale)
 	return false;
 }
 
-int host_hook(char *ret_path, struct problem *why)
+static int ask_dirs(struct host *ret, struct problem *why)
 {
 	static const char *const args[] = { "--help", NULL };
-	_cleanup_words_ struct words dirs = {};
-	char stale[HOST_PATH_MAX] = "";
 	struct spawn_result result;
 	int r = podman_ask(args, PODMAN_PROBE_NS, &result, why);
 
 	if (r)
 		return r;
-	/* its help has what containers.conf and its folders say, put together by podman itself */
-	if (!host_parse_dirs(result.output, &dirs) && !geteuid()) {
-		words_add(&dirs, "/usr/share/containers/oci/hooks.d");
-		words_add(&dirs, "/etc/containers/oci/hooks.d");
-	}
+	take_dirs(result.output, ret);
 	spawn_result_done(&result);
-	for (unsigned i = 0; i < dirs.n; i++)
-		if (hook_in(dirs.word[i], ret_path, stale))
+	return 0;
+}
+
+int host_hook(const struct host *host, char *ret_path, struct problem *why)
+{
+	_cleanup_(host_done) struct host asked = {};
+	bool known = host && host->hook_dirs_known;
+	const struct words *dirs = known ? &host->hook_dirs : &asked.hook_dirs;
+	char stale[HOST_PATH_MAX] = "";
+	int r = known ? 0 : ask_dirs(&asked, why);
+
+	if (r)
+		return r;
+	for (unsigned i = 0; i < dirs->n; i++)
+		if (hook_in(dirs->word[i], ret_path, stale))
 			return 0;
 	if (*stale)
 		return problem(why, -ENOENT,
@@ -327,7 +385,7 @@ int host_hook(char *ret_path, struct problem *why)
 	    why, -ENOENT,
 	    "no hook of terok-bpfd is where podman looks for hooks (%.100s); install it: "
 	    "terok-bpfd setup %s",
-	    dirs.n ? dirs.word[0] : "nowhere", geteuid() ? "--user" : "--root");
+	    dirs->n ? dirs->word[0] : "nowhere", geteuid() ? "--user" : "--root");
 }
 
 int host_agent(struct problem *why)
@@ -352,7 +410,7 @@ int host_agent(struct problem *why)
 int host_guard(const struct host *host, struct problem *why)
 {
 	char path[HOST_PATH_MAX];
-	int r = host_hook(path, why) ?: host_agent(why);
+	int r = host_hook(host, path, why) ?: host_agent(why);
 
 	if (!r && *host->cgroup_problem)
 		r = problem(why, -ENOENT, "%s", host->cgroup_problem);

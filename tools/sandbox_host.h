@@ -18,18 +18,27 @@ struct host {
 	char version[32];         /* podman's */
 	char manager[16];         /* of cgroups: "systemd", "cgroupfs" */
 	char cgroup_problem[256]; /* a container could have no cgroup of its own; "": it can */
+	struct words hook_dirs;   /* where podman looks for hooks ... */
+	bool hook_dirs_known;     /* ... if it was asked */
 };
 
-/** host_ask() - podman and the system; 0 or negative errno with @why */
-int host_ask(struct host *ret, struct problem *why);
+/**
+ * host_ask() - podman and the system
+ * @anew: podman itself, whatever is known of it (sandbox_known.h)
+ *
+ * Return: 0, and @ret is the caller's to host_done(); negative errno with @why.
+ */
+int host_ask(bool anew, struct host *ret, struct problem *why);
+void host_done(struct host *host);
 
 /**
  * host_hook() - is there a hook that guards a container, where podman looks for hooks?
+ * @host: NULL: podman is asked where
  * @ret_path: the file, HOST_PATH_MAX bytes
  *
  * Return: 0; -ENOENT with @why, which says how to have one; other errno.
  */
-int host_hook(char *ret_path, struct problem *why);
+int host_hook(const struct host *host, char *ret_path, struct problem *why);
 
 /** host_agent() - does the agent answer? 0, or negative errno with @why */
 int host_agent(struct problem *why);

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
+#include "sandbox_podman.h"
 #include "sandbox_redact.h"
 
 #define KEPT_MAX  (64 << 10) /* of what podman says; a pull's progress is more than that */
@@ -79,15 +81,46 @@ static bool take_id(const char *out, char *id)
 	return true;
 }
 
-/* What podman left of a container that it could not start: it would be in the next one's way. */
-static void remove_rest(const struct spec *spec)
+int launch_check_name(const struct spec *spec)
+{
+	struct podman_state state;
+	struct problem why = {};
+	int r;
+
+	if (words_have(&spec->extra, "--replace"))
+		return 0;
+	r = podman_state(spec->name, &state, &why);
+	if (r)
+		return log_error(0, "%s", why.text), r;
+	if (state.there)
+		return log_error(
+			   0,
+			   "there is a container '%s' already (%s); terok-sandbox stop %s, or "
+			   "take another name",
+			   spec->name, state.status, spec->name),
+		       -EEXIST;
+	return 0;
+}
+
+/* As podman says it; an address that is in use is something else. */
+static bool name_is_taken(const struct heard *heard)
+{
+	return strstr(heard->err, "the container name \"") &&
+	       strstr(heard->err, "is already in use");
+}
+
+/*
+ * What podman left of a container that it could not start: it would be in the next one's way. One
+ * that was there before is somebody's, and stays.
+ */
+static void remove_rest(const struct spec *spec, int64_t begun_s)
 {
 	const char *const args[] = { "rm", "-f", "--", spec->name, NULL };
 	struct podman_state state;
 	struct spawn_result result;
 
 	if (words_have(&spec->extra, "--replace") || podman_state(spec->name, &state, NULL) ||
-	    !state.there ||
+	    !state.there || state.made_s < begun_s ||
 	    (strcmp(state.status, "created") && strcmp(state.status, "initialized") &&
 	     strcmp(state.status, "configured")))
 		return;
@@ -95,9 +128,16 @@ static void remove_rest(const struct spec *spec)
 		spawn_result_done(&result);
 }
 
-static int failed(const struct heard *heard, const struct spec *spec, int status)
+static int failed(const struct heard *heard, const struct spec *spec, int status, int64_t begun_s)
 {
-	remove_rest(spec);
+	if (name_is_taken(heard)) {
+		int r = launch_check_name(spec);
+
+		if (r)
+			return r;
+	} else {
+		remove_rest(spec, begun_s);
+	}
 	if (status > 128 && !*heard->err)
 		return log_error(-ECANCELED, "Container launch ended by signal %d", status - 128);
 	log_error(0, "Container launch failed:");
@@ -120,6 +160,7 @@ int launch_run(const struct command *command, const struct spec *spec, char *id)
 	const struct spawn_watch watch = {
 		.bytes = hear, .user = heard, .pass_signals = true, .leaves_others = true
 	};
+	int64_t begun_s = time(NULL);
 	struct problem why = {};
 	int status = 0, r;
 
@@ -131,7 +172,7 @@ int launch_run(const struct command *command, const struct spec *spec, char *id)
 	else if (r)
 		log_error(0, "run: %s", *why.text ? why.text : strerror(-r));
 	else if (status)
-		r = failed(heard, spec, status);
+		r = failed(heard, spec, status, begun_s);
 	else if (*heard->err) /* it started, and podman had something to say about it */
 		show(heard->err, &spec->env);
 	if (!r && !take_id(heard->out, id))

@@ -18,6 +18,9 @@
  */
 int launch_run(const struct command *command, const struct spec *spec, char *id);
 
+/** launch_check_name() - is its name free? -EEXIST, or what podman could not say; said already */
+int launch_check_name(const struct spec *spec);
+
 /** launch_is_gpu() - is this how podman fails when it finds no GPU? */
 bool launch_is_gpu(const char *stderr_text);
 

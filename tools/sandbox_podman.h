@@ -30,6 +30,14 @@
 int podman_ask(const char *const *args, uint64_t limit_ns, struct spawn_result *ret,
 	       struct problem *why);
 
+/** podman_ask_both() - two at once; same errors, and both are the caller's on 0 only */
+int podman_ask_both(const char *const *first, const char *const *second, uint64_t limit_ns,
+		    struct spawn_result ret[static 2], struct problem *why);
+
+/** podman_take_json() - what it said, if it ended with 0 and JSON; -EIO */
+int podman_take_json(const char *what, const struct spawn_result *result, struct json_object **ret,
+		     struct problem *why);
+
 /** podman_ask_json() - the same, which has to end with 0 and JSON; -EIO if it does not */
 int podman_ask_json(const char *const *args, uint64_t limit_ns, struct json_object **ret,
 		    struct problem *why);
@@ -46,6 +54,7 @@ struct podman_state {
 	char status[24]; /* lower-case: "running", "exited" ... */
 	bool running;
 	int exit_code;
+	int64_t made_s; /* by the wall clock */
 };
 
 /** podman_text_check() - a container's name, its id or the beginning of it; -EINVAL with @why */

@@ -93,26 +93,10 @@ static int check_guard(const struct run_options *options, const struct host *hos
 	return r;
 }
 
-/* A name that is taken would be podman's error, after pre_start. */
+/* A name that is taken is podman's error, but for pre_start, which would have been run by then. */
 static int check_name(const struct spec *spec)
 {
-	struct podman_state state;
-	struct problem why = {};
-	int r;
-
-	if (words_have(&spec->extra, "--replace"))
-		return 0;
-	r = podman_state(spec->name, &state, &why);
-	if (r)
-		return log_error(0, "%s", why.text), r;
-	if (state.there)
-		return log_error(
-			   0,
-			   "there is a container '%s' already (%s); terok-sandbox stop %s, or "
-			   "take another name",
-			   spec->name, state.status, spec->name),
-		       -EEXIST;
-	return 0;
+	return spec->hooks[HOOK_PRE_START].n ? launch_check_name(spec) : 0;
 }
 
 /* Removed at once: what was started and is not as it was wanted. */
@@ -222,16 +206,12 @@ static int start(const struct run_options *options, const struct command *comman
 	return r || !spec->wait_ready ? r : wait_ready(options, id);
 }
 
-static int run(const struct run_options *options)
+static int run_on(const struct run_options *options, const struct host *host)
 {
 	struct command command;
 	struct problem why = {};
-	struct host host;
-	int r = host_ask(&host, &why);
+	int r = command_build(&options->spec, &host->command, environ, &command, &why);
 
-	if (r)
-		return log_error(0, "%s", why.text), r;
-	r = command_build(&options->spec, &host.command, environ, &command, &why);
 	if (r) {
 		if (*why.text)
 			log_error(0, "run: %s", why.text);
@@ -239,7 +219,7 @@ static int run(const struct run_options *options)
 			log_error(r, "run");
 		return r;
 	}
-	r = check_guard(options, &host);
+	r = check_guard(options, host);
 	if (!r && !options->json && !options->quiet)
 		r = show_command(&command);
 	if (!r && options->dry_run && options->json)
@@ -247,6 +227,29 @@ static int run(const struct run_options *options)
 	if (!r && !options->dry_run)
 		r = start(options, &command);
 	command_done(&command);
+	return r;
+}
+
+/* Which devices there are podman says anew: they come and go. */
+static bool wants_gpu(const struct spec *spec)
+{
+	bool any = spec->gpu_all;
+
+	for (unsigned i = 0; i < GPU_MAX_; i++)
+		any |= spec->gpu[i] != NULL;
+	return any;
+}
+
+static int run(const struct run_options *options)
+{
+	struct problem why = {};
+	struct host host;
+	int r = host_ask(wants_gpu(&options->spec), &host, &why);
+
+	if (r)
+		return log_error(0, "%s", why.text), r;
+	r = run_on(options, &host);
+	host_done(&host);
 	return r;
 }
 

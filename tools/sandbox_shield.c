@@ -89,7 +89,7 @@ static int status(bool json)
 	struct problem why = {};
 	const char *health = "ok";
 
-	if (host_hook(hook, &why))
+	if (host_hook(NULL, hook, &why))
 		health = "setup-needed", *hook = '\0';
 	else if (host_agent(&why))
 		health = "agent-down";

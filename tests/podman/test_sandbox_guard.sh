@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 SANDBOX=$B/terok-sandbox
 [ -x "$SANDBOX" ] || fail "$SANDBOX is not there (make)"
-LAB_TIMEOUT=140 # other suites may run beside it
+LAB_TIMEOUT=200 # other suites may run beside it
 enter_lab
 PATH=$B:$PATH # where it finds terok-bpfd
 
@@ -133,6 +133,47 @@ exits 0 "its profiles are those that there are" env TEROK_CONFIG=/run/config "$S
 jq -e '.profiles == ["base", "dev-node"] and .health == "ok"' /run/out >/dev/null || fail "$(cat /run/out)"
 exits 2 "shield setup wants to know for whom" root shield setup
 said "for whom"
+
+# --- what podman was asked before -----------------------------------------------------------
+
+mkdir -p /run/listed
+install -d -o dev /run/asked
+printf '#!/bin/sh\necho "$1" >>/run/asked/$(id -u)\nexec %s "$@"\n' "$(command -v podman)" >/run/listed/podman
+chmod 755 /run/listed/podman
+PATH=/run/listed:$PATH
+asks_info() { grep -q '^info$' "/run/asked/$1"; }
+for who in root dev; do
+	id=$(who_$who id -u) conf=/etc/containers/containers.conf
+	[ $who = root ] || conf=/home/dev/.config/containers/containers.conf
+	install -m 666 /dev/null "/run/asked/$id"
+	for i in $(seq 100); do # nothing is kept of settings that changed a moment ago
+		: >/run/asked/$id
+		exits 0 "$who: a dry run" $who run dry --dry-run --quiet -- $IMAGE id >/dev/null
+		asks_info $id || break
+	done
+	[ "$i" -gt 1 ] && [ "$i" -lt 100 ] || fail "$who: asked at $i"
+	: >/run/asked/$id
+	exits 0 "$who: a start with nothing new" $who run known --workdir / --quiet -- $IMAGE sleep 1000
+	[ "$(cat /run/asked/$id)" = run ] || fail "$who: podman was asked more: $(cat /run/asked/$id)"
+	echo "ok $who: asks podman for nothing else"
+	exits 1 "$who: and a name that is taken" $who run known --workdir / --quiet -- $IMAGE id
+	said "there is a container 'known' already (running)"
+	check "$who: which stays" state_is $who known running
+	exits 0 "$who: one that waits to be started" who_$who podman create --name waits $IMAGE id
+	exits 1 "$who: has its name as well" $who run waits --workdir / --quiet -- $IMAGE id
+	said "there is a container 'waits' already (created)"
+	check "$who: and is not removed" state_is $who waits created
+	exits 0 "$who: stop" $who stop known waits --grace 0
+	mv /run/hooks/terok-createRuntime.json /run/kept
+	exits 1 "$who: a hook that is gone is seen all the same" $who run none --workdir / -- $IMAGE id
+	said "no hook of terok-bpfd"
+	mv /run/kept /run/hooks/terok-createRuntime.json
+	sed -i 's,^hooks_dir = .*,hooks_dir = ["/run/elsewhere"],' $conf
+	exits 1 "$who: and so is another setting, at once" $who run none --workdir / -- $IMAGE id
+	said "no hook of terok-bpfd is where podman looks for hooks (/run/elsewhere)"
+	check "$who: nothing was started" state_is $who none absent
+	sed -i 's,^hooks_dir = .*,hooks_dir = ["/run/hooks"],' $conf
+done
 
 # --- a hook that does nothing ---------------------------------------------------------------
 

@@ -25,7 +25,7 @@ id=0123456789012345678901234567890123456789012345678901234567890123
 # stop hangs: it is killed and removed
 podman_in stop <<-END
 	case \$1 in
-	inspect) [ ! -e gone ] || { echo 'Error: no such container' >&2; exit 125; }; echo $id box running 0 ;;
+	inspect) [ ! -e gone ] || { echo 'Error: no such container' >&2; exit 125; }; echo $id box running 0 1700000000 ;;
 	stop) echo "\$*" >stop; exec sleep 1000 ;;
 	kill) echo killed >>log ;;
 	rm) echo removed >>log; touch gone ;;
@@ -34,14 +34,14 @@ END
 # all hang
 podman_in all <<-END
 	case \$1 in
-	inspect) echo $id box running 0 ;;
+	inspect) echo $id box running 0 1700000000 ;;
 	*) exec sleep 1000 ;;
 	esac
 END
 # it takes most of what it may: that is not cut short
 podman_in slow <<-END
 	case \$1 in
-	inspect) [ ! -e gone ] || { echo 'Error: no such container' >&2; exit 125; }; echo $id box running 0 ;;
+	inspect) [ ! -e gone ] || { echo 'Error: no such container' >&2; exit 125; }; echo $id box running 0 1700000000 ;;
 	stop) sleep 16; echo ended >log ;;
 	kill) echo killed >>log ;;
 	rm) touch gone ;;

@@ -69,6 +69,52 @@ static void no_descriptor_but_three_is_handed_down(void **state)
 	spawn_result_done(&result);
 }
 
+/* Each waits for what the other does, the first with more than a pipe holds. */
+static void several_run_at_once(void **state)
+{
+	static const char *const wait = "until [ -e \"$DIR/%s\" ]; do sleep 0.01; done";
+	char dir[] = "/tmp/terok-spawn-XXXXXX", env_dir[64], script[2][256];
+	const char *const env[] = { "PATH=/usr/bin:/bin", env_dir, NULL };
+	const char *const argv[2][4] = { { "sh", "-c", script[0] }, { "sh", "-c", script[1] } };
+	const struct spawn both[] = { { argv[0], env, 10 * SECOND, 1 << 20 },
+				      { argv[1], env, 10 * SECOND, 1 << 20 } };
+	struct spawn_result result[2];
+	struct problem why = {};
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(env_dir, sizeof(env_dir), "DIR=%s", dir);
+	snprintf(script[0], sizeof(script[0]), "touch $DIR/a; ");
+	snprintf(script[0] + 14, sizeof(script[0]) - 14, wait, "b");
+	strcat(script[0], "; head -c 300000 /dev/zero | tr '\\0' x");
+	snprintf(script[1], sizeof(script[1]), "touch $DIR/b; ");
+	snprintf(script[1] + 14, sizeof(script[1]) - 14, wait, "a");
+	strcat(script[1], "; head -c 200000 /dev/zero | tr '\\0' y; rm $DIR/a $DIR/b; exit 3");
+	assert_int_equal(spawn_run_all(both, 2, result, &why), 0);
+	assert_int_equal(result[0].size, 300000);
+	assert_int_equal(result[0].status, 0);
+	assert_int_equal(result[1].size, 200000);
+	assert_int_equal(result[1].output[0], 'y');
+	assert_int_equal(result[1].status, 3);
+	spawn_result_done(&result[0]);
+	spawn_result_done(&result[1]);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* Nothing of the others is left, or handed out. */
+static void one_of_several_that_cannot_be_run_is_named(void **state)
+{
+	const char *const slow[] = { "sleep", "1000", NULL }, *const none[] = { "/nowhere", NULL };
+	const struct spawn both[] = { { slow, NULL, 10 * SECOND, 100 },
+				      { none, NULL, 10 * SECOND, 100 } };
+	struct spawn_result result[2];
+	struct problem why = {};
+
+	(void)state;
+	assert_int_equal(spawn_run_all(both, 2, result, &why), -ENOENT);
+	assert_non_null(strstr(why.text, "/nowhere"));
+}
+
 static void more_output_than_wanted_is_an_error(void **state)
 {
 	struct spawn_result result;
@@ -404,6 +450,8 @@ int main(void)
 		cmocka_unit_test(output_errors_and_status_come_back),
 		cmocka_unit_test(only_the_given_environment_is_seen),
 		cmocka_unit_test(no_descriptor_but_three_is_handed_down),
+		cmocka_unit_test(several_run_at_once),
+		cmocka_unit_test(one_of_several_that_cannot_be_run_is_named),
 		cmocka_unit_test(more_output_than_wanted_is_an_error),
 		cmocka_unit_test(a_late_program_is_killed_with_its_children),
 		cmocka_unit_test(what_cannot_be_run_is_named),

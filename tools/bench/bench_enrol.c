@@ -4,7 +4,8 @@
  *
  * The whole of it, as a person waits for it: three stages of the hook, the agent, its child, the
  * profile that containers have by default. Plain and guarded containers in turn, each a process
- * of podman's, by a script in a host of its own (enrol.sh).
+ * of podman's, by a script in a host of its own (enrol.sh). And what terok-sandbox adds to that: the
+ * same container, guarded and left to itself, started by podman and by terok-sandbox.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +19,8 @@
 #include "bench.h"
 #include "families.h"
 
-#define ADDED_NS 10e6
+#define ADDED_NS   10e6
+#define SANDBOX_NS 60e6
 
 static struct {
 	pid_t pid;
@@ -87,28 +89,49 @@ static void added(struct config *c)
 		    ADDED_NS, "podman run", ours / plain);
 }
 
+static int measure(const char *family, struct config *c, unsigned rounds)
+{
+	char line[64] = "";
+	int r = script_start();
+
+	if (!r)
+		r = script_hear(line);
+	if (r || strcmp(line, "ready\n"))
+		return bench_fail(r ?: -ENOTSUP, "podman runs no container here");
+	for (unsigned i = 0; i < 2; i++)
+		c[i].n = bench_pick(5, 2);
+	r = bench_rounds(c, 2, rounds);
+	if (!r)
+		bench_table(family, c, 2, 0);
+	script_end();
+	return r;
+}
+
 int bench_enrol(void)
 {
 	struct config c[] = {
 		{ "podman run --rm --network none", NULL, run_measure, NULL, "plain", .n = 1 },
 		{ "... with terok.guard", NULL, run_measure, NULL, "guarded", .n = 1 },
 	};
-	unsigned rounds = bench_pick(30, 8);
-	char line[64] = "";
-	int r;
+	int r = measure("enrol", c, bench_pick(30, 8));
 
-	for (unsigned i = 0; i < 2; i++)
-		c[i].n = bench_pick(5, 2);
-	r = script_start();
 	if (!r)
-		r = script_hear(line);
-	if (r || strcmp(line, "ready\n"))
-		return bench_fail(r ?: -ENOTSUP, "podman runs no container here");
-	r = bench_rounds(c, 2, rounds);
-	if (!r) {
-		bench_table("enrol", c, 2, 0);
 		added(c);
-	}
-	script_end();
+	return r;
+}
+
+/* What podman said of the host is known after a round or two, as it is on a person's machine. */
+int bench_sandbox(void)
+{
+	struct config c[] = {
+		{ "podman run -d with terok.guard", NULL, run_measure, NULL, "by_podman", .n = 1 },
+		{ "terok-sandbox run", NULL, run_measure, NULL, "by_sandbox", .n = 1 },
+	};
+	int r = measure("sandbox", c, bench_pick(15, 6));
+
+	if (!r)
+		bench_judge("added by terok-sandbox, median", figure_difference(&c[1], &c[0]), "ns",
+			    BOUND_AT_MOST, SANDBOX_NS, "podman run -d",
+			    figure_ratio(&c[1], &c[0]).value);
 	return r;
 }

@@ -27,6 +27,7 @@ int bench_fanout(void);     /* an event to a hundred subscribers */
 int bench_weight(void);     /* the hub's memory */
 int bench_load(void);       /* terok-bpfd load */
 int bench_enrol(void);      /* podman run, guarded and not */
+int bench_sandbox(void);    /* terok-sandbox run, over podman's */
 int bench_upgrade(void);    /* another build in its place */
 
 #endif

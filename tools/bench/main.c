@@ -33,7 +33,7 @@ static const struct family {
 	{ "ingest", bench_ingest },   { "history", bench_history },
 	{ "screen", bench_screen },   { "fanout", bench_fanout },
 	{ "weight", bench_weight },   { "enrol", bench_enrol },
-	{ "upgrade", bench_upgrade },
+	{ "sandbox", bench_sandbox }, { "upgrade", bench_upgrade },
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 

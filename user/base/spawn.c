@@ -213,27 +213,52 @@ static void finish(struct run *run)
 	close_end(&run->err);
 }
 
+static int follow_problem(int r, const struct spawn *spawn, struct problem *why)
+{
+	return r ? problem(why, r,
+			   r == -ETIMEDOUT ? "%s did not end in time"
+			   : r == -EFBIG   ? "%s wrote more than it should"
+					   : "cannot follow %s",
+			   spawn->argv[0])
+		 : 0;
+}
+
+/* What the others write meanwhile is in their pipes, or they wait for room there. */
+static int run_all(struct run *run, const struct spawn *spawn, unsigned n, struct problem *why)
+{
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < n; i++)
+		r = start(&run[i], &spawn[i], false, why);
+	for (unsigned i = 0; !r && i < n; i++)
+		r = follow_problem(follow(&run[i]), &spawn[i], why);
+	return r;
+}
+
+int spawn_run_all(const struct spawn *spawn, unsigned n, struct spawn_result *ret,
+		  struct problem *why)
+{
+	_cleanup_free_ struct run *run = calloc(n, sizeof(*run));
+	int r;
+
+	if (!run)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++)
+		run[i] = RUN_NONE;
+	r = run_all(run, spawn, n, why);
+	for (unsigned i = 0; i < n; i++) {
+		finish(&run[i]);
+		if (r)
+			spawn_result_done(&run[i].result);
+		else
+			ret[i] = run[i].result;
+	}
+	return r;
+}
+
 int spawn_run(const struct spawn *spawn, struct spawn_result *ret, struct problem *why)
 {
-	struct run run = RUN_NONE;
-	int r = start(&run, spawn, false, why);
-
-	if (!r) {
-		r = follow(&run);
-		if (r)
-			problem(why, r,
-				r == -ETIMEDOUT ? "%s did not end in time"
-				: r == -EFBIG   ? "%s wrote more than it should"
-						: "cannot follow %s",
-				spawn->argv[0]);
-	}
-	finish(&run);
-	if (r) {
-		spawn_result_done(&run.result);
-		return r;
-	}
-	*ret = run.result;
-	return 0;
+	return spawn_run_all(spawn, 1, ret, why);
 }
 
 void spawn_result_done(struct spawn_result *result)

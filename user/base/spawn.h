@@ -42,6 +42,14 @@ struct spawn_result {
 int spawn_run(const struct spawn *spawn, struct spawn_result *ret, struct problem *why);
 
 /**
+ * spawn_run_all() - the same of @n at once: all run before any is waited for
+ *
+ * Return: 0, or what the first of them failed with; @ret are the caller's on 0 only.
+ */
+int spawn_run_all(const struct spawn *spawn, unsigned n, struct spawn_result *ret,
+		  struct problem *why);
+
+/**
  * spawn_bytes_fn - bytes of its standard output (@fd 1) or standard error (2), as they come
  *
  * Return: 0 to go on; 1: that was enough, the program is ended; a negative errno ends it as well.
