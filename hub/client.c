@@ -327,6 +327,28 @@ static int on_guards(struct terok_client *client, struct json_object *parameters
 	return 0;
 }
 
+/* Each object of a list in a reply, until somebody closes; NULL @each: nobody hears it. */
+static int list_hand_over(struct terok_client *client, struct json_object *parameters,
+			  const char *key, const char *problem,
+			  void (*each)(struct terok_client *client, struct json_object *one),
+			  bool *ret_more)
+{
+	struct json_object *list = parameters ? json_object_object_get(parameters, key) : NULL;
+
+	if (problem)
+		return 0;
+	if (json_object_get_type(list) != json_type_array)
+		return -EPROTO;
+	for (size_t i = 0; each && !client->closed && i < json_object_array_length(list); i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+
+		if (json_object_get_type(one) == json_type_object)
+			each(client, one);
+	}
+	*ret_more = json_object_get_boolean(json_object_object_get(parameters, "more"));
+	return 0;
+}
+
 static void grant_hand_over(struct terok_client *client, struct json_object *from)
 {
 	struct terok_grant_status grant = {
@@ -352,22 +374,13 @@ static void grant_hand_over(struct terok_client *client, struct json_object *fro
 static int on_grants(struct terok_client *client, struct json_object *parameters,
 		     const char *problem)
 {
-	struct json_object *list = parameters ? json_object_object_get(parameters, "grants") : NULL;
-	bool more;
+	bool more = false, heard = client->events.grant;
+	int r = list_hand_over(client, parameters, "grants", problem,
+			       heard ? grant_hand_over : NULL, &more);
 
-	if (!problem && json_object_get_type(list) != json_type_array)
-		return -EPROTO;
-	if (!client->events.grant)
-		return 0;
-	for (size_t i = 0; !problem && !client->closed && i < json_object_array_length(list); i++) {
-		struct json_object *grant = json_object_array_get_idx(list, i);
-
-		if (json_object_get_type(grant) == json_type_object)
-			grant_hand_over(client, grant);
-	}
-	more = !problem && json_object_get_boolean(json_object_object_get(parameters, "more"));
-	client->events.grant(NULL, more, problem, client->user);
-	return 0;
+	if (!r && heard)
+		client->events.grant(NULL, more, problem, client->user);
+	return r;
 }
 
 static void entry_hand_over(struct terok_client *client, struct json_object *from)
@@ -402,23 +415,13 @@ static void entry_hand_over(struct terok_client *client, struct json_object *fro
 static int on_history(struct terok_client *client, struct json_object *parameters,
 		      const char *problem)
 {
-	struct json_object *list = parameters ? json_object_object_get(parameters, "entries")
-					      : NULL;
-	bool more;
+	bool more = false, heard = client->events.entry;
+	int r = list_hand_over(client, parameters, "entries", problem,
+			       heard ? entry_hand_over : NULL, &more);
 
-	if (!problem && json_object_get_type(list) != json_type_array)
-		return -EPROTO;
-	if (!client->events.entry)
-		return 0;
-	for (size_t i = 0; !problem && !client->closed && i < json_object_array_length(list); i++) {
-		struct json_object *entry = json_object_array_get_idx(list, i);
-
-		if (json_object_get_type(entry) == json_type_object)
-			entry_hand_over(client, entry);
-	}
-	more = !problem && json_object_get_boolean(json_object_object_get(parameters, "more"));
-	client->events.entry(NULL, more, problem, client->user);
-	return 0;
+	if (!r && heard)
+		client->events.entry(NULL, more, problem, client->user);
+	return r;
 }
 
 /* What a varlink error says to a person: its one telling parameter, or its name. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/dir.h"
 
 static int path_problem(struct problem *why, int err, const char *path)
 {
@@ -144,16 +145,10 @@ int setup_read(const char *path, char **ret, size_t *size, struct stat *st, stru
 
 static int fill(int fd, const char *text, size_t size, const struct stat *like)
 {
-	while (size) {
-		ssize_t n = write(fd, text, size);
+	int r = dir_write(fd, text, size);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		size -= n;
-	}
+	if (r)
+		return r;
 	if ((like->st_uid || like->st_gid) && fchown(fd, like->st_uid, like->st_gid))
 		return -errno;
 	if (fchmod(fd, like->st_mode & 07777) || fsync(fd))

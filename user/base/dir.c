@@ -63,7 +63,7 @@ static bool file_has(int dir, const char *name, const char *text, size_t size)
 	return have && read(fd, have, size + 1) == (ssize_t)size && !memcmp(have, text, size);
 }
 
-static int file_fill(int fd, const char *text, size_t size)
+int dir_write(int fd, const char *text, size_t size)
 {
 	while (size) {
 		ssize_t n = write(fd, text, size);
@@ -75,7 +75,7 @@ static int file_fill(int fd, const char *text, size_t size)
 		text += n;
 		size -= n;
 	}
-	return fsync(fd) ? -errno : 0;
+	return 0;
 }
 
 int dir_replace(int dir, const char *name, const char *text, size_t size, struct problem *why)
@@ -91,7 +91,9 @@ int dir_replace(int dir, const char *name, const char *text, size_t size, struct
 	fd = openat(dir, stage, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return problem(why, -errno, "make %s: %s", stage, strerror(errno));
-	r = file_fill(fd, text, size);
+	r = dir_write(fd, text, size);
+	if (!r && fsync(fd))
+		r = -errno;
 	if (!r && renameat(dir, stage, dir, name))
 		r = -errno;
 	if (r) {

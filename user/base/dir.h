@@ -26,6 +26,9 @@ void dir_make(const char *path);
  */
 int dir_open(int at, const char *path, struct problem *why);
 
+/** dir_write() - all of these bytes into an open file; 0 or negative errno */
+int dir_write(int fd, const char *text, size_t size);
+
 /**
  * dir_replace() - give a file of an open folder these bytes, 0600: it has the old or the new ones
  *
