@@ -40,6 +40,7 @@ static int precreate(struct json_object *config, struct problem *why)
 {
 	const char *text;
 
+	hook_coming();
 	means_mend(config);
 	text = json_object_to_json_string_ext(config, JSON_C_TO_STRING_PLAIN |
 							  JSON_C_TO_STRING_NOSLASHESCAPE);

@@ -103,6 +103,18 @@ static int say_until(const struct control_packet *word, uint64_t until_ns, struc
 	}
 }
 
+void hook_coming(void)
+{
+	static const struct control_packet word = { .type = CONTROL_COMING,
+						    .version = CONTROL_VERSION };
+	uint64_t until_ns = now_boot_ns() + HOOK_COMING_NS;
+	char path[108];
+	_cleanup_close_ int fd = packet_connect(socket_path(path), until_ns);
+
+	if (fd >= 0)
+		packet_send(fd, &word, control_msg_size(word.type), until_ns);
+}
+
 int hook_attach(struct control_attach *word, struct problem *why)
 {
 	struct control_packet packet = { .type = CONTROL_ATTACH, .version = CONTROL_VERSION };

@@ -16,6 +16,10 @@
 #define HOOK_WAIT_NS    UINT64_C(20000000000)
 #define HOOK_STOPPED_NS UINT64_C(2000000000)
 #define HOOK_AGAIN_NS   UINT64_C(5000000000)
+#define HOOK_COMING_NS  UINT64_C(5000000)
+
+/** hook_coming() - a container is about to be created: tells it, and waits for nobody */
+void hook_coming(void);
 
 /** hook_attach() - 0: it is guarded; negative errno with @why */
 int hook_attach(struct control_attach *word, struct problem *why);

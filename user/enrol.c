@@ -324,11 +324,16 @@ int enrol_new(struct loop *loop, const struct kernel *kernel, const struct enrol
 	enrol->kernel = kernel;
 	enrol->events = events;
 	enrol->user = user;
-	standby_begin(&enrol->standby, loop, "enrol");
+	standby_init(&enrol->standby, loop, "enrol");
 	for (int i = 0; i < WAITING_MAX; i++)
 		enrol->one[i] = ENROLMENT_NONE;
 	*ret = enrol;
 	return 0;
+}
+
+void enrol_coming(struct enrol *enrol)
+{
+	standby_want(&enrol->standby);
 }
 
 void enrol_free(struct enrol *enrol)

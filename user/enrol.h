@@ -41,6 +41,9 @@ int enrol_new(struct loop *loop, const struct kernel *kernel, const struct enrol
 /** enrol_free() - ends every child; nobody is answered */
 void enrol_free(struct enrol *enrol);
 
+/** enrol_coming() - somebody creates a container: have a child ready for it; cheap to say often */
+void enrol_coming(struct enrol *enrol);
+
 /** enrol_attach() - that caller's container; 0: answer() comes; negative errno with @why */
 int enrol_attach(struct enrol *enrol, const struct control_caller *caller,
 		 const struct control_attach *word, struct problem *why);

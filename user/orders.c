@@ -111,7 +111,10 @@ static void on_word(const struct control_caller *caller, const struct control_pa
 		return;
 	}
 	r = caller_check(orders, caller, &why);
-	if (!r && word->type == CONTROL_ATTACH)
+	if (!r && word->type == CONTROL_COMING) {
+		enrol_coming(orders->enrol);
+		control_done(orders->control, caller->token, 0, 0, NULL);
+	} else if (!r && word->type == CONTROL_ATTACH)
 		r = enrol_attach(orders->enrol, caller, &word->ATTACH, &why);
 	else if (!r && word->type == CONTROL_STOPPED)
 		r = on_stopped(orders, caller, &word->STOPPED, &why);

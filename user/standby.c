@@ -30,10 +30,20 @@ static void begin_in(struct standby *standby, uint64_t ns)
 		timer_arm(standby->loop, &standby->begin, now_boot_ns() + ns, on_begin);
 }
 
+static void child_end(struct standby *standby)
+{
+	source_del(&standby->exit);
+	if (standby->child.pid) {
+		errand_kill(&standby->child);
+		errand_end(&standby->child);
+	}
+	closep(&standby->fd);
+}
+
 /* Whoever wants one meanwhile starts it, and says so if that fails. */
 static void begin_again(struct standby *standby)
 {
-	standby_end(standby);
+	child_end(standby);
 	begin_in(standby, STANDBY_AGAIN_NS << standby->died);
 	standby->died += standby->died < STANDBY_AGAIN_MAX;
 }
@@ -47,6 +57,18 @@ static int on_exit_unasked(struct source *source, uint32_t events)
 	log_warn(0, "worker %s ended before it had anything to do", standby->name);
 	begin_again(standby);
 	return 0;
+}
+
+/* Nobody has wanted it for long. */
+static int on_rest(struct timer *timer)
+{
+	standby_end(container_of(timer, struct standby, rest));
+	return 0;
+}
+
+static void rest_later(struct standby *standby)
+{
+	timer_arm(standby->loop, &standby->rest, now_boot_ns() + STANDBY_REST_NS, on_rest);
 }
 
 static int on_begin(struct timer *timer)
@@ -65,14 +87,21 @@ static int on_begin(struct timer *timer)
 	return 0;
 }
 
-void standby_begin(struct standby *standby, struct loop *loop, const char *name)
+void standby_init(struct standby *standby, struct loop *loop, const char *name)
 {
 	*standby = (struct standby){ .loop = loop, .name = name, .fd = -1 };
-	begin_in(standby, STANDBY_FIRST_NS);
+}
+
+void standby_want(struct standby *standby)
+{
+	rest_later(standby);
+	if (!standby->child.pid)
+		begin_in(standby, 0);
 }
 
 int standby_take(struct standby *standby, struct errand *child, int *fd)
 {
+	rest_later(standby);
 	begin_in(standby, STANDBY_NS);
 	if (!standby->child.pid)
 		return child_start(standby->name, child, fd);
@@ -87,10 +116,6 @@ int standby_take(struct standby *standby, struct errand *child, int *fd)
 void standby_end(struct standby *standby)
 {
 	timer_disarm(&standby->begin);
-	source_del(&standby->exit);
-	if (standby->child.pid) {
-		errand_kill(&standby->child);
-		errand_end(&standby->child);
-	}
-	closep(&standby->fd);
+	timer_disarm(&standby->rest);
+	child_end(standby);
 }

@@ -5,8 +5,8 @@
  * A program that starts takes milliseconds, in which a container would wait. So one child is
  * started ahead: it has one end of a SOCK_SEQPACKET pair as its descriptor 3, opens what it will
  * need whoever it is for, and waits for its task. It does one errand and ends with it like any
- * other (errand.h): nobody's errand meets what another's left. While many are wanted at once, and
- * after one died as it waited, they are started when they are wanted.
+ * other (errand.h): nobody's errand meets what another's left. Where none waits, one is started
+ * when it is taken. It waits as long as errands are likely, and who has none pays for none.
  *
  * Owns: the child that waits. Called by: core (enrol.c). Threads: none.
  */
@@ -16,8 +16,8 @@
 #include "base/event.h"
 #include "errand.h"
 
-#define STANDBY_FIRST_NS  (SECOND_NS / 2)  /* whoever begins has more to do, or ends at once */
 #define STANDBY_NS        (SECOND_NS / 20) /* after one was taken: what it is for comes first */
+#define STANDBY_REST_NS   (60 * SECOND_NS) /* after that one was last wanted or taken it ends */
 #define STANDBY_AGAIN_NS  SECOND_NS /* after one died that did nothing; twice as long each time */
 #define STANDBY_AGAIN_MAX 6         /* ... so often */
 
@@ -28,11 +28,14 @@ struct standby {
 	int fd;        /* our end of its pair */
 	unsigned died; /* one after the other, as they waited */
 	struct source exit;
-	struct timer begin;
+	struct timer begin, rest;
 };
 
-/** standby_begin() - have one soon, and from then on; @standby must stay put */
-void standby_begin(struct standby *standby, struct loop *loop, const char *name);
+/** standby_init() - none waits yet; @standby must stay put */
+void standby_init(struct standby *standby, struct loop *loop, const char *name);
+
+/** standby_want() - one will be taken soon: have it ready. Said again, it is the same one */
+void standby_want(struct standby *standby);
 
 /**
  * standby_take() - the one that waits, or a new one; the next comes later

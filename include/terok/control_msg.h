@@ -33,6 +33,7 @@ enum control_may { CONTROL_ROOT = 1, CONTROL_ALL };
 	X(CHANGED, struct control_changed, CONTROL_ROOT)                                           \
 	X(DEED, struct control_deed, CONTROL_ALL)                                                  \
 	X(ATTACH, struct control_attach, CONTROL_ALL)                                              \
+	X(COMING, struct control_coming, CONTROL_ALL)                                              \
 	X(STOPPED, struct control_stopped, CONTROL_ALL)                                            \
 	X(ALARMS, struct control_alarms, CONTROL_ALL)
 
@@ -160,6 +161,11 @@ struct control_deed {
 	__u8 force;                    /* also where the caller lives */
 	__u8 pad[7];
 	struct control_attach want; /* of a guard to be; .pid and .id only of a container */
+};
+
+/* Of the OCI hook: a container is about to be created, and nobody waits for an answer. */
+struct control_coming {
+	__u64 pad;
 };
 
 /* Of the OCI hook: that container has ended. Done: its guard has, if its processes have. */

@@ -614,8 +614,11 @@ static unsigned files_of(pid_t pid)
 static pid_t child_waits(pid_t last)
 {
 	uint64_t until_ns = now_boot_ns() + LIMIT_MS * (SECOND_NS / 1000);
+	struct control_ask coming = { .patience_ns = 15 * SECOND_NS,
+				      .word = { .type = CONTROL_COMING } };
 	pid_t pid;
 
+	assert_int_equal(control_ask(&coming, NULL, NULL), 0);
 	while (!(pid = test_worker(agent, "enrol")) || pid == last ||
 	       files_of(pid) < MAP_MAX_ + TEROK_HOOK_MAX_)
 		if (now_boot_ns() > until_ns || poll(NULL, 0, 1) < 0)

@@ -77,7 +77,7 @@ static int setup(void **state)
 	(void)state;
 	if (loop_new(&loop))
 		return -1;
-	standby_begin(&standby, loop, "test");
+	standby_init(&standby, loop, "test");
 	return 0;
 }
 
@@ -95,6 +95,7 @@ static void one_waits_and_does_one_errand(void **state)
 	pid_t first, second;
 
 	(void)state;
+	standby_want(&standby);
 	run_until(true);
 	first = standby.child.pid;
 	assert_int_equal(errand_do(), first);
@@ -126,6 +127,7 @@ static void one_that_died_is_found_out_by_its_task(void **state)
 	int fd;
 
 	(void)state;
+	standby_want(&standby);
 	run_until(true);
 	kill(standby.child.pid, SIGKILL);
 	assert_int_equal(waitid(P_PID, standby.child.pid, &info, WEXITED | WNOWAIT), 0);
@@ -139,6 +141,7 @@ static void one_that_died_is_found_out_by_its_task(void **state)
 static void one_that_dies_is_not_started_again_and_again(void **state)
 {
 	(void)state;
+	standby_want(&standby);
 	for (unsigned n = 0; n < 2; n++) {
 		run_until(true);
 		kill(standby.child.pid, SIGKILL);
@@ -147,6 +150,27 @@ static void one_that_dies_is_not_started_again_and_again(void **state)
 		assert_int_equal(standby.fd, -1);
 	}
 	errand_do(); /* who wants one has one */
+}
+
+static void one_that_nobody_wants_ends(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(standby.child.pid, 0); /* and none is there before */
+	assert_null(standby.begin.loop);
+	standby_want(&standby);
+	run_until(true);
+	pid = standby.child.pid;
+	standby_want(&standby);
+	assert_int_equal(standby.child.pid, pid);
+	assert_true(standby.rest.at_ns > now_boot_ns() + STANDBY_REST_NS / 2);
+	timer_arm(loop, &standby.rest, 0, standby.rest.fn); /* the time is over */
+	run_until(false);
+	assert_null(standby.begin.loop);
+	assert_null(standby.rest.loop);
+	errand_do(); /* who wants one has one, and the next waits again */
+	run_until(true);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -158,6 +182,7 @@ int main(int argc, char **argv)
 		T(where_none_waits_one_is_started),
 		T(one_that_died_is_found_out_by_its_task),
 		T(one_that_dies_is_not_started_again_and_again),
+		T(one_that_nobody_wants_ends),
 	};
 
 	if (argc == 3 && !strcmp(argv[1], "--worker"))
