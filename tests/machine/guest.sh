@@ -56,6 +56,22 @@ podman rm -f -t 0 box >/dev/null
 as_dev podman run -d --name mine localhost/bb:latest sleep 1000 >/run/out 2>&1 || fail "$(cat /run/out)"
 walk mine as_dev podman exec mine "${try[@]}"
 
+# what systemd has delegated to the user is his to guard, but for the whole of it
+dev=$(id -u dev)
+home=/user.slice/user-$dev.slice/user@$dev.service
+check "the user has a service" systemd-run --user --machine=dev@.host --quiet --unit job sleep 1000
+job=$(systemctl --user --machine=dev@.host show -P ControlGroup job.service)
+check "he guards it" as_dev "$BPFD" attach "$job" --name job
+said "attached guard"
+check "and sees it" as_dev "$BPFD" status job
+for other in "$home" "/user.slice/user-$dev.slice" /system.slice/terok-bpfd.service "/machine.slice"; do
+	refuse "but not $other" as_dev "$BPFD" attach "$other"
+done
+check "he ends it" as_dev "$BPFD" detach job
+check "he guards his container" as_dev "$BPFD" attach mine
+refuse "which is refused" as_dev podman exec mine "${try[@]}"
+check "he ends that" as_dev "$BPFD" detach mine
+
 # killed, it is begun again by systemd; meanwhile the kernel decides
 check "attach" "$BPFD" attach dev:mine
 old=$(systemctl show -P MainPID terok-bpfd)
