@@ -34,6 +34,7 @@ OPENED_PKGS    := libpsl # by dlopen() where it is needed: its header is enough
 LIBRARY_PKGS   := json-c # libclearance, for everybody: it needs nothing more
 SANDBOX_PKGS   := json-c
 CLEARANCE_PKGS := json-c ncursesw libsystemd libmicrohttpd libseccomp sqlite3
+GATE_PKGS      := json-c libmicrohttpd libseccomp
 TEST_PKGS      := cmocka
 
 CFLAGS     ?= -O2 -g
@@ -60,7 +61,7 @@ DEPS_SAID  := $(shell tools/deps --install build test >&2; echo $$?)
 $(if $(filter-out 0,$(DEPS_SAID)),$(error packages are missing, see above))
 endif
 endif
-PKGS       := $(sort $(AGENT_PKGS) $(OPENED_PKGS) $(CLEARANCE_PKGS) $(SANDBOX_PKGS) $(if $(filter test unit kernel test-kernels escape-table,$(GOALS)),$(TEST_PKGS)))
+PKGS       := $(sort $(AGENT_PKGS) $(OPENED_PKGS) $(CLEARANCE_PKGS) $(SANDBOX_PKGS) $(GATE_PKGS) $(if $(filter test unit kernel test-kernels escape-table,$(GOALS)),$(TEST_PKGS)))
 LACKING    := $(shell for p in $(PKGS); do $(PKG_CONFIG) --exists $$p 2>/dev/null || echo $$p; done)
 ifneq ($(LACKING),)
 $(error missing: $(LACKING); try: sudo apt-get install $(or $(shell tools/deps --missing build test),pkg-config))
@@ -70,6 +71,7 @@ AGENT_LIBS     := $(shell $(PKG_CONFIG) --libs $(AGENT_PKGS))
 LIBRARY_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARY_PKGS))
 SANDBOX_LIBS   := $(shell $(PKG_CONFIG) --libs $(SANDBOX_PKGS))
 CLEARANCE_LIBS := $(shell $(PKG_CONFIG) --libs $(CLEARANCE_PKGS))
+GATE_LIBS      := $(shell $(PKG_CONFIG) --libs $(GATE_PKGS))
 TEST_LIBS       = $(shell $(PKG_CONFIG) --libs $(TEST_PKGS))
 endif
 
@@ -82,6 +84,7 @@ endif
 # wrong direction does not link.
 obj            = $(patsubst %.c,$(B)/%.o,$(1))
 base_OBJ      := $(call obj,$(wildcard user/base/*.c))
+http_OBJ      := $(call obj,$(wildcard user/http/*.c))
 watcher_OBJ   := $(call obj,$(wildcard user/watcher/*.c))
 dns_OBJ       := $(call obj,$(wildcard user/dns/*.c))
 agent_OBJ     := $(call obj,$(filter-out user/bpfd.c,$(wildcard user/*.c)))
@@ -92,16 +95,17 @@ WHY_SRC       := tools/why.c tools/why_ask.c
 HOOK_ROOM     := $(filter-out tools/hook.c,$(wildcard tools/hook*.c))
 hook_OBJ      := $(call obj,$(HOOK_ROOM))
 faces_OBJ     := $(filter-out $(B)/tools/clearance.o,$(tool_OBJ))
+gate_OBJ      := $(call obj,$(filter-out gate/main.c,$(wildcard gate/*.c)))
 sandbox_OBJ   := $(call obj,$(filter-out tools/sandbox.c,$(wildcard tools/sandbox*.c)))
 bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
 names_OBJ     := $(call obj,$(addprefix tests/names/,server.c reply.c zone.c))
 tunnel_OBJ    := $(call obj,$(addprefix tests/names/,tunnel.c tapper.c flood.c))
-rooms         := $(if $(agent_OBJ),agent) $(if $(watcher_OBJ),watcher) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(hook_OBJ),hook) $(if $(clearance_OBJ),clearance) base
+rooms         := $(if $(agent_OBJ),agent) $(if $(watcher_OBJ),watcher) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(hook_OBJ),hook) $(if $(gate_OBJ),gate) $(if $(http_OBJ),http) $(if $(clearance_OBJ),clearance) base
 ARCHIVES      := $(rooms:%=$(B)/lib%.a)
 archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
 
-PROGRAMS   := $(B)/terok-bpfd $(if $(tool_OBJ),$(B)/terok-clearance) $(if $(sandbox_OBJ),$(B)/terok-sandbox)
+PROGRAMS   := $(B)/terok-bpfd $(if $(tool_OBJ),$(B)/terok-clearance) $(if $(sandbox_OBJ),$(B)/terok-sandbox) $(if $(gate_OBJ),$(B)/terok-gate)
 # libclearance as others link it: its client side, alone, shared and static.
 client_OBJ := $(filter $(B)/hub/client%,$(clearance_OBJ))
 LIBRARIES  := $(if $(client_OBJ),$(B)/lib/libclearance.so.0 $(B)/lib/libclearance.a)
@@ -114,7 +118,7 @@ DEMO       := $(if $(demo_OBJ),$(B)/terok-demo)
 
 # Tests: test_*.c is a program; every other .c of its folder, and of the folder above for
 # kernel/escape, is linked into each. test_*.sh runs as it is.
-test_dirs  := unit hub kernel kernel/escape
+test_dirs  := unit hub gate kernel kernel/escape
 tests_in    = $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)/test_*.c))
 support_in  = $(call obj,$(filter-out tests/$(1)/test_%.c %.bpf.c,$(wildcard tests/$(1)/*.c)))
 TESTS      := $(foreach d,$(test_dirs),$(call tests_in,$(d)))
@@ -126,24 +130,24 @@ NAMES      := $(B)/tests/names/server $(tunnel_OBJ:.o=)
 LATE       := $(B)/tests/names/late
 WEB        := $(B)/tests/web/hub
 BUILDS     := $(addprefix $(B)/tests/kernel/builds/,first other/bpfd grown/bpfd next/bpfd)
-SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh tests/web/test_*.sh)
+SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/gate/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh tests/web/test_*.sh)
 FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
 PAGE       := $(patsubst %,$(B)/%.h,$(wildcard tools/web/*))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(watcher_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
-MAN1       := $(wildcard user/*.1 tools/*.1)
+	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+MAN1       := $(wildcard user/*.1 tools/*.1 gate/*.1)
 MAN3       := $(wildcard hub/*.3)
-MAN5       := $(wildcard user/*.5)
+MAN5       := $(wildcard user/*.5 gate/*.5)
 MAN7       := $(wildcard user/*.7 hub/*.7)
 MAN8       := $(wildcard user/*.8 tools/*.8)
 UNITS      := $(wildcard user/*.service user/*.socket)
 HOOKS      := $(wildcard user/oci/*.json)
 COMPLETED  := $(patsubst tools/completion/%.words,%,$(wildcard tools/completion/*.words))
 COMPLETION := $(COMPLETED:%=$(B)/completion/bash/%) $(COMPLETED:%=$(B)/completion/zsh/_%)
-USERUNITS  := $(wildcard hub/*.service hub/*.socket tools/*.service tools/*.socket)
+USERUNITS  := $(wildcard hub/*.service hub/*.socket tools/*.service tools/*.socket gate/*.service gate/*.socket)
 LOGO       := tools/terok-logo.svg
 EXAMPLES   := $(wildcard hub/example/*.c)
 PROFILES   := $(wildcard user/profiles/*.txt)
@@ -154,6 +158,7 @@ all: $(PROGRAMS) $(LIBRARIES) $(WHY) $(HOOK) $(COMPLETION) ## build the programs
 $(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent watcher dns hub clearance base)
 $(B)/terok-clearance: $(tool_OBJ) $(call archives,hub clearance base)
 $(B)/terok-sandbox: $(B)/tools/sandbox.o $(call archives,sandbox base)
+$(B)/terok-gate: $(B)/gate/main.o $(call archives,gate http base)
 $(B)/terok-bench: $(bench_OBJ) $(ARCHIVES)
 $(B)/terok-demo: $(demo_OBJ) $(call archives,clearance base)
 $(B)/libbase.a: $(base_OBJ)
@@ -163,12 +168,15 @@ $(B)/libwatcher.a: $(watcher_OBJ)
 $(B)/libhub.a: $(hub_OBJ)
 $(B)/libfaces.a: $(faces_OBJ)
 $(B)/libsandbox.a: $(sandbox_OBJ)
+$(B)/libgate.a: $(gate_OBJ)
+$(B)/libhttp.a: $(http_OBJ)
 $(B)/libhook.a: $(hook_OBJ)
 $(B)/libclearance.a: $(clearance_OBJ)
 
 $(PROGRAMS): private LIBS = $(AGENT_LIBS)
 $(B)/terok-clearance $(DEMO): private LIBS = $(CLEARANCE_LIBS)
 $(B)/terok-sandbox: private LIBS = $(SANDBOX_LIBS)
+$(B)/terok-gate: private LIBS = $(GATE_LIBS)
 $(BENCH): private LIBS = $(AGENT_LIBS) -lm
 $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_screen: | $(B)/terok-clearance

@@ -12,7 +12,7 @@
 
 #include "base/dir.h"
 #include "base/json.h"
-#include "sandbox_paths.h"
+#include "base/paths.h"
 
 #define FILE_NAME "meta.json"
 #define FILE_MAX  (256 << 10)
@@ -20,7 +20,7 @@
 /* The folder of all, made if it is missing. */
 static int open_runs(struct problem *why)
 {
-	_cleanup_free_ char *path = sandbox_path(ROOT_STATE, "runs");
+	_cleanup_free_ char *path = path_below(ROOT_STATE, "runs");
 
 	if (!path)
 		return problem(why, -ENOENT, "there is no home for what is kept of a container");
@@ -119,7 +119,7 @@ static int take_record(struct json_object *object, const char *name, struct reco
 int record_load(const char *name, struct record *ret, struct problem *why)
 {
 	_cleanup_(json_putp) struct json_object *object = NULL;
-	_cleanup_free_ char *root = sandbox_path(ROOT_STATE, "runs"), *path = NULL,
+	_cleanup_free_ char *root = path_below(ROOT_STATE, "runs"), *path = NULL,
 			    *text = malloc(FILE_MAX);
 	_cleanup_fclose_ FILE *file = NULL;
 	size_t n;
@@ -143,7 +143,7 @@ int record_load(const char *name, struct record *ret, struct problem *why)
 
 void record_forget(const char *name)
 {
-	_cleanup_free_ char *root = sandbox_path(ROOT_STATE, "runs");
+	_cleanup_free_ char *root = path_below(ROOT_STATE, "runs");
 	char path[4096];
 
 	if (!root || spec_name_check(name, NULL))
@@ -156,7 +156,7 @@ void record_forget(const char *name)
 
 int record_each(int (*fn)(const char *name, long age_s, void *user), void *user)
 {
-	_cleanup_free_ char *root = sandbox_path(ROOT_STATE, "runs");
+	_cleanup_free_ char *root = path_below(ROOT_STATE, "runs");
 	_cleanup_(closedirp) DIR *dir = root ? opendir(root) : NULL;
 	struct dirent *entry;
 	int r = 0;

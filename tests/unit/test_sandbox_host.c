@@ -20,7 +20,7 @@
 #include "tools/sandbox_host.h"
 #include "tools/sandbox_launch.h"
 #include "tools/sandbox_logs.h"
-#include "tools/sandbox_paths.h"
+#include "base/paths.h"
 
 static const char *const variables[] = { "TEROK_SANDBOX_CONFIG_DIR", "TEROK_SANDBOX_STATE_DIR",
 					 "TEROK_SANDBOX_RUNTIME_DIR", "TEROK_CREDENTIALS_DIR",
@@ -28,7 +28,7 @@ static const char *const variables[] = { "TEROK_SANDBOX_CONFIG_DIR", "TEROK_SAND
 
 static void path_is(enum sandbox_root root, const char *below, const char *want)
 {
-	_cleanup_free_ char *path = sandbox_path(root, below);
+	_cleanup_free_ char *path = path_below(root, below);
 
 	assert_non_null(path);
 	assert_string_equal(path, want);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sandbox_paths.h - where a sandbox's files are: its own environment variable, else root's
- * place, else XDG's, else below the home
+ * paths.h - where the files of sandboxes are, and of what serves them: an environment variable
+ * of its own, else root's place, else XDG's, else below the home
  *
  * Threads: none (it reads the environment).
  */
-#ifndef TEROK_SANDBOX_PATHS_H
-#define TEROK_SANDBOX_PATHS_H
+#ifndef BASE_PATHS_H
+#define BASE_PATHS_H
 
-enum sandbox_root {
+enum path_root {
 	ROOT_CONFIG,      /* TEROK_SANDBOX_CONFIG_DIR */
 	ROOT_STATE,       /* TEROK_SANDBOX_STATE_DIR */
 	ROOT_RUNTIME,     /* TEROK_SANDBOX_RUNTIME_DIR */
@@ -18,11 +18,11 @@ enum sandbox_root {
 };
 
 /**
- * sandbox_path() - one of the roots, with @below (may be NULL) behind it
+ * path_below() - one of the roots, with @below (may be NULL) behind it
  *
  * "~" and "~USER" at the beginning of a variable's value are that home. Return: a path that
  * the caller frees; NULL without memory or without a home.
  */
-char *sandbox_path(enum sandbox_root root, const char *below);
+char *path_below(enum path_root root, const char *below);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sandbox_paths.h"
+#include "paths.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -79,7 +79,7 @@ static char *expanded(const char *text, const char *below)
 	return joined(home, text[name] ? text + name + 1 : NULL, below);
 }
 
-char *sandbox_path(enum sandbox_root root, const char *below)
+char *path_below(enum path_root root, const char *below)
 {
 	const char *value = getenv(roots[root].variable);
 	_cleanup_free_ char *base = NULL;
