@@ -7,6 +7,8 @@
 #include "verbs.h"
 
 static const struct cli_verb verbs[] = {
+	{ "token", "create PROJECT TASK | list | revoke TOKEN [OPTIONS]",
+	  "Say what containers come in with: create, list, revoke", verb_token },
 	{ NULL, NULL, NULL, NULL },
 };
 

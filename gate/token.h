@@ -23,6 +23,7 @@
 
 #define TOKEN_PREFIX    "terok-g-"
 #define TOKEN_SIZE      64    /* a token's text and a NUL; ours have 40 bytes, older ones may not */
+#define TOKEN_SHOWN     16    /* bytes of a text that people see: the prefix and 8 digits */
 #define TOKENS_MAX      10000 /* of one file: more is refused as a whole */
 #define TOKEN_PUSH_MAX  32    /* ref patterns of one token */
 #define TOKEN_CONTAINER 128   /* a container's name or id, and a NUL */
@@ -93,7 +94,10 @@ struct token *token_get(struct token *token);
 void token_put(struct token *token);
 DEFINE_CLEANUP(struct token, token_put)
 
-/** token_shown() - the token as people may see it: its prefix and 8 digits; @ret of TOKEN_SIZE */
-const char *token_shown(const struct token *token, char *ret);
+/** token_new() - an empty one with one reference; NULL without memory */
+struct token *token_new(void);
+
+/** token_shown() - as much of a token's text as people may see; returns @ret, of TOKEN_SIZE */
+const char *token_shown(const char *text, char *ret);
 
 #endif

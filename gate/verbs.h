@@ -7,4 +7,6 @@
 #ifndef GATE_VERBS_H
 #define GATE_VERBS_H
 
+int verb_token(int argc, char **argv);
+
 #endif
