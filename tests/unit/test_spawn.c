@@ -439,6 +439,33 @@ static void a_signal_is_the_programs(void **state)
 	assert_false(sigismember(&mask, SIGINT));
 }
 
+static int keep_bytes(int fd, const char *bytes, size_t n, void *user)
+{
+	(void)fd;
+	strncat(user, bytes, n);
+	return 0;
+}
+
+static void a_file_can_be_its_standard_input(void **state)
+{
+	static const char *const argv[] = { "cat", NULL };
+	const struct spawn spawn = { .argv = argv, .limit_ns = 10 * SECOND };
+	FILE *file = tmpfile();
+	char heard[100] = "";
+	const struct spawn_watch watch = { .bytes = keep_bytes,
+					   .user = heard,
+					   .input = fileno(file) };
+	int status = -1;
+
+	(void)state;
+	fputs("said before", file);
+	rewind(file);
+	assert_int_equal(spawn_follow(&spawn, &watch, &status, NULL), 0);
+	assert_int_equal(status, 0);
+	assert_string_equal(heard, "said before");
+	fclose(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -460,6 +487,7 @@ int main(void)
 		cmocka_unit_test(whoever_holds_its_pipes_is_killed_with_it),
 		cmocka_unit_test(one_that_is_ended_is_not_told),
 		cmocka_unit_test(what_cannot_be_begun_is_named),
+		cmocka_unit_test(a_file_can_be_its_standard_input),
 	};
 
 	return cmocka_run_group_tests_name("spawn", tests, NULL, NULL);

@@ -26,6 +26,7 @@
 struct run {
 	pid_t pid;
 	int pidfd, out, err;
+	int input; /* the caller's; 0: none */
 	uint64_t until_ns;
 	struct spawn_result result;
 	size_t err_size, out_max;
@@ -45,8 +46,8 @@ void spawn_reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* @out: -1: its standard output is nobody's. */
-static _Noreturn void become(const struct spawn *spawn, int out, int err, int failed)
+/* @in: 0: there is none. @out: -1: its standard output is nobody's. */
+static _Noreturn void become(const struct spawn *spawn, int in, int out, int err, int failed)
 {
 	static const char *const safe[] = { SAFE_PATH, NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), e;
@@ -54,7 +55,8 @@ static _Noreturn void become(const struct spawn *spawn, int out, int err, int fa
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	spawn_reset_signals();
-	if (null < 0 || dup2(null, 0) < 0 || dup2(out < 0 ? null : out, 1) < 0 || dup2(err, 2) < 0)
+	if (null < 0 || dup2(in ? in : null, 0) < 0 || dup2(out < 0 ? null : out, 1) < 0 ||
+	    dup2(err, 2) < 0)
 		_exit(127);
 	environ = (char **)(spawn->env ? spawn->env : safe);
 	execvp(spawn->argv[0], (char **)spawn->argv);
@@ -76,7 +78,7 @@ static int start_with(struct run *run, const struct spawn *spawn, bool quiet, in
 			return -errno;
 	run->pid = fork();
 	if (run->pid == 0)
-		become(spawn, ends[OUT][1], ends[ERR][1], ends[FAILED][1]);
+		become(spawn, run->input, ends[OUT][1], ends[ERR][1], ends[FAILED][1]);
 	for (int i = 0; i < PIPES; i++)
 		closep(&ends[i][1]);
 	run->out = TAKE_FD(ends[OUT][0]);
@@ -346,6 +348,7 @@ int spawn_follow(const struct spawn *spawn, const struct spawn_watch *watch, int
 		signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
 	}
 	sigprocmask(SIG_BLOCK, &ours, &before);
+	run.input = watch->input;
 	r = start(&run, spawn, false, why);
 	if (!r) {
 		r = follow_bytes(&run, watch, signals);

@@ -2,8 +2,8 @@
 /*
  * spawn.h - run another program to its end and take what it wrote
  *
- * The program gets an environment of its own, no standard input, its own process group, and
- * a deadline; what is left of the group when it ends or is late is killed. No shell.
+ * The program gets an environment of its own, no standard input but a file's, its own process
+ * group, and a deadline; what is left of the group when it ends or is late is killed. No shell.
  * spawn_run() is for verbs and workers, never for the core: it waits. spawn_begin() goes on in
  * a loop; spawn_follow() waits as well, and hands over what is written meanwhile. Threads: none (it forks).
  */
@@ -60,6 +60,7 @@ typedef int (*spawn_bytes_fn)(int fd, const char *bytes, size_t n, void *user);
 struct spawn_watch {
 	spawn_bytes_fn bytes; /* has what it writes */
 	void *user;
+	int input;          /* its standard input, the caller's; 0: there is none */
 	bool pass_signals;  /* SIGINT and SIGTERM are for the program; we go on until it ends */
 	bool leaves_others; /* when it has ended by itself, what it started goes on */
 };
