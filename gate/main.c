@@ -9,6 +9,15 @@
 static const struct cli_verb verbs[] = {
 	{ "token", "create PROJECT TASK | list | revoke TOKEN [OPTIONS]",
 	  "Say what containers come in with: create, list, revoke", verb_token },
+	{ "sync", "PROJECT [OPTIONS]", "make a mirror, or bring it to what its upstream has",
+	  verb_sync },
+	{ "branches", "PROJECT [OPTIONS]", "the gate's branches beside its upstream's",
+	  verb_branches },
+	{ "apply", "PROJECT [BRANCH...] [OPTIONS]",
+	  "do what a sync left pending, and keep a backup", verb_apply },
+	{ "backups", "PROJECT [OPTIONS]", "tips that something displaced", verb_backups },
+	{ "restore", "PROJECT REF [OPTIONS]", "make a branch what a backup is", verb_restore },
+	{ "last-commit", "PROJECT [OPTIONS]", "what a branch ends with", verb_last_commit },
 	{ NULL, NULL, NULL, NULL },
 };
 

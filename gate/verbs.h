@@ -8,5 +8,11 @@
 #define GATE_VERBS_H
 
 int verb_token(int argc, char **argv);
+int verb_sync(int argc, char **argv);
+int verb_branches(int argc, char **argv);
+int verb_apply(int argc, char **argv);
+int verb_backups(int argc, char **argv);
+int verb_restore(int argc, char **argv);
+int verb_last_commit(int argc, char **argv);
 
 #endif
