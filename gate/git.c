@@ -147,6 +147,7 @@ static int make_env(struct git_env *env, const struct git_run *run)
 
 /* One command while it runs. */
 struct heard {
+	const struct git_run *run;
 	const char *says;
 	char *output;
 	size_t size, room;
@@ -213,6 +214,8 @@ static int on_bytes(int fd, const char *bytes, size_t n, void *user)
 {
 	struct heard *heard = user;
 
+	if (fd == 1 && heard->run->take)
+		return heard->run->take(bytes, n, heard->run->user);
 	if (fd == 1)
 		return keep_output(heard, bytes, n);
 	for (size_t i = 0; i < n; i++)
@@ -269,7 +272,7 @@ static int judge(const struct git_run *run, const struct heard *heard, int statu
 {
 	char said[200];
 
-	if (!status)
+	if (status <= 0) /* -1: the caller has had enough */
 		return 0;
 	if (status == 128 + SIGINT || status == 128 + SIGTERM)
 		return problem(why, -EINTR, "git %s was told to end", run->args[0]);
@@ -318,6 +321,7 @@ int git_run(const struct git_run *run, char **ret, size_t *ret_size, struct prob
 
 	if (!heard)
 		return -ENOMEM;
+	heard->run = run;
 	heard->says = run->says;
 	heard->terminal = isatty(2);
 	heard->begun_ns = now_boot_ns();

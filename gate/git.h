@@ -55,6 +55,8 @@ int git_home(const char *base, char **ret, struct problem *why);
  * @env:    more of the environment, which wins; NULL: no more
  * @allow:  ways to another repository as GIT_ALLOW_PROTOCOL has them ("https:ssh"); NULL: none
  * @input:  its standard input of @input_size bytes; NULL: none
+ * @take:   has what it writes as it comes, and returns 0, 1 (that was enough, which is status 0)
+ *	    or a negative errno; then nothing is kept for @ret
  * @limit_ns: from now; 0: GIT_LIMIT_NS
  * @says:   what it is doing, for people: said on standard error, with git's progress, when it
  *	    takes longer than a second; NULL: nothing is said
@@ -67,6 +69,8 @@ struct git_run {
 	const char *allow;
 	const char *input;
 	size_t input_size;
+	int (*take)(const char *bytes, size_t n, void *user);
+	void *user;
 	uint64_t limit_ns;
 	const char *says;
 	bool personal;
