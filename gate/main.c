@@ -8,7 +8,7 @@
 
 static const struct cli_verb verbs[] = {
 	{ "token", "create PROJECT TASK | list | revoke TOKEN [OPTIONS]",
-	  "Say what containers come in with: create, list, revoke", verb_token },
+	  "what containers come in with: create, list, revoke", verb_token },
 	{ "sync", "PROJECT [OPTIONS]", "make a mirror, or bring it to what its upstream has",
 	  verb_sync },
 	{ "branches", "PROJECT [OPTIONS]", "the gate's branches beside its upstream's",
@@ -18,6 +18,9 @@ static const struct cli_verb verbs[] = {
 	{ "backups", "PROJECT [OPTIONS]", "tips that something displaced", verb_backups },
 	{ "restore", "PROJECT REF [OPTIONS]", "make a branch what a backup is", verb_restore },
 	{ "last-commit", "PROJECT [OPTIONS]", "what a branch ends with", verb_last_commit },
+	{ "policy", "PROJECT [--json]", "what holds for pushes to a project", verb_policy },
+	{ "hook", "pre-receive | post-receive", "say yes or no to a push: git runs it, not people",
+	  verb_hook },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -7,6 +7,8 @@
 #ifndef GATE_VERBS_H
 #define GATE_VERBS_H
 
+int verb_hook(int argc, char **argv);
+int verb_policy(int argc, char **argv);
 int verb_token(int argc, char **argv);
 int verb_sync(int argc, char **argv);
 int verb_branches(int argc, char **argv);
