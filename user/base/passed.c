@@ -89,6 +89,21 @@ int passed_take(struct passed *passed, const char *path)
 	return -ENOENT;
 }
 
+int passed_next(struct passed *passed)
+{
+	for (unsigned i = 0; i < passed->n; i++) {
+		int fd = passed->fd[i], flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+		if (flags < 0 || !option_is(fd, SO_TYPE, SOCK_STREAM) ||
+		    !option_is(fd, SO_ACCEPTCONN, 1))
+			continue;
+		if (fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+			return -errno;
+		return TAKE_FD(passed->fd[i]);
+	}
+	return -ENOENT;
+}
+
 int passed_done(struct passed *passed, struct problem *why)
 {
 	struct sockaddr_un sun;

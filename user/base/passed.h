@@ -32,6 +32,9 @@ int passed_last(const struct passed *passed);
 /** passed_take() - the unix stream socket that listens at @path, now the caller's; -ENOENT */
 int passed_take(struct passed *passed, const char *path);
 
+/** passed_next() - the next stream socket that listens, wherever that is, now the caller's; -ENOENT */
+int passed_next(struct passed *passed);
+
 /** passed_done() - close what nobody took; -EINVAL with @why that names the first of those */
 int passed_done(struct passed *passed, struct problem *why);
 
