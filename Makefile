@@ -181,6 +181,7 @@ $(BENCH): private LIBS = $(AGENT_LIBS) -lm
 $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_screen: | $(B)/terok-clearance
 $(addprefix $(B)/tests/unit/,test_clearance_tui test_desktop) $(call tests_in,hub) $(B)/tests/kernel/test_bridge: private LIBS += $(CLEARANCE_LIBS)
+$(B)/tests/unit/test_http $(call tests_in,gate): private LIBS += $(GATE_LIBS)
 $(B)/tests/kernel/test_clock: private LIBS += -Wl,--wrap=time
 $(B)/tests/unit/test_lately: private LIBS += -Wl,--wrap=names_reverse
 $(B)/tests/unit/test_dossiers: private LIBS += -Wl,--wrap=dossier_read
