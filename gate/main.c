@@ -7,6 +7,7 @@
 #include "verbs.h"
 
 static const struct cli_verb verbs[] = {
+	{ "serve", "[OPTIONS]", "serve mirrors to containers over HTTP", verb_serve },
 	{ "token", "create PROJECT TASK | list | revoke TOKEN [OPTIONS]",
 	  "what containers come in with: create, list, revoke", verb_token },
 	{ "sync", "PROJECT [OPTIONS]", "make a mirror, or bring it to what its upstream has",

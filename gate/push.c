@@ -242,6 +242,7 @@ int push_environment(const struct token *token, const char *repository, bool rec
 		set(&settings, "core.hooksPath", "/dev/null");
 	if (r)
 		return r;
+	set(&settings, "uploadpack.allowFilter", "true"); /* partial clones */
 	set(&settings, "transfer.hideRefs", "refs/terok");
 	r = settings.error ?: add(&env, "GIT_CONFIG_COUNT=%u", settings.n)
 				      ?: add(&env, "GIT_CONFIG_NOSYSTEM=1")

@@ -9,6 +9,7 @@
 
 int verb_hook(int argc, char **argv);
 int verb_policy(int argc, char **argv);
+int verb_serve(int argc, char **argv);
 int verb_token(int argc, char **argv);
 int verb_sync(int argc, char **argv);
 int verb_branches(int argc, char **argv);

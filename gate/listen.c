@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/dir.h"
+#include "base/log.h"
+
+#define BACKLOG    256
+#define SYSTEM_LOG "/dev/log"
+
+static int address_read(const char *text, unsigned port, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
+
+	*ret = (struct sockaddr_storage){};
+	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons((uint16_t)port);
+		return sizeof(*v4);
+	}
+	if (inet_pton(AF_INET6, text, &v6->sin6_addr) != 1)
+		return -EINVAL;
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons((uint16_t)port);
+	return sizeof(*v6);
+}
+
+int listen_tcp(const char *address, unsigned port, int *ret, struct problem *why)
+{
+	struct sockaddr_storage at;
+	_cleanup_close_ int fd = -1;
+	int size = address_read(address, port, &at), yes = 1;
+
+	if (size < 0)
+		return problem(why, size, "--bind %s is no address: write it as 127.0.0.1 or ::1",
+			       address);
+	fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return problem(why, -errno, "make a socket: %s", strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	if (bind(fd, (struct sockaddr *)&at, (socklen_t)size) || listen(fd, BACKLOG))
+		return problem(why, -errno, "cannot listen at %s port %u: %s%s", address, port,
+			       strerror(errno),
+			       errno == EADDRINUSE
+				   ? "; is another gate running? Else take another --port"
+				   : "");
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+/* --- on its own ------------------------------------------------------------------------ */
+
+static int pid_write(const char *path, pid_t pid, struct problem *why)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	_cleanup_close_ int fd = -1;
+
+	if (!copy)
+		return problem(why, -ENOMEM, "no memory for %s", path);
+	dir_make(dirname(copy));
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 || fchmod(fd, 0600) || dprintf(fd, "%d", pid) < 0)
+		return problem(why, -errno, "write the pid file %s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* Its lines go to the system's log, one datagram each. */
+static void log_connect(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = SYSTEM_LOG };
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)))
+		closep(&fd);
+	for (int i = 0; i < 3; i++)
+		dup2(i == 2 && fd >= 0 ? fd : null, i);
+	closep(&null);
+	closep(&fd);
+	log_setup("terok-gate", LOG_INFO, true);
+}
+
+int listen_detach(const char *pid_file, struct problem *why)
+{
+	pid_t pid = fork();
+	int r = 0;
+
+	if (pid < 0)
+		return problem(why, -errno, "start a process: %s", strerror(errno));
+	if (!pid) {
+		setsid();
+		log_connect();
+		return 0;
+	}
+	if (pid_file)
+		r = pid_write(pid_file, pid, why);
+	if (!r)
+		_exit(0);
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return r;
+}

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include "backend_env.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "push.h"
+#include "request.h"
+
+#define SERVER_NAME "terok-gate/1.0"
+#define RETRY_AFTER "5" /* seconds */
+
+struct transfer {
+	struct transfer *next, **slot;
+	struct server *server;
+	struct token *token;
+	struct backend *backend; /* NULL: it has ended */
+	struct request_route route;
+	uint64_t began_ns;
+};
+
+struct server {
+	struct loop *loop;
+	struct server_options options;
+	struct http *http;
+	struct tokens *tokens;
+	struct backend_git git;
+	struct transfer *transfers;
+	unsigned n_transfers;
+	bool ending, once;
+};
+
+/* --- replies of our own --------------------------------------------------------------- */
+
+/* One line for people; @more: one header besides, or NULL. */
+static void refuse(struct http_request *request, unsigned status, const struct http_header *more,
+		   const char *text)
+{
+	const struct http_header headers[] = {
+		{ "Server", SERVER_NAME },
+		{ "Content-Type", "text/plain" },
+		{ more ? more->name : NULL, more ? more->value : NULL },
+	};
+	char body[sizeof(((struct problem *)0)->text) + 2], target[128];
+	int n = snprintf(body, sizeof(body), "%s\n", text);
+
+	log_warn(0, "%s %s: %u %s", log_safe((char[24]){ 0 }, 24, http_method(request)),
+		 log_safe(target, sizeof(target), http_target(request)), status, text);
+	http_reply(request, status, headers, more ? 3 : 2, body, (size_t)n);
+}
+
+static void refuse_login(struct http_request *request)
+{
+	static const struct http_header realm = { "WWW-Authenticate",
+						  "Basic realm=\"terok gate\"" };
+
+	refuse(request, 401, &realm, "Authentication required");
+}
+
+static void refuse_busy(struct http_request *request, const char *text)
+{
+	static const struct http_header retry = { "Retry-After", RETRY_AFTER };
+
+	refuse(request, 503, &retry, text);
+}
+
+/* --- who may -------------------------------------------------------------------------- */
+
+static void complain(struct server *server)
+{
+	struct problem why;
+
+	if (tokens_complaint(server->tokens, &why))
+		log_warn(0, "%s", why.text);
+}
+
+/* The token, which is the caller's to put; NULL: it was refused. */
+static struct token *token_for(struct server *server, struct http_request *request,
+			       const struct request_route *route)
+{
+	const struct server_door *door = http_owner(request);
+	_cleanup_(token_putp) struct token *token = NULL;
+	const char *value = http_header(request, "Authorization", 0);
+	char text[REQUEST_TOKEN_MAX];
+	int n = http_header(request, "Authorization", 1) ? -EINVAL : request_token(value, text);
+
+	if (n < 0) {
+		refuse_login(request);
+		return NULL;
+	}
+	n = tokens_find(server->tokens, text, (size_t)n, &token);
+	explicit_bzero(text, sizeof(text));
+	complain(server);
+	if (n || !token_reaches(token, route->project, door ? door->container : NULL) ||
+	    (door && strcmp(door->project, route->project) != 0)) {
+		refuse(request, 403, NULL, "Forbidden");
+		return NULL;
+	}
+	return TAKE_PTR(token);
+}
+
+static unsigned transfers_of(const struct server *server, const struct token *token)
+{
+	unsigned n = 0;
+
+	for (const struct transfer *t = server->transfers; t; t = t->next)
+		n += !strcmp(t->token->text, token->text);
+	return n;
+}
+
+/* --- transfers ------------------------------------------------------------------------ */
+
+static void transfer_free(struct transfer *transfer)
+{
+	struct server *server = transfer->server;
+
+	if (transfer->slot) {
+		*transfer->slot = transfer->next;
+		if (transfer->next)
+			transfer->next->slot = transfer->slot;
+		server->n_transfers--;
+	}
+	token_put(transfer->token);
+	free(transfer);
+	if (server->ending && !server->n_transfers)
+		loop_stop(server->loop);
+}
+
+static unsigned on_head(void *user, unsigned status, struct http_header *extra, unsigned n)
+{
+	const struct transfer *transfer = user;
+
+	(void)n;
+	if (status >= 400)
+		log_warn(0, "%s: %u by git http-backend", transfer->route.path, status);
+	extra[0] = (struct http_header){ "Server", SERVER_NAME };
+	return 1;
+}
+
+static void on_over(void *user, const struct backend_end *end)
+{
+	struct transfer *transfer = user;
+	char text[256];
+
+	if (*end->complaints)
+		log_warn(0, "git http-backend: %s", log_safe(text, sizeof(text), end->complaints));
+	if (end->failed)
+		log_warn(0, "git http-backend of %s ended before its reply (status %d)",
+			 transfer->route.name, end->status);
+	transfer->backend = NULL;
+	transfer_free(transfer);
+}
+
+static int transfer_start(struct transfer *transfer, struct http_request *request,
+			  struct problem *why)
+{
+	struct server *server = transfer->server;
+	const struct backend_owner owner = { on_head, NULL, on_over, transfer };
+	_cleanup_(backend_env_done) struct backend_env env = {};
+	struct backend_start start = { .folder = server->git.home,
+				       .silence_ns = server->options.silence_ns };
+	int r = backend_env(&server->git, request, &transfer->route, transfer->token, &env, why);
+
+	if (r)
+		return r;
+	r = backend_git_argv(&server->git, &start.argv, why);
+	if (r)
+		return r;
+	start.env = env.item;
+	return backend_new(server->loop, request, &start, &owner, &transfer->backend, why);
+}
+
+static void refuse_start(struct http_request *request, int r, const struct problem *why)
+{
+	if (r == -EACCES)
+		refuse(request, 403, NULL, why->text);
+	else if (r == -EINVAL) /* no name of a project of ours: the admin's token reaches so far */
+		refuse(request, 404, NULL, "Not Found");
+	else if (r == -ENOENT)
+		refuse(request, 500, NULL, "git not found");
+	else if (r == -EAGAIN || r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+		refuse_busy(request, "git http-backend unavailable");
+	else
+		refuse(request, 500, NULL, "git http-backend unavailable");
+	if (r != -EACCES)
+		log_warn(0, "%s", why->text);
+}
+
+static void transfer_new(struct server *server, struct http_request *request,
+			 const struct request_route *route, struct token *token)
+{
+	struct transfer *transfer = calloc(1, sizeof(*transfer));
+	struct problem why = { "" };
+	int r;
+
+	if (!transfer) {
+		token_put(token);
+		return refuse_busy(request, "no memory for a transfer");
+	}
+	*transfer = (struct transfer){
+		.server = server, .token = token, .route = *route, .began_ns = now_boot_ns()
+	};
+	r = transfer_start(transfer, request, &why);
+	transfer->route.query = ""; /* it was the request's */
+	if (r) {
+		refuse_start(request, r, &why);
+		return transfer_free(transfer);
+	}
+	transfer->next = server->transfers;
+	transfer->slot = &server->transfers;
+	if (transfer->next)
+		transfer->next->slot = &transfer->next;
+	server->transfers = transfer;
+	server->n_transfers++;
+	http_set(request, transfer);
+}
+
+/* --- requests ------------------------------------------------------------------------- */
+
+static void on_request_head(struct http_request *request, void *user)
+{
+	struct server *server = user;
+	const char *method = http_method(request);
+	struct request_route route;
+	struct token *token;
+
+	if (strcmp(method, "GET") != 0 && strcmp(method, "POST") != 0) {
+		struct problem why;
+
+		problem(&why, 0, "Unsupported method ('%.32s')", method);
+		return refuse(request, 501, NULL, why.text);
+	}
+	if (!request_route(http_target(request), &route))
+		return refuse(request, 404, NULL, "Not Found");
+	token = token_for(server, request, &route);
+	if (!token)
+		return;
+	if (server->ending || server->n_transfers >= server->options.transfers) {
+		token_put(token);
+		return refuse_busy(request, "too many transfers at once: try again");
+	}
+	if (transfers_of(server, token) >= server->options.per_token) {
+		token_put(token);
+		return refuse_busy(request, "too many transfers of this token at once: try again");
+	}
+	transfer_new(server, request, &route, token);
+}
+
+static size_t on_body(struct http_request *request, const char *bytes, size_t n)
+{
+	struct transfer *transfer = http_get(request);
+
+	return transfer && transfer->backend ? backend_body(transfer->backend, bytes, n) : n;
+}
+
+static ssize_t on_fill(struct http_request *request, char *bytes, size_t size)
+{
+	struct transfer *transfer = http_get(request);
+
+	return transfer->backend ? backend_fill(transfer->backend, bytes, size) : HTTP_ABORT;
+}
+
+static void on_request_over(struct http_request *request, bool whole)
+{
+	struct transfer *transfer = http_get(request);
+
+	if (transfer && transfer->backend)
+		backend_gone(transfer->backend, whole);
+}
+
+static void on_empty(void *user)
+{
+	struct server *server = user;
+
+	if (server->once)
+		loop_stop(server->loop);
+}
+
+static const struct http_use use = {
+	.head = on_request_head,
+	.body = on_body,
+	.fill = on_fill,
+	.over = on_request_over,
+	.empty = on_empty,
+};
+
+/* --- its life ------------------------------------------------------------------------- */
+
+struct http *server_http(struct server *server)
+{
+	return server->http;
+}
+
+void server_end(struct server *server)
+{
+	server->ending = true;
+	http_close(server->http);
+	if (!server->n_transfers)
+		loop_stop(server->loop);
+}
+
+void server_once(struct server *server)
+{
+	server->once = true;
+}
+
+int server_new(struct loop *loop, const struct server_options *options, struct server **ret,
+	       struct problem *why)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	int r;
+
+	if (!server)
+		return problem(why, -ENOMEM, "no memory for a server");
+	server->loop = loop;
+	server->options = *options;
+	r = backend_git_open(&server->git, options->base, why);
+	if (!r)
+		r = tokens_open(options->tokens, options->admin, &server->tokens, why);
+	if (!r) {
+		r = http_new(loop, &options->limits, &use, server, &server->http);
+		if (r)
+			problem(why, r, "cannot begin to serve: %s", strerror(-r));
+	}
+	if (r) {
+		server_free(server);
+		return r;
+	}
+	*ret = server;
+	return 0;
+}
+
+void server_free(struct server *server)
+{
+	if (!server)
+		return;
+	http_free(server->http); /* its requests are over, and their transfers told so */
+	while (server->transfers) {
+		backend_kill(server->transfers->backend);
+		transfer_free(server->transfers);
+	}
+	tokens_free(server->tokens);
+	backend_git_done(&server->git);
+	free(server);
+}
