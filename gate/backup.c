@@ -139,6 +139,8 @@ int backup_add(struct ref_changes *changes, const struct backups *present, const
 {
 	const struct backup *same;
 
+	if (git_branch_check(branch, NULL)) /* its name would not lead back */
+		return -ENAMETOOLONG;
 	backup_ref(ret, branch, sha, time(NULL));
 	same = find(present, ret);
 	if (same)

@@ -49,7 +49,8 @@ void backups_clear(struct backups *backups);
  * backup_add() - to @changes: the creation of a backup, so that it is made with what displaces it
  * @ret: its name
  *
- * If a backup of that name is there already with that tip, nothing is added. -EEXIST: with another.
+ * If a backup of that name is there already with that tip, nothing is added. -EEXIST: with another;
+ * -ENAMETOOLONG: git_branch_check() does not take the branch's.
  */
 int backup_add(struct ref_changes *changes, const struct backups *present, const char *branch,
 	       const char *sha, char ret[BACKUP_REF_MAX]);

@@ -119,8 +119,9 @@ static int add_home(struct git_env *env, const struct git_run *run)
 
 	if (r)
 		return r;
-	if (run->personal)
-		return take_over(env, personal);
+	if (run->personal) /* nobody is asked for a passphrase: git has no terminal */
+		return take_over(env, personal) ?: git_env_add(env, "SSH_ASKPASS_REQUIRE=force")
+			?: git_env_add(env, "SSH_ASKPASS=false");
 	return git_env_add(env, "HOME=%s", run->home) ?: git_env_add(env, "GIT_CONFIG_NOSYSTEM=1")
 		?: git_env_add(env, "GIT_CONFIG_GLOBAL=/dev/null");
 }
@@ -157,6 +158,7 @@ struct heard {
 	size_t line_n;
 	uint64_t begun_ns, drawn_ns;
 	bool terminal, shown;
+	bool returned; /* the line ended with a return: it is redrawn, unless a newline follows */
 };
 
 static int keep_output(struct heard *heard, const char *bytes, size_t n)
@@ -218,11 +220,13 @@ static int on_bytes(int fd, const char *bytes, size_t n, void *user)
 		return heard->run->take(bytes, n, heard->run->user);
 	if (fd == 1)
 		return keep_output(heard, bytes, n);
-	for (size_t i = 0; i < n; i++)
-		if (bytes[i] == '\n' || bytes[i] == '\r')
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i] == '\n' || heard->returned)
 			end_line(heard, bytes[i] == '\n');
-		else if (heard->line_n + 1 < sizeof(heard->line))
+		heard->returned = bytes[i] == '\r';
+		if (bytes[i] != '\n' && bytes[i] != '\r' && heard->line_n + 1 < sizeof(heard->line))
 			heard->line[heard->line_n++] = bytes[i] ?: ' ';
+	}
 	return 0;
 }
 
@@ -230,9 +234,13 @@ static int on_bytes(int fd, const char *bytes, size_t n, void *user)
 
 static int make_args(const struct git_run *run, const char *argv[ARGS_MAX])
 {
+	static const char *const scratch[] = { "-c", "core.fsync=none", "-c",
+					       "core.logAllRefUpdates=false" };
 	size_t n = 0;
 
 	argv[n++] = "git";
+	for (size_t i = 0; run->scratch && i < sizeof(scratch) / sizeof(*scratch); i++)
+		argv[n++] = scratch[i];
 	if (run->dir) {
 		argv[n++] = "-C";
 		argv[n++] = run->dir;

@@ -60,6 +60,8 @@ int git_home(const char *base, char **ret, struct problem *why);
  * @limit_ns: from now; 0: GIT_LIMIT_NS
  * @says:   what it is doing, for people: said on standard error, with git's progress, when it
  *	    takes longer than a second; NULL: nothing is said
+ * @scratch: the repository is nobody's yet: references are not put on the disk one by one, and
+ *	     have no logs; who makes it public calls syncfs() before
  * @personal: git is the user's: their home, configuration, agent. Only when they said so
  */
 struct git_run {
@@ -73,7 +75,7 @@ struct git_run {
 	void *user;
 	uint64_t limit_ns;
 	const char *says;
-	bool personal;
+	bool scratch, personal;
 };
 
 /**

@@ -102,6 +102,7 @@ int mirror_git(const struct mirror *mirror, const struct git_run *run, char **re
 
 	here.dir = mirror->path;
 	here.home = mirror->home;
+	here.scratch = mirror->scratch;
 	return git_run(&here, ret, NULL, why);
 }
 

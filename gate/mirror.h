@@ -42,7 +42,8 @@ struct mirror_memory {
 struct mirror {
 	char *base, *project, *path, *home;
 	struct mirror_memory memory;
-	int lock; /* -1: not held */
+	bool scratch; /* it is being made, beside its place */
+	int lock;     /* -1: not held */
 };
 
 /**

@@ -250,11 +250,22 @@ static int sync_one(struct syncing *syncing)
 
 /* --- a mirror that is new ------------------------------------------------------------- */
 
-static int sync_dir(const char *path)
+/* All that was written without waiting, before others see it. */
+static int put_on_disk(const char *path, struct problem *why)
 {
 	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return dir < 0 || fsync(dir) ? -errno : 0;
+	return dir < 0 || syncfs(dir)
+		   ? problem(why, -errno, "put %s on the disk: %s", path, strerror(errno))
+		   : 0;
+}
+
+static void sync_dir(const char *path)
+{
+	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir >= 0)
+		fsync(dir);
 }
 
 static int init(struct mirror *mirror, struct problem *why)
@@ -288,8 +299,10 @@ static int put_in_place(struct mirror *mirror, const char *from, const char *to,
 			struct sync_result *result, struct problem *why)
 {
 	struct stat st;
-	int r = 0;
+	int r = put_on_disk(from, why);
 
+	if (r)
+		return r;
 	if (!lstat(to, &st)) {
 		/* in one step, so that somebody who clones finds one or the other */
 		if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE))
@@ -312,12 +325,14 @@ static int make_mirror(struct syncing *syncing, struct problem *why)
 	if (r)
 		return r;
 	mirror->path = scratch;
+	mirror->scratch = true;
 	r = init(mirror, why);
 	if (r)
 		fail(syncing->result, r, why);
 	else
 		r = sync_one(syncing);
 	mirror->path = place;
+	mirror->scratch = false;
 	if (!r) {
 		r = put_in_place(mirror, scratch, place, syncing->result, why);
 		if (r)
