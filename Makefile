@@ -158,7 +158,7 @@ all: $(PROGRAMS) $(LIBRARIES) $(WHY) $(HOOK) $(COMPLETION) ## build the programs
 $(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent watcher dns hub clearance base)
 $(B)/terok-clearance: $(tool_OBJ) $(call archives,hub clearance base)
 $(B)/terok-sandbox: $(B)/tools/sandbox.o $(call archives,sandbox base)
-$(B)/terok-gate: $(B)/gate/main.o $(call archives,gate http base)
+$(B)/terok-gate: $(B)/gate/main.o $(call archives,gate http clearance base)
 $(B)/terok-bench: $(bench_OBJ) $(ARCHIVES)
 $(B)/terok-demo: $(demo_OBJ) $(call archives,clearance base)
 $(B)/libbase.a: $(base_OBJ)
@@ -196,6 +196,7 @@ $(ALL_OBJ): VERSION | $(SKELETONS) $(VARLINK) $(PAGE)
 $(foreach d,$(test_dirs),$(eval $(call tests_in,$(d)): $(call support_in,$(d))))
 $(call tests_in,kernel/escape): $(call support_in,kernel)
 $(B)/tests/kernel/test_bridge: $(call obj,tests/hub/bus.c tests/hub/pretend.c)
+$(B)/tests/gate/test_ask: $(call obj,tests/hub/session.c)
 $(TESTS): $(B)/%: $(B)/%.o $(ARCHIVES)
 
 # The tests' name server: no library, ours included, so that it agrees with nothing by mistake.

@@ -31,6 +31,16 @@ void hook_refuse(struct hook *hook, enum refusal about, const struct update *upd
 	va_end(ap);
 }
 
+bool hook_may_ask(const struct hook *hook)
+{
+	if (hook->n_refused >= HOOK_REFUSALS) /* there may be more than were looked for */
+		return false;
+	for (unsigned i = 0; i < hook->n_refused; i++)
+		if (hook->refused[i].about == REFUSED_ALWAYS)
+			return false;
+	return true;
+}
+
 int hook_failed(int r, const char *what, struct problem *why)
 {
 	struct problem wrong = *why;

@@ -51,6 +51,9 @@ struct hook {
 void hook_refuse(struct hook *hook, enum refusal about, const struct update *update,
 		 const char *fmt, ...) __attribute__((__format__(__printf__, 4, 5)));
 
+/** hook_may_ask() - is every refusal one that a person could lift, and is it known that these are all? */
+bool hook_may_ask(const struct hook *hook);
+
 /**
  * hook_git() - git in the repository, until the deadline
  * @run:   its args, input and take; the rest is put in

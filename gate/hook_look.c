@@ -532,7 +532,7 @@ static int judge_found(struct look *look, struct problem *why)
 		case SCAN_LINK: break; /* many at once */
 		}
 	}
-	if (!r && look->n_large && !hook->n_refused)
+	if (!r && look->n_large && hook_may_ask(hook))
 		hook_refuse(hook, REFUSED_ALWAYS, NULL,
 			    "a file of it is larger than the project's policy (max_object) allows");
 	return r ?: check_links(look, why);
@@ -547,9 +547,9 @@ int hook_look(struct hook *hook, struct problem *why)
 		return problem(why, -ENOMEM, "no memory for a push");
 	look->hook = hook;
 	r = find_tips(look, why) ?: find_forced(look, why);
-	if (!r && !hook->n_refused)
+	if (!r && hook_may_ask(hook))
 		r = find_commits(look, why) ?: find_large(look, why) ?: find_paths(look, why);
-	if (!r && !hook->n_refused)
+	if (!r && hook_may_ask(hook))
 		r = judge_found(look, why);
 	scan_done(&look->scan);
 	free(look->merge);

@@ -4,19 +4,32 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "pattern.h"
 
+static const char *runtime_dir(char *buf, size_t size)
+{
+	const char *dir = getenv("XDG_RUNTIME_DIR");
+
+	if (!dir || *dir != '/' || strlen(dir) >= size)
+		snprintf(buf, size, "/run/user/%u", getuid());
+	else
+		strcpy(buf, dir);
+	return buf;
+}
+
 char *push_note_text(const char *base, const char *project, const struct token *token)
 {
 	_cleanup_json_ struct json json = {};
+	char runtime[256], *all;
 	const char *text;
-	char *all;
 
 	json_open_object(&json, NULL);
 	json_add_string(&json, "base", base);
 	json_add_string(&json, "project", project);
+	json_add_string(&json, "runtime", runtime_dir(runtime, sizeof(runtime)));
 	json_add_string(&json, "scope", token->project);
 	json_add_string(&json, "task", token->task);
 	json_add_string(&json, "container", token->container);
@@ -77,13 +90,16 @@ static int take_patterns(struct json_object *from, struct token *token, struct p
 static int take_all(struct json_object *from, struct push_note *note, struct problem *why)
 {
 	struct token *token = note->token;
-	const char *base = json_text(from, "base"), *project = json_text(from, "project");
+	const char *base = json_text(from, "base"), *project = json_text(from, "project"),
+		   *runtime = json_text(from, "runtime");
 
-	if (!base || *base != '/' || !project || place_project_check(project, NULL))
+	if (!base || *base != '/' || !runtime || *runtime != '/' || !project ||
+	    place_project_check(project, NULL))
 		return problem(why, -EINVAL, PUSH_NOTE " has no base and project");
 	note->base = strdup(base);
 	note->project = strdup(project);
-	if (!note->base || !note->project || !token)
+	note->runtime = strdup(runtime);
+	if (!note->base || !note->project || !note->runtime || !token)
 		return problem(why, -ENOMEM, "no memory for a hook");
 	return take_text(from, "scope", token->project, sizeof(token->project), why)
 		   ?: take_text(from, "task", token->task, sizeof(token->task), why)
@@ -119,6 +135,7 @@ void push_note_done(struct push_note *note)
 {
 	free(note->base);
 	free(note->project);
+	free(note->runtime);
 	token_put(note->token);
 	*note = (struct push_note){};
 }

@@ -15,6 +15,7 @@
 struct push_note {
 	char *base;          /* folder of mirrors, absolute */
 	char *project;       /* whose repository it is; token->project may be TOKEN_ADMIN */
+	char *runtime;       /* folder of the session's sockets, absolute: who is asked */
 	struct token *token; /* what it may; its text is "" */
 };
 

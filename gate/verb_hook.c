@@ -21,6 +21,7 @@
 #include "base/dir.h"
 #include "base/event.h"
 #include "base/log.h"
+#include "ask.h"
 #include "hook.h"
 #include "verbs.h"
 
@@ -167,6 +168,38 @@ static void keep_all(const struct hook *hook)
 	}
 }
 
+/* Does a person lift what it was refused for? All of it was said before. */
+static bool asked(struct hook *hook)
+{
+	const struct token *token = hook->note.token;
+	struct ask ask = { .runtime = hook->note.runtime,
+			   .project = hook->note.project,
+			   .task = token->task,
+			   .container = token->container,
+			   .ref = hook->updates.n ? hook->updates.item[0].ref : "",
+			   .seconds = hook->policy.ask_seconds };
+	struct problem why = {};
+	bool allowed = false;
+	int r;
+
+	if (!ask.seconds || !hook_may_ask(hook))
+		return false;
+	for (unsigned i = 0; i < hook->n_refused; i++, ask.n++)
+		if (asprintf(&ask.reason[i], "%s%s%s", hook->refused[i].ref,
+			     *hook->refused[i].ref ? ": " : "", hook->refused[i].why.text) < 0)
+			return false; /* nobody says yes to half of it */
+	SAY("waiting up to %llu s for an answer of the operator ...",
+	    (unsigned long long)ask.seconds);
+	r = ask_operator(&ask, &allowed, &why);
+	if (r)
+		SAY("refused: nobody was asked: %s", why.text);
+	else
+		SAY("%s", allowed ? "allowed by the operator, this once" : why.text);
+	for (unsigned i = 0; i < ask.n; i++)
+		free(ask.reason[i]);
+	return !r && allowed;
+}
+
 static int pre_receive(struct hook *hook)
 {
 	struct problem why = {};
@@ -174,15 +207,15 @@ static int pre_receive(struct hook *hook)
 
 	hook->until_ns = now_boot_ns() + hook->policy.check_seconds * GIT_SECOND;
 	judge_names(hook);
-	if (hook->n_refused)
+	if (!hook_may_ask(hook)) /* no more is said than is known already */
 		return say_refused(hook);
 	r = hook_look(hook, &why);
 	if (r) {
 		SAY("refused: %s", why.text);
 		return 1;
 	}
-	if (hook->n_refused)
-		return say_refused(hook);
+	if (hook->n_refused && (say_refused(hook), !asked(hook)))
+		return 1;
 	keep_all(hook);
 	return 0;
 }

@@ -6,7 +6,8 @@
  * the shield needs (namespaces, nft) the hub has given up. It trusts nobody's words: the action
  * is one of two, nothing that begins with a dash becomes an option, only our own user and root
  * are served. Verdicts of different connections run beside each other, at most
- * HELPER_RUNNING_MAX of them; each has its time, then its whole process group is killed.
+ * HELPER_RUNNING_MAX of them; each has its time, then its whole process group is killed. A
+ * verdict on a push (terok/push.h) is no shield's: it is carried out where the push waits.
  *
  * Owns: what runs. Called by: helper_main.c. Threads: none.
  */

@@ -12,6 +12,7 @@
 #include "helper_client.h"
 #include "reader_names.h"
 #include "terok/names.h"
+#include "terok/push.h"
 
 /* An answer that is with the helper. */
 struct given {
@@ -42,10 +43,13 @@ static bool is_address(const char *text)
 /*
  * A shield allows and denies a target on every port, and keeps that with the container. Who asks
  * for that, however long, or leaves open how much is meant, is served; who asks for less, or for
- * more, is told that it cannot be done.
+ * more, is told that it cannot be done. A push is one, and what is said without an end of its own is
+ * said of it alone.
  */
 static bool can_shield(const struct request *request, const struct hub_answer *answer)
 {
+	if (terok_is_push(request->dest))
+		return answer->scope != SCOPE_TIME && answer->reach == REACH_ASKED;
 	if (answer->scope == SCOPE_ONCE || answer->scope == SCOPE_TIME ||
 	    answer->reach == REACH_CHILDREN)
 		return false;

@@ -220,6 +220,15 @@ static void words_that_are_no_verdict_do_not_reach_the_shield(void **state)
 	assert_int_equal(unlink(mark), 0);
 }
 
+static void a_verdict_on_a_push_is_no_shields(void **state)
+{
+	(void)state;
+	shield_is("echo ran >&2; exit 1", 0700);
+	is_answered(APPLY("gate:p/t#1", "push:refs/heads/x", "allow"), SAID("true", ""));
+	is_answered(APPLY("gate:p/t#1", "push:refs/heads/x", "deny"), SAID("true", ""));
+	is_answered(APPLY("gate:p/t#1", "push", "deny"), SAID("false", "ran"));
+}
+
 static void a_shield_that_cannot_be_run_is_an_answer(void **state)
 {
 	(void)state;
@@ -494,6 +503,7 @@ int main(void)
 		T(the_shield_gets_three_words_and_its_end_is_the_answer),
 		T(it_has_our_environment_and_no_input),
 		T(words_that_are_no_verdict_do_not_reach_the_shield),
+		T(a_verdict_on_a_push_is_no_shields),
 		T(a_shield_that_cannot_be_run_is_an_answer),
 		T(it_is_looked_for_in_the_path_and_then_at_home),
 		T(what_it_says_is_cut_and_printable),
