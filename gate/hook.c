@@ -76,7 +76,7 @@ int hook_step(const struct hook *hook, struct update *update, struct problem *wh
 {
 	int r;
 
-	if (update->kind != UPDATE_MOVE)
+	if (update->kind != UPDATE_MOVE || !update_branch(update)) /* a tag need not be a commit */
 		return 0;
 	r = hook_git(hook,
 		     &(struct git_run){

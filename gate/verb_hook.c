@@ -216,6 +216,7 @@ static int pre_receive(struct hook *hook)
 	}
 	if (hook->n_refused && (say_refused(hook), !asked(hook)))
 		return 1;
+	hook->until_ns = now_boot_ns() + AFTER_NS; /* a person may have taken long */
 	keep_all(hook);
 	return 0;
 }
