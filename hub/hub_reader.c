@@ -49,7 +49,8 @@ static bool is_address(const char *text)
 static bool can_shield(const struct request *request, const struct hub_answer *answer)
 {
 	if (terok_is_push(request->dest))
-		return answer->scope != SCOPE_TIME && answer->reach == REACH_ASKED;
+		return answer->scope != SCOPE_TIME &&
+		       (answer->reach == REACH_ASKED || answer->reach == REACH_NAME);
 	if (answer->scope == SCOPE_ONCE || answer->scope == SCOPE_TIME ||
 	    answer->reach == REACH_CHILDREN)
 		return false;
