@@ -118,12 +118,18 @@ void http_abort(struct http_request *request)
 	http_resume(request);
 }
 
-/* Without an end that can be seen (HTTP/1.0) a reply that is cut must not end like a whole one. */
-static void reset_at_close(struct http_request *request)
+/*
+ * Without an end that can be seen (HTTP/1.0) a reply that is cut must not end like a whole one.
+ * The library says that we have said all before it closes: so it is reset here. Not of unix
+ * sockets, which know no reset.
+ */
+static void cut(struct http_request *request)
 {
-	struct linger reset = { .l_onoff = 1 };
+	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 
-	setsockopt(request->peer->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	request->abort = true;
+	if (!strcmp(request->version, "HTTP/1.0"))
+		connect(request->peer->fd, &nobody, sizeof(nobody));
 }
 
 static ssize_t on_fill(void *cls, uint64_t position, char *bytes, size_t size)
@@ -134,8 +140,7 @@ static ssize_t on_fill(void *cls, uint64_t position, char *bytes, size_t size)
 	(void)position;
 	n = request->abort ? HTTP_ABORT : request->http->use->fill(request, bytes, size);
 	if (n == HTTP_ABORT || request->abort) {
-		request->abort = true;
-		reset_at_close(request);
+		cut(request);
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	}
 	if (n == HTTP_END)
