@@ -10,7 +10,6 @@
 
 #include "backend_spawn.h"
 #include "base/cleanup.h"
-#include "cgi.h"
 
 #define BITE  (64 << 10)
 #define EXTRA 4 /* headers that its owner adds */
@@ -184,7 +183,7 @@ static int head_take(struct backend *backend)
 	if (cgi_read(text, n, &head))
 		return -EINVAL;
 	memcpy(all, head.header, head.n * sizeof(*all));
-	head.n += backend->owner.head(backend->owner.user, head.status, all + head.n, EXTRA);
+	head.n += backend->owner.head(backend->owner.user, &head, all + head.n, EXTRA);
 	backend->early_at = n;
 	backend->replied = true;
 	return http_stream(backend->request, head.status, all, head.n, head.length) ?: 1;

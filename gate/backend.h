@@ -23,6 +23,7 @@
 
 #include "base/event.h"
 #include "base/problem.h"
+#include "cgi.h"
 #include "http/http.h"
 
 #define BACKEND_EARLY     (8 << 20)        /* bytes written before the body was read */
@@ -51,7 +52,8 @@ struct backend_end {
 
 struct backend_owner {
 	/** head() - its reply begins; @extra: up to @n headers to go along, of which it returns the number */
-	unsigned (*head)(void *user, unsigned status, struct http_header *extra, unsigned n);
+	unsigned (*head)(void *user, const struct cgi_head *head, struct http_header *extra,
+			 unsigned n);
 	/** saw() - bytes that pass; @in: towards it. May be NULL. */
 	void (*saw)(void *user, bool in, const char *bytes, size_t n);
 	/** over() - it is no more */

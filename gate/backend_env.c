@@ -58,12 +58,13 @@ static char *backend_of(const struct backend_git *git, const char *program)
 
 static void find(struct backend_git *git)
 {
-	_cleanup_free_ char *program = look_up(git->path + strlen("PATH="), "git");
-	char *direct = program ? backend_of(git, program) : NULL;
+	char *direct;
 
-	if (!program)
+	git->git = look_up(git->path + strlen("PATH="), "git");
+	if (!git->git)
 		return;
-	git->program = direct ?: TAKE_PTR(program);
+	direct = backend_of(git, git->git);
+	git->program = direct ?: git->git;
 	git->argv[0] = git->program;
 	git->argv[1] = direct ? NULL : "http-backend";
 }
@@ -103,7 +104,9 @@ void backend_git_done(struct backend_git *git)
 	free(git->hooks);
 	free(git->path);
 	free(git->exec_path);
-	free(git->program);
+	if (git->program != git->git)
+		free(git->program);
+	free(git->git);
 	*git = (struct backend_git){};
 }
 

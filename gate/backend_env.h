@@ -22,6 +22,7 @@ struct backend_git {
 	char *base, *home, *hooks; /* absolute folders */
 	char *path, *exec_path;    /* "PATH=...", "GIT_EXEC_PATH=..."; NULL: not set */
 	char *program;             /* absolute; NULL: none was found yet */
+	char *git;                 /* git itself, absolute; NULL: none was found yet */
 	const char *argv[3];
 };
 

@@ -2,12 +2,13 @@
 #include "server.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "advert.h"
 #include "backend.h"
 #include "backend_env.h"
 #include "base/cleanup.h"
@@ -25,6 +26,8 @@ struct transfer {
 	struct backend *backend; /* NULL: it has ended */
 	struct request_route route;
 	uint64_t began_ns;
+	struct advert_key key;      /* where its reply may be kept */
+	struct advert_reply *reply; /* that reply as it comes; NULL: it is not kept */
 };
 
 struct server {
@@ -33,6 +36,7 @@ struct server {
 	struct http *http;
 	struct tokens *tokens;
 	struct backend_git git;
+	struct adverts adverts;
 	struct transfer *transfers;
 	unsigned n_transfers;
 	bool ending, once;
@@ -129,20 +133,80 @@ static void transfer_free(struct transfer *transfer)
 		server->n_transfers--;
 	}
 	token_put(transfer->token);
+	advert_key_done(&transfer->key);
+	free(transfer->reply);
 	free(transfer);
 	if (server->ending && !server->n_transfers)
 		loop_stop(server->loop);
 }
 
-static unsigned on_head(void *user, unsigned status, struct http_header *extra, unsigned n)
+static unsigned on_head(void *user, const struct cgi_head *head, struct http_header *extra,
+			unsigned n)
 {
-	const struct transfer *transfer = user;
+	struct transfer *transfer = user;
 
 	(void)n;
-	if (status >= 400)
-		log_warn(0, "%s: %u by git http-backend", transfer->route.path, status);
+	if (head->status >= 400)
+		log_warn(0, "%s: %u by git http-backend", transfer->route.path, head->status);
+	if (transfer->reply)
+		advert_head(transfer->reply, head);
 	extra[0] = (struct http_header){ "Server", SERVER_NAME };
 	return 1;
+}
+
+static void on_saw(void *user, bool in, const char *bytes, size_t n)
+{
+	struct transfer *transfer = user;
+
+	if (!in && transfer->reply)
+		advert_body(transfer->reply, bytes, n);
+}
+
+/* If nothing that it depends on has changed while it was made. */
+static void reply_keep(struct transfer *transfer)
+{
+	const struct backend_git *git = &transfer->server->git;
+	struct advert_key now = {};
+	char path[PATH_MAX];
+
+	if (!transfer->reply || snprintf(path, sizeof(path), "%s/%s", git->base,
+					 transfer->route.name) >= (int)sizeof(path))
+		return;
+	if (advert_stamps(path, git->program, git->git, &now)) {
+		now.env = transfer->key.env;
+		now.env_size = transfer->key.env_size;
+		advert_keep(&transfer->server->adverts, &transfer->key, &now, transfer->reply);
+		transfer->reply = NULL;
+	}
+}
+
+/* Is it what every git of protocol 2 asks first? Then it may be known. */
+static bool reply_known(struct transfer *transfer, struct http_request *request,
+			const struct backend_env *env)
+{
+	const struct backend_git *git = &transfer->server->git;
+	const char *protocol = http_header(request, "Git-Protocol", 0);
+	struct http_header headers[ADVERT_HEADER + 1] = { { "Server", SERVER_NAME } };
+	const struct advert_reply *reply;
+	char path[PATH_MAX];
+	unsigned n;
+
+	if (transfer->route.part != REQUEST_REFS || transfer->route.receives || !protocol ||
+	    !strstr(protocol, "version=2") || strcmp(http_method(request), "GET") != 0 ||
+	    http_length(request) ||
+	    snprintf(path, sizeof(path), "%s/%s", git->base, transfer->route.name) >=
+		(int)sizeof(path) ||
+	    !advert_key(env->item, path, git->program, git->git, &transfer->key))
+		return false;
+	reply = advert_find(&transfer->server->adverts, &transfer->key);
+	if (!reply) {
+		transfer->reply = calloc(1, sizeof(*transfer->reply));
+		return false;
+	}
+	n = advert_headers(reply, headers + 1);
+	http_reply(request, 200, headers, n + 1, reply->bytes + reply->head,
+		   reply->n - reply->head);
+	return true;
 }
 
 static void on_over(void *user, const struct backend_end *end)
@@ -155,6 +219,8 @@ static void on_over(void *user, const struct backend_end *end)
 	if (end->failed)
 		log_warn(0, "git http-backend of %s ended before its reply (status %d)",
 			 transfer->route.name, end->status);
+	if (end->whole && !end->status)
+		reply_keep(transfer);
 	transfer->backend = NULL;
 	transfer_free(transfer);
 }
@@ -163,7 +229,7 @@ static int transfer_start(struct transfer *transfer, struct http_request *reques
 			  struct problem *why)
 {
 	struct server *server = transfer->server;
-	const struct backend_owner owner = { on_head, NULL, on_over, transfer };
+	const struct backend_owner owner = { on_head, on_saw, on_over, transfer };
 	_cleanup_(backend_env_done) struct backend_env env = {};
 	struct backend_start start = { .folder = server->git.home,
 				       .silence_ns = server->options.silence_ns };
@@ -174,6 +240,8 @@ static int transfer_start(struct transfer *transfer, struct http_request *reques
 	r = backend_git_argv(&server->git, &start.argv, why);
 	if (r)
 		return r;
+	if (reply_known(transfer, request, &env))
+		return -EALREADY;
 	start.env = env.item;
 	return backend_new(server->loop, request, &start, &owner, &transfer->backend, why);
 }
@@ -211,7 +279,8 @@ static void transfer_new(struct server *server, struct http_request *request,
 	r = transfer_start(transfer, request, &why);
 	transfer->route.query = ""; /* it was the request's */
 	if (r) {
-		refuse_start(request, r, &why);
+		if (r != -EALREADY) /* it is known, and was said */
+			refuse_start(request, r, &why);
 		return transfer_free(transfer);
 	}
 	transfer->next = server->transfers;
@@ -347,6 +416,7 @@ void server_free(struct server *server)
 		backend_kill(server->transfers->backend);
 		transfer_free(server->transfers);
 	}
+	adverts_done(&server->adverts);
 	tokens_free(server->tokens);
 	backend_git_done(&server->git);
 	free(server);

@@ -160,6 +160,29 @@ lfs() {
 		g -C "$dir/c" push -q && [ "$(g -C "$mirror" cat-file -p main:file.bin | wc -l)" -eq 3 ]
 }
 is "a pointer file of LFS is a file" lfs
+list() { code 200 -u "$token:" -H 'Git-Protocol: version=2' "$at/p.git/info/refs?service=git-upload-pack"; }
+headers() { grep -vi '^date:\|^content-length:\|^transfer-encoding:' "$dir/head" | sort; }
+known() { # what http-backend said first is given again, byte by byte, until something of it changes
+	local try
+	git -C "$mirror" config test.new 1 # so that it is too new to be kept
+	list && cp "$dir/body" "$dir/first" && headers >"$dir/first.head" && has '^Transfer-Encoding: chunked' || return
+	for try in $(seq 500); do # when the files are old enough
+		list && cmp "$dir/body" "$dir/first" && headers | diff - "$dir/first.head" || return
+		has '^Content-Length: ' >/dev/null && break
+		read -rt 0.02 <> <(:) || :
+	done
+	has '^Content-Length: ' || return
+	git -C "$mirror" config lsrefs.unborn ignore && list && has '^Transfer-Encoding: chunked' && ! cmp -s "$dir/body" "$dir/first" || return
+	git -C "$mirror" config --unset lsrefs.unborn && list && cmp "$dir/body" "$dir/first" || return
+	git -C "$mirror" config http.uploadpack false
+	code 403 -u "$token:" -H 'Git-Protocol: version=2' "$at/p.git/info/refs?service=git-upload-pack" || return
+	git -C "$mirror" config --unset http.uploadpack && mv "$mirror/objects" "$mirror/elsewhere"
+	code 404 -u "$token:" -H 'Git-Protocol: version=2' "$at/p.git/info/refs?service=git-upload-pack"
+	local r=$?
+	mv "$mirror/elsewhere" "$mirror/objects"
+	return $r
+}
+is "what git says first is kept until anything of it changes" known
 fsck() { g -C "$mirror" fsck --strict --no-dangling; }
 is "the mirror is whole after all of that" fsck
 
