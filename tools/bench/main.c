@@ -33,7 +33,8 @@ static const struct family {
 	{ "ingest", bench_ingest },   { "history", bench_history },
 	{ "screen", bench_screen },   { "fanout", bench_fanout },
 	{ "weight", bench_weight },   { "enrol", bench_enrol },
-	{ "sandbox", bench_sandbox }, { "upgrade", bench_upgrade },
+	{ "sandbox", bench_sandbox }, { "gate", bench_gate },
+	{ "upgrade", bench_upgrade },
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 
