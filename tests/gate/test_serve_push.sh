@@ -19,14 +19,13 @@ clone() { rm -rf "$dir/c" && g clone -q "$(url "$1")" "$dir/c"; }
 as() { g -C "$dir/c" remote set-url origin "$(url "$1")"; }
 push() { g -C "$dir/c" push origin "$@"; }
 tip() { g -C "$mirror" rev-parse -q --verify "$1"; }
-# refused TEXT COMMAND...: it fails, and says so
+# refused TEXT COMMAND...: it fails, by itself, and says so
 refused() {
-	local text=$1
+	local text=$1 rc
 	shift
-	if "$@" >"$dir/out" 2>&1; then
-		echo "not refused: $*"
-		return 1
-	fi
+	"$@" >"$dir/out" 2>&1
+	rc=$?
+	[ $rc -ne 0 ] && [ $rc -ne 124 ] || { echo "not refused (exit $rc): $*"; cat "$dir/out"; return 1; }
 	grep -qF -- "$text" "$dir/out" || { echo "not said: $text"; cat "$dir/out"; return 1; }
 }
 
