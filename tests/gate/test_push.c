@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <syslog.h>
 
 #include "base/log.h"
@@ -378,6 +379,37 @@ static void without_hooks_that_run_nobody_pushes(void **state)
 	    "gate: refused");
 }
 
+static void what_is_displaced_is_kept_before_anything_moves(void **state)
+{
+	(void)state;
+	pushed_as(&forceful);
+	/* whoever is killed when refs have moved never comes to what is done after it */
+	pushed_works("echo '#!/bin/sh' >../base/.terok-hooks/post-receive");
+	pushed_works("commit b; push main; git branch old; git reset -q --hard start; commit c; "
+		     "push --force main");
+	pushed_never_says("gate: saved");
+	pushed_works("[ \"$(tip \"$(backups)\")\" = \"$(git rev-parse old)\" ]");
+}
+
+static void where_nothing_may_be_run_nobody_pushes(void **state)
+{
+	struct problem why = {};
+	char path[128];
+	int r;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/base/.terok-hooks", pushed_folder);
+	pushed_works("mkdir -m 700 ../base/.terok-hooks");
+	if (mount("hooks", path, "tmpfs", MS_NOEXEC, "mode=0700")) {
+		print_message("no mount: %s\n", strerror(errno));
+		skip();
+	}
+	r = pushed_try_as(&plain, true, &why);
+	assert_int_equal(umount(path), 0);
+	assert_int_equal(r, -EACCES);
+	assert_non_null(strstr(why.text, "cannot be run"));
+}
+
 static void what_cannot_be_kept_is_said_and_the_push_stands(void **state)
 {
 	(void)state;
@@ -427,6 +459,8 @@ int main(int argc, char **argv)
 		PUSHED(an_operators_push_by_path_runs_no_hook),
 		PUSHED(hooks_of_the_repository_are_never_run),
 		PUSHED(without_hooks_that_run_nobody_pushes),
+		PUSHED(what_is_displaced_is_kept_before_anything_moves),
+		PUSHED(where_nothing_may_be_run_nobody_pushes),
 		PUSHED(what_cannot_be_kept_is_said_and_the_push_stands),
 		PUSHED(many_refs_and_a_large_tree_are_looked_through),
 	};
