@@ -31,5 +31,6 @@ page() {
 }
 
 page tests/hub/STATEMENTS.md 100
+page tests/gate/STATEMENTS.md 15
 page tests/podman/STATEMENTS.md 15
 exit $bad
