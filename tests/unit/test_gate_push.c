@@ -131,6 +131,8 @@ static void a_name_alone_can_be_enough_to_refuse(void **state)
 			 REFUSED_NOT);
 	assert_int_equal(judge(Z " " A " refs/terok/x\n", &all, "{\"push\": [\"refs/**\"]}"),
 			 REFUSED_ALWAYS);
+	assert_int_equal(judge(Z " " A " refs/TEROK/x\n", &all, "{\"push\": [\"refs/**\"]}"),
+			 REFUSED_ALWAYS);
 	assert_int_equal(judge(A " " B " refs/heads/main\n", &all, strict), REFUSED_REF);
 	assert_int_equal(judge(A " " B " refs/heads/main2\n", &all, strict), REFUSED_NOT);
 	assert_int_equal(judge(Z " " A " refs/heads/agent/x\n", &some, "{}"), REFUSED_NOT);
