@@ -15,7 +15,7 @@
 
 #include "base/dir.h"
 #include "base/json.h"
-#include "sandbox_paths.h"
+#include "base/paths.h"
 
 #define FILE_NAME   "podman.json"
 #define FILE_MAX    (64 << 10)
@@ -203,7 +203,7 @@ bool known_mark(int64_t now_s, char ret[static KNOWN_MARK_LEN], bool *settled)
 
 static int open_folder(void)
 {
-	_cleanup_free_ char *path = sandbox_path(ROOT_RUNTIME, NULL);
+	_cleanup_free_ char *path = path_below(ROOT_RUNTIME, NULL);
 
 	if (!path)
 		return -ENOENT;
