@@ -458,28 +458,36 @@ static void descriptors_are_not_taken(void **state)
 	assert_int_equal(result_of(fd), 0);
 }
 
-/* A connection of loopback's with bytes that nobody takes, and a long wait at its end. */
-static int lingering(void)
+/* A server of loopback's that takes nothing; it stays open, or it would all be over. */
+static struct sockaddr_in silent_server(void)
 {
-	const struct linger minute = { .l_onoff = 1, .l_linger = 60 };
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t size = sizeof(sin);
-	static char bytes[1 << 16];
-	int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	assert_int_equal(bind(server, (struct sockaddr *)&sin, size), 0);
-	assert_int_equal(listen(server, 1), 0);
-	assert_int_equal(getsockname(server, (struct sockaddr *)&sin, &size), 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&sin, size), 0);
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &minute, sizeof(minute)), 0);
-	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-		;
-	return fd; /* the server stays open, or it would all be over */
+	assert_int_equal(bind(fd, (struct sockaddr *)&sin, size), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sin, &size), 0);
+	return sin;
 }
 
-/* Says @word with such a socket, of which we keep nothing. */
-static int said_with_file(const struct control_packet *word, int fd)
+/* Bytes that nobody takes, and a long wait at their end. */
+static int lingering(const struct sockaddr_in *sin)
+{
+	const struct linger minute = { .l_onoff = 1, .l_linger = 60 };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	static char bytes[1 << 16];
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)sin, sizeof(*sin)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &minute, sizeof(minute)))
+		_exit(99);
+	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	return fd;
+}
+
+/* In a process of its own: one that ends does not linger, should it be the last that has it. */
+static int send_file(const struct control_packet *word, int fd, int file)
 {
 	union {
 		struct cmsghdr head;
@@ -492,17 +500,24 @@ static int said_with_file(const struct control_packet *word, int fd)
 			      .msg_iovlen = 1,
 			      .msg_control = &with,
 			      .msg_controllen = sizeof(with.room) };
-	int file = lingering(), r;
 
 	memcpy(CMSG_DATA(&with.head), &file, sizeof(file));
-	r = sendmsg(fd, &msg, MSG_NOSIGNAL) > 0 ? 0 : -errno;
-	if (r) { /* or we are who waits */
-		const struct linger none = {};
+	return sendmsg(fd, &msg, MSG_NOSIGNAL) > 0 ? 0 : errno;
+}
 
-		setsockopt(file, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-	}
-	close(file);
-	return r;
+/* Says @word with such a connection, of which we keep nothing. */
+static int said_with_file(const struct control_packet *word, int fd)
+{
+	const struct sockaddr_in sin = silent_server();
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid)
+		_exit(send_file(word, fd, lingering(&sin)));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return -WEXITSTATUS(status);
 }
 
 static void assert_others_are_served(void)
@@ -565,6 +580,46 @@ static void files_that_take_long_to_close_hold_up_nobody(void **state)
 	for (int ms = 0; files_of(world->server) > files && ms < 5000; ms++)
 		poll(NULL, 0, 1);
 	assert_int_equal(files_of(world->server), files); /* and they are closed, soon */
+}
+
+static pid_t child_of(pid_t pid)
+{
+	char path[64];
+	int child = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	if (fscanf(f, "%d", &child) != 1)
+		child = 0;
+	fclose(f);
+	return child;
+}
+
+static void what_waits_for_who_closes_waits_for_the_next(void **state)
+{
+	struct control_packet word = { .type = CONTROL_CHANGED,
+				       .version = CONTROL_VERSION,
+				       .CHANGED.guard = ANSWER };
+	const struct world *world = *state;
+	unsigned files = files_of(world->server);
+	pid_t closer = child_of(world->server);
+	int fd;
+
+	assert_true(closer > 0);
+	kill(closer, SIGKILL);
+	for (int i = 0; i < 4; i++) {
+		fd = connected();
+		assert_int_equal(said_with_file(&word, fd), 0);
+		assert_int_equal(result_of(fd), 0);
+	}
+	assert_others_are_served();
+	for (int ms = 0; (!child_of(world->server) || files_of(world->server) > files) && ms < 5000;
+	     ms++)
+		poll(NULL, 0, 1);
+	assert_int_not_equal(child_of(world->server), closer);
+	assert_int_equal(files_of(world->server), files);
 }
 
 /* They are all in the backlog, and nobody has accepted them. */
@@ -651,6 +706,7 @@ int main(void)
 		OLD(a_page_is_kept_for_who_is_slow_and_no_more),
 		OLD(a_stopped_agent_is_not_waited_for),
 		OLD(files_that_take_long_to_close_hold_up_nobody),
+		OLD(what_waits_for_who_closes_waits_for_the_next),
 		OLD(a_server_that_ends_is_not_held_up_either),
 	};
 
