@@ -360,7 +360,7 @@ test-machine: all $(INSIDE) ## the build installed in a machine with systemd and
 escape-table: $(call tests_in,kernel/escape) ## tests/kernel/escape/TABLE.md again, from this kernel, as root
 	$(give_back)
 	@ESCAPE_TABLE=tests/kernel/escape/TABLE.md $(B)/tests/kernel/escape/test_escape >/dev/null 2>&1
-modes-table: all $(INSIDE) ## tests/podman/MODES.md again, here and in the machine, as root; half an hour
+modes-table: all $(INSIDE) ## tests/podman/MODES.md again, as root; some minutes
 	$(give_back)
 	@B=$(abspath $(B)) tests/podman/modes_table all
 podman: $(PROGRAMS) $(WHY) $(DEMO) $(INSIDE) $(NAMES) $(BUILDS) ## tests with real containers, as root

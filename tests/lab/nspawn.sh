@@ -11,6 +11,7 @@ ROOT=$LAB_DIR/root
 nspawn_root() {
 	local link
 	mkdir -p "$ROOT"/{etc/systemd/system,opt/terok,dev,mnt,proc,root,run,sys,tmp,usr,var/tmp} "$LAB_DIR/out"
+	chmod 1777 "$ROOT/var/tmp"
 	for link in bin sbin lib lib32 lib64; do
 		[ ! -L /$link ] || cp -a /$link "$ROOT/"
 	done
@@ -68,4 +69,21 @@ nspawn_boot() {
 		tail -n 40 "$LAB_DIR/console"
 	}
 	return "${rc:-1}"
+}
+
+# nspawn_user: "dev" has a systemd of his own, begun by the first who starts user@61000.service, and podman's
+# part of what a login gives
+nspawn_user() {
+	mkdir -p "$ROOT"/etc/pam.d "$ROOT"/home/dev/.config/containers
+	cat >"$ROOT/etc/pam.d/systemd-user" <<-'EOT'
+		account required pam_unix.so
+		session required pam_unix.so
+		session optional pam_systemd.so
+	EOT
+	sed -i '/^dev:/s,:/nonexistent:,:/home/dev:,' "$ROOT/etc/passwd"
+	echo 'dev:*:19000:0:99999:7:::' >"$ROOT/etc/shadow"
+	echo nameserver 198.51.100.53 >"$ROOT/etc/resolv.conf" # podman wants one
+	echo dev:100000:65536 | tee "$ROOT/etc/subuid" >"$ROOT/etc/subgid"
+	printf '[storage]\ndriver = "overlay"\n' >"$ROOT/home/dev/.config/containers/storage.conf"
+	chown -R 61000:61000 "$ROOT/home/dev"
 }

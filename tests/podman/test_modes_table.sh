@@ -31,9 +31,6 @@ said cgroup.procs
 refuse "not if it is guarded" below_sys --annotation terok.guard=up
 stop_agent
 check "unload" "$BPFD" unload --force
-[ -z "${MODES_TO-}" ] || cat $MODES_OUT >>"$MODES_TO"
-# the table is of these two
-case $PODMAN in 4.* | 5.*) ;; *) MODES_TO=${MODES_TO-none} ;; esac
-[ -n "${MODES_TO-}" ] || check "MODES.md has each of these" "$HERE/modes_table" compare $MODES_OUT
+modes_compare $MODES_OUT
 podman rm -f -t 0 -a >/dev/null
 as_dev podman rm -f -t 0 -a >/dev/null
