@@ -6,15 +6,7 @@
 . /machine/tests/podman/lib.sh
 . /machine/tests/machine/guest_lib.sh
 
-if [ -x /usr/local/libexec/terok/terok-hook ]; then
-	check "setup" "$BPFD" setup --root
-fi
-check "the service is begun" systemctl enable --now terok-bpfd.service
-check "and runs" systemctl is-active terok-bpfd
-start_server
-make_image
-podman import -q /run/image.tar localhost/bb:latest >/dev/null 2>&1
-as_dev podman import -q /run/image.tar localhost/bb:latest >/run/out 2>&1 || fail "$(cat /run/out)"
+guest_begins
 start_client
 try=(nc -w 2 "$HOST" "$PORT")
 
@@ -84,7 +76,4 @@ until systemctl -q is-active terok-bpfd; do sleep 0.1; done # it is when it serv
 echo "ok the agent is there again"
 check "the journal has what the agent said" in_journal "adopted what was at"
 
-check "the service is ended" systemctl disable --now terok-bpfd.service
-check "unload" "$BPFD" unload --force
-[ ! -e /sys/fs/bpf/terok/v1 ] || fail "pins are left: $(find /sys/fs/bpf/terok)"
-check "nothing failed" none_failed
+guest_ends

@@ -219,3 +219,13 @@ answer() {
 	echo "$reply"
 	jq -e '.error == null and .parameters != null' <<<"$reply" >/dev/null
 }
+
+guards() { "$BPFD" status --json | jq '.guards | length'; }
+# await_guards N TEXT
+await_guards() {
+	for _ in $(seq 100); do
+		[ "$(guards)" != "$1" ] || { echo "ok $2"; return 0; }
+		sleep 0.05
+	done
+	fail "$2: $(guards) guards, not $1: $("$BPFD" status)"
+}

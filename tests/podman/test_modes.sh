@@ -27,15 +27,6 @@ box() { # box ARG...
 	"${WHO}_podman" run --rm $(own) "$@"
 }
 gone() { "${WHO}_podman" rm -f -t 0 "$@" >/dev/null 2>&1 || true; }
-guards() { "$BPFD" status --json | jq '.guards | length'; }
-# await_guards N TEXT
-await_guards() {
-	for _ in $(seq 100); do
-		[ "$(guards)" != "$1" ] || { echo "ok $2"; return 0; }
-		sleep 0.05
-	done
-	fail "$2: $(guards) guards, not $1: $("$BPFD" status)"
-}
 # refused_by_guard TEXT CMD...: it ran, and was refused in the system call
 refused_by_guard() {
 	refuse "$@"
