@@ -86,6 +86,15 @@ static void complain(struct server *server)
 		log_warn(0, "%s", why.text);
 }
 
+/* What comes in by a container's door is of its project; a token may name it by id or name. */
+static bool reaches(const struct token *token, const char *project, const struct server_door *door)
+{
+	if (!door)
+		return token_reaches(token, project, NULL);
+	return !strcmp(door->project, project) && (token_reaches(token, project, door->container) ||
+						   token_reaches(token, project, door->name));
+}
+
 /* The token, which is the caller's to put; NULL: it was refused. */
 static struct token *token_for(struct server *server, struct http_request *request,
 			       const struct request_route *route)
@@ -103,8 +112,7 @@ static struct token *token_for(struct server *server, struct http_request *reque
 	n = tokens_find(server->tokens, text, (size_t)n, &token);
 	explicit_bzero(text, sizeof(text));
 	complain(server);
-	if (n || !token_reaches(token, route->project, door ? door->container : NULL) ||
-	    (door && strcmp(door->project, route->project) != 0)) {
+	if (n || !reaches(token, route->project, door)) {
 		refuse(request, 403, NULL, "Forbidden");
 		return NULL;
 	}

@@ -20,7 +20,7 @@
 /* Whose a listener is: one container, which reaches one project. */
 struct server_door {
 	char project[GATE_PROJECT_MAX + 1];
-	char container[TOKEN_CONTAINER];
+	char container[TOKEN_CONTAINER], name[TOKEN_CONTAINER]; /* its id, what people call it */
 };
 
 struct server_options {

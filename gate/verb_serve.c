@@ -18,6 +18,7 @@
 #include "base/passed.h"
 #include "base/signals.h"
 #include "base/sock.h"
+#include "doors.h"
 #include "listen.h"
 #include "place.h"
 #include "server.h"
@@ -32,7 +33,7 @@ struct serve {
 	struct server_options server;
 	const char *bind, *port, *socket_path, *pid_file, *admin_file, *admin;
 	const char *transfers, *per_token, *connections, *head_time, *idle, *total, *silence, *head;
-	bool inetd, detach;
+	bool inetd, detach, no_containers;
 	char admin_text[ADMIN_MAX + 1];
 	char *base, *tokens; /* absolute */
 
@@ -41,6 +42,7 @@ struct serve {
 	int tcp;
 	struct loop *loop;
 	struct server *running;
+	struct doors *doors;
 	struct notify notify;
 	struct signals signals;
 	struct timer patience;
@@ -175,6 +177,8 @@ static int options_read(struct serve *serve, int argc, char **argv)
 		{ "detach", NULL, "go on in the background", CLI_FLAG, &serve->detach },
 		{ "pid-file", "FILE", "with --detach: its process id", CLI_STRING,
 		  &serve->pid_file },
+		{ "no-containers", NULL, "no listeners within containers", CLI_FLAG,
+		  &serve->no_containers },
 		{ "admin-token-file", "FILE", "holds a token for all mirrors", CLI_STRING,
 		  &serve->admin_file },
 		{ "admin-token", "TOKEN", "refused: others would see it", CLI_STRING,
@@ -282,6 +286,7 @@ static int on_signal(struct signals *signals, int signal)
 	if (serve->patience.loop)
 		loop_stop(serve->loop);
 	timer_arm(serve->loop, &serve->patience, now_boot_ns() + PATIENCE_NS, on_patience);
+	doors_close(serve->doors);
 	server_end(serve->running);
 	return 0;
 }
@@ -301,6 +306,11 @@ static int run(struct serve *serve)
 		return r;
 	}
 	r = listeners_give(serve);
+	if (!r && !serve->inetd && !serve->no_containers) {
+		r = doors_new(serve->loop, server_http(serve->running), &serve->doors);
+		if (r)
+			return log_error(r, "listeners within containers");
+	}
 	if (!r) {
 		log_info("serves %s", serve->base);
 		notify_say(&serve->notify, "READY=1\nSTATUS=%s", serve->base);
@@ -341,6 +351,7 @@ int verb_serve(int argc, char **argv)
 		return r;
 	notify_open(&serve.notify);
 	r = begin(&serve);
+	doors_free(serve.doors);
 	server_free(serve.running);
 	timer_disarm(&serve.patience);
 	signals_end(&serve.signals);

@@ -354,6 +354,22 @@ int control_reply(struct control *control, uint64_t token, const struct control_
 	return -ENOENT;
 }
 
+int control_hand(struct control *control, uint64_t token, const struct control_packet *reply,
+		 int fd)
+{
+	struct control_peer *peer = peer_of(control, token);
+	struct control_packet packet = *reply;
+
+	if (!peer)
+		return -ENOENT;
+	packet.version = CONTROL_VERSION;
+	if (!peer->owed && !sock_send(peer->fd, &packet, control_msg_size(packet.type), &fd, 1))
+		return 0;
+	peer->state = PEER_TAKES; /* it has taken nothing before: it has gone */
+	peer_close(peer);
+	return -ENOENT;
+}
+
 int control_done(struct control *control, uint64_t token, int result, uint32_t guard,
 		 const struct problem *why)
 {

@@ -58,6 +58,10 @@ void control_free(struct control *control);
 /** control_reply() - one struct of what is said to a word; -ENOENT: the caller has gone */
 int control_reply(struct control *control, uint64_t token, const struct control_packet *reply);
 
+/** control_hand() - the same, with a descriptor that stays the caller's; it is the first reply */
+int control_hand(struct control *control, uint64_t token, const struct control_packet *reply,
+		 int fd);
+
 /** control_done() - the last; @why: NULL: no text. -ENOENT: the caller had gone */
 int control_done(struct control *control, uint64_t token, int result, uint32_t guard,
 		 const struct problem *why);

@@ -12,6 +12,7 @@
 #include "deeds.h"
 #include "enrol.h"
 #include "guard.h"
+#include "handover.h"
 
 struct orders {
 	const struct kernel *kernel;
@@ -51,6 +52,20 @@ static int on_deed(struct orders *orders, const struct control_caller *caller,
 	fd = control_take(orders->control, caller->token);
 	if (fd >= 0 && deeds_begin(orders->deeds, caller, deed, fd, &lost))
 		log_warn(0, "a deed of user %u: %s", caller->uid, lost.text);
+	return 0;
+}
+
+static int on_listen(struct orders *orders, const struct control_caller *caller,
+		     const struct control_listen *want, struct problem *why)
+{
+	struct control_packet reply = { .type = CONTROL_LISTENS };
+	_cleanup_close_ int fd =
+	    handover_listen(orders->kernel, want, caller->uid, &reply.LISTENS, why);
+
+	if (fd < 0)
+		return fd;
+	if (!control_hand(orders->control, caller->token, &reply, fd))
+		control_done(orders->control, caller->token, 0, want->guard, NULL);
 	return 0;
 }
 
@@ -120,6 +135,8 @@ static void on_word(const struct control_caller *caller, const struct control_pa
 		r = on_stopped(orders, caller, &word->STOPPED, &why);
 	else if (!r && word->type == CONTROL_ALARMS)
 		r = on_alarms(orders, caller, &word->ALARMS);
+	else if (!r && word->type == CONTROL_LISTEN)
+		r = on_listen(orders, caller, &word->LISTEN, &why);
 	else if (!r && word->type == CONTROL_DEED)
 		r = on_deed(orders, caller, &word->DEED, &why);
 	if (r)

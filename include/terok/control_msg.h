@@ -35,6 +35,7 @@ enum control_may { CONTROL_ROOT = 1, CONTROL_ALL };
 	X(ATTACH, struct control_attach, CONTROL_ALL)                                              \
 	X(COMING, struct control_coming, CONTROL_ALL)                                              \
 	X(STOPPED, struct control_stopped, CONTROL_ALL)                                            \
+	X(LISTEN, struct control_listen, CONTROL_ALL)                                              \
 	X(ALARMS, struct control_alarms, CONTROL_ALL)
 
 /* type, payload */
@@ -42,7 +43,8 @@ enum control_may { CONTROL_ROOT = 1, CONTROL_ALL };
 	X(DONE, struct control_done)                                                               \
 	X(TEXT_OUT, struct control_text_out)                                                       \
 	X(EXIT, struct control_exit)                                                               \
-	X(ALARM, struct control_alarm)
+	X(ALARM, struct control_alarm)                                                             \
+	X(LISTENS, struct control_listens)
 
 enum control_type {
 	CONTROL_NONE,
@@ -185,6 +187,28 @@ struct control_alarm {
 	char id[TEROK_NAME_LEN];
 	char name[TEROK_NAME_LEN];
 	char why[CONTROL_TEXT];
+};
+
+/*
+ * Of a service for containers: a listener on the loopback of that guard's own network, so that
+ * who comes in there is of that container and of no other. Answered by LISTENS, with its
+ * descriptor. Ports of services only; its owner's question.
+ */
+struct control_listen {
+	__u32 guard;
+	__u16 port;
+	__u16 pad;
+};
+
+#define CONTROL_PORT_GATE  9418
+#define CONTROL_PORT_PROXY 18731
+#define CONTROL_PORT_AGENT 18732 /* SSH's */
+
+struct control_listens {
+	__u32 guard, uid;
+	char container[TEROK_NAME_LEN];
+	char name[TEROK_NAME_LEN];
+	struct terok_dossier dossier; /* what its owner said of it when it was created */
 };
 
 /* The end of what is said to a word. */

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doors.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/packet.h"
+#include "base/sock.h"
+#include "place.h"
+#include "server.h"
+#include "terok/clearance.h"
+#include "terok/control_msg.h"
+#include "terok/dossier.h"
+
+#define DOORS_MAX 1024
+#define ASK_NS    (5 * SECOND_NS)  /* for the agent's answer */
+#define BUSY_NS   (SECOND_NS / 50) /* for the agent to take a word */
+#define RETRY_NS  SECOND_NS        /* when it had no time */
+#define AGAIN_NS  (2 * SECOND_NS)  /* without an agent, until it is looked for again */
+#define ASKING    4                /* at once: it hears 8 of one user */
+#define PATH_LEN  108
+
+struct door {
+	struct door *next;
+	struct doors *doors;
+	int64_t guard;
+	enum { DOOR_WAITS, DOOR_ASKED, DOOR_OPEN } state;
+	bool listed;
+	int fd; /* to the agent, while it is asked */
+	struct source source;
+	struct timer late;
+	struct server_door owner;
+};
+
+struct doors {
+	struct loop *loop;
+	struct http *http;
+	char hub[PATH_LEN], control[PATH_LEN];
+	struct terok_client *client;
+	struct source source;
+	struct timer again, retry;
+	struct door *first;
+	unsigned n, asking;
+	bool closing;
+};
+
+/* --- one door --------------------------------------------------------------------------- */
+
+static void ask_end(struct door *door)
+{
+	if (door->state == DOOR_ASKED) {
+		door->doors->asking--;
+		door->state = DOOR_WAITS;
+	}
+	source_del(&door->source);
+	timer_disarm(&door->late);
+	closep(&door->fd);
+}
+
+static void door_free(struct door *door)
+{
+	struct door **at = &door->doors->first;
+
+	while (*at != door)
+		at = &(*at)->next;
+	*at = door->next;
+	door->doors->n--;
+	if (door->state == DOOR_OPEN)
+		http_unlisten(door->doors->http, &door->owner);
+	ask_end(door);
+	free(door);
+}
+
+static void doors_go(struct doors *doors);
+
+static int door_late(struct timer *timer)
+{
+	struct door *door = container_of(timer, struct door, late);
+
+	log_warn(0, "guard %lld: the agent did not open its listener in %u s",
+		 (long long)door->guard, (unsigned)(ASK_NS / SECOND_NS));
+	ask_end(door);
+	doors_go(door->doors);
+	return 0;
+}
+
+/* Of whose container it is nobody but the agent speaks, and of its project its owner. */
+static int door_take(struct door *door, const struct control_listens *said, int *fd)
+{
+	struct terok_dossier dossier;
+	const char *project;
+	int r;
+
+	terok_dossier_take(&said->dossier, &dossier);
+	project = terok_dossier_get(&dossier, "project");
+	if (said->uid != geteuid() || !project || place_project_check(project, NULL))
+		return -ENOENT;
+	snprintf(door->owner.project, sizeof(door->owner.project), "%s", project);
+	snprintf(door->owner.container, sizeof(door->owner.container), "%.*s", TEROK_NAME_LEN,
+		 said->container);
+	snprintf(door->owner.name, sizeof(door->owner.name), "%.*s", TEROK_NAME_LEN, said->name);
+	r = http_listen(door->doors->http, TAKE_FD(*fd), &door->owner);
+	if (r)
+		return log_error(r, "container %s: its listener", door->owner.name);
+	ask_end(door);
+	door->state = DOOR_OPEN;
+	log_info("container %.12s reaches %s at 127.0.0.1 port %d", door->owner.container, project,
+		 GATE_PORT);
+	return 0;
+}
+
+static void say_refused(const struct control_done *done)
+{
+	char text[CONTROL_TEXT];
+
+	if (done->result == -ENOENT || done->result == -ESRCH || !control_text_ok(done->problem))
+		return; /* it has gone meanwhile */
+	log_warn(0, "no listener in a container: %s", log_safe(text, sizeof(text), done->problem));
+}
+
+static int retry(struct timer *timer)
+{
+	doors_go(container_of(timer, struct doors, retry));
+	return 0;
+}
+
+static void retry_later(struct door *door)
+{
+	struct doors *doors = door->doors;
+
+	ask_end(door);
+	timer_arm(doors->loop, &doors->retry, now_boot_ns() + RETRY_NS, retry);
+}
+
+static int door_answered(struct source *source, uint32_t events)
+{
+	struct door *door = container_of(source, struct door, source);
+	_cleanup_close_ int fd = -1;
+	struct control_packet reply;
+	ssize_t n = sock_receive(door->fd, &reply, sizeof(reply), &fd, 1);
+
+	struct doors *doors = door->doors;
+	bool again = false;
+
+	(void)events;
+	if (n == -EAGAIN || n == -EINTR)
+		return 0;
+	if (n > 0 && n <= (ssize_t)sizeof(reply) && control_msg_check(&reply, n)) {
+		again = reply.type == CONTROL_DONE && reply.DONE.result == -EAGAIN;
+		if (reply.type == CONTROL_DONE && !again)
+			say_refused(&reply.DONE);
+		if (reply.type == CONTROL_LISTENS && fd >= 0)
+			door_take(door, &reply.LISTENS, &fd);
+	}
+	if (again)
+		retry_later(door);
+	else if (door->state != DOOR_OPEN)
+		door_free(door);
+	doors_go(doors);
+	return 0;
+}
+
+static int door_ask(struct door *door)
+{
+	struct control_packet word = { .type = CONTROL_LISTEN, .version = CONTROL_VERSION };
+	uint64_t now = now_boot_ns(), until = now + BUSY_NS;
+	int r;
+
+	word.LISTEN = (struct control_listen){ .guard = (uint32_t)door->guard, .port = GATE_PORT };
+	door->fd = packet_connect(door->doors->control, until);
+	if (door->fd < 0)
+		return door->fd;
+	r = packet_send(door->fd, &word, control_msg_size(word.type), until);
+	if (!r)
+		r = source_add(door->doors->loop, &door->source, door->fd, EPOLLIN, door_answered);
+	if (r)
+		return r;
+	timer_arm(door->doors->loop, &door->late, now + ASK_NS, door_late);
+	door->state = DOOR_ASKED;
+	door->doors->asking++;
+	return 0;
+}
+
+/* The next of those that wait. */
+static void doors_go(struct doors *doors)
+{
+	struct door *next;
+	int r;
+
+	for (struct door *door = doors->first; door && doors->asking < ASKING; door = next) {
+		next = door->next;
+		if (door->state != DOOR_WAITS || doors->retry.loop)
+			continue;
+		r = door_ask(door);
+		if (r == -ETIMEDOUT || r == -EAGAIN || r == -ENOENT) {
+			retry_later(door);
+		} else if (r) {
+			log_warn(r, "ask the agent at %s for a listener in a container",
+				 doors->control);
+			door_free(door);
+		}
+	}
+}
+
+static struct door *door_of(struct doors *doors, int64_t guard)
+{
+	struct door *door = doors->first;
+
+	while (door && door->guard != guard)
+		door = door->next;
+	return door;
+}
+
+static void door_new(struct doors *doors, int64_t guard)
+{
+	struct door *door = door_of(doors, guard);
+
+	if (door) {
+		door->listed = true;
+		return;
+	}
+	if (doors->closing || doors->n == DOORS_MAX || guard <= 0 || guard > UINT32_MAX)
+		return;
+	door = calloc(1, sizeof(*door));
+	if (!door)
+		return;
+	*door = (struct door){
+		.next = doors->first, .doors = doors, .guard = guard, .listed = true, .fd = -1
+	};
+	doors->first = door;
+	doors->n++;
+	doors_go(doors);
+}
+
+/* --- who there is ------------------------------------------------------------------------ */
+
+static void on_subscribed(void *user)
+{
+	struct doors *doors = user;
+
+	for (struct door *door = doors->first; door; door = door->next)
+		door->listed = false;
+	terok_client_list_guards(doors->client);
+}
+
+/* After the last, those that are not listed have gone while nobody told us. */
+static void on_guard(const struct terok_guard_status *guard, void *user)
+{
+	struct doors *doors = user;
+	struct door *next;
+
+	if (guard) {
+		door_new(doors, guard->guard);
+		return;
+	}
+	for (struct door *door = doors->first; door; door = next) {
+		next = door->next;
+		if (!door->listed)
+			door_free(door);
+	}
+}
+
+static void on_event(const struct terok_event *event, int64_t lost, void *user)
+{
+	struct doors *doors = user;
+	struct door *door = door_of(doors, event->guard);
+
+	(void)lost;
+	if (!strcmp(event->type, "guard_attached"))
+		door_new(doors, event->guard);
+	else if (!strcmp(event->type, "guard_detached") && door)
+		door_free(door);
+	else if (!strcmp(event->type, "missed"))
+		on_subscribed(doors);
+}
+
+static int look_again(struct timer *timer);
+
+static void client_end(struct doors *doors)
+{
+	source_del(&doors->source);
+	terok_client_close(doors->client);
+	doors->client = NULL;
+	if (!doors->closing)
+		timer_arm(doors->loop, &doors->again, now_boot_ns() + AGAIN_NS, look_again);
+}
+
+static int on_client(struct source *source, uint32_t events)
+{
+	struct doors *doors = container_of(source, struct doors, source);
+
+	(void)events;
+	if (terok_client_process(doors->client))
+		client_end(doors);
+	return 0;
+}
+
+static int client_begin(struct doors *doors)
+{
+	static const struct terok_client_events told = { .subscribed = on_subscribed,
+							 .event = on_event,
+							 .guard = on_guard };
+	int r = terok_client_open(doors->hub, &told, doors, &doors->client);
+
+	if (r)
+		return r;
+	r = terok_client_monitor(doors->client, 0, false);
+	return r
+		   ?: source_add(doors->loop, &doors->source, terok_client_fd(doors->client),
+				 EPOLLIN, on_client);
+}
+
+static int look_again(struct timer *timer)
+{
+	struct doors *doors = container_of(timer, struct doors, again);
+
+	if (client_begin(doors))
+		client_end(doors);
+	return 0;
+}
+
+/* --- all of them ------------------------------------------------------------------------- */
+
+#define USERS_HUB "terok/clearance/terok-bpfd/hub.sock" /* where the machine's hub answers a user */
+
+static int path_set(char ret[static PATH_LEN], const char *run, const char *name)
+{
+	return snprintf(ret, PATH_LEN, "%s/%s", run, name) >= PATH_LEN ? -ENAMETOOLONG : 0;
+}
+
+static int hub_set(char ret[static PATH_LEN], const char *run)
+{
+	const char *own = getenv("XDG_RUNTIME_DIR");
+	char folder[32];
+
+	if (!geteuid())
+		return path_set(ret, run, strrchr(TEROK_CLEARANCE_SOCKET, '/') + 1);
+	snprintf(folder, sizeof(folder), "/run/user/%u", geteuid());
+	return path_set(ret, own && *own == '/' ? own : folder, USERS_HUB);
+}
+
+int doors_new(struct loop *loop, struct http *http, struct doors **ret)
+{
+	const char *said = getenv("TEROK_RUN"), *run = said && *said ? said : CONTROL_RUN;
+	struct doors *doors = calloc(1, sizeof(*doors));
+	int r = doors ? hub_set(doors->hub, run) : -ENOMEM;
+
+	if (!r)
+		r = path_set(doors->control, run, CONTROL_SOCKET);
+	if (r) {
+		free(doors);
+		return r;
+	}
+	doors->loop = loop;
+	doors->http = http;
+	look_again(&doors->again);
+	*ret = doors;
+	return 0;
+}
+
+void doors_close(struct doors *doors)
+{
+	if (!doors)
+		return;
+	doors->closing = true;
+	timer_disarm(&doors->again);
+	timer_disarm(&doors->retry);
+	if (doors->client)
+		client_end(doors);
+}
+
+void doors_free(struct doors *doors)
+{
+	if (!doors)
+		return;
+	doors_close(doors);
+	while (doors->first)
+		door_free(doors->first);
+	free(doors);
+}

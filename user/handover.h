@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handover.h - listeners within a container's network, for services of its owner outside of it
+ *
+ * A service that listens there hears that container and no other: no token is worth anything in
+ * another. The core opens the socket, for it alone may enter the namespace, and hands it over;
+ * it keeps nothing. Who has the same network as the host, or as another guard, has no loopback of
+ * its own, and gets none.
+ *
+ * Called by: orders.c. Owns: nothing. Threads: moves the calling one, see netns.h.
+ */
+#ifndef TEROK_HANDOVER_H
+#define TEROK_HANDOVER_H
+
+#include "kernel.h"
+#include "terok/control_msg.h"
+
+/**
+ * handover_listen() - a socket that listens at 127.0.0.1 there
+ * @uid: who asks; root's services are for root's containers alone
+ * @ret: what is told with it
+ *
+ * Return: a descriptor, the caller's; -ENOENT: no such guard of theirs, -EINVAL the port,
+ * -ESRCH nobody is in it, -EADDRNOTAVAIL its network is not its own, -EADDRINUSE somebody within
+ * listens there; with @why.
+ */
+int handover_listen(const struct kernel *kernel, const struct control_listen *want, uint32_t uid,
+		    struct control_listens *ret, struct problem *why);
+
+#endif
