@@ -34,7 +34,7 @@ OPENED_PKGS    := libpsl # by dlopen() where it is needed: its header is enough
 LIBRARY_PKGS   := json-c # libclearance, for everybody: it needs nothing more
 SANDBOX_PKGS   := json-c
 CLEARANCE_PKGS := json-c ncursesw libsystemd libmicrohttpd libseccomp sqlite3
-GATE_PKGS      := json-c libmicrohttpd libseccomp
+GATE_PKGS      := json-c libmicrohttpd libseccomp zlib
 TEST_PKGS      := cmocka
 
 CFLAGS     ?= -O2 -g

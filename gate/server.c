@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "push.h"
 #include "request.h"
+#include "witness.h"
 
 #define SERVER_NAME "terok-gate/1.0"
 #define RETRY_AFTER "5" /* seconds */
@@ -26,6 +27,7 @@ struct transfer {
 	struct backend *backend; /* NULL: it has ended */
 	struct request_route route;
 	uint64_t began_ns;
+	struct witness *witness;    /* NULL: it is nothing to note */
 	struct advert_key key;      /* where its reply may be kept */
 	struct advert_reply *reply; /* that reply as it comes; NULL: it is not kept */
 };
@@ -141,6 +143,7 @@ static void transfer_free(struct transfer *transfer)
 		server->n_transfers--;
 	}
 	token_put(transfer->token);
+	witness_free(transfer->witness);
 	advert_key_done(&transfer->key);
 	free(transfer->reply);
 	free(transfer);
@@ -168,6 +171,27 @@ static void on_saw(void *user, bool in, const char *bytes, size_t n)
 
 	if (!in && transfer->reply)
 		advert_body(transfer->reply, bytes, n);
+	witness_saw(transfer->witness, in, bytes, n);
+}
+
+static void note(const struct transfer *transfer, const struct backend_end *end)
+{
+	const struct server_options *options = &transfer->server->options;
+	struct audit_deed deed = {
+		.project = transfer->route.project,
+		.token = transfer->token,
+		.outcome = end->failed || end->status ? "failed"
+			   : end->whole               ? "done"
+						      : "cut",
+		.in = end->in,
+		.out = end->out,
+		.took_ns = now_boot_ns() - transfer->began_ns,
+	};
+	struct problem why;
+
+	if (options->audit && witness_deed(transfer->witness, &deed) &&
+	    audit_note(options->audit, &deed, &why))
+		log_warn(0, "%s", why.text);
 }
 
 /* If nothing that it depends on has changed while it was made. */
@@ -227,6 +251,7 @@ static void on_over(void *user, const struct backend_end *end)
 	if (end->failed)
 		log_warn(0, "git http-backend of %s ended before its reply (status %d)",
 			 transfer->route.name, end->status);
+	note(transfer, end);
 	if (end->whole && !end->status)
 		reply_keep(transfer);
 	transfer->backend = NULL;
@@ -251,6 +276,10 @@ static int transfer_start(struct transfer *transfer, struct http_request *reques
 	if (reply_known(transfer, request, &env))
 		return -EALREADY;
 	start.env = env.item;
+	if (server->options.audit &&
+	    (transfer->route.part == REQUEST_UPLOAD || transfer->route.part == REQUEST_RECEIVE))
+		transfer->witness = witness_new(transfer->route.part == REQUEST_RECEIVE,
+						http_header(request, "Content-Encoding", 0));
 	return backend_new(server->loop, request, &start, &owner, &transfer->backend, why);
 }
 

@@ -27,6 +27,7 @@ struct server_options {
 	const char *base;   /* folder of the mirrors, absolute */
 	const char *tokens; /* file of tokens */
 	const char *admin;  /* token for all of them; NULL: none */
+	const char *audit;  /* file, see audit.h; NULL: nothing is noted */
 	struct http_limits limits;
 	unsigned transfers;  /* at once, in all */
 	unsigned per_token;  /* of one token */

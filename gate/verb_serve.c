@@ -35,7 +35,7 @@ struct serve {
 	const char *transfers, *per_token, *connections, *head_time, *idle, *total, *silence, *head;
 	bool inetd, detach, no_containers;
 	char admin_text[ADMIN_MAX + 1];
-	char *base, *tokens; /* absolute */
+	char *base, *tokens, *audit; /* absolute */
 
 	struct passed passed;
 	struct sock_place place;
@@ -144,13 +144,27 @@ static char *absolute(const char *path, enum place otherwise)
 	return ret;
 }
 
+/* Beside the mirrors, if it is not said where; "": nowhere. */
+static char *audit_path(const struct serve *serve)
+{
+	const char *said = serve->server.audit;
+	char *ret = NULL;
+
+	if (said)
+		return strcmp(said, "none") ? absolute(said, PLACE_AUDIT) : strdup("");
+	if (!serve->server.base)
+		return place_default(PLACE_AUDIT);
+	return serve->base && asprintf(&ret, "%s/audit.jsonl", serve->base) < 0 ? NULL : ret;
+}
+
 static int paths_read(struct serve *serve)
 {
 	_cleanup_close_ int base = -1;
 
 	serve->base = absolute(serve->server.base, PLACE_BASE);
 	serve->tokens = absolute(serve->server.tokens, PLACE_TOKENS);
-	if (!serve->base || !serve->tokens)
+	serve->audit = audit_path(serve);
+	if (!serve->base || !serve->tokens || !serve->audit)
 		return log_error(-ENOENT, "there is no home: give --base-path and --token-file");
 	if (!serve->server.base)
 		dir_make(serve->base);
@@ -160,6 +174,7 @@ static int paths_read(struct serve *serve)
 				 serve->base);
 	serve->server.base = serve->base;
 	serve->server.tokens = serve->tokens;
+	serve->server.audit = *serve->audit ? serve->audit : NULL;
 	return 0;
 }
 
@@ -183,6 +198,8 @@ static int options_read(struct serve *serve, int argc, char **argv)
 		  &serve->admin_file },
 		{ "admin-token", "TOKEN", "refused: others would see it", CLI_STRING,
 		  &serve->admin },
+		{ "audit", "FILE", "who fetched and pushed what; none: not", CLI_STRING,
+		  &to->audit },
 		{ "transfers", "N", "at once, in all (128)", CLI_STRING, &serve->transfers },
 		{ "per-token", "N", "at once, of one token (64)", CLI_STRING, &serve->per_token },
 		{ "connections", "N", "at once; more wait (256)", CLI_STRING, &serve->connections },
@@ -362,5 +379,6 @@ int verb_serve(int argc, char **argv)
 	explicit_bzero(serve.admin_text, sizeof(serve.admin_text));
 	free(serve.base);
 	free(serve.tokens);
+	free(serve.audit);
 	return r;
 }

@@ -3,7 +3,7 @@
 # serve.bash - a gate's server for a shell test: a folder, mirrors, tokens, a port of its own
 #
 # Sourced. begin, project, token_of, serve, then is NAME COMMAND... for each case, and finish.
-for need in git curl nc; do
+for need in git curl nc jq; do
 	command -v $need >/dev/null || { echo "SKIP: $need is not installed (tools/deps --install test gate)"; exit 77; }
 done
 gate=$B/terok-gate

@@ -160,6 +160,20 @@ lfs() {
 		g -C "$dir/c" push -q && [ "$(g -C "$mirror" cat-file -p main:file.bin | wc -l)" -eq 3 ]
 }
 is "a pointer file of LFS is a file" lfs
+noted() { # what was done above, a line each
+	local new
+	new=$(g -C "$mirror" rev-parse main)
+	[ "$(stat -c %a "$base/audit.jsonl")" = 600 ] && ! grep -q "$token" "$base/audit.jsonl" || return
+	jq -e . "$base/audit.jsonl" >/dev/null || return
+	jq -se 'map(.what) | index("clone") != null and index("fetch") != null and index("push") != null' "$base/audit.jsonl" || return
+	jq -se 'all(.project == "p" and .task == "t" and .outcome == "done" and .ms >= 0)' "$base/audit.jsonl" || return
+	jq -se --arg new "$new" 'map(select(.what == "push")) | last | .refs == [{ref: "refs/heads/main", old: .refs[0].old, new: $new, result: "ok"}] and .in > 100' "$base/audit.jsonl" || return
+	jq -se 'map(select(.what == "push" and (.refs | length) == 256 and .more_refs == 244)) | length == 2' "$base/audit.jsonl" || return
+	jq -se 'map(select(.what == "clone" and .out > 1000)) | length >= 3' "$base/audit.jsonl" || { jq -c '[.what, .out]' "$base/audit.jsonl"; false; } || return
+	g -C "$dir/c" push -q origin +HEAD~1:main 2>/dev/null
+	jq -se 'last | .what == "push" and .outcome == "done" and (.refs[0].result | startswith("pre-receive"))' "$base/audit.jsonl" || { tail -n 1 "$base/audit.jsonl"; false; }
+}
+is "each clone, fetch and push is noted, with its refs and what became of them" noted
 list() { code 200 -u "$token:" -H 'Git-Protocol: version=2' "$at/p.git/info/refs?service=git-upload-pack"; }
 headers() { grep -vi '^date:\|^content-length:\|^transfer-encoding:' "$dir/head" | sort; }
 known() { # what http-backend said first is given again, byte by byte, until something of it changes
