@@ -53,8 +53,8 @@ static int parse_stamp(const char *text, time_t *ret)
 	tm.tm_sec = number(text + 13, 2);
 	back = tm;
 	*ret = timegm(&back);
-	/* the 31st of February would have become another day */
-	return back.tm_mon == tm.tm_mon && back.tm_mday == tm.tm_mday &&
+	/* the 31st of February would have become another day, and no clock of ours said 0026 */
+	return tm.tm_year >= 70 && back.tm_mon == tm.tm_mon && back.tm_mday == tm.tm_mday &&
 		       back.tm_hour == tm.tm_hour && back.tm_min == tm.tm_min &&
 		       back.tm_sec == tm.tm_sec
 		   ? 0

@@ -145,17 +145,11 @@ static int take_line(struct upstream *upstream, char *line)
 	return take_ref(upstream, line, tab);
 }
 
-int upstream_list(const struct mirror *mirror, uint64_t limit_ns, struct upstream *ret,
-		  struct problem *why)
+int upstream_parse(char *text, struct upstream *ret)
 {
 	_cleanup_upstream_ struct upstream upstream = {};
-	_cleanup_free_ char *text = NULL;
-	int r = ask(mirror,
-		    GIT("ls-remote", "--symref", "origin", "HEAD", "refs/heads/*", "refs/tags/*"),
-		    limit_ns, NULL, &text, why);
+	int r = 0;
 
-	if (r)
-		return r;
 	for (char *line = text, *end; *line && !r; line = end) {
 		end = strchrnul(line, '\n');
 		if (*end)
@@ -163,12 +157,27 @@ int upstream_list(const struct mirror *mirror, uint64_t limit_ns, struct upstrea
 		r = take_line(&upstream, line);
 	}
 	if (r)
-		return problem(why, r, "%s's upstream: its list of references is not git's",
-			       mirror->project);
+		return r;
 	refs_sort(&upstream.heads);
 	refs_sort(&upstream.tags);
 	*ret = TAKE(upstream, (struct upstream){ 0 });
 	return 0;
+}
+
+int upstream_list(const struct mirror *mirror, uint64_t limit_ns, struct upstream *ret,
+		  struct problem *why)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = ask(mirror,
+		    GIT("ls-remote", "--symref", "origin", "HEAD", "refs/heads/*", "refs/tags/*"),
+		    limit_ns, NULL, &text, why);
+
+	if (r)
+		return r;
+	r = upstream_parse(text, ret);
+	return r ? problem(why, r, "%s's upstream: its list of references is not git's",
+			   mirror->project)
+		 : 0;
 }
 
 /* --- its commits ---------------------------------------------------------------------- */

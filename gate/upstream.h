@@ -33,6 +33,14 @@ int upstream_check(const struct mirror *mirror, struct problem *why);
 int upstream_list(const struct mirror *mirror, uint64_t limit_ns, struct upstream *ret,
 		  struct problem *why);
 
+/**
+ * upstream_parse() - what git ls-remote --symref wrote; @text is written to
+ *
+ * Names that git_branch_check() does not take are left out and counted. Return: 0; -EBADMSG: it
+ * is not of that form.
+ */
+int upstream_parse(char *text, struct upstream *ret);
+
 /** upstream_clear() - upstream_done(), for _cleanup_ */
 void upstream_clear(struct upstream *upstream);
 

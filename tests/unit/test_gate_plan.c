@@ -170,6 +170,7 @@ static void what_is_not_of_that_form_is_no_backup(void **state)
 		"refs/terok/backup/a/20261121T101112Z-0123456789abc",
 		"refs/terok/backup/a/20261121T101112-0123456789abc",
 		"refs/terok/backup/a/20260231T101112Z-0123456789ab",
+		"refs/terok/backup/a/00261121T101112Z-0123456789ab",
 		"refs/terok/backup/a/20261321T101112Z-0123456789ab",
 		"refs/terok/backup/a/20261121T101112Z-0123456789ag",
 		"refs/terok/backup/a..b/20261121T101112Z-0123456789ab",
