@@ -84,6 +84,50 @@ start=$SECONDS
 said=$(flock "$base/p.lock" "$gate" apply p --wait 2 2>&1)
 has "waiting has an end" "$((SECONDS - start < 10)) $said" '1 *waiting, 2 seconds at most*still*'
 
+# --- pushes, syncs and an upstream that goes on, all at once ---------------------------------------
+
+new_up
+new_gate
+work() { # work NAME: push until 10 are in; each that was acknowledged is noted
+	local name=$1 n=0
+	git clone -q "$mirror" "$dir/w-$name" 2>/dev/null
+	git -C "$dir/w-$name" checkout -q dev
+	while [ $n -lt 10 ]; do
+		git -C "$dir/w-$name" fetch -q origin 2>/dev/null
+		git -C "$dir/w-$name" reset -q --hard origin/dev
+		echo $n >"$dir/w-$name/$name"
+		git -C "$dir/w-$name" add "$name"
+		git -C "$dir/w-$name" commit -qm "$name $n"
+		git -C "$dir/w-$name" push -q origin dev 2>/dev/null || continue
+		tip "$dir/w-$name" HEAD >>"$dir/pushed"
+		n=$((n + 1))
+	done
+}
+git clone -q "$up" "$dir/up2"
+git -C "$dir/up2" checkout -q dev
+git -C "$up" config receive.denyCurrentBranch ignore
+workers=
+for name in one two three; do
+	work $name &
+	workers="$workers $!"
+done
+syncs=0 failed=0
+while kill -0 $workers 2>/dev/null; do # until all have ended
+	git -C "$dir/up2" commit -q --allow-empty -m "the upstream's $syncs"
+	[ $((syncs % 4)) != 3 ] || git -C "$dir/up2" commit -q --amend --allow-empty -m "rewritten $syncs"
+	git -C "$dir/up2" push -q -f origin dev
+	sync >"$dir/said" || { failed=$((failed + 1)); cat "$dir/said"; }
+	[ $((syncs % 3)) != 2 ] || timeout 60 "$gate" apply p >"$dir/said" 2>&1
+	syncs=$((syncs + 1))
+done
+wait
+lost=0
+while read -r sha; do
+	[ -n "$(git -C "$mirror" for-each-ref --contains "$sha" refs/heads refs/terok/backup)" ] || lost=$((lost + 1))
+done <"$dir/pushed"
+is "of $(wc -l <"$dir/pushed") pushes beside $syncs syncs none is lost" "$lost" 0
+is "... no sync failed, and the mirror is sound" "$failed $(git -C "$mirror" fsck --connectivity-only 2>&1 | grep -c 'error\|missing')" "0 0"
+
 # --- no room -------------------------------------------------------------------------------------
 
 if unshare -rm true 2>/dev/null; then
