@@ -112,6 +112,18 @@ is "what is not pending is an error of its own" "$("$gate" apply p nonsense --js
 is "nothing waits any more" "$(json .pending)" '[]'
 has "the deed is in the reflog" "$(git -C "$mirror" reflog show main 2>/dev/null)" '*terok-gate apply*'
 
+# a feature of two commits, merged as one, and its branch deleted
+git -C "$up" checkout -q -b feature
+commit "$up" half
+commit "$up" whole
+sync >/dev/null
+git -C "$up" checkout -q main
+git -C "$up" merge -q --squash feature >/dev/null 2>&1
+git -C "$up" commit -qm "feature, as one"
+git -C "$up" branch -q -D feature
+is "a squash-merged branch that goes upstream loses nothing" "$(json '[.pending[] | [.branch, .lossless]]')" '[["feature",true]]'
+"$gate" apply p feature >/dev/null
+
 # --- back ------------------------------------------------------------------------------------------
 
 is "a backup is restored" "$("$gate" restore p "$saved" --json | jq -c '[.branch, .restored_sha == "'"$lost"'", .previous_backup_ref, .error]')" \
@@ -136,7 +148,7 @@ sync --backup-days 0 >/dev/null
 is "... also in a sync" "$("$gate" backups p --json | jq '[.backups[] | select(.saved_at < "2021")] | length')" 1
 sync --backup-days 30 >"$dir/said"
 has "one that is too old goes" "$(cat "$dir/said")" '*1 backups were older than 30 days*'
-is "... and no other" "$("$gate" backups p --json | jq '.backups | length') $(git -C "$mirror" for-each-ref refs/terok/backup/main/nonsense refs/terok/backup/main/20200231* | wc -l)" "3 2"
+is "... and no other" "$("$gate" backups p --json | jq '.backups | length') $(git -C "$mirror" for-each-ref refs/terok/backup/main/nonsense refs/terok/backup/main/20200231* | wc -l)" "4 2"
 
 # --- tags ------------------------------------------------------------------------------------------
 
