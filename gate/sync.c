@@ -38,8 +38,9 @@ static int take_options(struct mirror_memory *memory, const struct sync_options 
 			?: replace(&memory->ssh_agent, key && !agent ? "" : options->ssh_agent)
 			?: replace(&memory->allow, options->allow);
 
-	memory->personal = options->personal || (memory->personal && !key && !agent);
-	memory->cache |= options->cache;
+	memory->personal = options->personal ||
+			   (memory->personal && !options->ssh_key && !options->ssh_agent);
+	memory->cache = (memory->cache || options->cache) && !options->no_cache;
 	if (options->retention >= 0)
 		memory->retention = options->retention;
 	return r;

@@ -59,7 +59,7 @@ struct sync_options {
 	const char *upstream, *ssh_key, *ssh_agent, *allow, *cache_path;
 	const char *const *branches; /* only these; NULL: all */
 	size_t branches_n;
-	bool force_reinit, personal, cache;
+	bool force_reinit, personal, cache, no_cache;
 	int retention;            /* days; -1: what is remembered */
 	unsigned wait_s, limit_s; /* for the lock; for the transfer, 0: the usual */
 };

@@ -98,6 +98,8 @@ int verb_sync(int argc, char **argv)
 		  CLI_STRING, &days },
 		{ "cache", NULL, "keep a clone for tasks to begin with; remembered", CLI_FLAG,
 		  &options.cache },
+		{ "no-cache", NULL, "keep none any more; what is there stays", CLI_FLAG,
+		  &options.no_cache },
 		{ "cache-path", "FOLDER", "where clones are", CLI_STRING, &options.cache_path },
 		{ "force-reinit", NULL, "make it anew, and set the old one aside", CLI_FLAG,
 		  &options.force_reinit },

@@ -261,6 +261,8 @@ rm -rf "$cache/.git/HEAD"
 is "... or made anew" "$(json .cache_refreshed; tip "$cache" HEAD)" "$(printf 'true\n%s' "$(tip "$up" main)")"
 is "... and shares no file with the mirror" "$(find "$cache/.git/objects" -type f -links +1 | wc -l)" 0
 
+is "... and is left alone when none is wanted any more" "$(json .cache_refreshed --no-cache; json .cache_refreshed)" "$(printf 'false\nfalse')"
+
 # --- the last commit -----------------------------------------------------------------------------
 
 is "the last commit" "$("$gate" last-commit p --json | jq -c '[.commit_hash == "'"$(tip "$up" main)"'", .commit_author, .commit_message, keys_unsorted]')" \

@@ -57,9 +57,17 @@ unset SSH_AUTH_SOCK SSH_AGENT_PID
 fake errors --upstream git@127.0.0.1:x/y.git --ssh-agent "$dir/agent" >/dev/null
 is "the agent is named, and no key" "$(grep -c -e "^IdentityAgent=\"$dir/agent\"$" -e '^IdentityFile=none$' "$dir/told") $(grep '^SSH_AUTH_SOCK' "$dir/env")" \
 	"2 SSH_AUTH_SOCK=$dir/agent"
+sync >/dev/null # an empty mirror, which remembers what it is told
 rm -f "$dir/ran"
 fake errors --upstream git@127.0.0.1:x/y.git --use-personal-ssh >/dev/null
 is "the user's own is used when they say so" "$([ -e "$dir/ran" ] && echo used)" used
+
+rm -f "$dir/ran"
+fake errors >/dev/null
+is "... and at the next sync" "$([ -e "$dir/ran" ] && echo used)" used
+rm -f "$dir/ran" "$dir/told"
+fake errors --ssh-key "" >/dev/null
+is "... until they name a key again, or the project's place" "$([ -e "$dir/ran" ] || grep -c "^IdentityFile=\"$key\"$" "$dir/told")" 1
 
 # --- a real one ------------------------------------------------------------------------------------
 
