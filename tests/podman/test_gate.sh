@@ -67,7 +67,8 @@ start() {
 }
 # get WHO NAME TOKEN PROJECT: from within, as the container's own process (a static wget cannot)
 get() {
-	local asks="GET /$4.git/info/refs?service=git-upload-pack HTTP/1.0\r\nAuthorization: Basic $(printf %s: "$3" | base64 -w 0)\r\n\r\n"
+	local asks
+	asks="GET /$4.git/info/refs?service=git-upload-pack HTTP/1.0\r\nAuthorization: Basic $(printf %s: "$3" | base64 -w 0)\r\n\r\n"
 	# what it says does not end before it is answered
 	as_"$1" podman exec "$2" sh -c "busybox rm -f /says; busybox mkfifo /says; exec 3<>/says
 		busybox printf '$asks' >&3; nc -w 5 127.0.0.1 9418 <&3" >/run/got 2>&1
