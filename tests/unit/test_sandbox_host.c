@@ -26,7 +26,7 @@ static const char *const variables[] = { "TEROK_SANDBOX_CONFIG_DIR", "TEROK_SAND
 					 "TEROK_SANDBOX_RUNTIME_DIR", "TEROK_CREDENTIALS_DIR",
 					 "TEROK_CONFIG_DIR" };
 
-static void path_is(enum sandbox_root root, const char *below, const char *want)
+static void path_is(enum path_root root, const char *below, const char *want)
 {
 	_cleanup_free_ char *path = path_below(root, below);
 
