@@ -51,9 +51,8 @@ struct backend_end {
 };
 
 struct backend_owner {
-	/** head() - its reply begins; @extra: up to @n headers to go along, of which it returns the number */
-	unsigned (*head)(void *user, const struct cgi_head *head, struct http_header *extra,
-			 unsigned n);
+	/** head() - its reply begins, with a head that may be changed; @extra: up to @n headers to go along, of which it returns the number */
+	unsigned (*head)(void *user, struct cgi_head *head, struct http_header *extra, unsigned n);
 	/** saw() - bytes that pass; @in: towards it. May be NULL. */
 	void (*saw)(void *user, bool in, const char *bytes, size_t n);
 	/** over() - it is no more */

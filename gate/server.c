@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "advert.h"
@@ -13,6 +14,7 @@
 #include "backend_env.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "hidden.h"
 #include "push.h"
 #include "request.h"
 #include "witness.h"
@@ -27,6 +29,8 @@ struct transfer {
 	struct backend *backend; /* NULL: it has ended */
 	struct request_route route;
 	uint64_t began_ns;
+	bool lists;                 /* its reply is a plain list of refs */
+	struct hidden hidden;       /* of which ours are left out */
 	struct witness *witness;    /* NULL: it is nothing to note */
 	struct advert_key key;      /* where its reply may be kept */
 	struct advert_reply *reply; /* that reply as it comes; NULL: it is not kept */
@@ -151,8 +155,16 @@ static void transfer_free(struct transfer *transfer)
 		loop_stop(server->loop);
 }
 
-static unsigned on_head(void *user, const struct cgi_head *head, struct http_header *extra,
-			unsigned n)
+/* The list of refs that no protocol is about: hidden.h */
+static bool is_plain(const struct cgi_head *head)
+{
+	for (unsigned i = 0; i < head->n; i++)
+		if (!strcasecmp(head->header[i].name, "Content-Type"))
+			return strncasecmp(head->header[i].value, "application/x-git-", 18) != 0;
+	return true;
+}
+
+static unsigned on_head(void *user, struct cgi_head *head, struct http_header *extra, unsigned n)
 {
 	struct transfer *transfer = user;
 
@@ -161,6 +173,9 @@ static unsigned on_head(void *user, const struct cgi_head *head, struct http_hea
 		log_warn(0, "%s: %u by git http-backend", transfer->route.path, head->status);
 	if (transfer->reply)
 		advert_head(transfer->reply, head);
+	transfer->lists = transfer->route.part == REQUEST_REFS && is_plain(head);
+	if (transfer->lists)
+		head->length = HTTP_UNKNOWN; /* some of it is left out */
 	extra[0] = (struct http_header){ "Server", SERVER_NAME };
 	return 1;
 }
@@ -370,8 +385,21 @@ static size_t on_body(struct http_request *request, const char *bytes, size_t n)
 static ssize_t on_fill(struct http_request *request, char *bytes, size_t size)
 {
 	struct transfer *transfer = http_get(request);
+	ssize_t n;
 
-	return transfer->backend ? backend_fill(transfer->backend, bytes, size) : HTTP_ABORT;
+	if (!transfer->backend)
+		return HTTP_ABORT;
+	if (!transfer->lists)
+		return backend_fill(transfer->backend, bytes, size);
+	if (size <= HIDDEN_ROOM)
+		return HTTP_ABORT;
+	do {
+		n = backend_fill(transfer->backend, bytes + HIDDEN_ROOM, size - HIDDEN_ROOM);
+		if (n <= 0)
+			return n;
+		n = (ssize_t)hidden_pass(&transfer->hidden, bytes + HIDDEN_ROOM, (size_t)n, bytes);
+	} while (!n); /* all of it was ours */
+	return n;
 }
 
 static void on_request_over(struct http_request *request, bool whole)

@@ -160,6 +160,13 @@ lfs() {
 		g -C "$dir/c" push -q && [ "$(g -C "$mirror" cat-file -p main:file.bin | wc -l)" -eq 3 ]
 }
 is "a pointer file of LFS is a file" lfs
+ours() { # statement 39: by no way that there is
+	g -C "$mirror" update-ref refs/terok/backup/x main && g -C "$mirror" update-ref refs/terok/upstream/main main || return
+	code 200 -u "$token:" "$at/p.git/info/refs" && grep -q 'refs/heads/main$' "$dir/body" && ! grep terok "$dir/body" &&
+		! g -c protocol.version=0 ls-remote "$url" | grep terok && ! g -c protocol.version=2 ls-remote "$url" | grep terok &&
+		! g -C "$dir/c" push -q origin HEAD:refs/terok/x && ! g -C "$mirror" rev-parse -q --verify refs/terok/x
+}
+is "refs of ours are neither seen nor pushed to" ours
 noted() { # what was done above, a line each
 	local new
 	new=$(g -C "$mirror" rev-parse main)
@@ -167,7 +174,7 @@ noted() { # what was done above, a line each
 	jq -e . "$base/audit.jsonl" >/dev/null || return
 	jq -se 'map(.what) | index("clone") != null and index("fetch") != null and index("push") != null' "$base/audit.jsonl" || return
 	jq -se 'all(.project == "p" and .task == "t" and .outcome == "done" and .ms >= 0)' "$base/audit.jsonl" || return
-	jq -se --arg new "$new" 'map(select(.what == "push")) | last | .refs == [{ref: "refs/heads/main", old: .refs[0].old, new: $new, result: "ok"}] and .in > 100' "$base/audit.jsonl" || return
+	jq -se --arg new "$new" 'map(select(.what == "push" and .refs[0].ref == "refs/heads/main")) | last | .refs == [{ref: "refs/heads/main", old: .refs[0].old, new: $new, result: "ok"}] and .in > 100' "$base/audit.jsonl" || return
 	jq -se 'map(select(.what == "push" and (.refs | length) == 256 and .more_refs == 244)) | length == 2' "$base/audit.jsonl" || return
 	jq -se 'map(select(.what == "clone" and .out > 1000)) | length >= 3' "$base/audit.jsonl" || { jq -c '[.what, .out]' "$base/audit.jsonl"; false; } || return
 	g -C "$dir/c" push -q origin +HEAD~1:main 2>/dev/null

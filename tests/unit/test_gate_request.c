@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_gate_request.c - gate/request.c, gate/cgi.c: routes, credentials, what http-backend says first */
+/*
+ * test_gate_request.c - gate/request.c, gate/cgi.c, gate/hidden.c: routes, credentials, what
+ * http-backend says first, and what of a list is not told
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +12,7 @@
 #include <cmocka.h>
 
 #include "gate/cgi.h"
+#include "gate/hidden.h"
 #include "gate/request.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
@@ -226,6 +230,36 @@ static void more_headers_than_there_is_room_for_are_an_error(void **state)
 	assert_int_equal(cgi_read(text, 7, &head), -EINVAL);
 }
 
+/* Statement 39. */
+static void refs_of_ours_are_left_out_however_the_list_comes(void **state)
+{
+#define OID "0123456789012345678901234567890123456789"
+	static const char list[] = OID "\trefs/heads/a\n" OID "\trefs/terok/backup/a/b\n" OID
+				       "\trefs/terokk\n" OID "\trefs/terok/x\n" OID
+				       "\trefs/tags/refs/terok/\nshort\n" OID "\trefs/terok/y\n";
+	static const char told[] = OID "\trefs/heads/a\n" OID "\trefs/terokk\n" OID
+				       "\trefs/tags/refs/terok/\nshort\n";
+	char out[sizeof(list) + HIDDEN_ROOM], at[2 * HIDDEN_ROOM];
+
+	(void)state;
+	for (size_t bite = 1; bite < HIDDEN_ROOM; bite++) {
+		struct hidden hidden = {};
+		size_t n = 0;
+
+		for (size_t i = 0; i < sizeof(list) - 1; i += bite) {
+			size_t take = sizeof(list) - 1 - i < bite ? sizeof(list) - 1 - i : bite;
+			size_t got;
+
+			memcpy(at + HIDDEN_ROOM, list + i, take);
+			got = hidden_pass(&hidden, at + HIDDEN_ROOM, take, at);
+			memcpy(out + n, at, got);
+			n += got;
+		}
+		assert_int_equal(n, sizeof(told) - 1);
+		assert_memory_equal(out, told, n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +272,7 @@ int main(void)
 		cmocka_unit_test(a_status_that_is_none_is_200),
 		cmocka_unit_test(a_head_that_is_not_all_there_has_no_end),
 		cmocka_unit_test(more_headers_than_there_is_room_for_are_an_error),
+		cmocka_unit_test(refs_of_ours_are_left_out_however_the_list_comes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
