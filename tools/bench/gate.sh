@@ -150,7 +150,7 @@ kills() {
 		head -c 3M /dev/urandom >"$folder/k/new" && git -C "$folder/k" add new && git -C "$folder/k" commit -q -m "$i"
 		git -C "$folder/k" push -q origin "HEAD:refs/heads/k$i" 2>/dev/null &
 		push=$!
-		read -rt "0.0$((RANDOM % 90 + 10))" <> <(:) || :
+		read -rt "$(printf 0.%03d $((RANDOM % 500 + 10)))" <> <(:) || : # before, in and after it
 		kill -9 "$server"
 		if wait $push; then
 			acked=$((acked + 1))
