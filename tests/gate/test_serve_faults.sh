@@ -193,9 +193,9 @@ dies_in_push() {
 	g clone -q "http://$token@127.0.0.1:$port/p.git" "$dir/c" && head -c 40000000 /dev/urandom >"$dir/c/big2" && commit "$dir/c" big2 || return
 	local i push try
 	for i in 1 2 3; do
-		git -C "$dir/c" push -q "http://$token@127.0.0.1:$port/p.git" HEAD:refs/heads/dies 2>/dev/null &
+		git -C "$dir/c" push -q "http://$token@127.0.0.1:$port/p.git" "HEAD:refs/heads/dies$i" 2>/dev/null &
 		push=$!
-		until [ -n "$(children)" ]; do read -rt 0.0$i <> <(:) || :; done
+		until [ -n "$(children)" ] || ! kill -0 $push; do read -rt 0.0$i <> <(:) || :; done
 		kill -9 $push && wait $push 2>/dev/null
 		for try in $(seq 500); do [ -z "$(children)" ] && break; read -rt 0.02 <> <(:) || :; done
 	done
@@ -210,7 +210,7 @@ killed_in_push() {
 		commit "$dir/c" "try $i" && head -c 20000000 /dev/urandom >"$dir/c/big2" && commit "$dir/c" big
 		git -C "$dir/c" push -q "http://$token@127.0.0.1:$port/p.git" HEAD:refs/heads/killed$i 2>/dev/null &
 		push=$!
-		until [ -n "$(children)" ]; do read -rt 0.0$i <> <(:) || :; done
+		until [ -n "$(children)" ] || ! kill -0 $push; do read -rt 0.0$i <> <(:) || :; done
 		kill -9 "$server" && wait $push && { echo "a push that nobody took"; return 1; }
 		wait "$server"
 		serve --idle-time 2
