@@ -34,7 +34,7 @@ size_t hidden_pass(struct hidden *hidden, const char *bytes, size_t n, char *ret
 			if (!is_enough(hidden->begin, hidden->n))
 				continue;
 			hidden->decided = true;
-			hidden->leave = false && is_ours(hidden->begin, hidden->n);
+			hidden->leave = is_ours(hidden->begin, hidden->n);
 			if (!hidden->leave) {
 				memcpy(ret + told, hidden->begin, hidden->n);
 				told += hidden->n;
