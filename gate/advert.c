@@ -95,7 +95,7 @@ void advert_key_done(struct advert_key *key)
 static bool same(const struct advert_key *a, const struct advert_key *b)
 {
 	return a->env && b->env && a->env_size == b->env_size &&
-	       !memcmp(a->env, b->env, a->env_size);
+	       !memcmp(a->env, b->env, a->env_size) && !memcmp(a->file, b->file, sizeof(a->file));
 }
 
 /* --- replies -------------------------------------------------------------------------- */

@@ -19,18 +19,16 @@ echo "# nothing" >/etc/terok/profiles/dev-standard.txt
 start_agent
 ip link set lo up
 
-as_root() { env HOME=/root "$@"; }
+as_root() { env HOME=/run/home "$@"; }
 declare -A base=([root]=/run/gate [dev]=/home/dev/gate) gate=()
 
 # two projects with a branch each, and a token of each
 mirrors() {
 	local who=$1 p
-	as_"$who" git config --global user.email a@example.org
-	as_"$who" git config --global user.name a
 	for p in alpha beta; do
 		as_"$who" git init -q --bare -b main "${base[$who]}/$p.git"
 		as_"$who" git clone -q "${base[$who]}/$p.git" "${base[$who]}.$p" 2>/dev/null
-		as_"$who" sh -c "cd ${base[$who]}.$p && echo $p >of && git add of && git commit -qm one && git push -q origin HEAD:main"
+		as_"$who" sh -c "cd ${base[$who]}.$p && echo $p >of && git add of && git -c user.name=a -c user.email=a@example.org commit -qm one && git push -q origin HEAD:main"
 		token[$who.$p]=$(as_"$who" "$GATE" token create $p task --token-file "${base[$who]}/tokens.json" 2>/run/out) ||
 			fail "token: $(cat /run/out)"
 		token[$who.$p]=$(grep -o 'terok-g-[0-9a-f]*' <<<"${token[$who.$p]}")
