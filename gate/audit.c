@@ -57,7 +57,7 @@ static const char *line(struct json *json, const struct audit_deed *deed)
 	json_add_string(json, "what", deed->what);
 	json_add_string(json, "project", deed->project);
 	json_add_string(json, "task", deed->token->task);
-	json_add_string(json, "container", deed->token->container);
+	json_add_string(json, "container", deed->container ?: deed->token->container);
 	json_add_string(json, "token", token_shown(deed->token->text, shown));
 	json_add_string(json, "outcome", deed->outcome);
 	json_add_uint(json, "in", deed->in);

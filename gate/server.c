@@ -28,6 +28,7 @@ struct transfer {
 	struct token *token;
 	struct backend *backend; /* NULL: it has ended */
 	struct request_route route;
+	char container[TOKEN_CONTAINER]; /* whose door it came by, which may be gone; "": all's */
 	uint64_t began_ns;
 	bool lists;                 /* its reply is a plain list of refs */
 	struct hidden hidden;       /* of which ours are left out */
@@ -194,6 +195,7 @@ static void note(const struct transfer *transfer, const struct backend_end *end)
 	const struct server_options *options = &transfer->server->options;
 	struct audit_deed deed = {
 		.project = transfer->route.project,
+		.container = *transfer->container ? transfer->container : NULL,
 		.token = transfer->token,
 		.outcome = end->failed || end->status ? "failed"
 			   : end->whole               ? "done"
@@ -317,6 +319,7 @@ static void refuse_start(struct http_request *request, int r, const struct probl
 static void transfer_new(struct server *server, struct http_request *request,
 			 const struct request_route *route, struct token *token)
 {
+	const struct server_door *door = http_owner(request);
 	struct transfer *transfer = calloc(1, sizeof(*transfer));
 	struct problem why = { "" };
 	int r;
@@ -328,6 +331,8 @@ static void transfer_new(struct server *server, struct http_request *request,
 	*transfer = (struct transfer){
 		.server = server, .token = token, .route = *route, .began_ns = now_boot_ns()
 	};
+	if (door)
+		strcpy(transfer->container, door->container);
 	r = transfer_start(transfer, request, &why);
 	transfer->route.query = ""; /* it was the request's */
 	if (r) {

@@ -103,6 +103,11 @@ for who in root dev; do
 		git -C /run/clone push -q origin HEAD:work
 	check "$who: ... is there" as_$who git -C "${base[$who]}/alpha.git" rev-parse --verify work
 
+	id=$(as_$who podman inspect a --format '{{.Id}}')
+	check "$who: ... and noted, with its container" as_$who jq -se --arg id "$id" \
+		'last | .what == "push" and .project == "alpha" and .task == "task" and .container == $id' \
+		"${base[$who]}/audit.jsonl"
+
 	# one that is bound to a container
 	bound=$(as_$who "$GATE" token create alpha bound --container a --token-file "${base[$who]}/tokens.json" |
 		grep -o 'terok-g-[0-9a-f]*')
