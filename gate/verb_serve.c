@@ -45,9 +45,10 @@ struct serve {
 	struct doors *doors;
 	struct notify notify;
 	struct signals signals;
-	struct timer patience;
+	struct timer patience, beat;
 };
 
+#define BEATS       3                /* in the time that systemd waits for one */
 #define PATIENCE_NS (20 * SECOND_NS) /* from the first SIGTERM, for transfers that are open */
 
 /* --- options -------------------------------------------------------------------------- */
@@ -293,6 +294,16 @@ static int on_patience(struct timer *timer)
 	return 0;
 }
 
+/* The loop turns: all that a watchdog of one loop can mean. */
+static int on_beat(struct timer *timer)
+{
+	struct serve *serve = container_of(timer, struct serve, beat);
+
+	notify_say(&serve->notify, "WATCHDOG=1");
+	timer_arm(serve->loop, timer, now_boot_ns() + serve->notify.watchdog_ns / BEATS, on_beat);
+	return 0;
+}
+
 /* The first time: who is served is served to the end, for a while. */
 static int on_signal(struct signals *signals, int signal)
 {
@@ -331,6 +342,8 @@ static int run(struct serve *serve)
 	if (!r) {
 		log_info("serves %s", serve->base);
 		notify_say(&serve->notify, "READY=1\nSTATUS=%s", serve->base);
+		if (serve->notify.watchdog_ns)
+			on_beat(&serve->beat);
 		r = loop_run(serve->loop);
 	}
 	return r;
@@ -371,6 +384,7 @@ int verb_serve(int argc, char **argv)
 	doors_free(serve.doors);
 	server_free(serve.running);
 	timer_disarm(&serve.patience);
+	timer_disarm(&serve.beat);
 	signals_end(&serve.signals);
 	loop_free(serve.loop);
 	closep(&serve.tcp);
