@@ -135,6 +135,7 @@ FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
 PAGE       := $(patsubst %,$(B)/%.h,$(wildcard tools/web/*))
+GATE_UNITS := $(patsubst %,$(B)/%.h,$(wildcard gate/*.service gate/*.socket))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(watcher_OBJ) $(hub_OBJ) $(clearance_OBJ) \
 	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
@@ -147,7 +148,8 @@ UNITS      := $(wildcard user/*.service user/*.socket)
 HOOKS      := $(wildcard user/oci/*.json)
 COMPLETED  := $(patsubst tools/completion/%.words,%,$(wildcard tools/completion/*.words))
 COMPLETION := $(COMPLETED:%=$(B)/completion/bash/%) $(COMPLETED:%=$(B)/completion/zsh/_%)
-USERUNITS  := $(wildcard hub/*.service hub/*.socket tools/*.service tools/*.socket gate/*.service gate/*.socket)
+# not the gate's: terok-gate install makes them for a user, with that user's places
+USERUNITS  := $(wildcard hub/*.service hub/*.socket tools/*.service tools/*.socket)
 LOGO       := tools/terok-logo.svg
 EXAMPLES   := $(wildcard hub/example/*.c)
 PROFILES   := $(wildcard user/profiles/*.txt)
@@ -322,6 +324,14 @@ $(B)/tools/web/%.h: tools/web/%
 	$(call say,PAGE)
 	$(Q)mkdir -p $(@D) && { echo 'static const char $(subst .,_,$*)[] ='; \
 		sed 's/[\\"?]/\\&/g; s/\t/\\t/g; s/^/\t"/; s/$$/\\n"/' $<; echo '	"";'; } > $@.tmp && mv $@.tmp $@
+
+# gate/terok-gate.socket -> static const char terok_gate_socket[] = "...", which install fills in.
+$(B)/gate/%.h: gate/%
+	$(call say,UNIT)
+	$(Q)mkdir -p $(@D) && { echo 'static const char $(subst -,_,$(subst .,_,$*))[] ='; \
+		sed 's/[\\"?]/\\&/g; s/\t/\\t/g; s/^/\t"/; s/$$/\\n"/' $<; echo '	"";'; } > $@.tmp && mv $@.tmp $@
+$(B)/gate/unit.o: | $(GATE_UNITS)
+$(B)/gate/unit.o: private CFLAGS += -I$(B)/gate
 
 # For a program with verbs as base/cli.h has them it takes a file of words, PROGRAM.words.
 complete_as = sed 's/@NAME@/$(subst -,_,$*)/g; s/@PROGRAM@/$*/g'
