@@ -8,6 +8,15 @@
 
 static const struct cli_verb verbs[] = {
 	{ "serve", "[OPTIONS]", "serve mirrors to containers over HTTP", verb_serve },
+	{ "install", "[OPTIONS]", "have the user's systemd begin the server for who comes in",
+	  verb_install },
+	{ "uninstall", "", "take that away again", verb_uninstall },
+	{ "start", "[OPTIONS]", "begin the server: by systemd, or in the background", verb_start },
+	{ "stop", "[OPTIONS]", "end it", verb_stop },
+	{ "status", "[PROJECT] [OPTIONS]", "does it run, who runs it, how is a mirror",
+	  verb_status },
+	{ "ensure-reachable", "[OPTIONS]", "fail, with what to do, if containers cannot come in",
+	  verb_ensure_reachable },
 	{ "token", "create PROJECT TASK | list | revoke TOKEN [OPTIONS]",
 	  "what containers come in with: create, list, revoke", verb_token },
 	{ "sync", "PROJECT [OPTIONS]", "make a mirror, or bring it to what its upstream has",

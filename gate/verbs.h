@@ -17,5 +17,11 @@ int verb_apply(int argc, char **argv);
 int verb_backups(int argc, char **argv);
 int verb_restore(int argc, char **argv);
 int verb_last_commit(int argc, char **argv);
+int verb_install(int argc, char **argv);
+int verb_uninstall(int argc, char **argv);
+int verb_start(int argc, char **argv);
+int verb_stop(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_ensure_reachable(int argc, char **argv);
 
 #endif
