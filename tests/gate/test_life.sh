@@ -32,7 +32,9 @@ if [ -z "${1:-}" ]; then
 	for need in git jq ip setpriv systemctl systemd-analyze; do
 		command -v $need >/dev/null || skip "$need is not installed (tools/deps --install test gate)"
 	done
-	[ -x "$gate" ] || { echo "$gate is not there (make)"; exit 1; }
+	for program in "$gate" "$B/terok-sandbox"; do
+		[ -x "$program" ] || { echo "$program is not there (make)"; exit 1; }
+	done
 	exec unshare --mount --net --propagation private "$0" outside
 fi
 if [ "$1" = outside ]; then
@@ -110,6 +112,13 @@ until_true() { # COMMAND...: soon
 	"$@"
 }
 
+# doctor SEVERITY [TEXT]: what terok-sandbox doctor says of it
+doctor() {
+	u timeout 60 "$B/terok-sandbox" doctor --json >"$dir/doctor"
+	jq -e --arg severity "$1" --arg text "${2:-}" '.checks[] | select(.label == "Gate (git)") | .severity == $severity and (.detail | contains($text))' "$dir/doctor" ||
+		{ cat "$dir/doctor"; return 1; }
+}
+
 # --- a mirror and a token ------------------------------------------------------------------
 
 u git config --global user.name a && u git config --global user.email a@example.org
@@ -135,6 +144,8 @@ is "which cannot be reached (statement 26)" fails "The gate is not running. Run 
 stop_nothing() { g stop | grep -qx "no gate runs"; }
 is "there is nothing to stop" stop_nothing
 is "and nothing to uninstall" g uninstall
+
+is "and the doctor has nothing against it" doctor ok "not set up"
 
 as_root() { fails "root has no gate" timeout 60 "$gate" install && nothing_written; }
 is "root installs nothing (statement 28)" as_root
@@ -263,6 +274,7 @@ ctl daemon-reload
 ctl enable --now -q terok-gate.socket terok-gate-socket.service
 outdated() { stands systemd true '.unit_version == 6 and (.outdated | startswith("Systemd units are outdated (installed v6, expected v20)"))' && fails "installed v6, expected v20" g ensure-reachable; }
 is "units of an older gate are outdated (statements 25, 26)" outdated
+is "which the doctor says as well" doctor warn "installed v6"
 is "install takes their place" g install
 swept() {
 	! ls "$units/terok-gate@.service" "$units/terok-gate-socket.service" "$units/default.target.wants/terok-gate-socket.service" 2>/dev/null &&
@@ -285,6 +297,8 @@ is "systemd finds no mistake in them" faultless
 row3() { stands systemd true '.port == 9418 and .outdated == null and .transport == "tcp"'; }
 idle() { row3 && jq -e '.pid == null' "$dir/json" && g ensure-reachable && [ "$(shows terok-gate.service ActiveState)" = inactive ]; }
 is "a unit, its socket listens: systemd; looking begins no server (statements 22, 26)" idle
+healthy() { doctor ok "it runs (systemd) at port 9418" && idle; }
+is "nor does the doctor, and all is well" healthy
 is "a clone begins it (statement 102)" clone
 running() { row3 && jq -e ".pid == $(shows terok-gate.service MainPID) and .pid > 1" "$dir/json" && [ "$(jq -r .base_path "$dir/json")" = "$state" ]; }
 is "and status says which process" running
@@ -366,6 +380,7 @@ is "the same by way of a link is none (statement 25)" linked
 is "it is stopped" g stop
 row5() { stands systemd false '.pid == null' && fails "The gate is not running (its units are there)" g ensure-reachable && ! clone; }
 is "a unit, nothing listens: systemd, and it does not run (statements 22, 26)" row5
+is "the doctor says that" doctor error "it does not run"
 row4() { g start --daemon && stands daemon true && clone && g ensure-reachable; }
 is "a unit, nothing listens, a daemon: daemon (statement 22)" row4
 refused() { fails "a gate runs in the background" g install; }
