@@ -28,7 +28,7 @@ struct audit_deed {
 	const char *project;
 	const struct token *token;
 	const char *container; /* whose own listener it came by; NULL: what the token says */
-	const char *outcome; /* "done", "cut", "failed" */
+	const char *outcome;   /* "done", "cut", "failed" */
 	const struct audit_ref *ref;
 	unsigned n_refs, more_refs;
 	uint64_t in, out; /* bytes */
