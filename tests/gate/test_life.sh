@@ -351,6 +351,8 @@ again() { # a service that runs is not the one of before (no "enable --now")
 	g install && [ "$(shows terok-gate.service MainPID)" != "$pid" ] && row3 && clone
 }
 is "installed again, what ran is ended" again
+moved() { g install --port 9888 && clone 9888 && ! clone && stands systemd true '.port == 9888' && g install && clone && ! clone 9888; }
+is "and so is a socket that listened elsewhere" moved
 
 # --- outdated ------------------------------------------------------------------------------------
 
