@@ -113,6 +113,9 @@ int mirror_ancestor(const struct mirror *mirror, const char *a, const char *b, s
  */
 int mirror_mend(const struct mirror *mirror, unsigned wait_s, struct problem *why);
 
+/** mirror_mend_all() - the same in every mirror of a folder, waiting for nobody; the log has what went */
+void mirror_mend_all(const char *base);
+
 /** mirror_scratch() - a folder's path in the base, "<base>/.<what>-<project>", the caller's to free */
 char *mirror_scratch(const struct mirror *mirror, const char *what);
 

@@ -19,7 +19,9 @@
 #include <sys/stat.h>
 
 #include "base/event.h"
+#include "base/log.h"
 #include "mirror.h"
+#include "place.h"
 
 #define LEFT_MAX 4096 /* files of one round; the next verb takes the rest */
 #define BUSY_MAX 16   /* processes that are waited for at once */
@@ -252,4 +254,34 @@ int mirror_mend(const struct mirror *mirror, unsigned wait_s, struct problem *wh
 			    "has ended",
 			    mirror->path, lefts->item[0].path);
 	}
+}
+
+static void mend_one(const char *base, const char *folder)
+{
+	_cleanup_mirror_ struct mirror *mirror = NULL;
+	char project[GATE_PROJECT_MAX + 1];
+	size_t n = strlen(folder);
+	struct problem why;
+	int r;
+
+	if (!ends(folder, ".git") || n - 4 > GATE_PROJECT_MAX)
+		return;
+	snprintf(project, sizeof(project), "%.*s", (int)n - 4, folder);
+	if (place_project_check(project, NULL) || mirror_new(base, project, &mirror, NULL) ||
+	    !mirror_exists(mirror))
+		return;
+	r = mirror_mend(mirror, 0, &why);
+	if (r < 0)
+		log_warn(0, "%s", r == -EBUSY ? why.text : strerror(-r));
+	else if (r)
+		log_info("%s: %d files that a killed git had left are gone", project, r);
+}
+
+void mirror_mend_all(const char *base)
+{
+	_cleanup_(closedirp) DIR *dir = opendir(base);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		mend_one(base, entry->d_name);
 }

@@ -20,6 +20,7 @@
 #include "base/sock.h"
 #include "doors.h"
 #include "listen.h"
+#include "mirror.h"
 #include "place.h"
 #include "server.h"
 #include "verbs.h"
@@ -367,6 +368,8 @@ static int begin(struct serve *serve)
 		r = confine_privs();
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	if (!r && !serve->inetd) /* one that was killed may have left git's locks behind */
+		mirror_mend_all(serve->base);
 	return r ?: run(serve);
 }
 

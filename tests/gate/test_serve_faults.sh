@@ -220,6 +220,14 @@ killed_in_push() {
 	! find "$mirror" -name '*.lock' | grep .
 }
 is "a server that is killed in a push leaves the mirror whole, and unlocked" killed_in_push
+left_locked() { # by a git that was killed with its server
+	: >"$mirror/refs/heads/left.lock"
+	! again left || return
+	kill "$server" && wait "$server"
+	serve --idle-time 2
+	grep -q 'p: 1 files that a killed git had left are gone' "$dir/log" && again left
+}
+is "a lock that a killed git left is gone with the next server" left_locked
 two() { # another server of the same folder
 	local first=$server firstport=$port i r=0
 	serve
