@@ -99,22 +99,26 @@ static int write_units(int dir, const struct life_place *place, const char *sock
 	return r;
 }
 
-/* Then restart, since "enable --now" leaves what runs as it is, with the program of before. */
+/*
+ * Then restart, since "enable --now" leaves what runs as it is, with the program of before. The
+ * service begins as well: containers that come in by listeners of their own do not begin it.
+ */
 static int activate(struct problem *why)
 {
 	int r;
 
 	systemd_do(WORDS("reset-failed", UNIT_SOCKET, UNIT_SERVICE), RELOAD_S, NULL);
 	r = systemd_do(WORDS("daemon-reload"), RELOAD_S, why)
-		    ?: systemd_do(WORDS("enable", UNIT_SOCKET), RELOAD_S, why)
+		    ?: systemd_do(WORDS("enable", UNIT_SOCKET, UNIT_SERVICE), RELOAD_S, why)
 		    ?: systemd_do(WORDS("stop", UNIT_SERVICE), RESTART_S, why)
-		    ?: systemd_do(WORDS("restart", UNIT_SOCKET), RESTART_S, why);
+		    ?: systemd_do(WORDS("restart", UNIT_SOCKET), RESTART_S, why)
+		    ?: systemd_do(WORDS("start", UNIT_SERVICE), RESTART_S, why);
 	if (!r && systemd_is_active(UNIT_SOCKET, why) <= 0)
 		r = problem(why, -EIO,
 			    UNIT_SOCKET
 			    " does not listen; see: systemctl --user status " UNIT_SOCKET);
 	if (!r)
-		printf("enabled " UNIT_SOCKET "\n");
+		printf("enabled " UNIT_SOCKET ", " UNIT_SERVICE "\n");
 	return r;
 }
 
@@ -197,8 +201,11 @@ int install_remove(const struct life_place *place, struct problem *why)
 	sweep.dir = dir;
 	socket = unit_dir_read(place->units, UNIT_SOCKET);
 	/* without a service manager nothing of it runs, and the links it made go by name */
-	if (socket && systemd_do(WORDS("disable", "--now", UNIT_SOCKET), RESTART_S, why))
+	if (socket &&
+	    systemd_do(WORDS("disable", "--now", UNIT_SOCKET, UNIT_SERVICE), RESTART_S, why)) {
 		unlinkat(dir, "sockets.target.wants/" UNIT_SOCKET, 0);
+		unlinkat(dir, "default.target.wants/" UNIT_SERVICE, 0);
+	}
 	if (socket)
 		systemd_do(WORDS("stop", UNIT_SERVICE), RESTART_S, NULL);
 	r = unit_dir_orphans(place->units, sweep_one, &sweep)

@@ -286,9 +286,10 @@ written() {
 	for unit in terok-gate.socket terok-gate.service; do
 		head -n 1 "$units/$unit" | grep -qx "# terok-gate-version: 20" || return 1
 	done
-	[ "$(ctl is-enabled terok-gate.socket)" = enabled ]
+	[ "$(ctl is-enabled terok-gate.socket)" = enabled ] && [ "$(ctl is-enabled terok-gate.service)" = enabled ] &&
+		[ "$(shows terok-gate.service ActiveState)" = active ]
 }
-is "both units have the stamp on line 1, the socket is enabled (statement 27)" written
+is "both units have the stamp on line 1, the socket is enabled (statement 27), the service runs" written
 faultless() {
 	u systemd-analyze --user verify "$units"/terok-gate.{socket,service} 2>&1 | grep -v "Command 'man \|^Failed to lookup RuntimeDirectory" >"$dir/found"
 	! [ -s "$dir/found" ] || { cat "$dir/found"; return 1; }
@@ -296,6 +297,7 @@ faultless() {
 is "systemd finds no mistake in them" faultless
 row3() { stands systemd true '.port == 9418 and .outdated == null and .transport == "tcp"'; }
 idle() { row3 && jq -e '.pid == null' "$dir/json" && g ensure-reachable && [ "$(shows terok-gate.service ActiveState)" = inactive ]; }
+ctl stop terok-gate.service
 is "a unit, its socket listens: systemd; looking begins no server (statements 22, 26)" idle
 healthy() { doctor ok "it runs (systemd) at port 9418" && idle; }
 is "nor does the doctor, and all is well" healthy
@@ -396,7 +398,7 @@ is "which goes by its units" options
 
 is "uninstall" g uninstall
 gone() {
-	stands none false && ! ls "$units"/terok-gate.* "$units"/sockets.target.wants/terok-gate* 2>/dev/null && [ -e "$units/terok-gate-mine.service" ] &&
+	stands none false && ! ls "$units"/terok-gate.* "$units"/{sockets,default}.target.wants/terok-gate{.,@}* 2>/dev/null && [ -e "$units/terok-gate-mine.service" ] &&
 		[ "$(shows terok-gate.service ActiveState)" = inactive ] && [ "$(shows terok-gate.service LoadState)" = not-found ] && ! clone && [ -d "$state/p.git" ]
 }
 is "nothing of it is left but the mirrors" gone
