@@ -16,8 +16,6 @@
 #include "policy.h"
 #include "push_note.h"
 
-#define HOOKS "/.terok-hooks"
-
 static const char *const hooks[] = { "pre-receive", "post-receive" };
 
 /* --- the folder of hooks -------------------------------------------------------------- */
@@ -109,7 +107,7 @@ int push_hooks(const char *base, char **ret, struct problem *why)
 
 	if (r)
 		return r;
-	if (asprintf(&path, "%s" HOOKS, base) < 0) {
+	if (asprintf(&path, "%s/%s", base, PUSH_HOOKS) < 0) {
 		path = NULL;
 		return problem(why, -ENOMEM, "no memory for hooks");
 	}

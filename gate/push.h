@@ -16,6 +16,7 @@
 #include "token.h"
 
 #define PUSH_ENV_MAX 64
+#define PUSH_HOOKS   ".terok-hooks" /* folder of hooks, in that of mirrors */
 
 /* What to add to a backend's environment. GIT_CONFIG_* is in it: the caller adds none of those. */
 struct push_env {

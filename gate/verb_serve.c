@@ -18,6 +18,7 @@
 #include "base/passed.h"
 #include "base/signals.h"
 #include "base/sock.h"
+#include "confine.h"
 #include "doors.h"
 #include "listen.h"
 #include "mirror.h"
@@ -35,6 +36,7 @@ struct serve {
 	const char *bind, *port, *socket_path, *pid_file, *admin_file, *admin;
 	const char *transfers, *per_token, *connections, *head_time, *idle, *total, *silence, *head;
 	bool inetd, detach, no_containers;
+	struct cli_list reach;
 	char admin_text[ADMIN_MAX + 1];
 	char *base, *tokens, *audit; /* absolute */
 
@@ -196,6 +198,8 @@ static int options_read(struct serve *serve, int argc, char **argv)
 		  &serve->pid_file },
 		{ "no-containers", NULL, "no listeners within containers", CLI_FLAG,
 		  &serve->no_containers },
+		{ "reach", "DIR", "outside, that mirrors lead to; may be repeated", CLI_LIST,
+		  &serve->reach },
 		{ "admin-token-file", "FILE", "holds a token for all mirrors", CLI_STRING,
 		  &serve->admin_file },
 		{ "admin-token", "TOKEN", "refused: others would see it", CLI_STRING,
@@ -320,6 +324,23 @@ static int on_signal(struct signals *signals, int signal)
 	return 0;
 }
 
+static int files_give_up(const struct serve *serve)
+{
+	const struct gate_confine confine = { .base = serve->server.base,
+					      .tokens = serve->server.tokens,
+					      .audit = serve->server.audit,
+					      .socket_folder = serve->place.folder,
+					      .reach = &serve->reach };
+	struct problem why;
+	int r = gate_confine(&confine, &why);
+
+	if (!r)
+		log_warn(0,
+			 "this kernel has no Landlock, or one before 5.19: what git can reach is "
+			 "all that you can");
+	return r < 0 ? log_error(0, "%s", why.text), r : 0;
+}
+
 static int run(struct serve *serve)
 {
 	struct problem why;
@@ -334,7 +355,9 @@ static int run(struct serve *serve)
 		log_error(0, "%s", why.text);
 		return r;
 	}
-	r = listeners_give(serve);
+	r = files_give_up(serve);
+	if (!r)
+		r = listeners_give(serve);
 	if (!r && !serve->inetd && !serve->no_containers) {
 		r = doors_new(serve->loop, server_http(serve->running), &serve->doors);
 		if (r)

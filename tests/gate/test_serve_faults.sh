@@ -25,7 +25,8 @@ EOT
 chmod +x "$dir/bin/git"
 acts() { cat >"$dir/bin/act"; }
 PATH=$dir/bin:$PATH
-serve --per-token 2 --silence-time 3
+mkdir "$dir/told" # that script has a place to leave word
+serve --per-token 2 --silence-time 3 --reach "$dir/told"
 PATH=$real
 at=http://127.0.0.1:$port
 ask() { curl -s -m 60 -u "$token:" -o "$dir/body" -D "$dir/head" -w '%{http_code}' "$@"; }
@@ -71,6 +72,24 @@ environment() { # statements 9, 10
 	[ "$(ask -H 'Transfer-Encoding: chunked' --data-binary abc "$at/p.git/git-upload-pack")" = 200 ] && ! grep -q '^CONTENT_LENGTH' "$dir/body"
 }
 is "git has the environment of the contract, and nothing of ours" environment
+mkdir "$dir/home2" && echo key >"$dir/home2/key"
+acts <<EOT
+printf 'Content-Type: text/plain\n\n'
+cat "$dir/home2/key" && echo has read
+echo x >"$dir/home2/made" && echo has made
+mv "$dir/home2/key" "$dir/home2/other" && echo has moved
+printf '#!/bin/sh\necho has run' >"$mirror/prog" && chmod +x "$mirror/prog" && echo works && "$mirror/prog"
+echo x >/dev/null && echo is here
+EOT
+nowhere_else() { # whoever it has become
+	local code
+	code=$(ask "$at/p.git/HEAD")
+	rm -f "$mirror/prog"
+	[ "$code" = 200 ] && [ "$(cat "$dir/body")" = "works
+is here" ] || { cat "$dir/body"; return 1; }
+	[ "$(ls "$dir/home2")" = key ]
+}
+is "git works in the mirrors, and neither reads nor writes nor runs what is none of it" nowhere_else
 acts <<'EOT'
 printf 'Status: 404 Not Found\nno colon\nX-A: b\n\nbody'
 echo 'a complaint' >&2
@@ -104,26 +123,26 @@ killed() {
 }
 is "what one that is killed said does not look whole" killed
 acts <<'EOT'
-echo $$ >>"$(dirname "$0")/pid"
+echo $$ >>"$(dirname "$0")/../told/pid"
 printf 'Content-Type: x\n\n'
 head -c 100
 sleep 1000
 EOT
 client() {
-	rm -f "$dir/bin/pid"
+	rm -f "$dir/told/pid"
 	ask "$at/p.git/HEAD" &
 	local asks=$!
-	there "$dir/bin/pid" && kill -9 $asks && gone "$(cat "$dir/bin/pid")"
+	there "$dir/told/pid" && kill -9 $asks && gone "$(cat "$dir/told/pid")"
 }
 is "one whose client dies is ended" client
 busy() {
-	rm -f "$dir/bin/pid"
+	rm -f "$dir/told/pid"
 	ask "$at/p.git/HEAD" >/dev/null &
 	local one=$!
-	there "$dir/bin/pid" || return
+	there "$dir/told/pid" || return
 	curl -s -m 20 -u "$token:" "$at/p.git/HEAD" -o /dev/null &
 	local two=$!
-	until [ "$(wc -l <"$dir/bin/pid")" -eq 2 ]; do read -rt 0.02 <> <(:) || :; done
+	until [ "$(wc -l <"$dir/told/pid")" -eq 2 ]; do read -rt 0.02 <> <(:) || :; done
 	[ "$(ask "$at/p.git/HEAD")" = 503 ] && grep -qi '^Retry-After: ' "$dir/head"
 	local r=$?
 	kill $one $two
@@ -131,30 +150,30 @@ busy() {
 }
 is "one more than a token may have at once is 503" busy
 silent() {
-	rm -f "$dir/bin/pid"
+	rm -f "$dir/told/pid"
 	ask "$at/p.git/HEAD" >/dev/null
-	[ $? -eq 18 ] && gone "$(cat "$dir/bin/pid")"
+	[ $? -eq 18 ] && gone "$(cat "$dir/told/pid")"
 }
 is "one that does nothing for too long is killed, and its reply cut" silent
 acts <<'EOT'
-echo $$ >"$(dirname "$0")/pid"
+echo $$ >"$(dirname "$0")/../told/pid"
 printf 'Content-Type: x\n\nall'
 exec >&-
 sleep 1000
 EOT
 lingers() { # statement 11
 	local began=$SECONDS
-	[ "$(ask "$at/p.git/HEAD")" = 200 ] && [ "$(cat "$dir/body")" = all ] && [ $((SECONDS - began)) -ge 29 ] && gone "$(cat "$dir/bin/pid")"
+	[ "$(ask "$at/p.git/HEAD")" = 200 ] && [ "$(cat "$dir/body")" = all ] && [ $((SECONDS - began)) -ge 29 ] && gone "$(cat "$dir/told/pid")"
 }
 is "one that has said all and does not end is killed after 30 seconds" lingers
 acts <<'EOT'
-echo $$ >"$(dirname "$0")/pid"
+echo $$ >"$(dirname "$0")/../told/pid"
 sleep 1000
 EOT
 dies() {
-	rm -f "$dir/bin/pid"
+	rm -f "$dir/told/pid"
 	ask "$at/p.git/HEAD" >/dev/null &
-	there "$dir/bin/pid" && kill -9 "$server" && gone "$(cat "$dir/bin/pid")"
+	there "$dir/told/pid" && kill -9 "$server" && gone "$(cat "$dir/told/pid")"
 }
 is "it does not outlive the server" dies
 mkdir "$dir/none"

@@ -105,6 +105,16 @@ int confine_files(void)
 	return confine_files_but(NULL, 0);
 }
 
+#define FIRST_RIGHTS ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
+#define RIGHT_REFER  (UINT64_C(1) << 13) /* linux/landlock.h of 5.19: moved from folder to folder */
+
+#ifndef CONFINE_SANITIZED
+static long landlock_version(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* ..._RULESET_VERSION */);
+}
+#endif
+
 int confine_files_but(const struct confine_folder *folders, unsigned n)
 {
 #ifdef CONFINE_SANITIZED /* its leak check reads /proc */
@@ -118,13 +128,22 @@ int confine_files_but(const struct confine_folder *folders, unsigned n)
 		[CONFINE_KEEP] = LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
 				 LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
 				 LANDLOCK_ACCESS_FS_READ_DIR,
+		[CONFINE_WRITE] = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE,
+		[CONFINE_RUN] = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |
+				LANDLOCK_ACCESS_FS_READ_DIR,
+		[CONFINE_WORK] = (FIRST_RIGHTS & ~LANDLOCK_ACCESS_FS_EXECUTE) | RIGHT_REFER,
 	};
 	/* every right of Landlock's first version: all that matters without open files */
 	struct landlock_ruleset_attr attr = {
-		.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
+		.handled_access_fs = FIRST_RIGHTS,
 	};
 	_cleanup_close_ int fd = -1;
 
+	for (unsigned i = 0; i < n; i++)
+		if (folders[i].may == CONFINE_WORK)
+			attr.handled_access_fs |= RIGHT_REFER;
+	if (attr.handled_access_fs & RIGHT_REFER && landlock_version() < 2)
+		return -EOPNOTSUPP;
 	fd = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (fd < 0)
 		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;

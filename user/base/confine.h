@@ -50,8 +50,11 @@ int confine_files(void);
 enum confine_may {
 	CONFINE_REMOVE, /* and nothing else: sockets of ours that go at the end */
 	CONFINE_READ,
-	CONFINE_LOOK, /* read them, and list the folder */
-	CONFINE_KEEP, /* make, read, write, rename and remove them, and list the folder */
+	CONFINE_LOOK,  /* read them, and list the folder */
+	CONFINE_KEEP,  /* make, read, write, rename and remove them, and list the folder */
+	CONFINE_WRITE, /* read and write those that are there */
+	CONFINE_RUN,   /* read and execute them, and list the folder */
+	CONFINE_WORK,  /* all but executing, folders and moves between them as well */
 };
 
 struct confine_folder {
@@ -59,7 +62,11 @@ struct confine_folder {
 	enum confine_may may;
 };
 
-/** confine_files_but() - the same, but for these @n folders; one may be named twice */
+/**
+ * confine_files_but() - the same, but for these @n folders; one may be named twice
+ *
+ * Return: 0; -EOPNOTSUPP: with one that is CONFINE_WORK it takes Linux 5.19, and nothing was done.
+ */
 int confine_files_but(const struct confine_folder *folders, unsigned n);
 
 /**
