@@ -27,6 +27,8 @@
 
 #include "base/cleanup.h"
 #include "base/event.h"
+#include "base/packet.h"
+#include "base/sock.h"
 #include "cgroup.h"
 #include "control.h"
 #include "enrol_word.h"
@@ -592,6 +594,98 @@ static void a_container_is_guarded_when_the_word_is_answered(void **state)
 	}
 }
 
+/* --- a listener within ------------------------------------------------------------------- */
+
+static struct control_listen wanted;
+
+/* The socket is looked at where it was handed to: another process closes it. */
+static int say_listen(void *arg)
+{
+	struct control_packet packet = { .type = CONTROL_LISTEN, .version = CONTROL_VERSION };
+	uint64_t until_ns = now_boot_ns() + 15 * SECOND_NS;
+	_cleanup_close_ int sock = packet_connect(control_path(), until_ns), fd = -1;
+	struct pollfd ready = { .fd = sock, .events = POLLIN };
+	struct sockaddr_in at = {};
+	socklen_t size = sizeof(at);
+	int yes = 0;
+
+	(void)arg;
+	memset(word, 0, sizeof(*word));
+	packet.LISTEN = wanted;
+	if (sock < 0 || packet_send(sock, &packet, control_msg_size(packet.type), until_ns) ||
+	    poll(&ready, 1, LIMIT_MS) != 1 ||
+	    sock_receive(sock, &packet, sizeof(packet), &fd, 1) <= 0)
+		return -1;
+	if (packet.type == CONTROL_DONE) {
+		word->result = packet.DONE.result;
+		snprintf(word->why.text, sizeof(word->why.text), "%s", packet.DONE.problem);
+		return fd >= 0 ? -1 : 0;
+	}
+	if (packet.type != CONTROL_LISTENS || fd < 0 ||
+	    getsockname(fd, (struct sockaddr *)&at, &size))
+		return -1;
+	size = sizeof(yes);
+	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &size);
+	word->guard = packet.LISTENS.guard;
+	word->code = packet.LISTENS.uid;
+	snprintf(word->text, sizeof(word->text), "%.64s at %x:%u, %d", packet.LISTENS.container,
+		 ntohl(at.sin_addr.s_addr), ntohs(at.sin_port), yes);
+	return 0;
+}
+
+static void listen_by(uid_t uid, uint32_t guard, uint16_t port)
+{
+	wanted = (struct control_listen){ .guard = guard, .port = port };
+	if (person_as(uid, say_listen, NULL))
+		fail_msg("user %u was not answered, or not as it should be", uid);
+}
+
+static void assert_no_listener(int result, const char *why)
+{
+	assert_int_equal(word->result, result);
+	if (!strstr(word->why.text, why))
+		fail_msg("'%s' is not in '%s'", why, word->why.text);
+}
+
+static void a_listener_within_is_its_owners(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1)), *roots;
+	uint32_t guard;
+
+	(void)state;
+	assert_int_equal(attach_by(ANNE, box), 0);
+	guard = guard_now().id;
+	listen_by(BERT, guard, CONTROL_PORT_GATE);
+	assert_no_listener(-ENOENT, "no guard");
+	listen_by(0, guard, CONTROL_PORT_GATE); /* root's services are for root's */
+	assert_no_listener(-ENOENT, "no guard");
+	listen_by(ANNE, guard + 1, CONTROL_PORT_GATE);
+	assert_no_listener(-ENOENT, "no guard");
+	listen_by(ANNE, guard, 22);
+	assert_no_listener(-EINVAL, "port 22");
+	listen_by(ANNE, guard, CONTROL_PORT_GATE);
+	assert_int_equal(word->result, 0);
+	assert_int_equal(word->guard, guard);
+	assert_int_equal(word->code, ANNE);
+	assert_string_equal(word->text, DIGITS "1 at 7f000001:9418, 1");
+	/* once more: it was closed by whoever had it */
+	listen_by(ANNE, guard, CONTROL_PORT_GATE);
+	assert_int_equal(word->result, 0);
+
+	/* in the host's network there is none to have */
+	roots = BOX(.of = 0, .id = ID(2), .no_userns = true);
+	assert_int_equal(attach_by(0, roots), 0);
+	guard = guard_now().id;
+	listen_by(0, guard, CONTROL_PORT_GATE);
+	assert_no_listener(-EADDRNOTAVAIL, "host's network");
+	/* nor where nobody is any more */
+	kill(roots->pid, SIGKILL);
+	waitpid(roots->pid, NULL, 0);
+	roots->pid = 0;
+	listen_by(0, guard, CONTROL_PORT_GATE);
+	assert_true(word->result == -ESRCH || word->result == -ENOENT);
+}
+
 /* --- a child that has waited for it ------------------------------------------------------ */
 
 static unsigned files_of(pid_t pid)
@@ -754,6 +848,7 @@ int main(void)
 		T(a_user_guards_a_container_that_runs),
 		T(an_end_that_is_said_ends_nobody_who_lives),
 		T(a_container_is_guarded_when_the_word_is_answered),
+		T(a_listener_within_is_its_owners),
 		T(programs_that_came_meanwhile_are_those_of_the_guard),
 		T(a_journal_that_came_meanwhile_has_what_is_kept),
 		T(a_child_that_died_as_it_waited_costs_nobody_a_container),
