@@ -224,8 +224,13 @@ static void door_new(struct doors *doors, int64_t guard)
 		door->listed = true;
 		return;
 	}
-	if (doors->closing || doors->n == DOORS_MAX || guard <= 0 || guard > UINT32_MAX)
+	if (doors->closing || guard <= 0 || guard > UINT32_MAX)
 		return;
+	if (doors->n == DOORS_MAX) {
+		log_warn(0, "guard %lld: no listener, %u containers have one", (long long)guard,
+			 doors->n);
+		return;
+	}
 	door = calloc(1, sizeof(*door));
 	if (!door)
 		return;

@@ -20,28 +20,13 @@
 
 /* --- where ----------------------------------------------------------------------------- */
 
-static char *absolute(const char *path, enum place otherwise)
-{
-	char *ret = NULL, *here;
-
-	if (!path)
-		return place_default(otherwise);
-	if (*path == '/')
-		return strdup(path);
-	here = getcwd(NULL, 0);
-	if (here && asprintf(&ret, "%s/%s", here, path) < 0)
-		ret = NULL;
-	free(here);
-	return ret;
-}
-
 int life_place_find(const char *base, const char *tokens, const char *pid_file,
 		    struct life_place *ret, struct problem *why)
 {
 	*ret = (struct life_place){
-		.base = absolute(base, PLACE_BASE),
-		.tokens = absolute(tokens, PLACE_TOKENS),
-		.pid_file = absolute(pid_file, PLACE_PID),
+		.base = place_absolute(base, PLACE_BASE),
+		.tokens = place_absolute(tokens, PLACE_TOKENS),
+		.pid_file = place_absolute(pid_file, PLACE_PID),
 		.units = unit_dir_path(),
 		.state = path_below(ROOT_STATE, NULL),
 	};

@@ -4,7 +4,9 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/paths.h"
 
@@ -23,6 +25,21 @@ static const struct {
 char *place_default(enum place place)
 {
 	return path_below(places[place].root, places[place].below);
+}
+
+char *place_absolute(const char *path, enum place otherwise)
+{
+	char *ret = NULL, *here;
+
+	if (!path)
+		return place_default(otherwise);
+	if (*path == '/')
+		return strdup(path);
+	here = getcwd(NULL, 0);
+	if (here && asprintf(&ret, "%s/%s", here, path) < 0)
+		ret = NULL;
+	free(here);
+	return ret;
 }
 
 static bool ends_in(const char *name, const char *end)

@@ -30,6 +30,9 @@ enum place {
 /** place_default() - the caller's to free; NULL without memory or without a home */
 char *place_default(enum place place);
 
+/** place_absolute() - what was said, from the current folder on; NULL: place_default(); as that */
+char *place_absolute(const char *path, enum place otherwise);
+
 /**
  * place_project_check() - may a project (or a task) be called so?
  *

@@ -133,21 +133,6 @@ static int admin_read(struct serve *serve)
 	return unsetenv(ADMIN_VARIABLE) ? -errno : 0;
 }
 
-static char *absolute(const char *path, enum place otherwise)
-{
-	char *ret = NULL, *here;
-
-	if (!path)
-		return place_default(otherwise);
-	if (*path == '/')
-		return strdup(path);
-	here = getcwd(NULL, 0);
-	if (here && asprintf(&ret, "%s/%s", here, path) < 0)
-		ret = NULL;
-	free(here);
-	return ret;
-}
-
 /* Beside the mirrors, if it is not said where; "": nowhere. */
 static char *audit_path(const struct serve *serve)
 {
@@ -155,7 +140,7 @@ static char *audit_path(const struct serve *serve)
 	char *ret = NULL;
 
 	if (said)
-		return strcmp(said, "none") ? absolute(said, PLACE_AUDIT) : strdup("");
+		return strcmp(said, "none") ? place_absolute(said, PLACE_AUDIT) : strdup("");
 	if (!serve->server.base)
 		return place_default(PLACE_AUDIT);
 	return serve->base && asprintf(&ret, "%s/audit.jsonl", serve->base) < 0 ? NULL : ret;
@@ -165,8 +150,8 @@ static int paths_read(struct serve *serve)
 {
 	_cleanup_close_ int base = -1;
 
-	serve->base = absolute(serve->server.base, PLACE_BASE);
-	serve->tokens = absolute(serve->server.tokens, PLACE_TOKENS);
+	serve->base = place_absolute(serve->server.base, PLACE_BASE);
+	serve->tokens = place_absolute(serve->server.tokens, PLACE_TOKENS);
 	serve->audit = audit_path(serve);
 	if (!serve->base || !serve->tokens || !serve->audit)
 		return log_error(-ENOENT, "there is no home: give --base-path and --token-file");

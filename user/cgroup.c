@@ -345,11 +345,17 @@ int cgroup_of_pid(pid_t pid, char ret[static TEROK_PATH_LEN], struct problem *wh
 	}
 }
 
+bool cgroup_is_within(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+
+	n -= n && folder[n - 1] == '/'; /* the root's is all there is of its path */
+	return !strncmp(path, folder, n) && (!path[n] || path[n] == '/');
+}
+
 bool cgroup_holds(const char *path, pid_t pid)
 {
 	char of[TEROK_PATH_LEN];
-	size_t n = strlen(path);
 
-	return pid > 0 && !cgroup_of_pid(pid, of, NULL) && !strncmp(of, path, n) &&
-	       (!of[n] || of[n] == '/');
+	return pid > 0 && !cgroup_of_pid(pid, of, NULL) && cgroup_is_within(of, path);
 }

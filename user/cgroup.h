@@ -65,6 +65,9 @@ int cgroup_path_of_id(uint64_t id, char ret[static TEROK_PATH_LEN]);
  */
 int cgroup_of_pid(pid_t pid, char ret[static TEROK_PATH_LEN], struct problem *why);
 
+/** cgroup_is_within() - is @path that of @folder, or below it? Both as cgroup_path() has them */
+bool cgroup_is_within(const char *path, const char *folder);
+
 /** cgroup_holds() - is process @pid in the cgroup @path, or below? Who is gone is not */
 bool cgroup_holds(const char *path, pid_t pid);
 

@@ -145,13 +145,6 @@ static bool namespace_of(pid_t pid, struct stat *ret)
 	return !stat(path, ret);
 }
 
-static bool is_below(const char *path, const char *guarded)
-{
-	size_t n = strlen(guarded);
-
-	return !strncmp(path, guarded, n) && (!path[n] || path[n] == '/');
-}
-
 static int stray_look(pid_t pid, void *user)
 {
 	struct strays *strays = user;
@@ -160,8 +153,9 @@ static int stray_look(pid_t pid, void *user)
 	struct stat st;
 
 	if (!namespace_of(pid, &st) || st.st_ino != strays->inside.st_ino ||
-	    cgroup_of_pid(pid, path, NULL) || is_below(path, strays->doctor->guard->info.path) ||
-	    proc_status(pid, &status) || status.state == 'Z')
+	    cgroup_of_pid(pid, path, NULL) ||
+	    cgroup_is_within(path, strays->doctor->guard->info.path) || proc_status(pid, &status) ||
+	    status.state == 'Z')
 		return 0;
 	strays->n++;
 	doctor_say(strays->doctor, VERDICT_FAIL, "who moved it? stop the container",

@@ -76,13 +76,6 @@ static int process_check(uint64_t id, pid_t pid, void *arg)
 
 /* --- guards --------------------------------------------------------------------------------- */
 
-static bool is_within(const char *path, const char *folder)
-{
-	size_t n = strlen(folder);
-
-	return !strncmp(path, folder, n) && (!path[n] || path[n] == '/');
-}
-
 static int label_check(uint32_t id, const struct terok_info *info, void *arg)
 {
 	struct owner *owner = arg;
@@ -94,10 +87,10 @@ static int label_check(uint32_t id, const struct terok_info *info, void *arg)
 	}
 	if (!owner->path || !strcmp(info->path, owner->path)) /* that guard_attach() looks at */
 		return 0;
-	if (is_within(owner->path, info->path))
+	if (cgroup_is_within(owner->path, info->path))
 		return problem(owner->why, -EPERM,
 			       "the cgroup %s lies within a guard that is not yours", owner->path);
-	if (is_within(info->path, owner->path))
+	if (cgroup_is_within(info->path, owner->path))
 		return problem(owner->why, -EPERM,
 			       "within the cgroup %s there is a guard that is not yours",
 			       owner->path);

@@ -89,7 +89,11 @@ nowhere_else() { # whoever it has become
 is here" ] || { cat "$dir/body"; return 1; }
 	[ "$(ls "$dir/home2")" = key ]
 }
-is "git works in the mirrors, and neither reads nor writes nor runs what is none of it" nowhere_else
+if nm -D "$gate" | grep -q __asan_init; then # base/confine.h: its run time has to look
+	echo "SKIP nowhere_else: a sanitizer's build is not confined"
+else
+	is "git works in the mirrors, and neither reads nor writes nor runs what is none of it" nowhere_else
+fi
 acts <<'EOT'
 printf 'Status: 404 Not Found\nno colon\nX-A: b\n\nbody'
 echo 'a complaint' >&2

@@ -218,9 +218,23 @@ static void the_root_is_found_anew_where_it_moved(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void a_path_is_within_folders_and_not_names(void **state)
+{
+	(void)state;
+	assert_true(cgroup_is_within("/a/b", "/a/b"));
+	assert_true(cgroup_is_within("/a/b/c", "/a/b"));
+	assert_false(cgroup_is_within("/a/bc", "/a/b"));
+	assert_false(cgroup_is_within("/a", "/a/b"));
+	assert_true(cgroup_is_within("/a", "/")); /* the root has all of them */
+	assert_true(cgroup_is_within("/", "/"));
+	assert_false(cgroup_is_within("/", "/a"));
+	assert_true(cgroup_holds("/", getpid()));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_path_is_within_folders_and_not_names),
 		cmocka_unit_test(the_v2_line_is_found_among_v1_lines),
 		cmocka_unit_test(a_line_that_is_no_path_is_refused),
 		cmocka_unit_test_teardown(a_cgroup_has_one_id_and_one_path, remove_base),
