@@ -2,11 +2,9 @@
 /*
  * test_enrol.c - CONTROL_ATTACH: who may have which process guarded, by the kernel's word alone
  *
- * A box is what a runtime leaves at createRuntime: a process in a cgroup of its own, whose
- * directory somebody owns, in a user namespace that somebody made, or in none. Words are said by
- * processes that are the users they are of. Every refusal has its control beside it.
+ * Boxes stand for containers (boxes.h). Every refusal has its control beside it.
  */
-#include "persons.h"
+#include "boxes.h"
 
 #include <bpf/bpf.h>
 #include <dirent.h>
@@ -27,144 +25,13 @@
 
 #include "base/cleanup.h"
 #include "base/event.h"
-#include "base/packet.h"
-#include "base/sock.h"
 #include "cgroup.h"
-#include "control.h"
 #include "enrol_word.h"
-#include "guard.h"
 #include "hooks.h"
 #include "journal.h"
 #include "owned.h"
 #include "programs.h"
 #include "support.h"
-
-#define BOXES  4
-#define DIGITS "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde"
-#define ID(n)  (DIGITS #n)
-#define SUB    200000 /* the first of the users that Anne's namespaces have */
-
-struct box {
-	pid_t pid;
-	char parent[TEROK_PATH_LEN], cgroup[TEROK_PATH_LEN];
-	const char *id;
-	uid_t of; /* the process's, and the directory's */
-	bool no_userns;
-	uid_t parent_of, folder_of; /* 0: as .of */
-};
-
-static struct box boxes[BOXES];
-static unsigned n_boxes;
-
-/* What was answered to a word that another process said. */
-static struct said_word {
-	struct control_ask ask;
-	int result;
-	uint32_t guard;
-	struct problem why;
-	unsigned code; /* of a deed */
-	char text[512];
-} * word;
-
-/* --- boxes ------------------------------------------------------------------------------- */
-
-static void own(const char *path, uid_t uid)
-{
-	_cleanup_close_ int fd = cgroup_create(path, NULL);
-
-	assert_true(fd >= 0);
-	assert_int_equal(fchown(fd, uid, -1), 0);
-}
-
-static void __attribute__((__noreturn__)) live(const struct box *box, int ready)
-{
-	_cleanup_close_ int fd = cgroup_open(box->cgroup, NULL);
-	bool ok = fd >= 0 && !cgroup_join(fd);
-
-	ok = ok && !setresgid(box->of, box->of, box->of) && !setresuid(box->of, box->of, box->of);
-	ok = ok && (box->no_userns || !unshare(CLONE_NEWUSER | CLONE_NEWNET));
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (ok && write(ready, "", 1) == 1)
-		pause();
-	_exit(1);
-}
-
-static struct box *box_new(const struct box *like)
-{
-	struct box *box = &boxes[n_boxes];
-	int ready[2];
-	char byte;
-
-	assert_true(n_boxes < BOXES);
-	*box = *like;
-	snprintf(box->parent, sizeof(box->parent), "/terok-test-%d-box%u", getpid(), n_boxes);
-	snprintf(box->cgroup, sizeof(box->cgroup), "/terok-test-%d-box%u/libpod-%s", getpid(),
-		 n_boxes, box->id);
-	n_boxes++;
-	own(box->parent, box->parent_of ?: box->of);
-	own(box->cgroup, box->folder_of ?: box->of);
-	assert_int_equal(pipe(ready), 0);
-	fflush(NULL);
-	box->pid = fork();
-	if (!box->pid) {
-		close(ready[0]);
-		live(box, ready[1]);
-	}
-	close(ready[1]);
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-	return box;
-}
-
-#define BOX(...) box_new(&(struct box){ __VA_ARGS__ })
-
-static void box_end(struct box *box)
-{
-	if (box->pid > 0) {
-		kill(box->pid, SIGKILL);
-		waitpid(box->pid, NULL, 0);
-	}
-	box->pid = 0;
-	cgroup_remove(box->cgroup, NULL, NULL);
-	cgroup_remove(box->parent, NULL, NULL);
-}
-
-/* --- words ------------------------------------------------------------------------------- */
-
-static int say(void *arg)
-{
-	(void)arg;
-	word->result = control_ask(&word->ask, &word->guard, &word->why);
-	return 0;
-}
-
-static void attach_word(const struct box *box)
-{
-	struct control_attach *attach = &word->ask.word.ATTACH;
-
-	memset(word, 0, sizeof(*word));
-	word->ask.patience_ns = 15 * SECOND_NS;
-	word->ask.word.type = CONTROL_ATTACH;
-	attach->version = CONTROL_HOOK_VERSION;
-	attach->pid = box->pid;
-	strcpy(attach->id, box->id);
-	strcpy(attach->name, "box");
-	strcpy(attach->profiles, "none");
-	attach->profiles_said = 1;
-}
-
-static int said_by(uid_t uid)
-{
-	if (person_as(uid, say, NULL))
-		fail_msg("the word was not said");
-	return word->result;
-}
-
-static int attach_by(uid_t uid, const struct box *box)
-{
-	attach_word(box);
-	return said_by(uid);
-}
 
 static unsigned guards(void)
 {
@@ -191,35 +58,6 @@ static void assert_refused(int result, const char *why)
 		closep(&fd);
 	}
 	assert_int_equal(guards(), 0);
-}
-
-static struct guard guard_now(void)
-{
-	struct guard guard;
-
-	assert_int_equal(word->result, 0);
-	assert_int_equal(guard_get(world->kernel, word->guard, &guard), 0);
-	assert_true(guard.alive);
-	return guard;
-}
-
-static int setup(void **state)
-{
-	n_boxes = 0;
-	word = mmap(NULL, sizeof(*word), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (word == MAP_FAILED || persons_setup(state))
-		return -1;
-	journal_close(); /* of the world before */
-	agent_start();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	while (n_boxes)
-		box_end(&boxes[--n_boxes]);
-	munmap(word, sizeof(*word));
-	return persons_teardown(state);
 }
 
 /* --- whose it is ------------------------------------------------------------------------- */
@@ -594,98 +432,6 @@ static void a_container_is_guarded_when_the_word_is_answered(void **state)
 	}
 }
 
-/* --- a listener within ------------------------------------------------------------------- */
-
-static struct control_listen wanted;
-
-/* The socket is looked at where it was handed to: another process closes it. */
-static int say_listen(void *arg)
-{
-	struct control_packet packet = { .type = CONTROL_LISTEN, .version = CONTROL_VERSION };
-	uint64_t until_ns = now_boot_ns() + 15 * SECOND_NS;
-	_cleanup_close_ int sock = packet_connect(control_path(), until_ns), fd = -1;
-	struct pollfd ready = { .fd = sock, .events = POLLIN };
-	struct sockaddr_in at = {};
-	socklen_t size = sizeof(at);
-	int yes = 0;
-
-	(void)arg;
-	memset(word, 0, sizeof(*word));
-	packet.LISTEN = wanted;
-	if (sock < 0 || packet_send(sock, &packet, control_msg_size(packet.type), until_ns) ||
-	    poll(&ready, 1, LIMIT_MS) != 1 ||
-	    sock_receive(sock, &packet, sizeof(packet), &fd, 1) <= 0)
-		return -1;
-	if (packet.type == CONTROL_DONE) {
-		word->result = packet.DONE.result;
-		snprintf(word->why.text, sizeof(word->why.text), "%s", packet.DONE.problem);
-		return fd >= 0 ? -1 : 0;
-	}
-	if (packet.type != CONTROL_LISTENS || fd < 0 ||
-	    getsockname(fd, (struct sockaddr *)&at, &size))
-		return -1;
-	size = sizeof(yes);
-	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &size);
-	word->guard = packet.LISTENS.guard;
-	word->code = packet.LISTENS.uid;
-	snprintf(word->text, sizeof(word->text), "%.64s at %x:%u, %d", packet.LISTENS.container,
-		 ntohl(at.sin_addr.s_addr), ntohs(at.sin_port), yes);
-	return 0;
-}
-
-static void listen_by(uid_t uid, uint32_t guard, uint16_t port)
-{
-	wanted = (struct control_listen){ .guard = guard, .port = port };
-	if (person_as(uid, say_listen, NULL))
-		fail_msg("user %u was not answered, or not as it should be", uid);
-}
-
-static void assert_no_listener(int result, const char *why)
-{
-	assert_int_equal(word->result, result);
-	if (!strstr(word->why.text, why))
-		fail_msg("'%s' is not in '%s'", why, word->why.text);
-}
-
-static void a_listener_within_is_its_owners(void **state)
-{
-	struct box *box = BOX(.of = ANNE, .id = ID(1)), *roots;
-	uint32_t guard;
-
-	(void)state;
-	assert_int_equal(attach_by(ANNE, box), 0);
-	guard = guard_now().id;
-	listen_by(BERT, guard, CONTROL_PORT_GATE);
-	assert_no_listener(-ENOENT, "no guard");
-	listen_by(0, guard, CONTROL_PORT_GATE); /* root's services are for root's */
-	assert_no_listener(-ENOENT, "no guard");
-	listen_by(ANNE, guard + 1, CONTROL_PORT_GATE);
-	assert_no_listener(-ENOENT, "no guard");
-	listen_by(ANNE, guard, 22);
-	assert_no_listener(-EINVAL, "port 22");
-	listen_by(ANNE, guard, CONTROL_PORT_GATE);
-	assert_int_equal(word->result, 0);
-	assert_int_equal(word->guard, guard);
-	assert_int_equal(word->code, ANNE);
-	assert_string_equal(word->text, DIGITS "1 at 7f000001:9418, 1");
-	/* once more: it was closed by whoever had it */
-	listen_by(ANNE, guard, CONTROL_PORT_GATE);
-	assert_int_equal(word->result, 0);
-
-	/* in the host's network there is none to have */
-	roots = BOX(.of = 0, .id = ID(2), .no_userns = true);
-	assert_int_equal(attach_by(0, roots), 0);
-	guard = guard_now().id;
-	listen_by(0, guard, CONTROL_PORT_GATE);
-	assert_no_listener(-EADDRNOTAVAIL, "host's network");
-	/* nor where nobody is any more */
-	kill(roots->pid, SIGKILL);
-	waitpid(roots->pid, NULL, 0);
-	roots->pid = 0;
-	listen_by(0, guard, CONTROL_PORT_GATE);
-	assert_true(word->result == -ESRCH || word->result == -ENOENT);
-}
-
 /* --- a child that has waited for it ------------------------------------------------------ */
 
 static unsigned files_of(pid_t pid)
@@ -826,7 +572,7 @@ static void a_child_that_died_as_it_waited_costs_nobody_a_container(void **state
 	assert_int_equal(status, 0);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, boxes_setup, boxes_teardown)
 
 int main(void)
 {
@@ -848,7 +594,6 @@ int main(void)
 		T(a_user_guards_a_container_that_runs),
 		T(an_end_that_is_said_ends_nobody_who_lives),
 		T(a_container_is_guarded_when_the_word_is_answered),
-		T(a_listener_within_is_its_owners),
 		T(programs_that_came_meanwhile_are_those_of_the_guard),
 		T(a_journal_that_came_meanwhile_has_what_is_kept),
 		T(a_child_that_died_as_it_waited_costs_nobody_a_container),
