@@ -35,6 +35,7 @@ LIBRARY_PKGS   := json-c # libclearance, for everybody: it needs nothing more
 SANDBOX_PKGS   := json-c
 CLEARANCE_PKGS := json-c ncursesw libsystemd libmicrohttpd libseccomp sqlite3
 GATE_PKGS      := json-c libmicrohttpd libseccomp zlib
+PROXY_PKGS     := json-c libmicrohttpd libcurl libcrypto libssl libssh libseccomp sqlite3
 TEST_PKGS      := cmocka
 
 CFLAGS     ?= -O2 -g
@@ -61,7 +62,7 @@ DEPS_SAID  := $(shell tools/deps --install build test >&2; echo $$?)
 $(if $(filter-out 0,$(DEPS_SAID)),$(error packages are missing, see above))
 endif
 endif
-PKGS       := $(sort $(AGENT_PKGS) $(OPENED_PKGS) $(CLEARANCE_PKGS) $(SANDBOX_PKGS) $(GATE_PKGS) $(if $(filter test unit kernel test-kernels escape-table,$(GOALS)),$(TEST_PKGS)))
+PKGS       := $(sort $(AGENT_PKGS) $(OPENED_PKGS) $(CLEARANCE_PKGS) $(SANDBOX_PKGS) $(GATE_PKGS) $(PROXY_PKGS) $(if $(filter test unit kernel test-kernels escape-table,$(GOALS)),$(TEST_PKGS)))
 LACKING    := $(shell for p in $(PKGS); do $(PKG_CONFIG) --exists $$p 2>/dev/null || echo $$p; done)
 ifneq ($(LACKING),)
 $(error missing: $(LACKING); try: sudo apt-get install $(or $(shell tools/deps --missing build test),pkg-config))
@@ -72,6 +73,7 @@ LIBRARY_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARY_PKGS))
 SANDBOX_LIBS   := $(shell $(PKG_CONFIG) --libs $(SANDBOX_PKGS))
 CLEARANCE_LIBS := $(shell $(PKG_CONFIG) --libs $(CLEARANCE_PKGS))
 GATE_LIBS      := $(shell $(PKG_CONFIG) --libs $(GATE_PKGS))
+PROXY_LIBS     := $(shell $(PKG_CONFIG) --libs $(PROXY_PKGS))
 TEST_LIBS       = $(shell $(PKG_CONFIG) --libs $(TEST_PKGS))
 endif
 
@@ -96,16 +98,17 @@ HOOK_ROOM     := $(filter-out tools/hook.c,$(wildcard tools/hook*.c))
 hook_OBJ      := $(call obj,$(HOOK_ROOM))
 faces_OBJ     := $(filter-out $(B)/tools/clearance.o,$(tool_OBJ))
 gate_OBJ      := $(call obj,$(filter-out gate/main.c,$(wildcard gate/*.c)))
+proxy_OBJ     := $(call obj,$(filter-out proxy/main.c,$(wildcard proxy/*.c)))
 sandbox_OBJ   := $(call obj,$(filter-out tools/sandbox.c,$(wildcard tools/sandbox*.c)))
 bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
 names_OBJ     := $(call obj,$(addprefix tests/names/,server.c reply.c zone.c))
 tunnel_OBJ    := $(call obj,$(addprefix tests/names/,tunnel.c tapper.c flood.c))
-rooms         := $(if $(agent_OBJ),agent) $(if $(watcher_OBJ),watcher) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(hook_OBJ),hook) $(if $(gate_OBJ),gate) $(if $(http_OBJ),http) $(if $(clearance_OBJ),clearance) base
+rooms         := $(if $(agent_OBJ),agent) $(if $(watcher_OBJ),watcher) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(hook_OBJ),hook) $(if $(gate_OBJ),gate) $(if $(proxy_OBJ),proxy) $(if $(http_OBJ),http) $(if $(clearance_OBJ),clearance) base
 ARCHIVES      := $(rooms:%=$(B)/lib%.a)
 archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
 
-PROGRAMS   := $(B)/terok-bpfd $(if $(tool_OBJ),$(B)/terok-clearance) $(if $(sandbox_OBJ),$(B)/terok-sandbox) $(if $(gate_OBJ),$(B)/terok-gate)
+PROGRAMS   := $(B)/terok-bpfd $(if $(tool_OBJ),$(B)/terok-clearance) $(if $(sandbox_OBJ),$(B)/terok-sandbox) $(if $(gate_OBJ),$(B)/terok-gate) $(if $(proxy_OBJ),$(B)/terok-proxy)
 # libclearance as others link it: its client side, alone, shared and static.
 client_OBJ := $(filter $(B)/hub/client%,$(clearance_OBJ))
 LIBRARIES  := $(if $(client_OBJ),$(B)/lib/libclearance.so.0 $(B)/lib/libclearance.a)
@@ -118,7 +121,7 @@ DEMO       := $(if $(demo_OBJ),$(B)/terok-demo)
 
 # Tests: test_*.c is a program; every other .c of its folder, and of the folder above for
 # kernel/escape, is linked into each. test_*.sh runs as it is.
-test_dirs  := unit hub gate kernel kernel/escape
+test_dirs  := unit hub gate proxy kernel kernel/escape
 tests_in    = $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)/test_*.c))
 support_in  = $(call obj,$(filter-out tests/$(1)/test_%.c %.bpf.c,$(wildcard tests/$(1)/*.c)))
 TESTS      := $(foreach d,$(test_dirs),$(call tests_in,$(d)))
@@ -130,7 +133,7 @@ NAMES      := $(B)/tests/names/server $(tunnel_OBJ:.o=)
 LATE       := $(B)/tests/names/late
 WEB        := $(B)/tests/web/hub
 BUILDS     := $(addprefix $(B)/tests/kernel/builds/,first other/bpfd grown/bpfd next/bpfd)
-SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/gate/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh tests/web/test_*.sh)
+SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/gate/test_*.sh tests/proxy/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh tests/web/test_*.sh)
 FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
@@ -138,10 +141,10 @@ PAGE       := $(patsubst %,$(B)/%.h,$(wildcard tools/web/*))
 GATE_UNITS := $(patsubst %,$(B)/%.h,$(wildcard gate/*.service gate/*.socket))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(watcher_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
-MAN1       := $(wildcard user/*.1 tools/*.1 gate/*.1)
+	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+MAN1       := $(wildcard user/*.1 tools/*.1 gate/*.1 proxy/*.1)
 MAN3       := $(wildcard hub/*.3)
-MAN5       := $(wildcard user/*.5 gate/*.5)
+MAN5       := $(wildcard user/*.5 gate/*.5 proxy/*.5)
 MAN7       := $(wildcard user/*.7 hub/*.7)
 MAN8       := $(wildcard user/*.8 tools/*.8)
 UNITS      := $(wildcard user/*.service user/*.socket)
@@ -161,6 +164,7 @@ $(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent watcher dns hub clearanc
 $(B)/terok-clearance: $(tool_OBJ) $(call archives,hub clearance base)
 $(B)/terok-sandbox: $(B)/tools/sandbox.o $(call archives,sandbox base)
 $(B)/terok-gate: $(B)/gate/main.o $(call archives,gate http clearance base)
+$(B)/terok-proxy: $(B)/proxy/main.o $(call archives,proxy http clearance base)
 $(B)/terok-bench: $(bench_OBJ) $(ARCHIVES)
 $(B)/terok-demo: $(demo_OBJ) $(call archives,clearance base)
 $(B)/libbase.a: $(base_OBJ)
@@ -171,6 +175,7 @@ $(B)/libhub.a: $(hub_OBJ)
 $(B)/libfaces.a: $(faces_OBJ)
 $(B)/libsandbox.a: $(sandbox_OBJ)
 $(B)/libgate.a: $(gate_OBJ)
+$(B)/libproxy.a: $(proxy_OBJ)
 $(B)/libhttp.a: $(http_OBJ)
 $(B)/libhook.a: $(hook_OBJ)
 $(B)/libclearance.a: $(clearance_OBJ)
@@ -179,11 +184,13 @@ $(PROGRAMS): private LIBS = $(AGENT_LIBS)
 $(B)/terok-clearance $(DEMO): private LIBS = $(CLEARANCE_LIBS)
 $(B)/terok-sandbox: private LIBS = $(SANDBOX_LIBS)
 $(B)/terok-gate: private LIBS = $(GATE_LIBS)
+$(B)/terok-proxy: private LIBS = $(PROXY_LIBS)
 $(BENCH): private LIBS = $(AGENT_LIBS) -lm
 $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_screen: | $(B)/terok-clearance
 $(addprefix $(B)/tests/unit/,test_clearance_tui test_desktop) $(call tests_in,hub) $(B)/tests/kernel/test_bridge: private LIBS += $(CLEARANCE_LIBS)
 $(B)/tests/unit/test_http $(call tests_in,gate): private LIBS += $(GATE_LIBS)
+$(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_proxy*.c)) $(call tests_in,proxy): private LIBS += $(PROXY_LIBS)
 $(B)/tests/kernel/test_clock: private LIBS += -Wl,--wrap=time
 $(B)/tests/unit/test_lately: private LIBS += -Wl,--wrap=names_reverse
 $(B)/tests/unit/test_dossiers: private LIBS += -Wl,--wrap=dossier_read
@@ -232,6 +239,7 @@ $(WEB): private LIBS = $(AGENT_LIBS)
 # Fuzz targets: in B=build/fuzz with libFuzzer's main; elsewhere with one that replays seeds.
 $(FUZZ): $(B)/%: $(B)/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(ARCHIVES)
 $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
+$(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_proxy*.c)): private LIBS += $(PROXY_LIBS)
 
 $(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(BUILDS):
 	$(call say,LD)

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/* main.c - terok-proxy: credentials that a container can use and never see */
+#include <syslog.h>
+
+#include "base/cli.h"
+#include "base/log.h"
+#include "verbs.h"
+
+static const struct cli_verb verbs[] = {
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const struct cli_program program = {
+	.name = "terok-proxy",
+	.version = TEROK_VERSION,
+	.summary = "Credentials that a container can use and never see.",
+	.verbs = verbs,
+	.default_verb = "serve", /* as units and scripts of before begin it: options alone */
+};
+
+int main(int argc, char **argv)
+{
+	log_setup("terok-proxy", LOG_INFO, false);
+	return cli_main(&program, argc, argv);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verbs.h - what terok-proxy can be told to do; proxy/main.c has the table
+ *
+ * Each takes its command line, argv[0] is the verb, and returns as struct cli_verb says.
+ */
+#ifndef PROXY_VERBS_H
+#define PROXY_VERBS_H
+
+#endif
