@@ -21,6 +21,21 @@ static uint64_t ns_of(struct timespec time)
 	return (uint64_t)time.tv_sec * SECOND_NS + (uint64_t)time.tv_nsec;
 }
 
+struct advert_stamp advert_stamp_of(const struct stat *st, bool *fresh)
+{
+	const struct advert_stamp stamp = {
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.mode = st->st_mode | (uint64_t)st->st_uid << 32,
+		.mtime_ns = ns_of(st->st_mtim),
+		.ctime_ns = ns_of(st->st_ctim),
+	};
+
+	*fresh |= stamp.ctime_ns + FRESH_NS > now_wall_ns();
+	return stamp;
+}
+
 /* Of a folder only what it is: what is in it comes and goes. */
 static bool stamp(const char *path, struct advert_stamp *ret, bool *fresh)
 {
@@ -28,15 +43,11 @@ static bool stamp(const char *path, struct advert_stamp *ret, bool *fresh)
 
 	if (stat(path, &st))
 		return false;
-	*ret = (struct advert_stamp){ .dev = st.st_dev,
-				      .ino = st.st_ino,
-				      .mode = st.st_mode | (uint64_t)st.st_uid << 32 };
-	if (S_ISDIR(st.st_mode))
-		return true;
-	ret->size = (uint64_t)st.st_size;
-	ret->mtime_ns = ns_of(st.st_mtim);
-	ret->ctime_ns = ns_of(st.st_ctim);
-	*fresh |= ret->ctime_ns + FRESH_NS > now_wall_ns();
+	if (S_ISDIR(st.st_mode)) {
+		st.st_size = 0;
+		st.st_mtim = st.st_ctim = (struct timespec){};
+	}
+	*ret = advert_stamp_of(&st, fresh);
 	return true;
 }
 
@@ -94,7 +105,7 @@ void advert_key_done(struct advert_key *key)
 
 static bool same(const struct advert_key *a, const struct advert_key *b)
 {
-	return a->env && b->env && a->env_size == b->env_size &&
+	return a->env && b->env && a->env_size == b->env_size && a->said == b->said &&
 	       !memcmp(a->env, b->env, a->env_size) && !memcmp(a->file, b->file, sizeof(a->file));
 }
 
@@ -139,17 +150,34 @@ unsigned advert_headers(const struct advert_reply *reply, struct http_header *re
 	return reply->n_headers;
 }
 
-/* A list of protocol 2, to its end. */
-static bool is_list(const struct advert_reply *reply)
+/* Lines of git's (four digits say how long each is, they included), none an error, to their end. */
+static bool is_whole(const char *at, size_t n)
 {
-	static const char begins[] = "000eversion 2\n", ends[] = "0000";
+	while (n >= 4) {
+		char digits[5] = { at[0], at[1], at[2], at[3] }, *end;
+		unsigned long size = strtoul(digits, &end, 16);
+
+		if (!size && !*end)
+			return n == 4;
+		if (*end || size < 5 || size > n || !strncmp(at + 4, "ERR ", 4))
+			return false;
+		at += size;
+		n -= size;
+	}
+	return false;
+}
+
+static bool is_kept(enum advert_kind kind, const struct advert_reply *reply)
+{
+	static const char begins[] = "000eversion 2\n";
 	const char *body = reply->bytes + reply->head;
 	size_t n = reply->n - reply->head;
 
-	return !reply->bad && n > sizeof(begins) + sizeof(ends) &&
-	       !memcmp(body, begins, sizeof(begins) - 1) &&
-	       !memcmp(body + n - (sizeof(ends) - 1), ends, sizeof(ends) - 1) &&
-	       !memmem(body, n, "session-id", 10);
+	if (reply->bad || !is_whole(body, n))
+		return false;
+	return kind == ADVERT_REFS_LIST ||
+	       (n > sizeof(begins) && !memcmp(body, begins, sizeof(begins) - 1) &&
+		!memmem(body, n, "session-id", 10));
 }
 
 const struct advert_reply *advert_find(const struct adverts *adverts, const struct advert_key *key)
@@ -172,7 +200,8 @@ void advert_keep(struct adverts *adverts, struct advert_key *key, const struct a
 {
 	struct advert *to = &adverts->kept[adverts->next];
 
-	if (!is_list(reply) || key->fresh || !same(key, now) || advert_find(adverts, key)) {
+	if (!is_kept(adverts->kind, reply) || key->fresh || !same(key, now) ||
+	    advert_find(adverts, key)) {
 		free(reply);
 		advert_key_done(key);
 		return;

@@ -17,11 +17,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "cgi.h"
 
 #define ADVERT_MAX    32
-#define ADVERT_SIZE   (16 << 10) /* bytes of one reply */
+#define ADVERT_SIZE   (32 << 10) /* bytes of one reply */
 #define ADVERT_HEADER 8          /* headers of one */
 
 /* A file as it was. */
@@ -40,11 +41,14 @@ enum {
 };
 
 struct advert_key {
-	char *env; /* all of it */
-	size_t env_size;
+	char *env;             /* all of it, and in listing.h what was asked and the refs */
+	size_t env_size, said; /* of which so much is no refs */
 	struct advert_stamp file[ADVERT_FILES];
 	bool fresh; /* a file is too new: to look up, not to keep */
 };
+
+/** advert_stamp_of() - that file; @fresh: set if it is so new that it could change unseen */
+struct advert_stamp advert_stamp_of(const struct stat *st, bool *fresh);
 
 /* A reply as it comes. */
 struct advert_reply {
@@ -54,12 +58,19 @@ struct advert_reply {
 	bool bad; /* it is not one to keep */
 };
 
+/* Which replies are kept. */
+enum advert_kind {
+	ADVERT_LIST, /* what git can do, by protocol 2 */
+	ADVERT_REFS_LIST,
+};
+
 struct advert {
 	struct advert_key key;
 	struct advert_reply *reply;
 };
 
 struct adverts {
+	enum advert_kind kind;
 	struct advert kept[ADVERT_MAX];
 	unsigned next; /* to be replaced */
 };

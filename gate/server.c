@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "advert.h"
@@ -15,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "hidden.h"
+#include "listing.h"
 #include "push.h"
 #include "request.h"
 #include "witness.h"
@@ -26,7 +28,9 @@ struct transfer {
 	struct transfer *next, **slot;
 	struct server *server;
 	struct token *token;
-	struct backend *backend; /* NULL: it has ended */
+	struct backend *backend; /* NULL: it has ended, or waits for what is asked */
+	char *asked; /* of a request whose reply may be known, until it is whole; else NULL */
+	size_t n_asked;
 	struct request_route route;
 	char container[TOKEN_CONTAINER]; /* whose door it came by, which may be gone; "": all's */
 	uint64_t began_ns;
@@ -43,7 +47,7 @@ struct server {
 	struct http *http;
 	struct tokens *tokens;
 	struct backend_git git;
-	struct adverts adverts;
+	struct adverts adverts, listings;
 	struct transfer *transfers;
 	unsigned n_transfers;
 	bool ending, once;
@@ -63,7 +67,10 @@ static void refuse(struct http_request *request, unsigned status, const struct h
 	char body[sizeof(((struct problem *)0)->text) + 2], target[128];
 	int n = snprintf(body, sizeof(body), "%s\n", text);
 
-	log_warn(0, "%s %s: %u %s", log_safe((char[24]){ 0 }, 24, http_method(request)),
+	/* who shows nothing asks what to show: every git does, before each fetch and push */
+	log_full(status == 401 && !http_header(request, "Authorization", 0) ? LOG_DEBUG
+									    : LOG_WARNING,
+		 0, "%s %s: %u %s", log_safe((char[24]){ 0 }, 24, http_method(request)),
 		 log_safe(target, sizeof(target), http_target(request)), status, text);
 	http_reply(request, status, headers, more ? 3 : 2, body, (size_t)n);
 }
@@ -151,6 +158,7 @@ static void transfer_free(struct transfer *transfer)
 	witness_free(transfer->witness);
 	advert_key_done(&transfer->key);
 	free(transfer->reply);
+	free(transfer->asked);
 	free(transfer);
 	if (server->ending && !server->n_transfers)
 		loop_stop(server->loop);
@@ -214,40 +222,61 @@ static void note(const struct transfer *transfer, const struct backend_end *end)
 /* If nothing that it depends on has changed while it was made. */
 static void reply_keep(struct transfer *transfer)
 {
-	const struct backend_git *git = &transfer->server->git;
+	struct server *server = transfer->server;
+	bool listing = transfer->route.part == REQUEST_UPLOAD;
+	const struct backend_git *git = &server->git;
 	struct advert_key now = {};
 	char path[PATH_MAX];
 
 	if (!transfer->reply || snprintf(path, sizeof(path), "%s/%s", git->base,
 					 transfer->route.name) >= (int)sizeof(path))
 		return;
-	if (advert_stamps(path, git->program, git->git, &now)) {
-		now.env = transfer->key.env;
+	if (listing) {
+		if (!listing_again(&transfer->key, path, git->program, git->git, &now))
+			return;
+	} else if (advert_stamps(path, git->program, git->git, &now)) {
+		now.env = transfer->key.env; /* borrowed */
 		now.env_size = transfer->key.env_size;
-		advert_keep(&transfer->server->adverts, &transfer->key, &now, transfer->reply);
-		transfer->reply = NULL;
 	}
+	advert_keep(listing ? &server->listings : &server->adverts, &transfer->key, &now,
+		    transfer->reply);
+	transfer->reply = NULL;
+	if (listing)
+		advert_key_done(&now);
 }
 
-/* Is it what every git of protocol 2 asks first? Then it may be known. */
-static bool reply_known(struct transfer *transfer, struct http_request *request,
-			const struct backend_env *env)
+/* Is it what every git of protocol 2 asks first, or its list of refs? Then it may be known. */
+static bool reply_key(struct transfer *transfer, struct http_request *request,
+		      const struct backend_env *env)
 {
 	const struct backend_git *git = &transfer->server->git;
 	const char *protocol = http_header(request, "Git-Protocol", 0);
-	struct http_header headers[ADVERT_HEADER + 1] = { { "Server", SERVER_NAME } };
-	const struct advert_reply *reply;
 	char path[PATH_MAX];
+
+	if (!protocol || !strstr(protocol, "version=2") ||
+	    snprintf(path, sizeof(path), "%s/%s", git->base, transfer->route.name) >=
+		(int)sizeof(path))
+		return false;
+	if (transfer->route.part == REQUEST_UPLOAD)
+		return transfer->asked && listing_may_be(transfer->asked, transfer->n_asked) &&
+		       listing_key(env->item, transfer->asked, transfer->n_asked, path,
+				   git->program, git->git, &transfer->key);
+	return transfer->route.part == REQUEST_REFS && !transfer->route.receives &&
+	       !strcmp(http_method(request), "GET") && !http_length(request) &&
+	       advert_key(env->item, path, git->program, git->git, &transfer->key);
+}
+
+static bool reply_known(struct transfer *transfer, struct http_request *request,
+			const struct backend_env *env)
+{
+	struct http_header headers[ADVERT_HEADER + 1] = { { "Server", SERVER_NAME } };
+	struct server *server = transfer->server;
+	const struct advert_reply *reply;
 	unsigned n;
 
-	if (transfer->route.part != REQUEST_REFS || transfer->route.receives || !protocol ||
-	    !strstr(protocol, "version=2") || strcmp(http_method(request), "GET") != 0 ||
-	    http_length(request) ||
-	    snprintf(path, sizeof(path), "%s/%s", git->base, transfer->route.name) >=
-		(int)sizeof(path) ||
-	    !advert_key(env->item, path, git->program, git->git, &transfer->key))
+	if (!reply_key(transfer, request, env))
 		return false;
-	reply = advert_find(&transfer->server->adverts, &transfer->key);
+	reply = advert_find(transfer->asked ? &server->listings : &server->adverts, &transfer->key);
 	if (!reply) {
 		transfer->reply = calloc(1, sizeof(*transfer->reply));
 		return false;
@@ -297,7 +326,11 @@ static int transfer_start(struct transfer *transfer, struct http_request *reques
 	    (transfer->route.part == REQUEST_UPLOAD || transfer->route.part == REQUEST_RECEIVE))
 		transfer->witness = witness_new(transfer->route.part == REQUEST_RECEIVE,
 						http_header(request, "Content-Encoding", 0));
-	return backend_new(server->loop, request, &start, &owner, &transfer->backend, why);
+	r = backend_new(server->loop, request, &start, &owner, &transfer->backend, why);
+	if (!r &&
+	    transfer->n_asked) /* there was no git for it: an empty pipe takes so much at once */
+		backend_body(transfer->backend, transfer->asked, transfer->n_asked);
+	return r;
 }
 
 static void refuse_start(struct http_request *request, int r, const struct problem *why)
@@ -316,13 +349,37 @@ static void refuse_start(struct http_request *request, int r, const struct probl
 		log_warn(0, "%s", why->text);
 }
 
+/* Start a git for it, or say what is known, or why not; then there is no transfer any more. */
+static bool transfer_begin(struct transfer *transfer, struct http_request *request)
+{
+	struct problem why = { "" };
+	int r = transfer_start(transfer, request, &why);
+
+	transfer->route.query = ""; /* it was the request's */
+	if (!r)
+		return true;
+	http_set(request, NULL);
+	if (r != -EALREADY) /* it is known, and was said */
+		refuse_start(request, r, &why);
+	transfer_free(transfer);
+	return false;
+}
+
+/* A fetch's request that is so short may be of those whose reply is known: all of it is read first. */
+static bool asks_little(const struct transfer *transfer, struct http_request *request)
+{
+	int64_t length = http_length(request);
+
+	return transfer->route.part == REQUEST_UPLOAD && length > 0 && length <= LISTING_ASKED &&
+	       http_header(request, "Git-Protocol", 0) &&
+	       !http_header(request, "Content-Encoding", 0);
+}
+
 static void transfer_new(struct server *server, struct http_request *request,
 			 const struct request_route *route, struct token *token)
 {
 	const struct server_door *door = http_owner(request);
 	struct transfer *transfer = calloc(1, sizeof(*transfer));
-	struct problem why = { "" };
-	int r;
 
 	if (!transfer) {
 		token_put(token);
@@ -333,13 +390,6 @@ static void transfer_new(struct server *server, struct http_request *request,
 	};
 	if (door)
 		strcpy(transfer->container, door->container);
-	r = transfer_start(transfer, request, &why);
-	transfer->route.query = ""; /* it was the request's */
-	if (r) {
-		if (r != -EALREADY) /* it is known, and was said */
-			refuse_start(request, r, &why);
-		return transfer_free(transfer);
-	}
 	transfer->next = server->transfers;
 	transfer->slot = &server->transfers;
 	if (transfer->next)
@@ -347,6 +397,10 @@ static void transfer_new(struct server *server, struct http_request *request,
 	server->transfers = transfer;
 	server->n_transfers++;
 	http_set(request, transfer);
+	if (asks_little(transfer, request))
+		transfer->asked = malloc(LISTING_ASKED);
+	if (!transfer->asked)
+		transfer_begin(transfer, request);
 }
 
 /* --- requests ------------------------------------------------------------------------- */
@@ -384,7 +438,24 @@ static size_t on_body(struct http_request *request, const char *bytes, size_t n)
 {
 	struct transfer *transfer = http_get(request);
 
-	return transfer && transfer->backend ? backend_body(transfer->backend, bytes, n) : n;
+	if (!transfer)
+		return n;
+	if (transfer->backend)
+		return backend_body(transfer->backend, bytes, n);
+	if (!transfer->asked)
+		return n;
+	if (n > LISTING_ASKED - transfer->n_asked) { /* more than was said: no server gives that */
+		http_abort(request);
+		return n;
+	}
+	if (n)
+		memcpy(transfer->asked + transfer->n_asked, bytes, n);
+	transfer->n_asked += n;
+	if (n && listing_may_be(transfer->asked, transfer->n_asked))
+		return n;
+	if (transfer_begin(transfer, request) && !n)
+		backend_body(transfer->backend, NULL, 0);
+	return n;
 }
 
 static ssize_t on_fill(struct http_request *request, char *bytes, size_t size)
@@ -413,6 +484,8 @@ static void on_request_over(struct http_request *request, bool whole)
 
 	if (transfer && transfer->backend)
 		backend_gone(transfer->backend, whole);
+	else if (transfer)
+		transfer_free(transfer); /* it was waited for what it asks */
 }
 
 static void on_empty(void *user)
@@ -461,6 +534,7 @@ int server_new(struct loop *loop, const struct server_options *options, struct s
 		return problem(why, -ENOMEM, "no memory for a server");
 	server->loop = loop;
 	server->options = *options;
+	server->listings.kind = ADVERT_REFS_LIST;
 	r = backend_git_open(&server->git, options->base, why);
 	if (!r)
 		r = tokens_open(options->tokens, options->admin, &server->tokens, why);
@@ -487,6 +561,7 @@ void server_free(struct server *server)
 		transfer_free(server->transfers);
 	}
 	adverts_done(&server->adverts);
+	adverts_done(&server->listings);
 	tokens_free(server->tokens);
 	backend_git_done(&server->git);
 	free(server);
