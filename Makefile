@@ -87,6 +87,7 @@ endif
 obj            = $(patsubst %.c,$(B)/%.o,$(1))
 base_OBJ      := $(call obj,$(wildcard user/base/*.c))
 http_OBJ      := $(call obj,$(wildcard user/http/*.c))
+service_OBJ   := $(call obj,$(wildcard user/service/*.c))
 watcher_OBJ   := $(call obj,$(wildcard user/watcher/*.c))
 dns_OBJ       := $(call obj,$(wildcard user/dns/*.c))
 agent_OBJ     := $(call obj,$(filter-out user/bpfd.c,$(wildcard user/*.c)))
@@ -104,7 +105,7 @@ bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
 names_OBJ     := $(call obj,$(addprefix tests/names/,server.c reply.c zone.c))
 tunnel_OBJ    := $(call obj,$(addprefix tests/names/,tunnel.c tapper.c flood.c))
-rooms         := $(if $(agent_OBJ),agent) $(if $(watcher_OBJ),watcher) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(hook_OBJ),hook) $(if $(gate_OBJ),gate) $(if $(proxy_OBJ),proxy) $(if $(http_OBJ),http) $(if $(clearance_OBJ),clearance) base
+rooms         := $(if $(agent_OBJ),agent) $(if $(watcher_OBJ),watcher) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(hook_OBJ),hook) $(if $(gate_OBJ),gate) $(if $(proxy_OBJ),proxy) $(if $(service_OBJ),service) $(if $(http_OBJ),http) $(if $(clearance_OBJ),clearance) base
 ARCHIVES      := $(rooms:%=$(B)/lib%.a)
 archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
 
@@ -141,7 +142,7 @@ PAGE       := $(patsubst %,$(B)/%.h,$(wildcard tools/web/*))
 GATE_UNITS := $(patsubst %,$(B)/%.h,$(wildcard gate/*.service gate/*.socket))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(watcher_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(service_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN1       := $(wildcard user/*.1 tools/*.1 gate/*.1 proxy/*.1)
 MAN3       := $(wildcard hub/*.3)
 MAN5       := $(wildcard user/*.5 gate/*.5 proxy/*.5)
@@ -163,8 +164,8 @@ all: $(PROGRAMS) $(LIBRARIES) $(WHY) $(HOOK) $(COMPLETION) ## build the programs
 $(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent watcher dns hub clearance base)
 $(B)/terok-clearance: $(tool_OBJ) $(call archives,hub clearance base)
 $(B)/terok-sandbox: $(B)/tools/sandbox.o $(call archives,sandbox base)
-$(B)/terok-gate: $(B)/gate/main.o $(call archives,gate http clearance base)
-$(B)/terok-proxy: $(B)/proxy/main.o $(call archives,proxy http clearance base)
+$(B)/terok-gate: $(B)/gate/main.o $(call archives,gate service http clearance base)
+$(B)/terok-proxy: $(B)/proxy/main.o $(call archives,proxy service http clearance base)
 $(B)/terok-bench: $(bench_OBJ) $(ARCHIVES)
 $(B)/terok-demo: $(demo_OBJ) $(call archives,clearance base)
 $(B)/libbase.a: $(base_OBJ)
@@ -177,6 +178,7 @@ $(B)/libsandbox.a: $(sandbox_OBJ)
 $(B)/libgate.a: $(gate_OBJ)
 $(B)/libproxy.a: $(proxy_OBJ)
 $(B)/libhttp.a: $(http_OBJ)
+$(B)/libservice.a: $(service_OBJ)
 $(B)/libhook.a: $(hook_OBJ)
 $(B)/libclearance.a: $(clearance_OBJ)
 
@@ -338,8 +340,8 @@ $(B)/gate/%.h: gate/%
 	$(call say,UNIT)
 	$(Q)mkdir -p $(@D) && { echo 'static const char $(subst -,_,$(subst .,_,$*))[] ='; \
 		sed 's/[\\"?]/\\&/g; s/\t/\\t/g; s/^/\t"/; s/$$/\\n"/' $<; echo '	"";'; } > $@.tmp && mv $@.tmp $@
-$(B)/gate/unit.o: | $(GATE_UNITS)
-$(B)/gate/unit.o: private CFLAGS += -I$(B)/gate
+$(B)/gate/gate.o: | $(GATE_UNITS)
+$(B)/gate/gate.o: private CFLAGS += -I$(B)/gate
 
 # For a program with verbs as base/cli.h has them it takes a file of words, PROGRAM.words.
 complete_as = sed 's/@NAME@/$(subst -,_,$*)/g; s/@PROGRAM@/$*/g'

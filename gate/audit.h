@@ -2,9 +2,7 @@
 /*
  * audit.h - who cloned, fetched and pushed what: a line of JSON each, in a file
  *
- * The file is its user's alone (0600) and only grows, until it has AUDIT_SIZE bytes: then it is
- * FILE.1, of which there is one, and another begins. Lines are whole whoever else writes to it:
- * each is one write, behind a lock. What cannot be noted is said in the log, and nothing waits.
+ * See service/audit_line.h for the file. What cannot be noted is said in the log, and nothing waits.
  * Threads: none.
  */
 #ifndef GATE_AUDIT_H
@@ -15,8 +13,7 @@
 #include "base/problem.h"
 #include "token.h"
 
-#define AUDIT_SIZE (16 << 20) /* bytes of one file */
-#define AUDIT_REFS 256        /* refs of one line; how many more there were is told */
+#define AUDIT_REFS 256 /* refs of one line; how many more there were is told */
 
 struct audit_ref {
 	const char *name, *old, *new; /* what it was to be */

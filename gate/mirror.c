@@ -65,7 +65,7 @@ int mirror_new(const char *base, const char *project, struct mirror **ret, struc
 		return -ENOMEM;
 	mirror->lock = -1;
 	memory_clear(&mirror->memory);
-	r = place_project_check(project, why);
+	r = project_check(project, why);
 	if (!r)
 		r = find_base(base, &mirror->base, why);
 	if (!r)

@@ -259,15 +259,15 @@ int mirror_mend(const struct mirror *mirror, unsigned wait_s, struct problem *wh
 static void mend_one(const char *base, const char *folder)
 {
 	_cleanup_mirror_ struct mirror *mirror = NULL;
-	char project[GATE_PROJECT_MAX + 1];
+	char project[PROJECT_MAX + 1];
 	size_t n = strlen(folder);
 	struct problem why;
 	int r;
 
-	if (!ends(folder, ".git") || n - 4 > GATE_PROJECT_MAX)
+	if (!ends(folder, ".git") || n - 4 > PROJECT_MAX)
 		return;
 	snprintf(project, sizeof(project), "%.*s", (int)n - 4, folder);
-	if (place_project_check(project, NULL) || mirror_new(base, project, &mirror, NULL) ||
+	if (project_check(project, NULL) || mirror_new(base, project, &mirror, NULL) ||
 	    !mirror_exists(mirror))
 		return;
 	r = mirror_mend(mirror, 0, &why);

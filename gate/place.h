@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * place.h - where the gate's files are, and what a project may be called
+ * place.h - where the gate's files are
  *
  * One project is one bare repository, <base>/<project>.git, of the user who runs the gate.
  * The defaults are those of base/paths.h; every verb takes --base-path and its like instead.
@@ -13,9 +13,9 @@
 #include <stddef.h>
 
 #include "base/problem.h"
+#include "service/project.h"
 
-#define GATE_PROJECT_MAX 64   /* bytes of a project's or task's name, without a NUL */
-#define GATE_PORT        9418 /* TCP, on 127.0.0.1 */
+#define GATE_PORT 9418 /* TCP, on 127.0.0.1 */
 
 enum place {
 	PLACE_BASE,   /* folder of the mirrors: <state>/gate */
@@ -30,16 +30,8 @@ enum place {
 /** place_default() - the caller's to free; NULL without memory or without a home */
 char *place_default(enum place place);
 
-/** place_absolute() - what was said, from the current folder on; NULL: place_default(); as that */
+/** place_absolute() - path_absolute() of what was said; NULL: place_default(); as that */
 char *place_absolute(const char *path, enum place otherwise);
-
-/**
- * place_project_check() - may a project (or a task) be called so?
- *
- * A letter or digit, then those and . _ -; GATE_PROJECT_MAX at most; not ending in ".git"
- * or ".lock". Return: 0; -EINVAL with @why.
- */
-int place_project_check(const char *name, struct problem *why);
 
 /**
  * place_repository() - <base>/<project>.git, the caller's to free

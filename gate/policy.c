@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "own_file.h"
+#include "service/own_file.h"
 #include "pattern.h"
 
 #define GIB (UINT64_C(1) << 30)

@@ -194,7 +194,7 @@ static int split(const char *repository, char **base, char **project, struct pro
 	*project = strndup(name, n - 4);
 	if (!*base || !*project)
 		return problem(why, -ENOMEM, "no memory for a push");
-	return place_project_check(*project, why);
+	return project_check(*project, why);
 }
 
 static int check_may(const struct token *token, const char *project, struct problem *why)

@@ -94,7 +94,7 @@ static int take_all(struct json_object *from, struct push_note *note, struct pro
 		   *runtime = json_text(from, "runtime");
 
 	if (!base || *base != '/' || !runtime || *runtime != '/' || !project ||
-	    place_project_check(project, NULL))
+	    project_check(project, NULL))
 		return problem(why, -EINVAL, PUSH_NOTE " has no base and project");
 	note->base = strdup(base);
 	note->project = strdup(project);

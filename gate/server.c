@@ -19,6 +19,7 @@
 #include "listing.h"
 #include "push.h"
 #include "request.h"
+#include "service/doors.h"
 #include "witness.h"
 
 #define SERVER_NAME "terok-gate/1.0"
@@ -101,7 +102,7 @@ static void complain(struct server *server)
 }
 
 /* What comes in by a container's door is of its project; a token may name it by id or name. */
-static bool reaches(const struct token *token, const char *project, const struct server_door *door)
+static bool reaches(const struct token *token, const char *project, const struct door_owner *door)
 {
 	if (!door)
 		return token_reaches(token, project, NULL);
@@ -113,7 +114,7 @@ static bool reaches(const struct token *token, const char *project, const struct
 static struct token *token_for(struct server *server, struct http_request *request,
 			       const struct request_route *route)
 {
-	const struct server_door *door = http_owner(request);
+	const struct door_owner *door = http_owner(request);
 	_cleanup_(token_putp) struct token *token = NULL;
 	const char *value = http_header(request, "Authorization", 0);
 	char text[REQUEST_TOKEN_MAX];
@@ -378,7 +379,7 @@ static bool asks_little(const struct transfer *transfer, struct http_request *re
 static void transfer_new(struct server *server, struct http_request *request,
 			 const struct request_route *route, struct token *token)
 {
-	const struct server_door *door = http_owner(request);
+	const struct door_owner *door = http_owner(request);
 	struct transfer *transfer = calloc(1, sizeof(*transfer));
 
 	if (!transfer) {

@@ -17,12 +17,6 @@
 #include "place.h"
 #include "token.h"
 
-/* Whose a listener is: one container, which reaches one project. */
-struct server_door {
-	char project[GATE_PROJECT_MAX + 1];
-	char container[TOKEN_CONTAINER], name[TOKEN_CONTAINER]; /* its id, what people call it */
-};
-
 struct server_options {
 	const char *base;   /* folder of the mirrors, absolute */
 	const char *tokens; /* file of tokens */
@@ -52,7 +46,7 @@ int server_new(struct loop *loop, const struct server_options *options, struct s
 	       struct problem *why);
 void server_free(struct server *server);
 
-/** server_http() - to give it listeners; their owner is NULL or a struct server_door */
+/** server_http() - to give it listeners; their owner is NULL or a struct door_owner */
 struct http *server_http(struct server *server);
 
 /** server_end() - take nobody new; when the last transfer is over, loop_stop() */

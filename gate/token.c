@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "own_file.h"
+#include "service/own_file.h"
 #include "token_file.h"
 
 #define WORDS       (TOKEN_SIZE / sizeof(uint64_t))

@@ -31,9 +31,9 @@
 
 struct token {
 	unsigned refs;
-	char text[TOKEN_SIZE];              /* NULs up to its end */
-	char project[GATE_PROJECT_MAX + 1]; /* TOKEN_ADMIN: all */
-	char task[GATE_PROJECT_MAX + 1];
+	char text[TOKEN_SIZE];         /* NULs up to its end */
+	char project[PROJECT_MAX + 1]; /* TOKEN_ADMIN: all */
+	char task[PROJECT_MAX + 1];
 	char
 	    container[TOKEN_CONTAINER]; /* works only where this container comes in; "": anywhere */
 	uint64_t created, expires;      /* seconds since 1970; 0: not known, and never */

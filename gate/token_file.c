@@ -9,7 +9,7 @@
 
 #include "base/dir.h"
 #include "base/json.h"
-#include "own_file.h"
+#include "service/own_file.h"
 #include "pattern.h"
 
 #define DIGITS 32 /* of a token that we make */
@@ -124,7 +124,7 @@ static int take_token(const char *text, struct json_object *from, struct token *
 	scope = !json_object_object_get_ex(from, "project", &unused);
 	r = take_text(from, scope ? "scope" : "project", true, token->project,
 		      sizeof(token->project), why);
-	if (!r && place_project_check(token->project, &wrong))
+	if (!r && project_check(token->project, &wrong))
 		r = problem(why, -EINVAL, "its project: %s", wrong.text);
 	r = r ?: take_text(from, "task", true, token->task, sizeof(token->task), why);
 	r = r
@@ -306,11 +306,11 @@ static void random_text(char *ret)
 static int check_wanted(const struct token *want, struct problem *why)
 {
 	struct problem wrong;
-	int r = place_project_check(want->project, &wrong);
+	int r = project_check(want->project, &wrong);
 
 	if (r)
 		return problem(why, r, "project: %s", wrong.text);
-	r = place_project_check(want->task, &wrong);
+	r = project_check(want->task, &wrong);
 	if (r)
 		return problem(why, r, "task: %s", wrong.text);
 	for (unsigned i = 0; i < want->n_push; i++)

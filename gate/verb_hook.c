@@ -21,8 +21,9 @@
 #include "base/dir.h"
 #include "base/event.h"
 #include "base/log.h"
-#include "ask.h"
 #include "hook.h"
+#include "service/ask.h"
+#include "terok/push.h"
 #include "verbs.h"
 
 #define INPUT_MAX (UPDATES_MAX * (2 * (GIT_SHA_MAX + 1) + UPDATE_REF_MAX))
@@ -168,11 +169,22 @@ static void keep_all(const struct hook *hook)
 	}
 }
 
+static const struct ask_kind asks = {
+	.who = "gate",
+	.id = "push-",
+	.dest = TEROK_PUSH_DEST,
+	.asks = "a push to git, this once",
+	.by = "pushed_by",
+	.over = "the push is over",
+	.again = "push",
+};
+
 /* Does a person lift what it was refused for? All of it was said before. */
 static bool asked(struct hook *hook)
 {
 	const struct token *token = hook->note.token;
-	struct ask ask = { .runtime = hook->note.runtime,
+	struct ask ask = { .kind = &asks,
+			   .runtime = hook->note.runtime,
 			   .project = hook->note.project,
 			   .task = token->task,
 			   .container = token->container,

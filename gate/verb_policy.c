@@ -81,7 +81,7 @@ int verb_policy(int argc, char **argv)
 
 	if (r < 0)
 		return r;
-	if (place_project_check(argv[1], &why))
+	if (project_check(argv[1], &why))
 		return log_error(0, "PROJECT: %s", why.text), -EINVAL;
 	base = given ? strdup(given) : place_default(PLACE_BASE);
 	path = base ? policy_path(base, argv[1]) : NULL;

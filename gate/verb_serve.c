@@ -19,11 +19,13 @@
 #include "base/signals.h"
 #include "base/sock.h"
 #include "confine.h"
-#include "doors.h"
-#include "listen.h"
+#include "gate.h"
 #include "mirror.h"
 #include "place.h"
 #include "server.h"
+#include "service/doors.h"
+#include "service/listen.h"
+#include "terok/control_msg.h"
 #include "verbs.h"
 
 #define ADMIN_VARIABLE "TEROK_GATE_ADMIN_TOKEN"
@@ -45,6 +47,7 @@ struct serve {
 	int tcp;
 	struct loop *loop;
 	struct server *running;
+	struct door_port door;
 	struct doors *doors;
 	struct notify notify;
 	struct signals signals;
@@ -228,7 +231,7 @@ static int tcp_open(struct serve *serve)
 
 	if (r || !port)
 		return r;
-	r = listen_tcp(serve->bind ?: "127.0.0.1", port, &serve->tcp, &why);
+	r = listen_tcp(&gate_service, serve->bind ?: "127.0.0.1", port, &serve->tcp, &why);
 	return r == -EINVAL ? log_error(r, "serve: %s", why.text)
 			    : r
 		   ? log_error(0, "%s", why.text),
@@ -326,6 +329,16 @@ static int files_give_up(const struct serve *serve)
 	return r < 0 ? log_error(0, "%s", why.text), r : 0;
 }
 
+static int door_open(struct door_owner *owner, int fd, void *user)
+{
+	return http_listen(user, fd, owner);
+}
+
+static void door_close(struct door_owner *owner, void *user)
+{
+	http_unlisten(user, owner);
+}
+
 static int run(struct serve *serve)
 {
 	struct problem why;
@@ -344,7 +357,11 @@ static int run(struct serve *serve)
 	if (!r)
 		r = listeners_give(serve);
 	if (!r && !serve->inetd && !serve->no_containers) {
-		r = doors_new(serve->loop, server_http(serve->running), &serve->doors);
+		serve->door = (struct door_port){ .port = CONTROL_PORT_GATE,
+						  .open = door_open,
+						  .close = door_close,
+						  .user = server_http(serve->running) };
+		r = doors_new(serve->loop, &serve->door, 1, &serve->doors);
 		if (r)
 			return log_error(r, "listeners within containers");
 	}
@@ -368,7 +385,7 @@ static int begin(struct serve *serve)
 	if (!r)
 		r = listeners_open(serve);
 	if (!r && serve->detach) {
-		r = listen_detach(serve->pid_file, &why);
+		r = listen_detach(&gate_service, serve->pid_file, &why);
 		if (r)
 			log_error(0, "%s", why.text);
 	}

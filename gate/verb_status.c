@@ -8,10 +8,9 @@
 #include "base/cli.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "life.h"
+#include "gate.h"
 #include "stale.h"
 #include "survey.h"
-#include "unit.h"
 #include "verbs.h"
 
 /* --- the server ------------------------------------------------------------------------ */
@@ -31,7 +30,7 @@ static void add_life(struct json *json, const struct life *life)
 	json_add_int(json, "port", life->port);
 	add_text(json, "transport", !life->running ? NULL : life->port ? "tcp" : "socket");
 	add_text(json, "address", life->address);
-	add_text(json, "base_path", life->base);
+	add_text(json, "base_path", life->folder);
 	if (life->pid)
 		json_add_int(json, "pid", life->pid);
 	else
@@ -64,7 +63,7 @@ static void print_life(const struct life *life)
 	else
 		snprintf(at, sizeof(at), "%.250s", life->address ?: "?");
 	print_line("at", at);
-	print_line("mirrors", life->base);
+	print_line("mirrors", life->folder);
 	if (life->pid)
 		printf("%-10s %d\n", "process", life->pid);
 	else if (life->running)
@@ -171,9 +170,9 @@ int verb_status(int argc, char **argv)
 
 	if (n < 0)
 		return n;
-	r = life_place_find(base, NULL, pid_file, &place, &why) ?: life_read(&place, &life);
+	r = gate_place(base, pid_file, &place, &why) ?: life_read(&gate_service, &place, &life);
 	if (!r && n)
-		r = told_read(place.base, argv[1], branch, &told, &why);
+		r = told_read(place.folder, argv[1], branch, &told, &why);
 	if (!r && n)
 		stale_check(told.mirror, branch, &told.staleness);
 	if (!r)
@@ -198,8 +197,8 @@ int verb_ensure_reachable(int argc, char **argv)
 
 	if (r)
 		return r;
-	r = life_place_find(base, NULL, pid_file, &place, &why)
-		    ?: life_read(&place, &life) ?: life_reachable(&life, &why);
+	r = gate_place(base, pid_file, &place, &why)
+		    ?: life_read(&gate_service, &place, &life) ?: life_reachable(&gate_service, &life, &why);
 	if (r)
 		log_error(0, "%s", *why.text ? why.text : strerror(-r));
 	return r == -EINVAL ? -EIO : r;

@@ -41,7 +41,7 @@ static int take_name(const char *what, const char *name, char *ret, size_t size)
 
 	if (strlen(name) >= size)
 		return log_error(0, "%s: at most %zu bytes are allowed", what, size - 1), -EINVAL;
-	if (place_project_check(name, &why))
+	if (project_check(name, &why))
 		return log_error(0, "%s: %s", what, why.text), -EINVAL;
 	strcpy(ret, name);
 	return 0;

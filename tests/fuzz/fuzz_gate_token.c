@@ -23,8 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < list.n; i++) {
 		const struct token *token = list.token[i];
 
-		if (place_project_check(token->project, NULL) || strlen(token->text) < 8 ||
-		    strlen(token->text) >= TOKEN_SIZE || strlen(token->task) > GATE_PROJECT_MAX)
+		if (project_check(token->project, NULL) || strlen(token->text) < 8 ||
+		    strlen(token->text) >= TOKEN_SIZE || strlen(token->task) > PROJECT_MAX)
 			abort();
 		for (unsigned n = 0; n < token->n_push; n++) {
 			if (pattern_check(token->push[n], NULL))

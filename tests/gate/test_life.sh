@@ -6,111 +6,46 @@
 # namespace of its own; git clones and pushes through what it begins. "statement N" is of the
 # contract's list. The manager is no root's, as a user's is: what of the units' hardening such a
 # one cannot do is found here.
+# shellcheck disable=SC2154 # they are of manager.bash
 set -u
 B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
-manager=/lib/systemd/systemd
-cgroup=terok-test-life.$$
 gate=$B/terok-gate
-
-skip() { echo "SKIP: $1"; exit 77; }
-
-clear_up() {
-	local i
-	echo 1 >"$dir/cgroup2/$cgroup/cgroup.kill" 2>/dev/null
-	for ((i = 0; i < 50; i++)); do # what is killed takes a moment
-		find "$dir/cgroup2/$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null && break
-		sleep 0.1
-	done
-	umount "$dir/cgroup2" && rm -rf "$dir"
-}
-
-# --- outside: a place for the manager, and its removal ------------------------------------
+. "$(dirname "$0")/../lab/manager.bash"
 
 if [ -z "${1:-}" ]; then
-	[ "$(id -u)" -eq 0 ] || skip "needs root (sudo make test)"
-	[ -x $manager ] || skip "there is no service manager here (systemd)"
-	for need in git jq ip setpriv systemctl systemd-analyze; do
-		command -v $need >/dev/null || skip "$need is not installed (tools/deps --install test gate)"
-	done
+	manager_needs git jq ip setpriv
 	for program in "$gate" "$B/terok-sandbox"; do
 		[ -x "$program" ] || { echo "$program is not there (make)"; exit 1; }
 	done
 	exec unshare --mount --net --propagation private "$0" outside
 fi
-if [ "$1" = outside ]; then
-	dir=$(mktemp -d)
-	mkdir "$dir/cgroup2"
-	mount -t cgroup2 none "$dir/cgroup2" || skip "no cgroup v2"
-	mkdir "$dir/cgroup2/$cgroup"
-	trap 'clear_up' EXIT
-	trap 'exit 130' INT TERM HUP
-	# shellcheck disable=SC2016
-	bash -c 'echo $$ >"$1/cgroup2/$2/cgroup.procs" && exec unshare --cgroup "$3" inside "$1"' \
-		within "$dir" "$cgroup" "$0" &
-	wait $!
-	exit $?
-fi
+[ "$1" = inside ] || manager_outside life
 
 # --- inside ------------------------------------------------------------------------------
 
-dir=$2 bad=0
+manager_inside "$2"
 chown nobody "$dir"
 ip link set lo up
-mount -t tmpfs none /run/systemd && mkdir /run/systemd/system
-mount -t cgroup2 none /sys/fs/cgroup || exit 1
 chown nobody /sys/fs/cgroup /sys/fs/cgroup/cgroup.{procs,subtree_control,threads}
 cd "$dir" || exit 1
 
 home="$dir/ho me" # as some have it
-export HOME=$home XDG_RUNTIME_DIR=$dir/run LC_ALL=C GIT_TERMINAL_PROMPT=0
-unset DBUS_SESSION_BUS_ADDRESS NOTIFY_SOCKET XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME TEROK_SANDBOX_STATE_DIR TEROK_SANDBOX_RUNTIME_DIR TEROK_GATE_BIND
-u() { setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
+export HOME=$home XDG_RUNTIME_DIR=$dir/run GIT_TERMINAL_PROMPT=0
+unset TEROK_SANDBOX_STATE_DIR TEROK_SANDBOX_RUNTIME_DIR TEROK_GATE_BIND
+as="setpriv --reuid=nobody --regid=nogroup --clear-groups"
+u() { $as "$@"; }
 g() { u timeout 60 "$gate" "$@"; }
 ctl() { u timeout 60 systemctl --user "$@"; }
-shows() { ctl show --value -p "$2" "$1"; } # UNIT PROPERTY
 units=$home/.config/systemd/user state=$home/.local/share/terok/sandbox/gate pid_file=$dir/run/terok/sandbox/gate-server.pid
 u mkdir -m 0700 "$home" "$dir/run"
 
-is() {
-	local name=$1
-	shift
-	if "$@" >"$dir/said" 2>&1; then
-		echo "ok $name"
-	else
-		echo "not ok $name"
-		sed 's/^/    /' "$dir/said"
-		tail -n 5 "$dir/manager.log" 2>/dev/null | sed 's/^/    manager: /'
-		bad=1
-	fi
-}
 # stands MODE RUNNING [JQ]: what status says, in one row of the table (statement 22)
 stands() {
 	g status --json >"$dir/json" || return 1
 	jq -e ".mode == \"$1\" and .running == $2 and (${3:-true})" "$dir/json" || { cat "$dir/json"; return 1; }
 }
-# fails TEXT COMMAND...: with one line that has it
-fails() {
-	local text=$1
-	shift
-	if "$@" >"$dir/out" 2>"$dir/err"; then echo "done, not refused: $*"; return 1; fi
-	[ "$(wc -l <"$dir/err")" -eq 1 ] && grep -qF -- "$text" "$dir/err" || { cat "$dir/err"; return 1; }
-}
 nothing_written() { ! [ -e "$units" ] || { find "$units"; return 1; }; }
-# gates: the processes of those that live, of ours alone
-gates() {
-	local pid
-	find /sys/fs/cgroup -name cgroup.procs -exec cat {} + | while read -r pid; do
-		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != terok-gate ] || echo "$pid"
-	done
-}
-until_true() { # COMMAND...: soon
-	local i
-	for ((i = 0; i < 200; i++)); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.05
-	done
-	"$@"
-}
+gates() { living terok-gate; }
 
 # doctor SEVERITY [TEXT]: what terok-sandbox doctor says of it
 doctor() {
@@ -198,6 +133,13 @@ second() { fails "a gate runs already" g start && fails "a gate runs already" g 
 is "a second start is refused (statement 102)" second
 by_hand() { fails "Address already in use" g serve --base-path "$state" --token-file "$state/tokens.json"; }
 is "and so is one by hand" by_hand
+its_file() {
+	local pid
+	pid=$(cat "$pid_file")
+	fails "is of a gate that runs, process $pid" g serve --base-path "$state" --token-file "$state/tokens.json" --port 9601 --detach --pid-file="$pid_file" &&
+		[ "$(cat "$pid_file")" = "$pid" ] && row2
+}
+is "which does not take the pid file of the one that runs" its_file
 elsewhere() { u mkdir "$dir/other" && fails "another base path" g ensure-reachable --base-path "$dir/other"; }
 is "one that serves another folder is not what is meant (statement 26)" elsewhere
 killed() {
@@ -238,21 +180,7 @@ is "also one that fails in the background, which is told" late
 
 # --- under systemd -----------------------------------------------------------------------------
 
-u $manager --user --log-target=console --log-level=notice 2>"$dir/manager.log" &
-manager_pid=$!
-trap 'kill -TERM $manager_pid 2>/dev/null; wait' EXIT
-manager_serves() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		ctl is-system-running --wait 2>/dev/null | grep -qE "running|degraded" && return
-		sleep 0.1
-	done
-	return 1
-}
-if ! manager_serves; then
-	cat "$dir/manager.log"
-	skip "a user's service manager does not begin here"
-fi
+manager_begin u
 
 dry() { g install --dry-run >"$dir/dry" && grep -q "^# terok-gate-version: 20" "$dir/dry" && nothing_written; }
 is "a dry run shows the units and writes nothing" dry
@@ -290,11 +218,7 @@ written() {
 		[ "$(shows terok-gate.service ActiveState)" = active ]
 }
 is "both units have the stamp on line 1, the socket is enabled (statement 27), the service runs" written
-faultless() {
-	u systemd-analyze --user verify "$units"/terok-gate.{socket,service} 2>&1 | grep -v "Command 'man \|^Failed to lookup RuntimeDirectory" >"$dir/found"
-	! [ -s "$dir/found" ] || { cat "$dir/found"; return 1; }
-}
-is "systemd finds no mistake in them" faultless
+is "systemd finds no mistake in them" faultless "$units"/terok-gate.{socket,service}
 row3() { stands systemd true '.port == 9418 and .outdated == null and .transport == "tcp"'; }
 idle() { row3 && jq -e '.pid == null' "$dir/json" && g ensure-reachable && [ "$(shows terok-gate.service ActiveState)" = inactive ]; }
 ctl stop terok-gate.service

@@ -6,72 +6,29 @@
 # units as they are installed: they begin, work, come back, and end in the time that they have,
 # also with a shield that does not. Bridge and notifier have a session bus, if the system has
 # units of one; nobody shows notifications there.
+# shellcheck disable=SC2154 # they are of manager.bash
 set -u
 B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
 here=$(readlink -f "$(dirname "$0")")
-manager=/lib/systemd/systemd
-cgroup=terok-test-units.$$
-
-skip() { echo "SKIP: $1"; exit 77; }
-
-clear_up() {
-	local i
-	echo 1 >"$dir/cgroup2/$cgroup/cgroup.kill" 2>/dev/null
-	for ((i = 0; i < 50; i++)); do # what is killed takes a moment
-		find "$dir/cgroup2/$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null && break
-		sleep 0.1
-	done
-	umount "$dir/cgroup2" && rm -rf "$dir"
-}
-
-# --- outside: a place for the manager, and its removal ------------------------------------
+. "$here/../lab/manager.bash"
 
 if [ -z "${1:-}" ]; then
-	[ "$(id -u)" -eq 0 ] || skip "needs root (sudo make test)"
-	[ -x $manager ] || skip "there is no service manager here (systemd)"
-	for need in nc jq systemctl systemd-analyze; do
-		command -v $need >/dev/null || skip "$need is not installed (tools/deps --install test)"
-	done
+	manager_needs nc jq
 	[ -x "$B/terok-clearance" ] || { echo "$B/terok-clearance is not there (make)"; exit 1; }
 	exec unshare --mount --propagation private "$0" outside
 fi
-if [ "$1" = outside ]; then
-	dir=$(mktemp -d)
-	mkdir "$dir/cgroup2"
-	mount -t cgroup2 none "$dir/cgroup2" || skip "no cgroup v2"
-	mkdir "$dir/cgroup2/$cgroup"
-	trap 'clear_up' EXIT
-	trap 'exit 130' INT TERM HUP
-	# shellcheck disable=SC2016
-	bash -c 'echo $$ >"$1/cgroup2/$2/cgroup.procs" && exec unshare --cgroup "$3" inside "$1"' \
-		within "$dir" "$cgroup" "$0" &
-	wait $!
-	exit $?
-fi
+[ "$1" = inside ] || manager_outside units
 
 # --- inside ------------------------------------------------------------------------------
 
-dir=$2 bad=0
-export XDG_RUNTIME_DIR=$dir/run TEROK_RUN=$dir/run XDG_CONFIG_HOME=$dir/config HOME=$dir LC_ALL=C
-unset DBUS_SESSION_BUS_ADDRESS NOTIFY_SOCKET
+manager_inside "$2"
+export XDG_RUNTIME_DIR=$dir/run TEROK_RUN=$dir/run XDG_CONFIG_HOME=$dir/config HOME=$dir
 hub=terok-clearance-hub.service verdict=terok-clearance-verdict.service
 bridge=terok-clearance-bridge.service notifier=terok-clearance-notifier.service
 events=$XDG_RUNTIME_DIR/terok-shield-events.sock clients=$XDG_RUNTIME_DIR/terok-clearance.sock
 units=$XDG_CONFIG_HOME/systemd/user
 
-is() {
-	local name=$1
-	shift
-	if "$@" >"$dir/said" 2>&1; then
-		echo "ok $name"
-	else
-		echo "not ok $name"
-		cat "$dir/said"
-		bad=1
-	fi
-}
 ctl() { timeout 30 systemctl --user "$@"; }
-shows() { ctl show --value -p "$2" "$1"; } # UNIT PROPERTY
 
 mkdir -m 0700 "$dir/run"
 mkdir -p "$dir/.local/bin"
@@ -99,32 +56,8 @@ sleep 300
 EOT
 chmod 0755 "$dir/.local/bin/terok-shield"
 
-# as systemd sees them; where its manual looks for ours is not this test's
-faultless() {
-	systemd-analyze --user verify "$units"/*.service "$units"/*.socket 2>&1 |
-		grep -v "Command 'man \|^Failed to lookup RuntimeDirectory" >"$dir/found"
-	! [ -s "$dir/found" ] || { cat "$dir/found"; return 1; }
-}
-
-mount -t tmpfs none /run/systemd && mkdir /run/systemd/system
-mount -t cgroup2 none /sys/fs/cgroup || exit 1
-is "the units have no mistake" faultless
-$manager --user --log-target=console --log-level=notice 2>"$dir/manager.log" &
-manager_pid=$!
-trap 'kill -TERM $manager_pid 2>/dev/null; wait' EXIT
-
-manager_serves() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		ctl is-system-running --wait 2>/dev/null | grep -qE "running|degraded" && return
-		sleep 0.1
-	done
-	return 1
-}
-if ! manager_serves; then
-	cat "$dir/manager.log"
-	skip "a service manager does not begin here"
-fi
+is "the units have no mistake" faultless "$units"/*.service "$units"/*.socket
+manager_begin
 
 started() { ctl start $hub && ctl is-active $hub $verdict; }
 is "the hub begins, with its helper" started

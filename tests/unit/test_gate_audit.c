@@ -16,6 +16,7 @@
 
 #include "base/json.h"
 #include "gate/audit.h"
+#include "service/audit_line.h"
 
 #define WRITERS 6
 #define LINES   200

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_gate_unit.c - gate/unit.c, unit_dir.c, pid_file.c: units as text, whose a pid file is */
+/* test_gate_unit.c - service/unit.c, unit_dir.c, pid_file.c: units as text, whose a pid file is */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,36 +15,50 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "gate/pid_file.h"
-#include "gate/unit.h"
-#include "gate/unit_dir.h"
+#include "gate/gate.h"
+#include "service/pid_file.h"
+#include "service/unit.h"
+#include "service/unit_dir.h"
 
 #define NOBODY 65534
 
-#define VALUES                                                                                     \
-	((struct unit_values){ .program = "/usr/bin/terok-gate",                                   \
-			       .bind = "127.0.0.1",                                                \
-			       .port = 9418,                                                       \
-			       .state = "/var/u/.local/share/terok/sandbox",                       \
-			       .base = "/srv/mirrors",                                             \
-			       .tokens = "/srv/tokens.json" })
+#define MARK   "# terok-gate-version:"
+
+static struct unit_value values[] = {
+	{ "LISTEN", UNIT_LINE, "--bind", "", NULL },
+	{ "BASE", UNIT_EXEC, "--base-path", "--base-path=", NULL },
+	{ "TOKENS", UNIT_EXEC, "--token-file", "--token-file=", NULL },
+	{ "STATE", UNIT_SETTING, "the state folder", "TEROK_SANDBOX_STATE_DIR=", NULL },
+	{ "PROGRAM", UNIT_PROGRAM, "this program", "", NULL },
+	{},
+};
+enum { LISTEN, BASE, TOKENS, STATE, PROGRAM };
+
+static void values_reset(void)
+{
+	values[LISTEN].value = "127.0.0.1:9418";
+	values[BASE].value = "/srv/mirrors";
+	values[TOKENS].value = "/srv/tokens.json";
+	values[STATE].value = "/var/u/.local/share/terok/sandbox";
+	values[PROGRAM].value = "/usr/bin/terok-gate";
+}
 
 static void units_say_what_they_were_made_of(void **state)
 {
 	_cleanup_free_ char *socket = NULL, *service = NULL, *at = NULL, *program = NULL;
-	struct unit_values values = VALUES;
 	unsigned port;
 
 	(void)state;
-	assert_int_equal(unit_make(&values, &socket, &service, NULL), 0);
-	assert_int_equal(unit_version(socket), UNIT_VERSION);
-	assert_int_equal(unit_version(service), UNIT_VERSION);
+	values_reset();
+	assert_int_equal(unit_make(&gate_service, values, &socket, &service, NULL), 0);
+	assert_int_equal(unit_version(socket, MARK), UNIT_VERSION);
+	assert_int_equal(unit_version(service, MARK), UNIT_VERSION);
 	assert_true(UNIT_VERSION > 13);
 	at = unit_listen(socket, &port);
 	assert_string_equal(at, "127.0.0.1");
 	assert_int_equal(port, 9418);
 	program = unit_exec_word(service, "");
-	assert_string_equal(program, values.program);
+	assert_string_equal(program, values[PROGRAM].value);
 	/* as older programs look for it */
 	assert_non_null(strstr(service, " --base-path=/srv/mirrors "));
 	assert_non_null(strstr(service, "SystemCallFilter=@system-service\n"));
@@ -60,10 +74,10 @@ static void a_path_of_any_characters_is_read_as_it_was(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
 		_cleanup_free_ char *socket = NULL, *service = NULL, *base = NULL, *tokens = NULL;
-		struct unit_values values = VALUES;
 
-		values.base = values.tokens = values.state = paths[i];
-		assert_int_equal(unit_make(&values, &socket, &service, NULL), 0);
+		values_reset();
+		values[BASE].value = values[TOKENS].value = values[STATE].value = paths[i];
+		assert_int_equal(unit_make(&gate_service, values, &socket, &service, NULL), 0);
 		base = unit_exec_word(service, "--base-path=");
 		tokens = unit_exec_word(service, "--token-file=");
 		assert_string_equal(base, paths[i]);
@@ -71,12 +85,14 @@ static void a_path_of_any_characters_is_read_as_it_was(void **state)
 	}
 }
 
-static void refused(const struct unit_values *values)
+static void refused(unsigned which, const char *value)
 {
 	char *socket = NULL, *service = NULL;
 	struct problem why = {};
 
-	assert_int_equal(unit_make(values, &socket, &service, &why), -EINVAL);
+	values_reset();
+	values[which].value = value;
+	assert_int_equal(unit_make(&gate_service, values, &socket, &service, &why), -EINVAL);
 	assert_null(socket);
 	assert_true(*why.text);
 }
@@ -92,20 +108,21 @@ static void what_no_unit_can_hold_is_refused(void **state)
 					   "relative",
 					   "" };
 	static const char *const addresses[] = { "localhost", "127.0.0.1\n", "", "1.2.3.4:5" };
-	struct unit_values values;
+	struct problem why;
+	char at[UNIT_TCP];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		values = VALUES, values.base = bad[i], refused(&values);
-		values = VALUES, values.tokens = bad[i], refused(&values);
-		values = VALUES, values.state = bad[i], refused(&values);
-		values = VALUES, values.program = bad[i], refused(&values);
-	}
-	values = VALUES, values.program = "/with space/terok-gate", refused(&values);
-	values = VALUES, values.port = 0, refused(&values);
-	values = VALUES, values.port = 65536, refused(&values);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		for (unsigned which = BASE; which <= PROGRAM; which++)
+			refused(which, bad[i]);
+	refused(PROGRAM, "/with space/terok-gate");
+	refused(LISTEN, "/run/a\nListenStream=1");
+	assert_int_equal(unit_tcp("127.0.0.1", 0, at, &why), -EINVAL);
+	assert_int_equal(unit_tcp("127.0.0.1", 65536, at, &why), -EINVAL);
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(*addresses); i++)
-		values = VALUES, values.bind = addresses[i], refused(&values);
+		assert_int_equal(unit_tcp(addresses[i], 1, at, &why), -EINVAL);
+	assert_int_equal(unit_tcp("::1", 65535, at, &why), 0);
+	assert_string_equal(at, "[::1]:65535");
 }
 
 static void a_version_is_in_the_first_line(void **state)
@@ -130,8 +147,8 @@ static void a_version_is_in_the_first_line(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		assert_int_equal(unit_version(rows[i].text), rows[i].version);
-		assert_int_equal(unit_marked(rows[i].text), rows[i].marked);
+		assert_int_equal(unit_version(rows[i].text, MARK), rows[i].version);
+		assert_int_equal(unit_marked(rows[i].text, MARK), rows[i].marked);
 	}
 }
 
@@ -163,6 +180,10 @@ static void where_a_socket_unit_listens(void **state)
 	listens("#ListenStream=127.0.0.1:1\n", NULL, 0);
 	listens("ListenStream=]:1\n", "]", 1);
 	listens("ListenStream=[:1\n", "", 1);
+	/* one that has a port goes before those that have none */
+	listens("ListenStream=/run/a.sock\nListenStream=127.0.0.1:7\nListenStream=8\n", "127.0.0.1",
+		7);
+	listens("ListenStream=/run/a.sock\nListenStream=/run/b.sock\n", "/run/a.sock", 0);
 }
 
 /* --- the folder ------------------------------------------------------------------------ */
@@ -192,14 +213,14 @@ static void what_has_the_mark_in_its_first_line_is_a_gates(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	put(dir, "terok-gate@.service", "# terok-gate-version: 6\n");
-	put(dir, UNIT_SOCKET, "# terok-gate-version: 6\n");
-	put(dir, UNIT_SERVICE, "# terok-gate-version: 6\n");
+	put(dir, gate_service.socket, "# terok-gate-version: 6\n");
+	put(dir, gate_service.unit, "# terok-gate-version: 6\n");
 	put(dir, "terok-gate-mine.service", "[Unit]\n# terok-gate-version: 6\n"); /* a person's */
 	put(dir, "terok-gatekeeper.service", "# terok-gatekeeper-version: 6\n");
 	put(dir, "other.service", "# terok-gate-version: 6\n");
-	unit_dir_orphans(dir, note, found);
+	unit_dir_orphans(&gate_service, dir, note, found);
 	assert_string_equal(found, "terok-gate@.service ");
-	assert_int_equal(unit_dir_orphans("/nonexistent", note, found), 0);
+	assert_int_equal(unit_dir_orphans(&gate_service, "/nonexistent", note, found), 0);
 	snprintf(command, sizeof(command), "rm -r %s", dir);
 	assert_int_equal(system(command), 0);
 }
@@ -216,7 +237,7 @@ static void in(const char *config, const char *home, int r)
 	setenv("HOME", home, 1);
 	path = unit_dir_path();
 	assert_non_null(path);
-	assert_int_equal(unit_dir_check(path, &why), r);
+	assert_int_equal(unit_dir_check(&gate_service, path, &why), r);
 	assert_int_equal(!*why.text, !r);
 }
 

@@ -96,3 +96,16 @@ char *path_below(enum path_root root, const char *below)
 	base = joined(home_of(NULL), roots[root].home, NULL);
 	return joined(base, roots[root].name, below);
 }
+
+char *path_absolute(const char *path)
+{
+	char *ret = NULL, *here;
+
+	if (*path == '/')
+		return strdup(path);
+	here = getcwd(NULL, 0);
+	if (here && asprintf(&ret, "%s/%s", here, path) < 0)
+		ret = NULL;
+	free(here);
+	return ret;
+}

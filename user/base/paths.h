@@ -25,4 +25,7 @@ enum path_root {
  */
 char *path_below(enum path_root root, const char *below);
 
+/** path_absolute() - a path that was said, from the current folder on; the caller's, NULL: no memory */
+char *path_absolute(const char *path);
+
 #endif

@@ -11,8 +11,6 @@
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
-#include "terok-gate.service.h" /* made from the units, by the Makefile */
-#include "terok-gate.socket.h"
 
 #define PATH_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-"
 #define BLANK      " \t"
@@ -41,36 +39,37 @@ static int value_check(const char *what, const char *value, struct problem *why)
 	return 0;
 }
 
-static int path_check(const char *what, const char *value, struct problem *why)
+static int one_check(const struct unit_value *value, struct problem *why)
 {
-	return *value != '/' ? problem(why, -EINVAL, "%s: '%.100s' is not absolute", what, value)
-			     : value_check(what, value, why);
+	bool path = value->kind <= UNIT_SETTING;
+
+	if (path && *value->value != '/')
+		return problem(why, -EINVAL, "%s: '%.100s' is not absolute", value->what,
+			       value->value);
+	if (value->kind == UNIT_PROGRAM && strspn(value->value, PATH_CHARS) != strlen(value->value))
+		return problem(why, -EINVAL,
+			       "%s is '%.100s': a unit cannot name one with other "
+			       "characters than letters, digits and /._+-",
+			       value->what, value->value);
+	return value_check(value->what, value->value, why);
 }
 
-static int values_check(const struct unit_values *values, struct problem *why)
+int unit_tcp(const char *bind, unsigned port, char ret[static UNIT_TCP], struct problem *why)
 {
+	bool v6 = strchr(bind, ':');
 	struct in6_addr any;
-	int r = value_check("--bind", values->bind, why)
-		    ?: path_check("--base-path", values->base, why)
-		    ?: path_check("--token-file", values->tokens, why)
-		    ?: path_check("the state folder", values->state, why)
-		    ?: path_check("this program", values->program, why);
+	int r = value_check("--bind", bind, why);
 
 	if (r)
 		return r;
-	if (strspn(values->program, PATH_CHARS) != strlen(values->program))
-		return problem(why, -EINVAL,
-			       "this program is '%.100s': a unit cannot name one with other "
-			       "characters than letters, digits and /._+-",
-			       values->program);
-	if (inet_pton(AF_INET, values->bind, &any) != 1 &&
-	    inet_pton(AF_INET6, values->bind, &any) != 1)
+	if (inet_pton(v6 ? AF_INET6 : AF_INET, bind, &any) != 1)
 		return problem(why, -EINVAL,
 			       "--bind %.60s is no address: write it as 127.0.0.1 or "
 			       "::1",
-			       values->bind);
-	if (!values->port || values->port > 65535)
-		return problem(why, -EINVAL, "--port %u: 1 to 65535", values->port);
+			       bind);
+	if (!port || port > 65535)
+		return problem(why, -EINVAL, "--port %u: 1 to 65535", port);
+	snprintf(ret, UNIT_TCP, "%s%s%s:%u", v6 ? "[" : "", bind, v6 ? "]" : "", port);
 	return 0;
 }
 
@@ -90,29 +89,38 @@ static void put_word(FILE *to, const char *name, const char *value, bool exec)
 	fputs(plain ? "" : "\"", to);
 }
 
-static bool put_value(FILE *to, const struct unit_values *values, const char *name, size_t n)
+/* All of a line: it is no list of words, but what begins with "%" is read in it. */
+static void put_line(FILE *to, const char *value)
 {
-	bool v6 = strchr(values->bind, ':');
+	for (; *value; value++) {
+		if (*value == '%')
+			fputc('%', to);
+		fputc(*value, to);
+	}
+}
 
-	if (!strncmp(name, "VERSION", n))
-		fprintf(to, "%d", UNIT_VERSION);
-	else if (!strncmp(name, "LISTEN", n))
-		fprintf(to, "%s%s%s:%u", v6 ? "[" : "", values->bind, v6 ? "]" : "", values->port);
-	else if (!strncmp(name, "STATE", n))
-		put_word(to, "TEROK_SANDBOX_STATE_DIR=", values->state, false);
-	else if (!strncmp(name, "PROGRAM", n))
-		put_word(to, "", values->program, true);
-	else if (!strncmp(name, "BASE", n))
-		put_word(to, "--base-path=", values->base, true);
-	else if (!strncmp(name, "TOKENS", n))
-		put_word(to, "--token-file=", values->tokens, true);
-	else
-		return false;
-	return true;
+static bool put_value(FILE *to, const struct service *service, const struct unit_value *values,
+		      const char *name, size_t n)
+{
+	if (n == strlen("VERSION") && !strncmp(name, "VERSION", n)) {
+		fprintf(to, "%d", service->version);
+		return true;
+	}
+	for (; values->name; values++) {
+		if (strlen(values->name) != n || strncmp(values->name, name, n))
+			continue;
+		if (values->kind == UNIT_LINE)
+			put_line(to, values->value);
+		else
+			put_word(to, values->begin, values->value, values->kind != UNIT_SETTING);
+		return true;
+	}
+	return false;
 }
 
 /* "@NAME@" is filled in; any other "@" (of @system-service) stays. */
-static char *filled(const char *template, const struct unit_values *values)
+static char *filled(const char *template, const struct service *service,
+		    const struct unit_value *values)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
@@ -124,7 +132,7 @@ static char *filled(const char *template, const struct unit_values *values)
 		size_t n = *template == '@' ? strspn(template + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 					    : 0;
 
-		if (n && template[n + 1] == '@' && put_value(to, values, template + 1, n))
+		if (n && template[n + 1] == '@' && put_value(to, service, values, template + 1, n))
 			template += n + 2;
 		else
 			fputc(*template ++, to);
@@ -132,38 +140,40 @@ static char *filled(const char *template, const struct unit_values *values)
 	return fclose(to) ? NULL : TAKE_PTR(text);
 }
 
-int unit_make(const struct unit_values *values, char **ret_socket, char **ret_service,
-	      struct problem *why)
+int unit_make(const struct service *service, const struct unit_value *values, char **ret_socket,
+	      char **ret_unit, struct problem *why)
 {
-	_cleanup_free_ char *socket = NULL, *service = NULL;
-	int r = values_check(values, why);
+	_cleanup_free_ char *socket = NULL, *unit = NULL;
+	int r = 0;
 
+	for (const struct unit_value *value = values; !r && value->name; value++)
+		r = one_check(value, why);
 	if (r)
 		return r;
-	socket = filled(terok_gate_socket, values);
-	service = filled(terok_gate_service, values);
-	if (!socket || !service)
+	socket = filled(service->socket_text, service, values);
+	unit = filled(service->unit_text, service, values);
+	if (!socket || !unit)
 		return problem(why, -ENOMEM, "no memory for the units");
 	*ret_socket = TAKE_PTR(socket);
-	*ret_service = TAKE_PTR(service);
+	*ret_unit = TAKE_PTR(unit);
 	return 0;
 }
 
 /* --- read ------------------------------------------------------------------------------ */
 
-bool unit_marked(const char *text)
+bool unit_marked(const char *text, const char *mark)
 {
-	return !strncmp(text, UNIT_MARK, strlen(UNIT_MARK));
+	return !strncmp(text, mark, strlen(mark));
 }
 
-int unit_version(const char *text)
+int unit_version(const char *text, const char *mark)
 {
 	int value = 0;
 	size_t n;
 
-	if (!unit_marked(text))
+	if (!unit_marked(text, mark))
 		return -ENOENT;
-	text += strlen(UNIT_MARK);
+	text += strlen(mark);
 	text += strspn(text, BLANK);
 	n = strspn(text, "0123456789");
 	if (!n || n > 8 || text[n + strspn(text + n, BLANK "\r")] > '\n')
@@ -173,14 +183,14 @@ int unit_version(const char *text)
 	return value;
 }
 
-/* What is behind "NAME=" of the first line that has it, a copy. */
-static char *setting(const char *text, const char *name)
+/* What is behind "NAME=" of the first line that has it, but for @skip of them; a copy. */
+static char *setting(const char *text, const char *name, unsigned skip)
 {
 	size_t n = strlen(name);
 
 	for (const char *line = text; line; line = strchr(line, '\n'), line += line != NULL) {
 		line += strspn(line, BLANK);
-		if (strncmp(line, name, n))
+		if (strncmp(line, name, n) || skip--)
 			continue;
 		line += n;
 		line += strspn(line, BLANK);
@@ -212,7 +222,7 @@ static char *next_word(char **from)
 
 char *unit_exec_word(const char *text, const char *begin)
 {
-	_cleanup_free_ char *line = setting(text, "ExecStart=");
+	_cleanup_free_ char *line = setting(text, "ExecStart=", 0);
 	size_t n = strlen(begin);
 	char *rest = line, *word;
 
@@ -222,16 +232,16 @@ char *unit_exec_word(const char *text, const char *begin)
 	return NULL;
 }
 
-char *unit_listen(const char *text, unsigned *ret_port)
+/* An address out of @line, and the port behind it; a path, and 0. NULL: neither. */
+static char *listen_read(char *line, unsigned *ret_port)
 {
-	_cleanup_free_ char *line = setting(text, "ListenStream=");
-	char *colon = line ? strrchr(line, ':') : NULL;
+	char *colon = strrchr(line, ':');
 	const char *port = colon ? colon + 1 : line, *address = line;
 	size_t n;
 
 	*ret_port = 0;
-	if (!line || !*line || *line == '/' || *line == '%' || *line == '@')
-		return line && *line ? TAKE_PTR(line) : NULL;
+	if (!*line || *line == '/' || *line == '%' || *line == '@')
+		return *line ? strdup(line) : NULL;
 	n = strspn(port, "0123456789");
 	if (!n || n > 5 || port[n] || atoi(port) > 65535)
 		return NULL;
@@ -244,4 +254,26 @@ char *unit_listen(const char *text, unsigned *ret_port)
 		colon[-1] = '\0';
 	}
 	return strdup(address);
+}
+
+char *unit_listen(const char *text, unsigned *ret_port)
+{
+	char *first = NULL;
+
+	*ret_port = 0;
+	for (unsigned i = 0;; i++) {
+		_cleanup_free_ char *line = setting(text, "ListenStream=", i);
+		char *one = line ? listen_read(line, ret_port) : NULL;
+
+		if (one && *ret_port) {
+			free(first);
+			return one;
+		}
+		if (!line)
+			return first;
+		if (i)
+			free(one);
+		else
+			first = one;
+	}
 }

@@ -11,13 +11,11 @@
 #include "base/log.h"
 #include "base/packet.h"
 #include "base/sock.h"
-#include "place.h"
-#include "server.h"
 #include "terok/clearance.h"
 #include "terok/control_msg.h"
 #include "terok/dossier.h"
 
-#define DOORS_MAX 1024
+#define DOORS_MAX 1024             /* of all ports together */
 #define ASK_NS    (5 * SECOND_NS)  /* for the agent's answer */
 #define BUSY_NS   (SECOND_NS / 50) /* for the agent to take a word */
 #define RETRY_NS  SECOND_NS        /* when it had no time */
@@ -28,18 +26,20 @@
 struct door {
 	struct door *next;
 	struct doors *doors;
+	const struct door_port *port;
 	int64_t guard;
 	enum { DOOR_WAITS, DOOR_ASKED, DOOR_OPEN } state;
 	bool listed;
 	int fd; /* to the agent, while it is asked */
 	struct source source;
 	struct timer late;
-	struct server_door owner;
+	struct door_owner owner;
 };
 
 struct doors {
 	struct loop *loop;
-	struct http *http;
+	const struct door_port *ports;
+	unsigned n_ports;
 	char hub[PATH_LEN], control[PATH_LEN];
 	struct terok_client *client;
 	struct source source;
@@ -71,7 +71,7 @@ static void door_free(struct door *door)
 	*at = door->next;
 	door->doors->n--;
 	if (door->state == DOOR_OPEN)
-		http_unlisten(door->doors->http, &door->owner);
+		door->port->close(&door->owner, door->port->user);
 	ask_end(door);
 	free(door);
 }
@@ -82,35 +82,46 @@ static int door_late(struct timer *timer)
 {
 	struct door *door = container_of(timer, struct door, late);
 
-	log_warn(0, "guard %lld: the agent did not open its listener in %u s",
-		 (long long)door->guard, (unsigned)(ASK_NS / SECOND_NS));
+	log_warn(0, "guard %lld: the agent did not open its listener at port %u in %u s",
+		 (long long)door->guard, door->port->port, (unsigned)(ASK_NS / SECOND_NS));
 	ask_end(door);
 	doors_go(door->doors);
 	return 0;
 }
 
 /* Of whose container it is nobody but the agent speaks, and of its project its owner. */
-static int door_take(struct door *door, const struct control_listens *said, int *fd)
+static int owner_read(struct door_owner *owner, const struct control_listens *said)
 {
 	struct terok_dossier dossier;
-	const char *project;
-	int r;
+	const char *project, *task;
 
 	terok_dossier_take(&said->dossier, &dossier);
 	project = terok_dossier_get(&dossier, "project");
-	if (said->uid != geteuid() || !project || place_project_check(project, NULL))
+	task = terok_dossier_get(&dossier, "task");
+	if (said->uid != geteuid() || !project || project_check(project, NULL))
 		return -ENOENT;
-	snprintf(door->owner.project, sizeof(door->owner.project), "%s", project);
-	snprintf(door->owner.container, sizeof(door->owner.container), "%.*s", TEROK_NAME_LEN,
+	snprintf(owner->project, sizeof(owner->project), "%s", project);
+	if (task && !project_check(task, NULL))
+		snprintf(owner->task, sizeof(owner->task), "%s", task);
+	snprintf(owner->container, sizeof(owner->container), "%.*s", TEROK_NAME_LEN,
 		 said->container);
-	snprintf(door->owner.name, sizeof(door->owner.name), "%.*s", TEROK_NAME_LEN, said->name);
-	r = http_listen(door->doors->http, TAKE_FD(*fd), &door->owner);
+	snprintf(owner->name, sizeof(owner->name), "%.*s", TEROK_NAME_LEN, said->name);
+	return 0;
+}
+
+static int door_take(struct door *door, const struct control_listens *said, int *fd)
+{
+	int r = owner_read(&door->owner, said);
+
+	if (r)
+		return r;
+	r = door->port->open(&door->owner, TAKE_FD(*fd), door->port->user);
 	if (r)
 		return log_error(r, "container %s: its listener", door->owner.name);
 	ask_end(door);
 	door->state = DOOR_OPEN;
-	log_info("container %.12s reaches %s at 127.0.0.1 port %d", door->owner.container, project,
-		 GATE_PORT);
+	log_info("container %.12s reaches %s at 127.0.0.1 port %u", door->owner.container,
+		 door->owner.project, door->port->port);
 	return 0;
 }
 
@@ -171,7 +182,8 @@ static int door_ask(struct door *door)
 	uint64_t now = now_boot_ns(), until = now + BUSY_NS;
 	int r;
 
-	word.LISTEN = (struct control_listen){ .guard = (uint32_t)door->guard, .port = GATE_PORT };
+	word.LISTEN = (struct control_listen){ .guard = (uint32_t)door->guard,
+					       .port = (uint16_t)door->port->port };
 	door->fd = packet_connect(door->doors->control, until);
 	if (door->fd < 0)
 		return door->fd;
@@ -207,39 +219,57 @@ static void doors_go(struct doors *doors)
 	}
 }
 
-static struct door *door_of(struct doors *doors, int64_t guard)
+/* @port: NULL: any */
+static struct door *door_of(struct doors *doors, int64_t guard, const struct door_port *port)
 {
 	struct door *door = doors->first;
 
-	while (door && door->guard != guard)
+	while (door && (door->guard != guard || (port && door->port != port)))
 		door = door->next;
 	return door;
 }
 
-static void door_new(struct doors *doors, int64_t guard)
+static void door_new(struct doors *doors, const struct door_port *port, int64_t guard)
 {
-	struct door *door = door_of(doors, guard);
+	struct door *door;
 
-	if (door) {
-		door->listed = true;
-		return;
-	}
-	if (doors->closing || guard <= 0 || guard > UINT32_MAX)
-		return;
 	if (doors->n == DOORS_MAX) {
-		log_warn(0, "guard %lld: no listener, %u containers have one", (long long)guard,
+		log_warn(0, "guard %lld: no listener, %u are open in containers", (long long)guard,
 			 doors->n);
 		return;
 	}
 	door = calloc(1, sizeof(*door));
 	if (!door)
 		return;
-	*door = (struct door){
-		.next = doors->first, .doors = doors, .guard = guard, .listed = true, .fd = -1
-	};
+	*door = (struct door){ .next = doors->first,
+			       .doors = doors,
+			       .port = port,
+			       .guard = guard,
+			       .listed = true,
+			       .fd = -1 };
 	doors->first = door;
 	doors->n++;
+}
+
+static void guard_new(struct doors *doors, int64_t guard)
+{
+	for (unsigned i = 0; i < doors->n_ports; i++) {
+		struct door *door = door_of(doors, guard, &doors->ports[i]);
+
+		if (door)
+			door->listed = true;
+		else if (!doors->closing && guard > 0 && guard <= UINT32_MAX)
+			door_new(doors, &doors->ports[i], guard);
+	}
 	doors_go(doors);
+}
+
+static void guard_gone(struct doors *doors, int64_t guard)
+{
+	struct door *door;
+
+	while ((door = door_of(doors, guard, NULL)))
+		door_free(door);
 }
 
 /* --- who there is ------------------------------------------------------------------------ */
@@ -260,7 +290,7 @@ static void on_guard(const struct terok_guard_status *guard, void *user)
 	struct door *next;
 
 	if (guard) {
-		door_new(doors, guard->guard);
+		guard_new(doors, guard->guard);
 		return;
 	}
 	for (struct door *door = doors->first; door; door = next) {
@@ -273,13 +303,12 @@ static void on_guard(const struct terok_guard_status *guard, void *user)
 static void on_event(const struct terok_event *event, int64_t lost, void *user)
 {
 	struct doors *doors = user;
-	struct door *door = door_of(doors, event->guard);
 
 	(void)lost;
 	if (!strcmp(event->type, "guard_attached"))
-		door_new(doors, event->guard);
-	else if (!strcmp(event->type, "guard_detached") && door)
-		door_free(door);
+		guard_new(doors, event->guard);
+	else if (!strcmp(event->type, "guard_detached"))
+		guard_gone(doors, event->guard);
 	else if (!strcmp(event->type, "missed"))
 		on_subscribed(doors);
 }
@@ -349,7 +378,7 @@ static int hub_set(char ret[static PATH_LEN], const char *run)
 	return path_set(ret, own && *own == '/' ? own : folder, USERS_HUB);
 }
 
-int doors_new(struct loop *loop, struct http *http, struct doors **ret)
+int doors_new(struct loop *loop, const struct door_port *ports, unsigned n, struct doors **ret)
 {
 	const char *said = getenv("TEROK_RUN"), *run = said && *said ? said : CONTROL_RUN;
 	struct doors *doors = calloc(1, sizeof(*doors));
@@ -362,7 +391,8 @@ int doors_new(struct loop *loop, struct http *http, struct doors **ret)
 		return r;
 	}
 	doors->loop = loop;
-	doors->http = http;
+	doors->ports = ports;
+	doors->n_ports = n;
 	look_again(&doors->again);
 	*ret = doors;
 	return 0;

@@ -4,8 +4,8 @@
  *
  * Threads: none shared.
  */
-#ifndef GATE_OWN_FILE_H
-#define GATE_OWN_FILE_H
+#ifndef SERVICE_OWN_FILE_H
+#define SERVICE_OWN_FILE_H
 
 #include <stddef.h>
 #include <sys/stat.h>

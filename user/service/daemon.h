@@ -4,18 +4,18 @@
  *
  * Threads: none (it forks).
  */
-#ifndef GATE_DAEMON_H
-#define GATE_DAEMON_H
+#ifndef SERVICE_DAEMON_H
+#define SERVICE_DAEMON_H
 
 #include <sys/types.h>
 
 #include "base/problem.h"
+#include "service.h"
 
 struct daemon_options {
-	const char *program;       /* absolute: terok-gate */
-	const char *base, *tokens; /* absolute */
-	const char *bind;
-	unsigned port;
+	const char *program; /* absolute */
+	const char *const
+	    *words;           /* of its command line, NULL behind the last; "serve" is not one */
 	const char *pid_file; /* absolute */
 };
 
@@ -25,13 +25,14 @@ struct daemon_options {
  * What it says until then goes to our standard error. Return: 0 and its process; -EALREADY: one
  * lives, or is being started; -EIO, -ETIMEDOUT: it does not serve; with @why.
  */
-int daemon_start(const struct daemon_options *options, pid_t *ret, struct problem *why);
+int daemon_start(const struct service *service, const struct daemon_options *options, pid_t *ret,
+		 struct problem *why);
 
 /**
  * daemon_stop() - tell it to end, wait until it has, and take its pid file away
  *
  * It gives transfers that are open some seconds. A pid file of nobody goes too; of a process that
- * is no gate's, neither is touched. Return: 1: it has ended; 0: there was none; -EBUSY: it still
+ * is no service's, neither is touched. Return: 1: it has ended; 0: there was none; -EBUSY: it still
  * lives; or another with @why.
  */
 int daemon_stop(const char *pid_file, struct problem *why);

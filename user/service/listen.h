@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * listen.h - sockets that the gate listens at, and how it goes on without who began it
+ * listen.h - sockets that a service listens at, and how it goes on without who began it
  *
- * Called by: verb_serve.c. Owns: nothing. Threads: none (one forks).
+ * Called by: verb_serve.c of each. Owns: nothing. Threads: none (one forks).
  */
-#ifndef GATE_LISTEN_H
-#define GATE_LISTEN_H
+#ifndef SERVICE_LISTEN_H
+#define SERVICE_LISTEN_H
 
 #include "base/problem.h"
+#include "service.h"
 
 /**
  * listen_tcp() - a listening socket, non-blocking, close-on-exec
@@ -15,16 +16,17 @@
  *
  * Return: 0; -EINVAL (the address), -EADDRINUSE, other negative errno, with @why.
  */
-int listen_tcp(const char *address, unsigned port, int *ret, struct problem *why);
+int listen_tcp(const struct service *service, const char *address, unsigned port, int *ret,
+	       struct problem *why);
 
 /**
  * listen_detach() - go on in a child that leads a session of its own
  * @pid_file: made by the parent with the child's number, no newline, 0600, and the folders to
- *	      it; a link is refused. NULL: none
+ *	      it; a link is refused, and so is one of a daemon that lives. NULL: none
  *
  * In the child: 0, with nothing at its standard descriptors but the system's log. The parent
  * returns only when it fails, with @why, and the child is no more then.
  */
-int listen_detach(const char *pid_file, struct problem *why);
+int listen_detach(const struct service *service, const char *pid_file, struct problem *why);
 
 #endif

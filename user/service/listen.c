@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/dir.h"
 #include "base/log.h"
+#include "pid_file.h"
 
 #define BACKLOG    256
 #define SYSTEM_LOG "/dev/log"
@@ -40,7 +41,20 @@ static int address_read(const char *text, unsigned port, struct sockaddr_storage
 	return sizeof(*v6);
 }
 
-int listen_tcp(const char *address, unsigned port, int *ret, struct problem *why)
+static int cannot_listen(const struct service *service, const char *address, unsigned port,
+			 int error, struct problem *why)
+{
+	if (error != -EADDRINUSE)
+		return problem(why, error, "cannot listen at %s port %u: %s", address, port,
+			       strerror(-error));
+	return problem(why, error,
+		       "cannot listen at %s port %u: %s; is another %s running? Else take another "
+		       "--port",
+		       address, port, strerror(-error), service->noun);
+}
+
+int listen_tcp(const struct service *service, const char *address, unsigned port, int *ret,
+	       struct problem *why)
 {
 	struct sockaddr_storage at;
 	_cleanup_close_ int fd = -1;
@@ -54,11 +68,7 @@ int listen_tcp(const char *address, unsigned port, int *ret, struct problem *why
 		return problem(why, -errno, "make a socket: %s", strerror(errno));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 	if (bind(fd, (struct sockaddr *)&at, (socklen_t)size) || listen(fd, BACKLOG))
-		return problem(why, -errno, "cannot listen at %s port %u: %s%s", address, port,
-			       strerror(errno),
-			       errno == EADDRINUSE
-				   ? "; is another gate running? Else take another --port"
-				   : "");
+		return cannot_listen(service, address, port, -errno, why);
 	*ret = TAKE_FD(fd);
 	return 0;
 }
@@ -80,7 +90,7 @@ static int pid_write(const char *path, pid_t pid, struct problem *why)
 }
 
 /* Its lines go to the system's log, one datagram each. */
-static void log_connect(void)
+static void log_connect(const char *program)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = SYSTEM_LOG };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -92,19 +102,35 @@ static void log_connect(void)
 		dup2(i == 2 && fd >= 0 ? fd : null, i);
 	closep(&null);
 	closep(&fd);
-	log_setup("terok-gate", LOG_INFO, true);
+	log_setup(program, LOG_INFO, true);
 }
 
-int listen_detach(const char *pid_file, struct problem *why)
+/* Of two that are told so by hand, the second has no file that the first needs to be ended. */
+static int pid_check(const struct service *service, const char *path, struct problem *why)
 {
-	pid_t pid = fork();
-	int r = 0;
+	_cleanup_pid_ struct pid_process process = PID_PROCESS_NONE;
+	int state = pid_file_read(path, &process, why);
 
+	if (state != PID_OURS || process.pid == getpid()) /* a number that was given again */
+		return state < 0 ? state : 0;
+	return problem(why, -EALREADY,
+		       "%s is of a %s that runs, process %d: take another --pid-file", path,
+		       service->noun, process.pid);
+}
+
+int listen_detach(const struct service *service, const char *pid_file, struct problem *why)
+{
+	int r = pid_file ? pid_check(service, pid_file, why) : 0;
+	pid_t pid;
+
+	if (r)
+		return r;
+	pid = fork();
 	if (pid < 0)
 		return problem(why, -errno, "start a process: %s", strerror(errno));
 	if (!pid) {
 		setsid();
-		log_connect();
+		log_connect(service->program);
 		return 0;
 	}
 	if (pid_file)

@@ -8,8 +8,8 @@
  * that its start time says nothing more, which the wall clock could make a lie.
  * Threads: none.
  */
-#ifndef GATE_PID_FILE_H
-#define GATE_PID_FILE_H
+#ifndef SERVICE_PID_FILE_H
+#define SERVICE_PID_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -15,7 +15,6 @@
 #include "unit.h"
 
 #define BELOW       "systemd/user"
-#define PREFIX      "terok-gate"
 #define ORPHANS_MAX 64 /* of one sweep; the next takes the rest */
 
 static const char *home(void)
@@ -62,14 +61,15 @@ static bool is_below(const char *path, const char *folder)
 	return !strncmp(path, folder, n) && (!path[n] || path[n] == '/');
 }
 
-int unit_dir_check(const char *path, struct problem *why)
+int unit_dir_check(const struct service *service, const char *path, struct problem *why)
 {
 	_cleanup_free_ char *real = NULL, *real_home = home() ? realpath(home(), NULL) : NULL;
 
 	if (!geteuid())
 		return problem(why, -EPERM,
-			       "root has no gate: it is a user's, and runs as that user; be that "
-			       "user (not sudo)");
+			       "root has no %s: it is a user's, and runs as that user; be that "
+			       "user (not sudo)",
+			       service->noun);
 	if (!real_home)
 		return problem(why, -EPERM, "there is no home folder: set HOME");
 	real = strstr(path, "/../") ? NULL : deepest(path);
@@ -81,10 +81,10 @@ int unit_dir_check(const char *path, struct problem *why)
 	return 0;
 }
 
-int unit_dir_open(const char *path, bool make, struct problem *why)
+int unit_dir_open(const struct service *service, const char *path, bool make, struct problem *why)
 {
 	_cleanup_free_ char *real = NULL;
-	int r = unit_dir_check(path, why);
+	int r = unit_dir_check(service, path, why);
 
 	if (r)
 		return r;
@@ -115,18 +115,24 @@ char *unit_dir_read(const char *path, const char *name)
 	return n < 0 ? NULL : TAKE_PTR(text);
 }
 
-static bool is_orphan(const char *path, const char *name)
+static bool is_orphan(const struct service *service, const char *path, const char *name)
 {
 	_cleanup_free_ char *text = NULL;
 
-	if (strncmp(name, PREFIX, strlen(PREFIX)) || !strcmp(name, UNIT_SOCKET) ||
-	    !strcmp(name, UNIT_SERVICE))
+	if (!strcmp(name, service->socket) || !strcmp(name, service->unit))
 		return false;
-	text = unit_dir_read(path, name);
-	return text && unit_marked(text);
+	for (const struct service_kind *kind = service->kind; kind->prefix; kind++) {
+		if (strncmp(name, kind->prefix, strlen(kind->prefix)))
+			continue;
+		text = text ?: unit_dir_read(path, name);
+		if (text && unit_marked(text, kind->mark))
+			return true;
+	}
+	return false;
 }
 
-int unit_dir_orphans(const char *path, unit_dir_orphan_fn fn, void *user)
+int unit_dir_orphans(const struct service *service, const char *path, unit_dir_orphan_fn fn,
+		     void *user)
 {
 	_cleanup_(closedirp) DIR *dir = opendir(path);
 	char *names[ORPHANS_MAX];
@@ -136,7 +142,7 @@ int unit_dir_orphans(const char *path, unit_dir_orphan_fn fn, void *user)
 
 	/* all are found before the first is removed */
 	while (dir && n < ORPHANS_MAX && (entry = readdir(dir)))
-		if (is_orphan(path, entry->d_name) && (names[n] = strdup(entry->d_name)))
+		if (is_orphan(service, path, entry->d_name) && (names[n] = strdup(entry->d_name)))
 			n++;
 	for (unsigned i = 0; i < n; i++) {
 		r = r ?: fn(names[i], user);

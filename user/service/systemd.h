@@ -5,8 +5,8 @@
  * Each question has a deadline of its own. That nothing could be asked is never an answer.
  * Threads: none (systemctl is run).
  */
-#ifndef GATE_SYSTEMD_H
-#define GATE_SYSTEMD_H
+#ifndef SERVICE_SYSTEMD_H
+#define SERVICE_SYSTEMD_H
 
 #include "base/problem.h"
 

@@ -21,8 +21,9 @@
 #include "base/spawn.h"
 #include "pid_file.h"
 
-#define START_NS (20 * SECOND_NS)
-#define STOP_MS  30000 /* the server gives transfers 20 s */
+#define WORDS_MAX 16
+#define START_NS  (20 * SECOND_NS)
+#define STOP_MS   30000 /* the server gives transfers 20 s */
 
 /* --- start ----------------------------------------------------------------------------- */
 
@@ -116,29 +117,31 @@ static const char **environment(const char *notify)
 
 static int run_serve(const struct daemon_options *options, const char *notify, struct problem *why)
 {
-	_cleanup_free_ char *base = NULL, *tokens = NULL, *bind = NULL, *port = NULL, *pid = NULL;
+	_cleanup_free_ char *pid = NULL;
 	_cleanup_free_ const char **env = environment(notify);
-	int r = -1, status;
+	const char *argv[WORDS_MAX + 5] = { options->program, "serve" };
+	unsigned n = 2;
+	int r, status;
 
-	if (env && asprintf(&base, "--base-path=%s", options->base) >= 0 &&
-	    asprintf(&tokens, "--token-file=%s", options->tokens) >= 0 &&
-	    asprintf(&bind, "--bind=%s", options->bind) >= 0 &&
-	    asprintf(&port, "--port=%u", options->port) >= 0)
-		r = asprintf(&pid, "--pid-file=%s", options->pid_file);
-	if (r < 0)
+	if (!env || asprintf(&pid, "--pid-file=%s", options->pid_file) < 0)
 		return problem(why, -ENOMEM, "no memory");
-	r = spawn_follow(
-	    &(struct spawn){ .argv = (const char *const[]){ options->program, "serve", base, tokens,
-							    bind, port, "--detach", pid, NULL },
-			     .env = env,
-			     .limit_ns = START_NS },
-	    &(struct spawn_watch){ .bytes = pass_on, .leaves_others = true }, &status, why);
+	for (unsigned i = 0; options->words[i]; i++) {
+		if (i == WORDS_MAX)
+			return problem(why, -E2BIG, "too many words for a server");
+		argv[n++] = options->words[i];
+	}
+	argv[n++] = "--detach";
+	argv[n] = pid;
+	r = spawn_follow(&(struct spawn){ .argv = argv, .env = env, .limit_ns = START_NS },
+			 &(struct spawn_watch){ .bytes = pass_on, .leaves_others = true }, &status,
+			 why);
 	if (!r && status)
 		r = problem(why, -EIO, "the server did not begin");
 	return r;
 }
 
-static int wait_ready(const char *pid_file, int ready, pid_t *ret, struct problem *why)
+static int wait_ready(const struct service *service, const char *pid_file, int ready, pid_t *ret,
+		      struct problem *why)
 {
 	_cleanup_pid_ struct pid_process process = PID_PROCESS_NONE;
 	uint64_t until = now_boot_ns() + START_NS;
@@ -162,14 +165,16 @@ static int wait_ready(const char *pid_file, int ready, pid_t *ret, struct proble
 	if (state != PID_OURS)
 		return problem(why, -EIO,
 			       "the server ended at once; the system's log says why (journalctl "
-			       "-t terok-gate)");
+			       "-t %s)",
+			       service->program);
 	return problem(why, -ETIMEDOUT,
-		       "process %d does not say that it serves; try: terok-gate "
+		       "process %d does not say that it serves; try: %s "
 		       "stop",
-		       process.pid);
+		       process.pid, service->program);
 }
 
-int daemon_start(const struct daemon_options *options, pid_t *ret, struct problem *why)
+int daemon_start(const struct service *service, const struct daemon_options *options, pid_t *ret,
+		 struct problem *why)
 {
 	_cleanup_pid_ struct pid_process process = PID_PROCESS_NONE;
 	_cleanup_close_ int locked = -1, ready = -1;
@@ -181,16 +186,16 @@ int daemon_start(const struct daemon_options *options, pid_t *ret, struct proble
 	r = pid_file_read(options->pid_file, &process, why);
 	if (r == PID_OURS)
 		return problem(why, -EALREADY,
-			       "a gate runs already, process %d; see: terok-gate "
+			       "a %s runs already, process %d; see: %s "
 			       "status",
-			       process.pid);
+			       service->noun, process.pid, service->program);
 	if (r < 0)
 		return r;
 	ready = ready_open(notify, why);
 	if (ready < 0)
 		return ready;
 	r = run_serve(options, notify, why);
-	return r ?: wait_ready(options->pid_file, ready, ret, why);
+	return r ?: wait_ready(service, options->pid_file, ready, ret, why);
 }
 
 /* --- stop ------------------------------------------------------------------------------ */

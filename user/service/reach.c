@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void reach_done(struct reach *reach)
+{
+	for (unsigned i = 0; i < reach->n; i++)
+		close(reach->item[i].fd);
+}
+
+int reach_fd(struct reach *reach, int fd, enum confine_may may)
+{
+	if (reach->n == REACH_MAX) {
+		close(fd);
+		return -E2BIG;
+	}
+	reach->item[reach->n++] = (struct confine_folder){ fd, may };
+	return 0;
+}
+
+int reach_folder(struct reach *reach, const char *path, enum confine_may may)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
+	return reach_fd(reach, fd, may);
+}
+
+int reach_parent(struct reach *reach, const char *file, enum confine_may may)
+{
+	_cleanup_free_ char *folder = file ? strdup(file) : NULL;
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+
+	if (!file)
+		return 0;
+	if (!slash)
+		return -ENOMEM;
+	slash[slash == folder] = '\0';
+	return reach_folder(reach, folder, may);
+}
+
+int reach_programs(struct reach *reach)
+{
+	static const char *const always[] = { "/usr", "/bin",   "/sbin", "/lib",
+					      "/opt", "/lib32", "/lib64" };
+	const char *path = getenv("PATH") ?: "";
+	char self[PATH_MAX], one[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int r = n < 0 ? -errno : 0;
+
+	for (size_t i = 0; !r && i < sizeof(always) / sizeof(always[0]); i++)
+		r = reach_folder(reach, always[i], CONFINE_RUN);
+	for (const char *at = path; !r && *at; at += strcspn(at, ":"), at += *at == ':') {
+		snprintf(one, sizeof(one), "%.*s", (int)strcspn(at, ":"), at);
+		if (*one == '/')
+			r = reach_folder(reach, one, CONFINE_RUN);
+	}
+	if (r)
+		return r;
+	self[n] = '\0';
+	return reach_parent(reach, self, CONFINE_RUN);
+}
