@@ -237,7 +237,7 @@ static void run_apply(struct varlink_call *call, struct json_object *parameters)
 		reply(call, false, refused);
 		return;
 	}
-	if (terok_is_push(dest)) { /* the gate has heard it as well, and does what it says */
+	if (terok_is_deed(dest)) { /* who asked has heard it as well, and does what it says */
 		reply(call, true, "");
 		return;
 	}

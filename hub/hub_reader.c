@@ -43,12 +43,12 @@ static bool is_address(const char *text)
 /*
  * A shield allows and denies a target on every port, and keeps that with the container. Who asks
  * for that, however long, or leaves open how much is meant, is served; who asks for less, or for
- * more, is told that it cannot be done. A push is one, and what is said without an end of its own is
- * said of it alone.
+ * more, is told that it cannot be done. A push or a signature is one, and what is said without an end
+ * of its own is said of it alone.
  */
 static bool can_shield(const struct request *request, const struct hub_answer *answer)
 {
-	if (terok_is_push(request->dest))
+	if (terok_is_deed(request->dest))
 		return answer->scope != SCOPE_TIME &&
 		       (answer->reach == REACH_ASKED || answer->reach == REACH_NAME);
 	if (answer->scope == SCOPE_ONCE || answer->scope == SCOPE_TIME ||
