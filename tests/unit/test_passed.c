@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,23 @@ static void listen_at(int fd, const char *where, int type, mode_t mode)
 		assert_int_equal(dup2(made, fd), fd);
 		close(made);
 	}
+}
+
+/* The same of TCP, at a port that the kernel chooses. */
+static unsigned listen_at_port(int fd, int family)
+{
+	struct sockaddr_storage at = { .ss_family = (sa_family_t)family };
+	socklen_t size = sizeof(at);
+	int made = socket(family, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(made, (struct sockaddr *)&at, family == AF_INET ? 16 : 28), 0);
+	assert_int_equal(listen(made, 1), 0);
+	assert_int_equal(getsockname(made, (struct sockaddr *)&at, &size), 0);
+	if (made != fd) {
+		assert_int_equal(dup2(made, fd), fd);
+		close(made);
+	}
+	return ntohs(((struct sockaddr_in *)&at)->sin_port); /* where IPv6 has it too */
 }
 
 static void say(const char *pid, const char *n)
@@ -185,10 +203,30 @@ static void a_place_that_others_may_enter_is_not_adopted(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void a_port_is_taken_by_its_number(void **state)
+{
+	unsigned v4 = listen_at_port(PASSED_FIRST, AF_INET);
+	unsigned v6 = listen_at_port(PASSED_FIRST + 1, AF_INET6);
+
+	(void)state;
+	listen_at(PASSED_FIRST + 2, path, SOCK_STREAM, 0600);
+	say(NULL, "3");
+	assert_int_equal(passed_open(&passed, &why), 0);
+	assert_int_equal(passed_take_port(&passed, 0), -ENOENT);
+	assert_int_equal(passed_take_port(&passed, 1), -ENOENT);
+	assert_int_equal(passed_take_port(&passed, v6), PASSED_FIRST + 1);
+	assert_int_equal(passed_take_port(&passed, v6), -ENOENT);
+	assert_int_equal(passed_take_port(&passed, v4), PASSED_FIRST);
+	assert_true(fcntl(PASSED_FIRST, F_GETFL) & O_NONBLOCK);
+	assert_int_equal(passed_take(&passed, path), PASSED_FIRST + 2);
+	assert_int_equal(passed_done(&passed, &why), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_socket_is_found_by_its_place),
+		TEST(a_port_is_taken_by_its_number),
 		TEST(what_is_another_process_s_is_not_ours),
 		TEST(a_number_that_is_none_is_zero_and_too_many_are_refused),
 		TEST(what_nobody_has_a_use_for_is_named),

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -81,6 +82,33 @@ int passed_take(struct passed *passed, const char *path)
 		int fd = passed->fd[i], flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
 
 		if (flags < 0 || strcmp(place_of(fd, &sun), path) != 0)
+			continue;
+		if (fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+			return -errno;
+		return TAKE_FD(passed->fd[i]);
+	}
+	return -ENOENT;
+}
+
+/* The TCP port where it listens; 0: it is no such socket. */
+static unsigned port_of(int fd)
+{
+	struct sockaddr_storage at;
+	socklen_t size = sizeof(at);
+
+	if (!option_is(fd, SO_PROTOCOL, IPPROTO_TCP) || !option_is(fd, SO_ACCEPTCONN, 1) ||
+	    getsockname(fd, (struct sockaddr *)&at, &size))
+		return 0;
+	return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
+					      : ((struct sockaddr_in *)&at)->sin_port);
+}
+
+int passed_take_port(struct passed *passed, unsigned port)
+{
+	for (unsigned i = 0; port && i < passed->n; i++) {
+		int fd = passed->fd[i], flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+		if (flags < 0 || port_of(fd) != port)
 			continue;
 		if (fcntl(fd, F_SETFL, flags | O_NONBLOCK))
 			return -errno;

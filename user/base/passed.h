@@ -32,6 +32,9 @@ int passed_last(const struct passed *passed);
 /** passed_take() - the unix stream socket that listens at @path, now the caller's; -ENOENT */
 int passed_take(struct passed *passed, const char *path);
 
+/** passed_take_port() - the TCP socket that listens at @port, at any address, now the caller's; -ENOENT */
+int passed_take_port(struct passed *passed, unsigned port);
+
 /** passed_next() - the next stream socket that listens, wherever that is, now the caller's; -ENOENT */
 int passed_next(struct passed *passed);
 
