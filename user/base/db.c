@@ -99,39 +99,33 @@ static int vacuum_choose(sqlite3 *db, struct problem *why)
 	return db_exec(db, "PRAGMA auto_vacuum = INCREMENTAL", why);
 }
 
-static int layout_newer(sqlite3 *db, int have, int known, struct problem *why)
+int db_newer(sqlite3 *db, int have, int known, struct problem *why)
 {
 	return problem(why, -EPROTO, "%s has layout %d, this program knows %d: a newer one made it",
 		       sqlite3_db_filename(db, "main"), have, known);
 }
 
 /* All steps in one transaction: it is the old layout or the new one. */
-static int layout_raise(sqlite3 *db, const char *const layouts[], struct problem *why)
+static int layout_raise(sqlite3 *db, const struct db_layouts *layouts, struct problem *why)
 {
-	int known = 0, have = 0, r;
 	char version[40];
+	int have = 0, r;
 
-	while (layouts[known])
-		known++;
 	/* a file that cannot be written to is found out here, not by whoever writes first */
 	r = db_exec(db, "BEGIN IMMEDIATE", why);
 	if (!r)
 		r = layout_get(db, &have, why);
-	if (!r && have > known)
-		r = layout_newer(db, have, known, why);
-	for (int i = have; !r && i < known; i++)
-		r = db_exec(db, layouts[i], why);
-	snprintf(version, sizeof(version), "PRAGMA user_version = %d", known);
-	if (!r && have < known)
-		r = db_exec(db, version, why);
+	snprintf(version, sizeof(version), "PRAGMA user_version = %d", layouts->newest);
+	if (!r && have != layouts->newest)
+		r = layouts->raise(db, have, layouts->user, why) ?: db_exec(db, version, why);
 	if (!r)
 		return db_exec(db, "COMMIT", why);
 	db_exec(db, "ROLLBACK", NULL);
 	return r;
 }
 
-int db_open(const char *dir, const char *name, const char *const layouts[], sqlite3 **ret,
-	    struct problem *why)
+int db_open_raised(const char *dir, const char *name, const struct db_layouts *layouts,
+		   sqlite3 **ret, struct problem *why)
 {
 	_cleanup_close_ int folder = dir_open(AT_FDCWD, dir, why);
 	char path[PATH_MAX];
@@ -170,6 +164,30 @@ int db_open(const char *dir, const char *name, const char *const layouts[], sqli
 	return r;
 }
 
+static int raise_in_turn(sqlite3 *db, int have, const void *user, struct problem *why)
+{
+	const char *const *sql = user;
+	int known = 0, r = 0;
+
+	while (sql[known])
+		known++;
+	if (have > known)
+		return db_newer(db, have, known, why);
+	for (int i = have; !r && i < known; i++)
+		r = db_exec(db, sql[i], why);
+	return r;
+}
+
+int db_open(const char *dir, const char *name, const char *const sql[], sqlite3 **ret,
+	    struct problem *why)
+{
+	struct db_layouts layouts = { .raise = raise_in_turn, .user = sql };
+
+	while (sql[layouts.newest])
+		layouts.newest++;
+	return db_open_raised(dir, name, &layouts, ret, why);
+}
+
 bool db_is_current(sqlite3 *db, int layout)
 {
 	int moved = 0, have;
@@ -197,7 +215,7 @@ int db_open_reader(const char *dir, const char *name, int known, sqlite3 **ret, 
 	if (!r && !have)
 		r = problem(why, -ENOENT, "%s: nothing is in it yet", path);
 	if (!r && have > known)
-		r = layout_newer(db, have, known, why);
+		r = db_newer(db, have, known, why);
 	if (r)
 		sqlite3_close(db);
 	else

@@ -20,13 +20,25 @@
 
 /**
  * db_open() - open or make @dir/@name, and bring it to the newest layout
- * @layouts: SQL that makes layout 1, 2, ... of the one before; NULL ends it
+ * @sql: SQL that makes layout 1, 2, ... of the one before; NULL ends it
  *
  * Return: 0; -EPERM the folder or file is not safe, -EPROTO a newer program made it, or as
  * above, with @why.
  */
-int db_open(const char *dir, const char *name, const char *const layouts[], sqlite3 **ret,
+int db_open(const char *dir, const char *name, const char *const sql[], sqlite3 **ret,
 	    struct problem *why);
+
+/* Layouts of a file whose first numbers may be somebody else's. */
+struct db_layouts {
+	int newest;
+	/* @have is any number but @newest, also a larger one; what it does is in one transaction */
+	int (*raise)(sqlite3 *db, int have, const void *user, struct problem *why);
+	const void *user;
+};
+
+/** db_open_raised() - the same as db_open(), where a function makes the newest layout of what there is */
+int db_open_raised(const char *dir, const char *name, const struct db_layouts *layouts,
+		   sqlite3 **ret, struct problem *why);
 
 /**
  * db_open_reader() - open @dir/@name only to read it, beside its one writer
@@ -37,6 +49,9 @@ int db_open(const char *dir, const char *name, const char *const layouts[], sqli
  */
 int db_open_reader(const char *dir, const char *name, int known, sqlite3 **ret,
 		   struct problem *why);
+
+/** db_newer() - -EPROTO, and @why says that @have is a newer program's number than @known */
+int db_newer(sqlite3 *db, int have, int known, struct problem *why);
 
 /** db_is_current() - is the open file still the one at its path, and of that layout? */
 bool db_is_current(sqlite3 *db, int layout);
