@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/glob.h"
+
 #define HEADS "refs/heads/"
+_Static_assert(PATTERN_SIZE + sizeof(HEADS) <= GLOB_SIZE, "any pattern of a branch");
 
 int pattern_check(const char *pattern, struct problem *why)
 {
@@ -26,90 +29,25 @@ int pattern_check(const char *pattern, struct problem *why)
 	return 0;
 }
 
-static bool same(char a, char b, bool fold)
-{
-	return a == b || (fold && tolower((unsigned char)a) == tolower((unsigned char)b));
-}
-
-/*
- * Where to go on when a byte does not match: behind the last '*', one byte later, if it does
- * not step over a '/'; else behind the last "**". Earlier stars need no second try.
- */
-struct again {
-	const char *pattern, *text;
-};
-
-static bool matches(const char *pattern, const char *text, bool fold)
-{
-	struct again one = {}, two = {};
-
-	while (*text || *pattern) {
-		if (pattern[0] == '*' && pattern[1] == '*') {
-			pattern += 2;
-			two = (struct again){ pattern, text };
-			one.pattern = NULL;
-		} else if (*pattern == '*') {
-			pattern++;
-			one = (struct again){ pattern, text };
-		} else if (*text && *pattern && same(*pattern, *text, fold)) {
-			pattern++;
-			text++;
-		} else if (one.pattern && *one.text && *one.text != '/') {
-			pattern = one.pattern;
-			text = ++one.text;
-		} else if (two.pattern && *two.text) {
-			pattern = two.pattern;
-			text = ++two.text;
-			one.pattern = NULL;
-		} else {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* "DIR/" and DIR with two stars behind it: bytes of DIR; else 0. */
-static size_t folder_of(const char *pattern)
-{
-	size_t n = strlen(pattern);
-
-	if (n > 1 && pattern[n - 1] == '/')
-		return n - 1;
-	return n > 3 && !strcmp(pattern + n - 3, "/**") ? n - 3 : 0;
-}
-
-static bool matches_or_folder(const char *pattern, const char *text, bool fold)
-{
-	char buf[PATTERN_SIZE + sizeof(HEADS) + 4];
-	size_t folder = folder_of(pattern);
-
-	if (!folder)
-		return matches(pattern, text, fold);
-	snprintf(buf, sizeof(buf), "%.*s", (int)folder, pattern);
-	if (matches(buf, text, fold))
-		return true;
-	snprintf(buf, sizeof(buf), "%.*s/**", (int)folder, pattern);
-	return matches(buf, text, fold);
-}
-
 bool pattern_ref(const char *pattern, const char *ref)
 {
 	char full[PATTERN_SIZE + sizeof(HEADS)];
 
 	if (!strncmp(pattern, "refs/", 5))
-		return matches_or_folder(pattern, ref, false);
+		return glob_match(pattern, ref, false);
 	snprintf(full, sizeof(full), HEADS "%s", pattern);
-	return matches_or_folder(full, ref, false);
+	return glob_match(full, ref, false);
 }
 
 bool pattern_path(const char *pattern, const char *path)
 {
-	return matches_or_folder(pattern, path, true);
+	return glob_match(pattern, path, true);
 }
 
 bool pattern_below(const char *pattern, const char *path)
 {
-	while (*path && *pattern && *pattern != '*' && same(*pattern, *path, true)) {
+	while (*path && *pattern && *pattern != '*' &&
+	       tolower((unsigned char)*pattern) == tolower((unsigned char)*path)) {
 		pattern++;
 		path++;
 	}
