@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ring.h"
+
+#include <errno.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "within.h"
+
+static const char *const names[] = { [STORE_HTTP] = "http", [STORE_SSH] = "ssh" };
+_Static_assert(sizeof(names) / sizeof(*names) == STORE_CLASSES_, "each class has a name");
+
+void ring_done(struct ring *ring)
+{
+	secret_freep(&ring->key);
+	secret_freep(&ring->newest);
+	ring->generation = 0;
+}
+
+static int locked(const struct store *store, enum store_class class, struct problem *why)
+{
+	return problem(why, -EKEYREJECTED,
+		       "%s is locked: no key for %s was given; try: terok-proxy store unlock",
+		       store->path, class == STORE_SSH ? "SSH keys" : "credentials");
+}
+
+/* The key of that generation (0: the newest), if @class_key unwraps it. */
+static int unwrap(struct store *store, enum store_class class, const uint8_t *class_key,
+		  int64_t *generation, struct secret **ret, struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	char text[24];
+	struct seal_place place = { "class_keys", names[class], text };
+	int r = db_prepare(store->db,
+			   "SELECT generation, wrapped FROM class_keys WHERE class = ?1 AND "
+			   "(generation = ?2 OR ?2 = 0) ORDER BY generation DESC LIMIT 1",
+			   &stmt, why);
+
+	if (r)
+		return r;
+	sqlite3_bind_text(stmt, 1, names[class], -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 2, *generation);
+	r = db_step(stmt, why);
+	if (r < 0)
+		return r;
+	if (!r)
+		return problem(why, -ENOKEY, "%s has no key of that generation", store->path);
+	*generation = sqlite3_column_int64(stmt, 0);
+	snprintf(text, sizeof(text), "%lld", (long long)*generation);
+	r = seal_open(class_key, &place, sqlite3_column_blob(stmt, 1),
+		      sqlite3_column_bytes(stmt, 1), ret);
+	if (!r && (*ret)->len != SEAL_KEY) {
+		secret_freep(ret);
+		r = -EBADMSG;
+	}
+	return r == -EBADMSG ? problem(why, -EKEYREJECTED, "%s has another key", store->path)
+	       : r           ? problem(why, r, "%s: no memory for a key", store->path)
+			     : 0;
+}
+
+int ring_fits(struct store *store, enum store_class class, const uint8_t class_key[SEAL_KEY],
+	      struct problem *why)
+{
+	_cleanup_secret_ struct secret *key = NULL;
+	int64_t generation = 0;
+
+	return unwrap(store, class, class_key, &generation, &key, why);
+}
+
+/* The key that rows are sealed with, as the file has it now if @again. */
+static int look(struct store *store, enum store_class class, bool again, struct problem *why)
+{
+	struct ring *ring = &store->ring[class];
+	struct secret *key = NULL;
+	int64_t generation = 0;
+	int r;
+
+	if (!ring->key)
+		return locked(store, class, why);
+	if (ring->newest && !again)
+		return 0;
+	r = unwrap(store, class, (const uint8_t *)ring->key->bytes, &generation, &key, why);
+	if (r == -ENOKEY)
+		return problem(why, -EKEYREJECTED, "%s has no key for %s any more", store->path,
+			       names[class]);
+	if (r)
+		return r;
+	secret_free(ring->newest);
+	ring->newest = key;
+	ring->generation = generation;
+	return 0;
+}
+
+int ring_seal(struct store *store, enum store_class class, const struct seal_place *place,
+	      const void *bytes, size_t n, uint8_t **ret, struct problem *why)
+{
+	_cleanup_free_ uint8_t *sealed = malloc(n + SEAL_SPARE);
+	int r = look(store, class, true, why); /* what is written is of the newest */
+
+	if (r)
+		return r;
+	if (!sealed)
+		return problem(why, -ENOMEM, "no memory to seal %zu bytes", n);
+	r = seal_bytes((const uint8_t *)store->ring[class].newest->bytes,
+		       store->ring[class].generation, place, bytes, n, sealed);
+	if (r)
+		return problem(why, r, "%s: sealing failed", store->path);
+	*ret = TAKE_PTR(sealed);
+	return 0;
+}
+
+int ring_open(struct store *store, enum store_class class, const struct seal_place *place,
+	      const uint8_t *sealed, size_t n, struct secret **ret, struct problem *why)
+{
+	struct ring *ring = &store->ring[class];
+	int64_t generation = seal_generation(sealed, n);
+	int r = look(store, class, false, why);
+
+	if (r)
+		return r;
+	if (generation >= 0 && generation != ring->generation)
+		r = look(store, class, true, why);
+	if (r)
+		return r;
+	if (generation >= 0 && generation != ring->generation)
+		return problem(why, -ESTALE, "%s: sealed with a key of another generation",
+			       store->path);
+	r = seal_open((const uint8_t *)ring->newest->bytes, place, sealed, n, ret);
+	if (r)
+		return problem(
+		    why, r, "%s: what is stored as %s %s%s%s is not what was sealed there",
+		    store->path, place->table, place->a, place->b ? " " : "", place->b ?: "");
+	return 0;
+}
+
+int ring_make(struct store *store, enum store_class class, const uint8_t class_key[SEAL_KEY],
+	      struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	_cleanup_secret_ struct secret *key = secret_new(SEAL_KEY);
+	uint8_t wrapped[SEAL_KEY + SEAL_SPARE];
+	char text[24];
+	struct seal_place place = { "class_keys", names[class], text };
+	int64_t generation = 0;
+	int r = store_number(store,
+			     "SELECT coalesce(max(generation), 0) FROM class_keys WHERE class = ?",
+			     names[class], &generation, why);
+
+	if (r)
+		return r;
+	snprintf(text, sizeof(text), "%lld", (long long)++generation);
+	if (!key || RAND_priv_bytes((uint8_t *)key->bytes, SEAL_KEY) != 1 ||
+	    seal_bytes(class_key, generation, &place, key->bytes, SEAL_KEY, wrapped))
+		return problem(why, -EIO, "%s: no new key could be made", store->path);
+	r = db_prepare(
+	    store->db,
+	    "INSERT INTO class_keys (class, generation, wrapped, created) VALUES (?, ?, ?, ?)",
+	    &stmt, why);
+	if (r)
+		return r;
+	sqlite3_bind_text(stmt, 1, names[class], -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 2, generation);
+	sqlite3_bind_blob(stmt, 3, wrapped, sizeof(wrapped), SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 4, time(NULL));
+	return db_step(stmt, why);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ring.h - the keys of one class: the one that was given, and those that it unwraps
+ *
+ * Rows are sealed with the newest generation; older ones are there only while rows are sealed
+ * anew, in one transaction. One that is not known is looked for in the file before it is missed.
+ *
+ * Owns: the keys. Called by: the store. Threads: as the store.
+ */
+#ifndef STORE_RING_H
+#define STORE_RING_H
+
+#include "seal.h"
+#include "secret.h"
+#include "store.h"
+
+struct ring {
+	struct secret *key;    /* of the class, as it was given; NULL: locked */
+	struct secret *newest; /* what rows are sealed with; NULL: not looked for yet */
+	int64_t generation;    /* of that */
+};
+
+/** ring_done() - all wiped: locked */
+void ring_done(struct ring *ring);
+
+/** ring_seal() - @n bytes, sealed for their place, the caller's to free; @size is n + SEAL_SPARE */
+int ring_seal(struct store *store, enum store_class class, const struct seal_place *place,
+	      const void *bytes, size_t n, uint8_t **ret, struct problem *why);
+
+/** ring_open() - and back; -EKEYREJECTED: locked, or another key; -EBADMSG: not sealed for there */
+int ring_open(struct store *store, enum store_class class, const struct seal_place *place,
+	      const uint8_t *sealed, size_t n, struct secret **ret, struct problem *why);
+
+/** ring_make() - a new key, wrapped, of the next generation; within the caller's transaction */
+int ring_make(struct store *store, enum store_class class, const uint8_t class_key[SEAL_KEY],
+	      struct problem *why);
+
+/** ring_fits() - does this key of a class unwrap what is there? -EKEYREJECTED, -ENOKEY: nothing is */
+int ring_fits(struct store *store, enum store_class class, const uint8_t class_key[SEAL_KEY],
+	      struct problem *why);
+
+#endif

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/dir.h"
+#include "base/paths.h"
+#include "within.h"
+
+static const struct db_layouts layouts = { .newest = STORE_LAYOUT, .raise = layout_raise };
+
+char *store_default_path(void)
+{
+	return path_below(ROOT_CREDENTIALS, "credentials.db");
+}
+
+/* By whom it is read only: as it is if it is ours, else made so first. */
+static int open_reader(const char *dir, const char *name, sqlite3 **ret, struct problem *why)
+{
+	sqlite3 *db = NULL;
+	int r = db_open_reader(dir, name, STORE_LAYOUT, &db, why);
+
+	if (!r && db_is_current(db, STORE_LAYOUT)) {
+		*ret = db;
+		return 0;
+	}
+	sqlite3_close(db);
+	if (r && r != -ENOENT)
+		return r;
+	db = NULL;
+	r = db_open_raised(dir, name, &layouts, &db, why);
+	sqlite3_close(db);
+	return r ?: db_open_reader(dir, name, STORE_LAYOUT, ret, why);
+}
+
+static int open_file(struct store *store, struct problem *why)
+{
+	_cleanup_free_ char *dir = strdup(store->path);
+	char *slash = dir ? strrchr(dir, '/') : NULL;
+	const char *name;
+	int r;
+
+	if (!slash)
+		return problem(why, -ENOMEM, "no memory for the path of the store");
+	*slash = '\0';
+	name = slash + 1;
+	if (!*name)
+		return problem(why, -EISDIR, "%s: no file", store->path);
+	dir_make(dir);
+	if (store->may == STORE_READ)
+		return open_reader(*dir ? dir : "/", name, &store->db, why);
+	r = db_open_raised(*dir ? dir : "/", name, &layouts, &store->db, why);
+	/* a refresh token that was used up is not to be there again after a power cut; what was
+	 * in plain text is not to stay in free pages */
+	return r ?: db_exec(store->db, "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON", why);
+}
+
+int store_open(const char *path, enum store_may may, struct store **ret, struct problem *why)
+{
+	_cleanup_(store_freep) struct store *store = calloc(1, sizeof(*store));
+	int r;
+
+	if (!store)
+		return problem(why, -ENOMEM, "no memory for the store");
+	store->may = may;
+	store->path = path_absolute(path);
+	if (!store->path)
+		return problem(why, -ENOMEM, "no memory for the path of the store");
+	r = open_file(store, why);
+	if (r == -EUCLEAN)
+		return problem(
+		    why, r,
+		    "%s is no database of ours: it is broken, or encrypted as a whole by "
+		    "another program; it was not changed",
+		    store->path);
+	if (!r)
+		r = store_version(store, &store->version, why);
+	if (!r)
+		*ret = TAKE_PTR(store);
+	return r;
+}
+
+void store_free(struct store *store)
+{
+	if (!store)
+		return;
+	for (enum kept i = 0; i < KEPT_MAX_; i++)
+		sqlite3_finalize(store->kept[i]);
+	sqlite3_close(store->db);
+	for (enum store_class class = 0; class < STORE_CLASSES_; class ++)
+		ring_done(&store->ring[class]);
+	index_done(&store->index);
+	free(store->path);
+	free(store);
+}
+
+const char *store_path(const struct store *store)
+{
+	return store->path;
+}
+
+int store_give_key(struct store *store, enum store_class class, const uint8_t key[STORE_KEY_SIZE])
+{
+	struct ring *ring = &store->ring[class];
+
+	ring_done(ring);
+	if (key)
+		ring->key = secret_from(key, STORE_KEY_SIZE);
+	return key && !ring->key ? -ENOMEM : 0;
+}
+
+bool store_locked(const struct store *store, enum store_class class)
+{
+	return !store->ring[class].key;
+}
+
+int store_kept(struct store *store, enum kept which, const char *sql, sqlite3_stmt **ret,
+	       struct problem *why)
+{
+	int r = store->kept[which] ? 0 : db_prepare(store->db, sql, &store->kept[which], why);
+
+	if (!r)
+		*ret = store->kept[which];
+	return r;
+}
+
+int store_version(struct store *store, int64_t *ret, struct problem *why)
+{
+	_cleanup_rest_ sqlite3_stmt *stmt = NULL;
+	int r = store_kept(store, KEPT_VERSION, "PRAGMA data_version", &stmt, why);
+
+	if (!r)
+		r = db_step(stmt, why);
+	if (r > 0)
+		*ret = sqlite3_column_int64(stmt, 0);
+	return r > 0 ? 0 : r ?: -EIO;
+}
+
+int store_changed(struct store *store)
+{
+	int64_t before = store->version;
+	int r = store_version(store, &store->version, NULL);
+
+	return r ?: before != store->version;
+}
+
+int store_begin(struct store *store, struct problem *why)
+{
+	if (store->may == STORE_READ)
+		return problem(why, -EROFS, "%s was opened only to read it", store->path);
+	return db_exec(store->db, "BEGIN IMMEDIATE", why);
+}
+
+int store_end(struct store *store, int r, struct problem *why)
+{
+	int end = r < 0 ? 0 : db_exec(store->db, "COMMIT", why);
+
+	if (r < 0 || end)
+		db_exec(store->db, "ROLLBACK", NULL);
+	return end ?: r;
+}
+
+int store_number(struct store *store, const char *sql, const char *text, int64_t *ret,
+		 struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int r = db_prepare(store->db, sql, &stmt, why);
+
+	if (r)
+		return r;
+	if (text)
+		sqlite3_bind_text(stmt, 1, text, -1, SQLITE_STATIC);
+	r = db_step(stmt, why);
+	if (r > 0)
+		*ret = sqlite3_column_int64(stmt, 0);
+	return r > 0 ? 0 : r ?: -ENOENT;
+}
+
+int store_name_check(const char *what, const char *name, struct problem *why)
+{
+	size_t n = strlen(name);
+
+	if (!n || n > STORE_NAME_MAX)
+		return problem(why, -EINVAL, "%s: a name of %zu bytes: 1 to %d are allowed", what,
+			       n, STORE_NAME_MAX);
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)name[i];
+
+		if (isascii(c) && (isalnum(c) || (i && strchr("._-", c))))
+			continue;
+		return problem(why, -EINVAL,
+			       "%s: byte %zu of the name is not allowed: letters and digits, then "
+			       "also '.', '_', '-'",
+			       what, i + 1);
+	}
+	return 0;
+}
