@@ -28,6 +28,7 @@ static const struct cli_verb verbs[] = {
 	{ "backups", "PROJECT [OPTIONS]", "tips that something displaced", verb_backups },
 	{ "restore", "PROJECT REF [OPTIONS]", "make a branch what a backup is", verb_restore },
 	{ "last-commit", "PROJECT [OPTIONS]", "what a branch ends with", verb_last_commit },
+	{ "audit", "[PROJECT] [OPTIONS]", "who cloned, fetched and pushed what", verb_audit },
 	{ "policy", "PROJECT [--json]", "what holds for pushes to a project", verb_policy },
 	{ "hook", "pre-receive | post-receive", "say yes or no to a push: git runs it, not people",
 	  verb_hook },

@@ -7,6 +7,7 @@
 #ifndef GATE_VERBS_H
 #define GATE_VERBS_H
 
+int verb_audit(int argc, char **argv);
 int verb_hook(int argc, char **argv);
 int verb_policy(int argc, char **argv);
 int verb_serve(int argc, char **argv);

@@ -181,6 +181,17 @@ noted() { # what was done above, a line each
 	jq -se 'last | .what == "push" and .outcome == "done" and (.refs[0].result | startswith("pre-receive"))' "$base/audit.jsonl" || { tail -n 1 "$base/audit.jsonl"; false; }
 }
 is "each clone, fetch and push is noted, with its refs and what became of them" noted
+told() { # the same for people
+	local n
+	n=$(wc -l <"$base/audit.jsonl")
+	"$gate" audit --base-path "$base" --json | cmp - "$base/audit.jsonl" || return
+	echo "{\"time\":\"2020-01-01T00:00:00Z\",\"what\":\"push\",\"project\":\"q\",\"task\":\"t\",\"refs\":[{\"ref\":\"refs/heads/\\u001b[2J\\u009b\",\"old\":\"$(printf '%040d' 0)\",\"new\":\"$(g -C "$mirror" rev-parse main)\",\"result\":\"ok\"}]}" >>"$base/audit.jsonl"
+	"$gate" audit --audit "$base/audit.jsonl" >"$dir/body" && [ "$(grep -c ^20 "$dir/body")" -eq $((n + 1)) ] || return
+	! LC_ALL=C grep -q '[^ -~]' "$dir/body" && grep -q '^    none -> [0-9a-f]\{12\}  refs/heads/?\[2J??  ok$' "$dir/body" || return
+	[ "$("$gate" audit q --base-path "$base" --json | wc -l)" -eq 1 ] && [ "$("$gate" audit --since 1d --base-path "$base" --json | wc -l)" -eq "$n" ] || return
+	sed -i '$d' "$base/audit.jsonl" && chmod 600 "$base/audit.jsonl"
+}
+is "it is shown to people, of a project, of a time, whatever refs are called" told
 list() { code 200 -u "$token:" -H 'Git-Protocol: version=2' "$at/p.git/info/refs?service=git-upload-pack"; }
 headers() { grep -vi '^date:\|^content-length:\|^transfer-encoding:' "$dir/head" | sort; }
 known() { # what http-backend said first is given again, byte by byte, until something of it changes

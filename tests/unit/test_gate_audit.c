@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_gate_audit.c - gate/audit.c: whole lines of many writers, a file that is full, one that is not ours */
+/* test_gate_audit.c - gate/audit.c: whole lines of many writers, a file that is full, one that is not ours, and back */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +16,7 @@
 
 #include "base/json.h"
 #include "gate/audit.h"
+#include "gate/trail.h"
 #include "service/audit_line.h"
 
 #define WRITERS 6
@@ -138,6 +139,99 @@ static void what_others_may_read_or_what_is_no_file_is_not_written(void **state)
 	assert_int_equal(audit_note(path, &push, &why), -ELOOP);
 }
 
+/* --- read back ------------------------------------------------------------------------ */
+
+static void put(const char *to, const char *text)
+{
+	int fd = open(to, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+#define LINE(time, project, task)                                                                  \
+	"{\"time\":\"" time "\",\"what\":\"clone\",\"project\":\"" project "\",\"task\":\"" task   \
+	"\"}\n"
+
+/* The tasks of what was read, in its order. */
+static int collect(const char *text, const struct trail_line *line, void *user)
+{
+	assert_true(*text == '{');
+	strcat(user, line->task);
+	return 0;
+}
+
+static const char *tasks(const char *project, time_t since, unsigned broken)
+{
+	const struct trail_want want = { .project = project, .since = since };
+	static char found[64];
+	unsigned n = 99;
+
+	*found = '\0';
+	assert_int_equal(trail_read(path, &want, collect, found, &n, NULL), 0);
+	assert_int_equal(n, broken);
+	return found;
+}
+
+static void lines_are_read_back_the_older_file_first(void **state)
+{
+	(void)state;
+	assert_string_equal(tasks(NULL, 0, 0), ""); /* no file has no lines */
+	put(path, LINE("2026-11-21T10:00:02.000Z", "p", "c"));
+	put(path, LINE("2026-11-21T10:00:03.000Z", "q", "d"));
+	put(before, LINE("2026-11-21T10:00:00.000Z", "p", "a"));
+	put(before, LINE("2026-11-21T10:00:01.000Z", "p", "b"));
+	assert_string_equal(tasks(NULL, 0, 0), "abcd");
+	assert_string_equal(tasks("p", 0, 0), "abc");
+	assert_string_equal(tasks(NULL, 1795255201, 0), "bcd"); /* that second, and what is later */
+	assert_string_equal(tasks("nobody", 0, 0), "");
+}
+
+static void what_is_none_of_ours_is_counted_and_not_shown(void **state)
+{
+	(void)state;
+	put(path, "nonsense\n[]\n{}\n\n");
+	put(path, "{\"time\":\"yesterday\",\"what\":\"clone\",\"project\":\"p\"}\n");
+	put(path, LINE("2026-11-21T10:00:00Z", "p", "a"));
+	put(path, LINE("2026-11-21T10:00:00Z", "p\033[2J", "x"));
+	put(path, LINE("2026-11-21T10:00:00Z", "p\303\251", "x"));
+	put(path, LINE("2026-11-21T10:00:00Z", "p", "b"));
+	put(path, "{\"time\":\"2026-11-21T10:00:00Z\""); /* it is being written */
+	assert_string_equal(tasks(NULL, 0, 7), "ab");
+	assert_int_equal(chmod(path, 0622), 0);
+	assert_int_equal(trail_read(path, &(struct trail_want){}, collect, NULL, NULL, NULL),
+			 -EPERM);
+}
+
+static int one_push(const char *text, const struct trail_line *line, void *user)
+{
+	struct trail_line_ref ref;
+
+	(void)text, (void)user;
+	assert_string_equal(line->what, "push");
+	assert_int_equal(line->in, 7);
+	assert_int_equal(line->more_refs, 3);
+	assert_int_equal(trail_line_ref(line, 0, &ref), 0);
+	assert_string_equal(ref.name, "refs/heads/a\033[31m");
+	assert_string_equal(ref.result, "ok");
+	assert_int_equal(trail_line_ref(line, 1, &ref), 0);
+	assert_string_equal(ref.new, "2");
+	assert_string_equal(ref.result, "");
+	assert_int_equal(trail_line_ref(line, 2, &ref), -ENOENT);
+	return 77;
+}
+
+static void what_was_noted_is_what_is_read(void **state)
+{
+	unsigned broken;
+
+	(void)state;
+	assert_int_equal(audit_note(path, &push, NULL), 0);
+	assert_int_equal(trail_read(path, &(struct trail_want){}, one_push, NULL, &broken, NULL),
+			 77);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +240,9 @@ int main(void)
 		T(lines_of_many_writers_are_whole),
 		T(a_file_that_is_full_makes_way),
 		T(what_others_may_read_or_what_is_no_file_is_not_written),
+		T(lines_are_read_back_the_older_file_first),
+		T(what_is_none_of_ours_is_counted_and_not_shown),
+		T(what_was_noted_is_what_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
