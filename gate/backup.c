@@ -11,15 +11,17 @@
 #define SHORT_SHA 12
 #define DAY_S     86400
 
-void backup_ref(char ret[BACKUP_REF_MAX], const char *branch, const char *sha, time_t at)
+int backup_ref(char ret[BACKUP_REF_MAX], const char *branch, const char *sha, time_t at)
 {
 	char stamp[STAMP_LEN + 1] = "";
 	struct tm tm;
 
+	if (git_branch_check(branch, NULL))
+		return -ENAMETOOLONG;
 	gmtime_r(&at, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	snprintf(ret, BACKUP_REF_MAX, REFS_BACKUP "%.*s/%s-%.*s", GIT_BRANCH_MAX, branch, stamp,
-		 SHORT_SHA, sha);
+	snprintf(ret, BACKUP_REF_MAX, REFS_BACKUP "%s/%s-%.*s", branch, stamp, SHORT_SHA, sha);
+	return 0;
 }
 
 static int number(const char *text, int digits)
@@ -138,10 +140,10 @@ int backup_add(struct ref_changes *changes, const struct backups *present, const
 	       const char *sha, char ret[BACKUP_REF_MAX])
 {
 	const struct backup *same;
+	int r = backup_ref(ret, branch, sha, time(NULL));
 
-	if (git_branch_check(branch, NULL)) /* its name would not lead back */
-		return -ENAMETOOLONG;
-	backup_ref(ret, branch, sha, time(NULL));
+	if (r)
+		return r;
 	same = find(present, ret);
 	if (same)
 		return strcmp(same->sha, sha) ? -EEXIST : 0;

@@ -29,8 +29,12 @@ struct backups {
 	size_t n;
 };
 
-/** backup_ref() - the whole name of a backup of that branch's tip, made at that time */
-void backup_ref(char ret[BACKUP_REF_MAX], const char *branch, const char *sha, time_t at);
+/**
+ * backup_ref() - the whole name of a backup of that branch's tip, made at that time
+ *
+ * Return: 0; -ENAMETOOLONG: git_branch_check() does not take the branch's, and it would not lead back.
+ */
+int backup_ref(char ret[BACKUP_REF_MAX], const char *branch, const char *sha, time_t at);
 
 /**
  * backup_parse() - read a whole name back; its sha is left alone

@@ -174,19 +174,20 @@ const char *git_text_error(char *buf, size_t size, const char *lines)
 	return buf;
 }
 
-int git_branch_check(const char *name, struct problem *why)
+/* @what: "branch", "tag", "ref" */
+static int check_name(const char *what, const char *name, struct problem *why)
 {
 	size_t n = strlen(name);
 	const char *part = name;
 
 	if (!n || n > GIT_BRANCH_MAX)
-		return problem(why, -EINVAL, "a branch's name of %zu bytes: 1 to %d are allowed", n,
-			       GIT_BRANCH_MAX);
+		return problem(why, -EINVAL, "a %s's name of %zu bytes: 1 to %d are allowed", what,
+			       n, GIT_BRANCH_MAX);
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)name[i] <= ' ' || strchr("~^:?*[\\\177", name[i]))
 			return problem(why, -EINVAL,
-				       "byte %zu of the branch's name is none that git allows",
-				       i + 1);
+				       "byte %zu of the %s's name is none that git allows", i + 1,
+				       what);
 	if (*name == '-' || name[n - 1] == '.' || !strcmp(name, "@") || strstr(name, "..") ||
 	    strstr(name, "@{"))
 		goto wrong;
@@ -199,7 +200,21 @@ int git_branch_check(const char *name, struct problem *why)
 	}
 	return 0;
 wrong:
-	return problem(why, -EINVAL, "that is no name of a branch: see git-check-ref-format(1)");
+	return problem(why, -EINVAL, "that is no name of a %s: see git-check-ref-format(1)", what);
+}
+
+int git_branch_check(const char *name, struct problem *why)
+{
+	return check_name("branch", name, why);
+}
+
+int git_ref_check(const char *ref, struct problem *why)
+{
+	if (!strncmp(ref, "refs/heads/", 11))
+		return check_name("branch", ref + 11, why);
+	if (!strncmp(ref, "refs/tags/", 10))
+		return check_name("tag", ref + 10, why);
+	return check_name("ref", strncmp(ref, "refs/", 5) ? "" : ref + 5, why);
 }
 
 bool git_is_sha(const char *text)

@@ -62,6 +62,12 @@ const char *git_text_error(char *buf, size_t size, const char *lines);
  */
 int git_branch_check(const char *name, struct problem *why);
 
+/**
+ * git_ref_check() - the same for a whole ref, of which the name is what stands behind refs/heads/,
+ * refs/tags/ or refs/
+ */
+int git_ref_check(const char *ref, struct problem *why);
+
 /** git_is_sha() - 40 or 64 hexadecimal digits in small letters, and no more */
 bool git_is_sha(const char *text);
 

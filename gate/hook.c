@@ -144,9 +144,10 @@ static int name_of(const char *branch, const char *prefix, const char *tip, char
 	struct tm tm;
 
 	if (branch) {
-		backup_ref(name, branch, tip, now);
-		*ret = strdup(name);
-		return *ret ? 0 : -ENOMEM;
+		int r = backup_ref(name, branch, tip, now);
+
+		*ret = r ? NULL : strdup(name);
+		return r ?: *ret ? 0 : -ENOMEM;
 	}
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
 	return asprintf(ret, "%s%s-%.12s", prefix, stamp, tip) < 0 ? -ENOMEM : 0;
@@ -167,7 +168,10 @@ int hook_keep(const struct hook *hook, const struct update *update, char **ret, 
 	if (!ref) {
 		r = name_of(branch, prefix, update->old, &ref);
 		if (r)
-			return ref = NULL, problem(why, r, "no memory for a backup");
+			return ref = NULL,
+			       problem(why, r,
+				       r == -ENOMEM ? "no memory for a backup"
+						    : "a backup could not have its name");
 		r = hook_git(hook,
 			     &(struct git_run){ .args = GIT("update-ref", "--no-deref", "-m",
 							    "gate: displaced by a push", ref,

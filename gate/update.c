@@ -160,8 +160,8 @@ enum refusal update_judge(const struct update *update, const struct token *token
 			   "only branches and tags that the project's policy names are pushed; push to "
 			   "refs/heads/ or refs/tags/"),
 		       REFUSED_ALWAYS;
-	if (update->kind == UPDATE_CREATE && update_branch(update) &&
-	    git_branch_check(update_branch(update), &wrong))
+	/* also of what is there: what a longer one displaces could not be kept by its name */
+	if (git_ref_check(update->ref, &wrong))
 		return problem(why, 0, "%s", wrong.text), REFUSED_ALWAYS;
 	pattern = policy_matches(&policy->protect, update->ref, pattern_ref);
 	if (pattern)

@@ -81,6 +81,26 @@ static void a_tag_stays_what_it_was(void **state)
 	pushed_works("push --force v1; backups | grep -q ^refs/terok/backup-tags/tags/v1/");
 }
 
+/* 200 bytes and one: a backup's name would be cut, and lead nowhere */
+static void a_name_that_could_not_be_kept_is_refused(void **state)
+{
+	(void)state;
+	pushed_works("printf '%0200d' 0 >../long");
+	pushed_as(&forceful);
+	pushed_works("l=$(cat ../long); commit b; push main:refs/heads/$l; git tag $l; "
+		     "push refs/tags/$l; git reset -q --hard start; commit c; "
+		     "push --force main:refs/heads/$l; "
+		     "backups | grep -q \"^refs/terok/backup/$l/[^/]*$\"");
+	pushed_refused("push main:refs/heads/$(cat ../long)x",
+		       "a branch's name of 201 bytes: 1 to 200 are allowed");
+	pushed_refused("git tag $(cat ../long)x; push refs/tags/$(cat ../long)x",
+		       "a tag's name of 201 bytes: 1 to 200 are allowed");
+	pushed_refused("push main:refs/tags/-x", "that is no name of a tag");
+	/* one that an older gate let in is not displaced either */
+	pushed_works("git -C ../base/p.git update-ref refs/heads/$(cat ../long)x refs/heads/main");
+	pushed_refused("push --force main:refs/heads/$(cat ../long)x", "1 to 200 are allowed");
+}
+
 static void what_is_the_gates_is_neither_seen_nor_pushed(void **state)
 {
 	(void)state;
@@ -444,6 +464,7 @@ int main(int argc, char **argv)
 		PUSHED(history_is_replaced_by_who_may_and_what_was_there_is_kept),
 		PUSHED(a_branch_is_deleted_by_who_may_and_is_kept),
 		PUSHED(a_tag_stays_what_it_was),
+		PUSHED(a_name_that_could_not_be_kept_is_refused),
 		PUSHED(what_is_the_gates_is_neither_seen_nor_pushed),
 		PUSHED(a_token_pushes_where_its_patterns_say),
 		PUSHED(a_token_that_reads_or_is_of_another_project_pushes_nothing),

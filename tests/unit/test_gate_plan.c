@@ -139,7 +139,7 @@ static void a_backups_name_says_branch_and_time(void **state)
 	struct backup backup = { .sha = SHA };
 
 	(void)state;
-	backup_ref(ref, "a/b", SHA, 1795255872);
+	assert_int_equal(backup_ref(ref, "a/b", SHA, 1795255872), 0);
 	assert_string_equal(ref, "refs/terok/backup/a/b/20261121T101112Z-0123456789ab");
 	assert_int_equal(backup_parse(ref, &backup), 0);
 	assert_string_equal(backup.ref, ref);
@@ -150,13 +150,14 @@ static void a_backups_name_says_branch_and_time(void **state)
 
 static void the_longest_branch_has_a_backup(void **state)
 {
-	char branch[GIT_BRANCH_MAX + 1], ref[BACKUP_REF_MAX];
+	char branch[GIT_BRANCH_MAX + 2] = {}, ref[BACKUP_REF_MAX];
 	struct backup backup = {};
 
 	(void)state;
-	memset(branch, 'b', GIT_BRANCH_MAX);
+	memset(branch, 'b', GIT_BRANCH_MAX + 1);
+	assert_int_equal(backup_ref(ref, branch, SHA, 1795255872), -ENAMETOOLONG);
 	branch[GIT_BRANCH_MAX] = '\0';
-	backup_ref(ref, branch, SHA, 1795255872);
+	assert_int_equal(backup_ref(ref, branch, SHA, 1795255872), 0);
 	assert_int_equal(backup_parse(ref, &backup), 0);
 	assert_string_equal(backup.branch, branch);
 }

@@ -151,6 +151,13 @@ static void names_of_branches_are_gits(void **state)
 	name[GIT_BRANCH_MAX] = 'a';
 	name[GIT_BRANCH_MAX + 1] = '\0';
 	assert_int_equal(git_branch_check(name, NULL), -EINVAL);
+	assert_int_equal(git_ref_check("refs/heads/a", NULL), 0);
+	assert_int_equal(git_ref_check("refs/tags/v1/x", NULL), 0);
+	assert_int_equal(git_ref_check("refs/notes/x", NULL), 0);
+	assert_int_equal(git_ref_check("refs/heads/-a", NULL), -EINVAL);
+	assert_int_equal(git_ref_check("refs/tags/a.lock", NULL), -EINVAL);
+	assert_int_equal(git_ref_check("refs/", NULL), -EINVAL);
+	assert_int_equal(git_ref_check("heads/a", NULL), -EINVAL);
 }
 
 static void an_object_has_40_digits_or_64(void **state)
