@@ -2,6 +2,7 @@
 #include "apply.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 void apply_result_clear(struct apply_result *result)
@@ -24,7 +25,10 @@ static int list_change(struct applying *applying, const struct sync_pending *op,
 		       struct ref_changes *changes, char backup[BACKUP_REF_MAX])
 {
 	const char *to = op->plan.state == PLAN_DELETE ? NULL : op->upstream_sha;
-	int r = backup_add(changes, &applying->backups, op->branch, op->gate_sha, backup);
+	char of[BACKUP_OF_MAX];
+	int r = snprintf(of, sizeof(of), REFS_HEADS "%s", op->branch) >= (int)sizeof(of)
+		    ? -ENAMETOOLONG
+		    : backup_add(changes, &applying->backups, of, op->gate_sha, backup);
 
 	if (!r)
 		r = changes_add(changes, REFS_HEADS, op->branch, op->gate_sha, to);

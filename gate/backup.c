@@ -7,20 +7,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REFS      "refs/"
 #define STAMP_LEN 16 /* 20261121T101112Z */
 #define SHORT_SHA 12
 #define DAY_S     86400
 
-int backup_ref(char ret[BACKUP_REF_MAX], const char *branch, const char *sha, time_t at)
+int backup_folder(char ret[BACKUP_REF_MAX], const char *of)
+{
+	const char *branch = git_ref_branch(of);
+
+	if (git_ref_check(of, NULL))
+		return -ENAMETOOLONG;
+	snprintf(ret, BACKUP_REF_MAX, "%s%s/", branch ? REFS_BACKUP : REFS_KEPT,
+		 branch ?: of + strlen(REFS));
+	return 0;
+}
+
+int backup_ref(char ret[BACKUP_REF_MAX], const char *of, const char *sha, time_t at)
 {
 	char stamp[STAMP_LEN + 1] = "";
+	int r = backup_folder(ret, of);
 	struct tm tm;
+	size_t n;
 
-	if (git_branch_check(branch, NULL))
-		return -ENAMETOOLONG;
+	if (r)
+		return r;
 	gmtime_r(&at, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	snprintf(ret, BACKUP_REF_MAX, REFS_BACKUP "%s/%s-%.*s", branch, stamp, SHORT_SHA, sha);
+	n = strlen(ret);
+	snprintf(ret + n, BACKUP_REF_MAX - n, "%s-%.*s", stamp, SHORT_SHA, sha);
 	return 0;
 }
 
@@ -63,21 +78,30 @@ static int parse_stamp(const char *text, time_t *ret)
 		   : -EINVAL;
 }
 
+/* What it is a backup of, by what stands between the prefix and the stamp. */
+static int parse_of(char ret[BACKUP_OF_MAX], const char *name, size_t n, bool branch)
+{
+	if (snprintf(ret, BACKUP_OF_MAX, "%s%.*s", branch ? REFS_HEADS : REFS, (int)n, name) >=
+		BACKUP_OF_MAX ||
+	    git_ref_check(ret, NULL))
+		return -EINVAL;
+	/* branches have a place of their own, and what is ours no backups */
+	return !branch && (git_ref_branch(ret) || !strncasecmp(ret, "refs/terok/", 11)) ? -EINVAL
+											: 0;
+}
+
 int backup_parse(const char *ref, struct backup *ret)
 {
-	const size_t prefix = strlen(REFS_BACKUP);
-	const char *slash = strrchr(ref, '/');
+	bool branch = !strncmp(ref, REFS_BACKUP, strlen(REFS_BACKUP));
+	const char *prefix = branch ? REFS_BACKUP : REFS_KEPT;
+	const char *slash = strrchr(ref, '/'), *name = ref + strlen(prefix);
 	struct backup backup = {};
-	size_t n;
 
-	if (strncmp(ref, REFS_BACKUP, prefix) || slash <= ref + prefix ||
+	if (strncmp(ref, prefix, strlen(prefix)) != 0 || slash <= name ||
 	    strlen(ref) >= sizeof(backup.ref))
 		return -EINVAL;
-	n = slash - ref - prefix;
-	if (n >= sizeof(backup.branch))
-		return -EINVAL;
-	memcpy(backup.branch, ref + prefix, n);
-	if (git_branch_check(backup.branch, NULL) || parse_stamp(slash + 1, &backup.saved_at))
+	if (parse_of(backup.of, name, slash - name, branch) ||
+	    parse_stamp(slash + 1, &backup.saved_at))
 		return -EINVAL;
 	memcpy(backup.ref, ref, strlen(ref));
 	memcpy(backup.sha, ret->sha, sizeof(backup.sha));
@@ -104,25 +128,29 @@ static int newest_first(const void *a, const void *b)
 
 int backup_list(const struct mirror *mirror, struct backups *ret, struct problem *why)
 {
+	static const char *const prefix[] = { REFS_BACKUP, REFS_KEPT };
 	_cleanup_backups_ struct backups backups = {};
-	_cleanup_refs_ struct refs refs = {};
-	int r = refs_read(mirror, REFS_BACKUP, &refs, why);
+	struct refs refs[2] = {};
+	int r = refs_read_some(mirror, prefix, refs, 2, why);
 
 	if (r)
 		return r;
-	backups.item = calloc(refs.n + 1, sizeof(*backups.item));
+	backups.item = calloc(refs[0].n + refs[1].n + 1, sizeof(*backups.item));
+	for (int k = 0; k < 2; k++) {
+		for (size_t i = 0; i < refs[k].n && backups.item; i++) {
+			struct backup *backup = &backups.item[backups.n];
+			char whole[BACKUP_REF_MAX];
+
+			memcpy(backup->sha, refs[k].item[i].sha, sizeof(backup->sha));
+			if (snprintf(whole, sizeof(whole), "%s%s", prefix[k],
+				     refs[k].item[i].name) < (int)sizeof(whole) &&
+			    !backup_parse(whole, backup))
+				backups.n++;
+		}
+		refs_clear(&refs[k]);
+	}
 	if (!backups.item)
 		return -ENOMEM;
-	for (size_t i = 0; i < refs.n; i++) {
-		struct backup *backup = &backups.item[backups.n];
-		char whole[BACKUP_REF_MAX];
-
-		memcpy(backup->sha, refs.item[i].sha, sizeof(backup->sha));
-		if (snprintf(whole, sizeof(whole), REFS_BACKUP "%s", refs.item[i].name) <
-			(int)sizeof(whole) &&
-		    !backup_parse(whole, backup))
-			backups.n++;
-	}
 	qsort(backups.item, backups.n, sizeof(*backups.item), newest_first);
 	*ret = TAKE(backups, (struct backups){ 0 });
 	return 0;
@@ -136,11 +164,11 @@ static const struct backup *find(const struct backups *backups, const char *ref)
 	return NULL;
 }
 
-int backup_add(struct ref_changes *changes, const struct backups *present, const char *branch,
+int backup_add(struct ref_changes *changes, const struct backups *present, const char *of,
 	       const char *sha, char ret[BACKUP_REF_MAX])
 {
 	const struct backup *same;
-	int r = backup_ref(ret, branch, sha, time(NULL));
+	int r = backup_ref(ret, of, sha, time(NULL));
 
 	if (r)
 		return r;
@@ -202,35 +230,49 @@ int backup_delete(const struct mirror *mirror, const char *ref, struct problem *
 
 /* --- and back ------------------------------------------------------------------------- */
 
+/* What a ref is; "": it is not there. */
+static int read_one(const struct mirror *mirror, const char *ref, char ret[GIT_SHA_MAX + 1],
+		    struct problem *why)
+{
+	const char *name = strrchr(ref, '/') + 1;
+	_cleanup_refs_ struct refs refs = {};
+	char folder[BACKUP_OF_MAX];
+	int r;
+
+	snprintf(folder, sizeof(folder), "%.*s", (int)(name - ref), ref);
+	r = refs_read(mirror, folder, &refs, why);
+	if (!r)
+		snprintf(ret, GIT_SHA_MAX + 1, "%s", refs_find(&refs, name) ?: "");
+	return r;
+}
+
 int backup_restore(const struct mirror *mirror, const char *ref, struct backup_restored *ret,
 		   struct problem *why)
 {
 	_cleanup_backups_ struct backups backups = {};
 	_cleanup_changes_ struct ref_changes changes = {};
-	_cleanup_refs_ struct refs heads = {};
 	struct backup_restored restored = {};
+	char now[GIT_SHA_MAX + 1];
 	const struct backup *backup;
-	const char *now;
 	int r = find_one(mirror, ref, &backups, &backup, why)
-		    ?: refs_read(mirror, REFS_HEADS, &heads, why);
+		    ?: read_one(mirror, backup->of, now, why);
 
 	if (r)
 		return r;
-	now = refs_find(&heads, backup->branch);
-	memcpy(restored.branch, backup->branch, sizeof(restored.branch));
+	memcpy(restored.of, backup->of, sizeof(restored.of));
 	memcpy(restored.restored_sha, backup->sha, sizeof(restored.restored_sha));
-	if (!now || strcmp(now, backup->sha)) {
-		if (now)
-			r = backup_add(&changes, &backups, backup->branch, now,
+	if (strcmp(now, backup->sha) != 0) {
+		if (*now)
+			r = backup_add(&changes, &backups, backup->of, now,
 				       restored.previous_backup_ref);
 		if (!r)
-			r = changes_add(&changes, REFS_HEADS, backup->branch, now, backup->sha);
+			r = changes_add(&changes, "", backup->of, *now ? now : NULL, backup->sha);
 		if (!r)
 			r = refs_change(mirror, &changes, "terok-gate: restored", why);
 	}
 	if (r == -EEXIST)
 		return problem(why, r, "a backup of %s of this second is there; try again",
-			       restored.branch);
+			       restored.of);
 	if (!r)
 		*ret = restored;
 	return r;

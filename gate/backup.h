@@ -2,9 +2,10 @@
 /*
  * backup.h - tips that something displaced, under names of their own until their time is over
  *
- * refs/terok/backup/<branch>/<YYYYMMDDTHHMMSSZ>-<first 12 digits of the tip>: made by what is
- * applied, by a restore, and by the hooks of a push. A name that is not of that form is not
- * ours, and is never removed. Threads: none (git is run).
+ * refs/terok/backup/<branch>/<YYYYMMDDTHHMMSSZ>-<first 12 digits of the tip> of a branch, and
+ * refs/terok/backup-tags/tags/<tag>/<the same> of a tag, which stands there for any ref that is no
+ * branch: made by what is applied, by a restore, and by the hooks of a push. A name that is not
+ * of that form is not ours, and is never removed. Threads: none (git is run).
  */
 #ifndef GATE_BACKUP_H
 #define GATE_BACKUP_H
@@ -16,10 +17,11 @@
 
 /* A branch's name, what is around it, and a NUL. */
 #define BACKUP_REF_MAX 320
+#define BACKUP_OF_MAX  (GIT_BRANCH_MAX + 16)
 
 struct backup {
 	char ref[BACKUP_REF_MAX]; /* whole */
-	char branch[GIT_BRANCH_MAX + 1];
+	char of[BACKUP_OF_MAX];   /* whole: what it was the tip of */
 	char sha[GIT_SHA_MAX + 1];
 	time_t saved_at; /* seconds since 1970 */
 };
@@ -30,11 +32,15 @@ struct backups {
 };
 
 /**
- * backup_ref() - the whole name of a backup of that branch's tip, made at that time
+ * backup_folder() - what the names of all backups of a ref begin with, a slash at its end
+ * @of: whole, "refs/heads/main"
  *
- * Return: 0; -ENAMETOOLONG: git_branch_check() does not take the branch's, and it would not lead back.
+ * Return: 0; -ENAMETOOLONG: git_ref_check() does not take it, and a backup would not lead back.
  */
-int backup_ref(char ret[BACKUP_REF_MAX], const char *branch, const char *sha, time_t at);
+int backup_folder(char ret[BACKUP_REF_MAX], const char *of);
+
+/** backup_ref() - the whole name of a backup of that ref's tip, made at that time; as backup_folder() */
+int backup_ref(char ret[BACKUP_REF_MAX], const char *of, const char *sha, time_t at);
 
 /**
  * backup_parse() - read a whole name back; its sha is left alone
@@ -54,9 +60,9 @@ void backups_clear(struct backups *backups);
  * @ret: its name
  *
  * If a backup of that name is there already with that tip, nothing is added. -EEXIST: with another;
- * -ENAMETOOLONG: git_branch_check() does not take the branch's.
+ * or as backup_folder().
  */
-int backup_add(struct ref_changes *changes, const struct backups *present, const char *branch,
+int backup_add(struct ref_changes *changes, const struct backups *present, const char *of,
 	       const char *sha, char ret[BACKUP_REF_MAX]);
 
 /**
@@ -70,16 +76,16 @@ int backup_prune(const struct mirror *mirror, unsigned days, struct problem *why
 int backup_delete(const struct mirror *mirror, const char *ref, struct problem *why);
 
 struct backup_restored {
-	char branch[GIT_BRANCH_MAX + 1], restored_sha[GIT_SHA_MAX + 1];
+	char of[BACKUP_OF_MAX], restored_sha[GIT_SHA_MAX + 1];
 	char previous_backup_ref
 	    [BACKUP_REF_MAX]; /* of the tip it displaced; "": it displaced none */
 };
 
 /**
- * backup_restore() - make a branch what a backup is; what it was is saved first, in the same change
+ * backup_restore() - make a branch or tag what a backup is; what it was is saved first, in the same change
  *
  * If it is that already, nothing is done. The backup stays. Return: 0; -EINVAL it is no backup,
- * -ENOENT, -EBUSY the branch was moved meanwhile; with @why.
+ * -ENOENT, -EBUSY it was moved meanwhile; with @why.
  */
 int backup_restore(const struct mirror *mirror, const char *ref, struct backup_restored *ret,
 		   struct problem *why);

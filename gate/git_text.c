@@ -208,13 +208,20 @@ int git_branch_check(const char *name, struct problem *why)
 	return check_name("branch", name, why);
 }
 
+const char *git_ref_branch(const char *ref)
+{
+	return strncmp(ref, "refs/heads/", 11) ? NULL : ref + 11;
+}
+
 int git_ref_check(const char *ref, struct problem *why)
 {
-	if (!strncmp(ref, "refs/heads/", 11))
-		return check_name("branch", ref + 11, why);
+	if (git_ref_branch(ref))
+		return git_branch_check(git_ref_branch(ref), why);
 	if (!strncmp(ref, "refs/tags/", 10))
 		return check_name("tag", ref + 10, why);
-	return check_name("ref", strncmp(ref, "refs/", 5) ? "" : ref + 5, why);
+	if (strncmp(ref, "refs/", 5) || !strcmp(ref + 5, "heads") || !strcmp(ref + 5, "tags"))
+		return check_name("ref", "", why);
+	return check_name("ref", ref + 5, why);
 }
 
 bool git_is_sha(const char *text)

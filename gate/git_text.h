@@ -68,6 +68,9 @@ int git_branch_check(const char *name, struct problem *why);
  */
 int git_ref_check(const char *ref, struct problem *why);
 
+/** git_ref_branch() - what is behind "refs/heads/", borrowed; NULL: it is no branch */
+const char *git_ref_branch(const char *ref);
+
 /** git_is_sha() - 40 or 64 hexadecimal digits in small letters, and no more */
 bool git_is_sha(const char *text);
 

@@ -11,8 +11,7 @@
 #include "base/log.h"
 #include "backup.h"
 
-#define BACKUP_TAGS "refs/terok/backup-tags/"
-#define YOUNG_S     86400 /* seconds: a backup that was made within them serves again */
+#define YOUNG_S 86400 /* seconds: a backup that was made within them serves again */
 
 void hook_refuse(struct hook *hook, enum refusal about, const struct update *update,
 		 const char *fmt, ...)
@@ -94,7 +93,7 @@ bool hook_displaces(const struct update *update)
 	       (update->kind == UPDATE_MOVE && (update->forced || !update_branch(update)));
 }
 
-/* Backups of branches end some day: one that is old is not enough for what is displaced now. */
+/* Backups end some day: one that is old is not enough for what is displaced now. */
 static bool serves(const char *ref)
 {
 	struct backup backup = {};
@@ -137,41 +136,22 @@ static int find_kept(const struct hook *hook, const char *prefix, const char *ti
 	return 0;
 }
 
-static int name_of(const char *branch, const char *prefix, const char *tip, char **ret)
-{
-	char name[BACKUP_REF_MAX], stamp[32];
-	time_t now = time(NULL);
-	struct tm tm;
-
-	if (branch) {
-		int r = backup_ref(name, branch, tip, now);
-
-		*ret = r ? NULL : strdup(name);
-		return r ?: *ret ? 0 : -ENOMEM;
-	}
-	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
-	return asprintf(ret, "%s%s-%.12s", prefix, stamp, tip) < 0 ? -ENOMEM : 0;
-}
-
 int hook_keep(const struct hook *hook, const struct update *update, char **ret, struct problem *why)
 {
-	const char *branch = update_branch(update);
-	_cleanup_free_ char *prefix = NULL, *ref = NULL;
-	int r;
+	_cleanup_free_ char *ref = NULL;
+	char name[BACKUP_REF_MAX];
+	int r = backup_folder(name, update->ref);
 
-	if (asprintf(&prefix, "%s%s/", branch ? REFS_BACKUP : BACKUP_TAGS,
-		     branch ?: update->ref + sizeof("refs/") - 1) < 0)
-		return prefix = NULL, problem(why, -ENOMEM, "no memory for a backup");
-	r = find_kept(hook, prefix, update->old, &ref, why);
+	if (r)
+		return problem(why, r, "a backup could not have its name");
+	r = find_kept(hook, name, update->old, &ref, why);
 	if (r)
 		return r;
 	if (!ref) {
-		r = name_of(branch, prefix, update->old, &ref);
-		if (r)
-			return ref = NULL,
-			       problem(why, r,
-				       r == -ENOMEM ? "no memory for a backup"
-						    : "a backup could not have its name");
+		backup_ref(name, update->ref, update->old, time(NULL));
+		ref = strdup(name);
+		if (!ref)
+			return problem(why, -ENOMEM, "no memory for a backup");
 		r = hook_git(hook,
 			     &(struct git_run){ .args = GIT("update-ref", "--no-deref", "-m",
 							    "gate: displaced by a push", ref,

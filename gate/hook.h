@@ -79,8 +79,7 @@ bool hook_displaces(const struct update *update);
 /**
  * hook_keep() - a ref for the tip that is about to be displaced, or the one that it has already
  *
- * refs/terok/backup/BRANCH/YYYYMMDDTHHMMSSZ-SHA12, or refs/terok/backup-tags/ for what is no
- * branch. Return: 0 with its name, the caller's to free; negative errno with @why.
+ * Its name is backup.h's. Return: 0 with its name, the caller's to free; negative errno with @why.
  */
 int hook_keep(const struct hook *hook, const struct update *update, char **ret,
 	      struct problem *why);

@@ -9,7 +9,8 @@
 #include "git.h"
 #include "mirror.h"
 
-#define CHANGE_NS (600 * GIT_SECOND) /* 100,000 loose files on a slow disk */
+#define PREFIXES_MAX 8
+#define CHANGE_NS    (600 * GIT_SECOND) /* 100,000 loose files on a slow disk */
 
 /* --- reading -------------------------------------------------------------------------- */
 
@@ -74,43 +75,64 @@ void refs_clear(struct refs *refs)
 }
 
 /* "SHA NAME" */
-static int take_line(char *line, size_t skip, struct refs *refs)
+static int take_line(char *line, const char *const *prefix, struct refs *refs, unsigned n)
 {
 	char *name = strchr(line, ' ');
 
 	if (!name)
 		return -EBADMSG;
 	*name++ = '\0';
-	if (!git_is_sha(line) || strlen(name) <= skip)
-		return -EBADMSG;
-	return refs_add(refs, name + skip, strlen(name + skip), line);
+	for (unsigned i = 0; i < n; i++) {
+		size_t skip = strlen(prefix[i]);
+
+		if (!strncmp(name, prefix[i], skip) && name[skip] && git_is_sha(line))
+			return refs_add(&refs[i], name + skip, strlen(name + skip), line);
+	}
+	return -EBADMSG;
+}
+
+static int take_lines(char *text, const char *const *prefix, struct refs *refs, unsigned n)
+{
+	int r = 0;
+
+	for (char *line = text, *end; *line && !r; line = end) {
+		end = strchrnul(line, '\n');
+		if (*end)
+			*end++ = '\0';
+		r = take_line(line, prefix, refs, n);
+	}
+	return r;
+}
+
+int refs_read_some(const struct mirror *mirror, const char *const *prefix, struct refs *ret,
+		   unsigned n, struct problem *why)
+{
+	const char *args[PREFIXES_MAX + 4] = { "for-each-ref", "--format=%(objectname) %(refname)",
+					       "--" };
+	_cleanup_free_ char *text = NULL;
+	int r;
+
+	if (n > PREFIXES_MAX)
+		return -EINVAL;
+	for (unsigned i = 0; i < n; i++) {
+		args[3 + i] = prefix[i];
+		ret[i] = (struct refs){ 0 };
+	}
+	r = mirror_git(mirror, &(struct git_run){ .args = args }, &text, why);
+	if (r)
+		return git_failed(r);
+	r = take_lines(text, prefix, ret, n);
+	for (unsigned i = 0; i < n; i++)
+		r ? refs_clear(&ret[i]) : refs_sort(&ret[i]);
+	return r ? problem(why, r, "%s: the list of %s is not what git writes", mirror->path,
+			   prefix[0])
+		 : 0;
 }
 
 int refs_read(const struct mirror *mirror, const char *prefix, struct refs *ret,
 	      struct problem *why)
 {
-	_cleanup_refs_ struct refs refs = {};
-	_cleanup_free_ char *text = NULL;
-	int r = mirror_git(
-	    mirror,
-	    &(struct git_run){
-		.args = GIT("for-each-ref", "--format=%(objectname) %(refname)", "--", prefix) },
-	    &text, why);
-
-	if (r)
-		return git_failed(r);
-	for (char *line = text, *end; *line && !r; line = end) {
-		end = strchrnul(line, '\n');
-		if (*end)
-			*end++ = '\0';
-		r = take_line(line, strlen(prefix), &refs);
-	}
-	if (r)
-		return problem(why, r, "%s: the list of %s is not what git writes", mirror->path,
-			       prefix);
-	refs_sort(&refs);
-	*ret = TAKE(refs, (struct refs){ 0 });
-	return 0;
+	return refs_read_some(mirror, &prefix, ret, 1, why);
 }
 
 /* --- changing ------------------------------------------------------------------------- */

@@ -18,10 +18,11 @@ struct mirror;
 
 #define REFS_HEADS    "refs/heads/"
 #define REFS_TAGS     "refs/tags/"
-#define REFS_UPSTREAM "refs/terok/upstream/" /* branches as the upstream had them */
-#define REFS_ATTIC    "refs/terok/attic/"    /* ... before it rewrote or deleted them */
-#define REFS_BACKUP   "refs/terok/backup/"   /* tips that something displaced */
-#define REFS_MOVED    "refs/terok/tags/"     /* tags as the upstream has them */
+#define REFS_UPSTREAM "refs/terok/upstream/"    /* branches as the upstream had them */
+#define REFS_ATTIC    "refs/terok/attic/"       /* ... before it rewrote or deleted them */
+#define REFS_BACKUP   "refs/terok/backup/"      /* tips of branches that something displaced */
+#define REFS_KEPT     "refs/terok/backup-tags/" /* ... of tags, and of what else is not a branch */
+#define REFS_MOVED    "refs/terok/tags/"        /* tags as the upstream has them */
 
 struct ref {
 	char *name; /* without the prefix that was asked for */
@@ -50,6 +51,14 @@ const char *refs_find(const struct refs *refs, const char *name);
  */
 int refs_read(const struct mirror *mirror, const char *prefix, struct refs *ret,
 	      struct problem *why);
+
+/**
+ * refs_read_some() - the same of @n prefixes, of which none begins with another, by one git
+ *
+ * Return: 0 and each of @ret, the caller's to refs_clear(); a negative errno with @why: none of them.
+ */
+int refs_read_some(const struct mirror *mirror, const char *const *prefix, struct refs *ret,
+		   unsigned n, struct problem *why);
 
 /** refs_clear() - refs_done(), for _cleanup_; empty again */
 void refs_clear(struct refs *refs);

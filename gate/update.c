@@ -104,9 +104,7 @@ void updates_done(struct updates *updates)
 
 const char *update_branch(const struct update *update)
 {
-	size_t n = strlen(REFS_HEADS);
-
-	return strncmp(update->ref, REFS_HEADS, n) ? NULL : update->ref + n;
+	return git_ref_branch(update->ref);
 }
 
 /* --- what is said of it --------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* verb_backups.c - terok-gate backups, restore: tips that were displaced, and back with them */
+/* verb_backups.c - terok-gate backups, restore: tips that were displaced, of branches and of tags, and back with them */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,8 @@ static void add_backup(struct json *json, const struct backup *backup)
 	time_text(at, backup->saved_at);
 	json_open_object(json, NULL);
 	json_add_string(json, "ref", backup->ref);
-	json_add_string(json, "branch", backup->branch);
+	sync_add_sha(json, "branch", git_ref_branch(backup->of));
+	json_add_string(json, "of", backup->of);
 	json_add_string(json, "saved_at", at);
 	json_add_string(json, "sha", backup->sha);
 	json_close_object(json);
@@ -135,7 +136,8 @@ static void show_restored(const struct backup_restored *restored, const char *er
 	const char *text;
 
 	json_open_object(&json, NULL);
-	sync_add_sha(&json, "branch", restored->branch);
+	sync_add_sha(&json, "branch", git_ref_branch(restored->of));
+	sync_add_sha(&json, "of", restored->of);
 	sync_add_sha(&json, "restored_sha", restored->restored_sha);
 	sync_add_sha(&json, "previous_backup_ref", restored->previous_backup_ref);
 	sync_add_sha(&json, "error", error);
@@ -162,7 +164,7 @@ int verb_restore(int argc, char **argv)
 	const char *base = NULL, *wait = NULL;
 	struct backup_restored restored = {};
 	unsigned wait_s = MIRROR_WAIT_S;
-	char name[GIT_BRANCH_MAX + 1];
+	char name[BACKUP_OF_MAX];
 	struct problem why = {};
 	bool json = false;
 	const struct cli_option options[] = {
@@ -186,7 +188,8 @@ int verb_restore(int argc, char **argv)
 		return log_error(0, "restore %s: %s", argv[1], *why.text ? why.text : strerror(-r)),
 		       r == -EINVAL ? -EIO : r;
 	if (!json)
-		printf("%s is %.12s%s%s\n", log_safe(name, sizeof(name), restored.branch),
+		printf("%s is %.12s%s%s\n",
+		       log_safe(name, sizeof(name), git_ref_branch(restored.of) ?: restored.of),
 		       restored.restored_sha, *restored.previous_backup_ref ? "; saved: " : "",
 		       restored.previous_backup_ref);
 	return 0;

@@ -53,8 +53,8 @@ static void check_backup(const char *text)
 
 	if (backup_parse(text, &backup))
 		return;
-	if (backup_ref(ref, backup.branch, dash + 1, backup.saved_at) || strcasecmp(ref, text) ||
-	    git_branch_check(backup.branch, NULL))
+	if (backup_ref(ref, backup.of, dash + 1, backup.saved_at) || strcasecmp(ref, text) ||
+	    git_ref_check(backup.of, NULL))
 		abort();
 }
 

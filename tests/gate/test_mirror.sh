@@ -150,6 +150,28 @@ sync --backup-days 30 >"$dir/said"
 has "one that is too old goes" "$(cat "$dir/said")" '*1 backups were older than 30 days*'
 is "... and no other" "$("$gate" backups p --json | jq '.backups | length') $(git -C "$mirror" for-each-ref refs/terok/backup/main/nonsense refs/terok/backup/main/20200231* | wc -l)" "4 2"
 
+# a tag that a push displaced: the hook keeps it under backup-tags/, here as it does
+git -C "$mirror" tag -a -m kept kept "$was"
+kept=$(tip "$mirror" refs/tags/kept)
+git -C "$mirror" update-ref refs/terok/backup-tags/tags/kept/20261121T101112Z-"${kept:0:12}" "$kept"
+git -C "$mirror" update-ref refs/terok/backup-tags/tags/kept/20200101T000000Z-"${kept:0:12}" "$kept"
+git -C "$mirror" update-ref refs/terok/backup-tags/heads/main/20200101T000000Z-"${kept:0:12}" "$was"
+git -C "$mirror" tag -f kept main >/dev/null
+is "a tag's backups are listed beside branches'" "$("$gate" backups p --json | jq -c '[.backups[] | select(.of == "refs/tags/kept") | [.branch, .sha, .saved_at]]')" \
+	"[[null,\"$kept\",\"2026-11-21T10:11:12Z\"],[null,\"$kept\",\"2020-01-01T00:00:00Z\"]]"
+saved=$("$gate" backups p --json | jq -r '[.backups[] | select(.of == "refs/tags/kept") | .ref][0]')
+now=$(tip "$mirror" refs/tags/kept)
+previous=$("$gate" restore p "$saved" --json | tee "$dir/said" | jq -r .previous_backup_ref)
+is "a tag is restored, and stays one" "$(jq -c '[.branch, .of, .error]' "$dir/said") $(tip "$mirror" refs/tags/kept)" "[null,\"refs/tags/kept\",null] $kept"
+is "... and what that displaces is saved" "$(tip "$mirror" "$previous") ${previous%/*}" "$now refs/terok/backup-tags/tags/kept"
+is "... quietly, the second time" "$("$gate" restore p "$saved" --json | jq -c '[.previous_backup_ref, .error]')" '[null,null]'
+git -C "$mirror" tag -d kept >/dev/null
+has "one that is gone comes back" "$("$gate" restore p "$saved") $(tip "$mirror" refs/tags/kept)" "refs/tags/kept is ${kept:0:12} $kept"
+is "a tag's backup that is too old goes" "$("$gate" backups p --prune 30 --json | jq -c '[.pruned, [.backups[] | select(.of == "refs/tags/kept")] | length]')" '[1,2]'
+is "... and what is no backup stays" "$(git -C "$mirror" for-each-ref refs/terok/backup-tags/heads | wc -l)" 1
+"$gate" backups p --delete "$saved" >/dev/null
+is "... and so does one that is deleted" "$(git -C "$mirror" for-each-ref "$saved" | wc -l)" 0
+
 # --- tags ------------------------------------------------------------------------------------------
 
 new_up

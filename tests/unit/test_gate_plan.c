@@ -133,33 +133,38 @@ static void a_history_that_cannot_be_read_is_no_plan(void **state)
 
 #define SHA "0123456789abcdef0123456789abcdef01234567"
 
-static void a_backups_name_says_branch_and_time(void **state)
+static void a_backups_name_says_of_what_and_when(void **state)
 {
 	char ref[BACKUP_REF_MAX];
 	struct backup backup = { .sha = SHA };
 
 	(void)state;
-	assert_int_equal(backup_ref(ref, "a/b", SHA, 1795255872), 0);
+	assert_int_equal(backup_ref(ref, "refs/heads/a/b", SHA, 1795255872), 0);
 	assert_string_equal(ref, "refs/terok/backup/a/b/20261121T101112Z-0123456789ab");
 	assert_int_equal(backup_parse(ref, &backup), 0);
 	assert_string_equal(backup.ref, ref);
-	assert_string_equal(backup.branch, "a/b");
+	assert_string_equal(backup.of, "refs/heads/a/b");
 	assert_string_equal(backup.sha, SHA);
 	assert_int_equal(backup.saved_at, 1795255872);
+	assert_int_equal(backup_ref(ref, "refs/tags/v1", SHA, 1795255872), 0);
+	assert_string_equal(ref, "refs/terok/backup-tags/tags/v1/20261121T101112Z-0123456789ab");
+	assert_int_equal(backup_parse(ref, &backup), 0);
+	assert_string_equal(backup.of, "refs/tags/v1");
+	assert_int_equal(backup_ref(ref, "main", SHA, 1795255872), -ENAMETOOLONG);
 }
 
 static void the_longest_branch_has_a_backup(void **state)
 {
-	char branch[GIT_BRANCH_MAX + 2] = {}, ref[BACKUP_REF_MAX];
+	char branch[GIT_BRANCH_MAX + 16] = REFS_HEADS, ref[BACKUP_REF_MAX];
 	struct backup backup = {};
 
 	(void)state;
-	memset(branch, 'b', GIT_BRANCH_MAX + 1);
+	memset(branch + strlen(REFS_HEADS), 'b', GIT_BRANCH_MAX + 1);
 	assert_int_equal(backup_ref(ref, branch, SHA, 1795255872), -ENAMETOOLONG);
-	branch[GIT_BRANCH_MAX] = '\0';
+	branch[strlen(REFS_HEADS) + GIT_BRANCH_MAX] = '\0';
 	assert_int_equal(backup_ref(ref, branch, SHA, 1795255872), 0);
 	assert_int_equal(backup_parse(ref, &backup), 0);
-	assert_string_equal(backup.branch, branch);
+	assert_string_equal(backup.of, branch);
 }
 
 static void what_is_not_of_that_form_is_no_backup(void **state)
@@ -176,6 +181,11 @@ static void what_is_not_of_that_form_is_no_backup(void **state)
 		"refs/terok/backup/a/20261121T101112Z-0123456789ag",
 		"refs/terok/backup/a..b/20261121T101112Z-0123456789ab",
 		"refs/terok/backup/-a/20261121T101112Z-0123456789ab",
+		"refs/terok/backup-tags/20261121T101112Z-0123456789ab",
+		"refs/terok/backup-tags/tags/20261121T101112Z-0123456789ab",
+		"refs/terok/backup-tags/tags/-v/20261121T101112Z-0123456789ab",
+		"refs/terok/backup-tags/heads/a/20261121T101112Z-0123456789ab",
+		"refs/terok/backup-tags/terok/upstream/a/20261121T101112Z-0123456789ab",
 		"refs/terok/upstream/a/20261121T101112Z-0123456789ab",
 		"refs/heads/a",
 		"a",
@@ -229,7 +239,7 @@ int main(void)
 		cmocka_unit_test(only_a_new_one_and_a_fast_forward_are_done_at_once),
 		cmocka_unit_test(what_is_the_same_is_not_asked_about),
 		cmocka_unit_test(a_history_that_cannot_be_read_is_no_plan),
-		cmocka_unit_test(a_backups_name_says_branch_and_time),
+		cmocka_unit_test(a_backups_name_says_of_what_and_when),
 		cmocka_unit_test(the_longest_branch_has_a_backup),
 		cmocka_unit_test(what_is_not_of_that_form_is_no_backup),
 		cmocka_unit_test(a_list_of_references_has_each_name_once),

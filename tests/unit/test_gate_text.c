@@ -157,6 +157,8 @@ static void names_of_branches_are_gits(void **state)
 	assert_int_equal(git_ref_check("refs/heads/-a", NULL), -EINVAL);
 	assert_int_equal(git_ref_check("refs/tags/a.lock", NULL), -EINVAL);
 	assert_int_equal(git_ref_check("refs/", NULL), -EINVAL);
+	assert_int_equal(git_ref_check("refs/heads", NULL), -EINVAL);
+	assert_int_equal(git_ref_check("refs/tags", NULL), -EINVAL);
 	assert_int_equal(git_ref_check("heads/a", NULL), -EINVAL);
 }
 
