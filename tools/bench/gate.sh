@@ -144,13 +144,16 @@ push() {
 	echo "$r $(cat "$folder/most")"
 }
 kills() {
-	local i broken=0 acked=0 push
+	local i broken=0 acked=0 push took='' at
 	git clone -q --depth 1 "$(url gate)" "$folder/k"
-	for i in $(seq "$1"); do
+	for i in $(seq 0 "$1"); do
 		head -c 3M /dev/urandom >"$folder/k/new" && git -C "$folder/k" add new && git -C "$folder/k" commit -q -m "$i"
+		took=${took:-$(now)} # of the first, which is left alone
 		git -C "$folder/k" push -q origin "HEAD:refs/heads/k$i" 2>/dev/null &
 		push=$!
-		read -rt "$(printf 0.%03d $((RANDOM % 500 + 10)))" <> <(:) || : # before, in and after it
+		[ "$i" -ne 0 ] || { wait $push && took=$((($(now) - took) / 1000)) && continue; }
+		at=$((RANDOM % (took * 3 / 2))) # before, in and after it
+		read -rt "$(printf %d.%03d $((at / 1000)) $((at % 1000)))" <> <(:) || :
 		kill -9 "$server"
 		if wait $push; then
 			acked=$((acked + 1))
