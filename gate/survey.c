@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ancestry.h"
+
+#define FEW       2 /* branches that git is asked for one by one */
+#define ROUNDS    4
+#define LIST_EACH 32   /* commits that are listed for a branch ... */
+#define LIST_MORE 2000 /* ... and for all */
+
 void survey_clear(struct survey *survey)
 {
 	refs_clear(&survey->heads);
@@ -15,16 +22,81 @@ void survey_clear(struct survey *survey)
 	*survey = (struct survey){ 0 };
 }
 
+/* --- what branches are ---------------------------------------------------------------- */
+
 struct asking {
 	const struct mirror *mirror;
 	struct problem *why;
 };
 
-static int ask_ancestor(const char *a, const char *b, void *user)
+static int ask_git(const char *a, const char *b, void *user)
 {
 	const struct asking *asking = user;
 
 	return mirror_ancestor(asking->mirror, a, b, asking->why);
+}
+
+static int ask_listed(const char *a, const char *b, void *user)
+{
+	return ancestry_is(user, a, b);
+}
+
+static int add_tips(struct ancestry *ancestry, const struct plan_branch *is)
+{
+	return ancestry_tip(ancestry, is->gate) ?: ancestry_tip(ancestry, is->upstream)
+		?: is->attic ? ancestry_tip(ancestry, is->attic) : 0;
+}
+
+/* Plan those that @ancestry knows enough of; the others are left in @open, sorted as they were. */
+static int plan_listed(struct survey *survey, struct ancestry *ancestry, size_t *open, size_t *n)
+{
+	size_t left = 0;
+	int r;
+
+	for (size_t i = 0; i < *n; i++) {
+		struct surveyed *branch = &survey->item[open[i]];
+
+		r = plan_branch(&branch->is, ask_listed, ancestry, &branch->plan);
+		if (r == -EAGAIN)
+			open[left++] = open[i];
+		else if (r)
+			return r;
+	}
+	*n = left;
+	return 0;
+}
+
+/*
+ * One git for all of them, and again for those that it did not list enough of: their own newest
+ * commits then. What is left after that, or is only a few, is asked for one by one.
+ */
+static int plan_all(struct survey *survey, const struct mirror *mirror, size_t *open,
+		    struct problem *why)
+{
+	_cleanup_ancestry_ struct ancestry *ancestry = ancestry_new();
+	struct asking asking = { mirror, why };
+	size_t n = survey->n, before = SIZE_MAX;
+	int rounds = ROUNDS;
+	struct problem unsaid;
+	int r = ancestry ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < n; i++)
+		open[i] = i;
+	r = r ?: plan_listed(survey, ancestry, open, &n);
+	while (!r && n > FEW && n < before && rounds--) {
+		before = n;
+		for (size_t i = 0; i < n && !r; i++)
+			r = add_tips(ancestry, &survey->item[open[i]].is);
+		/* what is wrong is found out, and said, when git is asked for one */
+		if (!r && !ancestry_list(ancestry, mirror, LIST_EACH * n + LIST_MORE, &unsaid))
+			r = plan_listed(survey, ancestry, open, &n);
+	}
+	for (size_t i = 0; i < n && !r; i++) {
+		struct surveyed *branch = &survey->item[open[i]];
+
+		r = plan_branch(&branch->is, ask_git, &asking, &branch->plan);
+	}
+	return r;
 }
 
 /* All names of the three lists, each once, in order: a merge of what is sorted. */
@@ -59,15 +131,20 @@ static int merge_names(struct survey *survey)
 
 int survey_read(const struct mirror *mirror, struct survey *ret, struct problem *why)
 {
+	static const char *const prefix[] = { REFS_HEADS, REFS_UPSTREAM, REFS_ATTIC };
 	_cleanup_survey_ struct survey survey = {};
-	struct asking asking = { mirror, why };
-	int r = refs_read(mirror, REFS_HEADS, &survey.heads, why)
-			?: refs_read(mirror, REFS_UPSTREAM, &survey.upstream, why)
-			?: refs_read(mirror, REFS_ATTIC, &survey.attic, why)
-			?: merge_names(&survey);
+	_cleanup_free_ size_t *open = NULL;
+	struct refs refs[3] = {};
+	int r = refs_read_some(mirror, prefix, refs, 3, why);
 
-	for (size_t i = 0; i < survey.n && !r; i++)
-		r = plan_branch(&survey.item[i].is, ask_ancestor, &asking, &survey.item[i].plan);
+	if (r)
+		return r;
+	survey.heads = refs[0];
+	survey.upstream = refs[1];
+	survey.attic = refs[2];
+	r = merge_names(&survey);
+	open = r ? NULL : calloc(survey.n + 1, sizeof(*open));
+	r = r ?: open ? plan_all(&survey, mirror, open, why) : -ENOMEM;
 	if (!r)
 		*ret = TAKE(survey, (struct survey){ 0 });
 	return r;
@@ -100,18 +177,28 @@ static int count(const struct mirror *mirror, const char *const *args, uint64_t 
 			   : 0;
 }
 
-int survey_only_here(const struct mirror *mirror, const struct surveyed *branch, uint64_t *ret,
+int survey_only_here(const struct mirror *mirror, const struct survey *survey, uint64_t *ret,
 		     struct problem *why)
 {
-	const char *glob = "--glob=" REFS_UPSTREAM "*";
+	_cleanup_ancestry_ struct ancestry *ancestry = ancestry_new();
+	int r = ancestry ? 0 : -ENOMEM;
 
-	return branch->is.attic
-		   ? count(mirror,
-			   GIT("rev-list", "--count", branch->is.gate, "--not", glob,
-			       branch->is.attic),
-			   ret, why)
-		   : count(mirror, GIT("rev-list", "--count", branch->is.gate, "--not", glob), ret,
-			   why);
+	for (size_t i = 0; i < survey->n && !r; i++) {
+		const struct plan_branch *is = &survey->item[i].is;
+
+		if (survey_pending(&survey->item[i]))
+			r = ancestry_tip(ancestry, is->gate)
+				?: is->attic ? ancestry_tip(ancestry, is->attic)
+					     : 0;
+	}
+	r = r ?: ancestry_list_new(ancestry, mirror, REFS_UPSTREAM "*", why);
+	for (size_t i = 0; i < survey->n && !r; i++) {
+		const struct plan_branch *is = &survey->item[i].is;
+
+		if (survey_pending(&survey->item[i]))
+			*ret++ = ancestry_count(ancestry, is->gate, is->attic);
+	}
+	return r;
 }
 
 int survey_count(const struct mirror *mirror, const char *a, const char *b, uint64_t *ret,

@@ -40,11 +40,12 @@ void survey_clear(struct survey *survey);
 bool survey_pending(const struct surveyed *branch);
 
 /**
- * survey_only_here() - how many commits the gate has of a branch, and no upstream had
+ * survey_only_here() - of each that is pending, how many commits the gate has and no upstream had
+ * @ret: as many as are pending, in their order
  *
  * 0: to apply what is pending loses nothing that an agent made. Return: 0 or negative errno.
  */
-int survey_only_here(const struct mirror *mirror, const struct surveyed *branch, uint64_t *ret,
+int survey_only_here(const struct mirror *mirror, const struct survey *survey, uint64_t *ret,
 		     struct problem *why);
 
 /** survey_count() - commits of @b that are not in @a, in the history of either */

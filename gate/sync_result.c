@@ -61,10 +61,14 @@ int sync_list_pending(const struct mirror *mirror, const struct survey *survey,
 		      struct sync_pending **ret, size_t *ret_n)
 {
 	struct sync_pending *list = calloc(survey->n + 1, sizeof(*list));
+	_cleanup_free_ uint64_t *only_here = calloc(survey->n + 1, sizeof(*only_here));
+	bool counted = only_here && !survey_only_here(mirror, survey, only_here, NULL);
 	size_t n = 0;
 
-	if (!list)
+	if (!list || !only_here) {
+		free(list);
 		return -ENOMEM;
+	}
 	for (size_t i = 0; i < survey->n; i++) {
 		const struct surveyed *branch = &survey->item[i];
 		struct sync_pending *op = &list[n];
@@ -80,8 +84,8 @@ int sync_list_pending(const struct mirror *mirror, const struct survey *survey,
 		copy_sha(op->gate_sha, branch->is.gate);
 		copy_sha(op->upstream_sha, branch->is.upstream);
 		copy_sha(op->old_snapshot_sha, branch->is.attic);
-		op->counted = !survey_only_here(mirror, branch, &op->gate_only_commits, NULL);
-		n++;
+		op->counted = counted;
+		op->gate_only_commits = only_here[n++];
 	}
 	*ret = list;
 	*ret_n = n;

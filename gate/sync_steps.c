@@ -14,6 +14,18 @@ bool sync_wants(const struct syncing *syncing, const char *branch)
 	return !syncing->wanted.n || refs_find(&syncing->wanted, branch);
 }
 
+static int read_two(const struct syncing *syncing, const char *a, struct refs *ret_a, const char *b,
+		    struct refs *ret_b, struct problem *why)
+{
+	const char *const prefix[] = { a, b };
+	struct refs refs[2] = {};
+	int r = refs_read_some(syncing->mirror, prefix, refs, 2, why);
+
+	*ret_a = refs[0];
+	*ret_b = refs[1];
+	return r;
+}
+
 /* --- before the snapshot changes ------------------------------------------------------ */
 
 /*
@@ -25,8 +37,7 @@ int sync_attic(struct syncing *syncing, struct problem *why)
 {
 	_cleanup_changes_ struct ref_changes changes = {};
 	_cleanup_refs_ struct refs snapshot = {}, attic = {};
-	int r = refs_read(syncing->mirror, REFS_UPSTREAM, &snapshot, why)
-		    ?: refs_read(syncing->mirror, REFS_ATTIC, &attic, why);
+	int r = read_two(syncing, REFS_UPSTREAM, &snapshot, REFS_ATTIC, &attic, why);
 
 	for (size_t i = 0; i < snapshot.n && !r; i++) {
 		const struct ref *was = &snapshot.item[i];
@@ -96,8 +107,7 @@ int sync_fetch(struct syncing *syncing, struct problem *why)
 	const unsigned usual_s = syncing->fresh ? CLONE_S : FETCH_S;
 	const uint64_t limit_ns = (syncing->options->limit_s ?: usual_s) * GIT_SECOND;
 	const bool all = !syncing->wanted.n;
-	int r = refs_read(syncing->mirror, REFS_UPSTREAM, &snapshot, why)
-		    ?: refs_read(syncing->mirror, REFS_MOVED, &moved, why);
+	int r = read_two(syncing, REFS_UPSTREAM, &snapshot, REFS_MOVED, &moved, why);
 
 	if (!r && all)
 		r = forget_tags(syncing, &moved, why);
@@ -206,8 +216,7 @@ int sync_tags(struct syncing *syncing, struct problem *why)
 	_cleanup_refs_ struct refs tags = {}, upstream = {};
 	struct sync_lines *notes = &syncing->result->notes;
 	size_t moved = 0;
-	int r = refs_read(syncing->mirror, REFS_TAGS, &tags, why)
-		    ?: refs_read(syncing->mirror, REFS_MOVED, &upstream, why);
+	int r = read_two(syncing, REFS_TAGS, &tags, REFS_MOVED, &upstream, why);
 
 	for (size_t i = 0; i < upstream.n && !r; i++) {
 		const struct ref *tag = &upstream.item[i];

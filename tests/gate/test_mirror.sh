@@ -172,6 +172,34 @@ is "... and what is no backup stays" "$(git -C "$mirror" for-each-ref refs/terok
 "$gate" backups p --delete "$saved" >/dev/null
 is "... and so does one that is deleted" "$(git -C "$mirror" for-each-ref "$saved" | wc -l)" 0
 
+# --- many at once ---------------------------------------------------------------------------------
+
+# the same, and as many gits, whether few or many branches have changed: a line is COUNT APPLIED PENDING
+changed() { # changed N
+	local i
+	new_up
+	for i in $(seq "$1"); do echo "create refs/heads/$i/go main"; echo "create refs/heads/$i/back main"; echo "create refs/heads/$i/mine main"; done >"$dir/many"
+	git -C "$up" update-ref --stdin <"$dir/many"
+	new_gate
+	agent a
+	commit "$dir/a" "an agent's"
+	for i in $(seq "$1"); do echo "update refs/heads/$i/mine $(tip "$dir/a" main)"; done >"$dir/many"
+	git -C "$dir/a" push -q origin main:refs/heads/new
+	git -C "$mirror" update-ref --stdin <"$dir/many"
+	commit "$up" three
+	for i in $(seq "$1"); do echo "update refs/heads/$i/go main"; echo "update refs/heads/$i/back main~2"; done >"$dir/many"
+	git -C "$up" update-ref --stdin <"$dir/many"
+	clear_between
+	with_between sync p --json >"$dir/said"
+	echo "$(wc -l <"$dir/between/called") $(jq -c '[(.applied | length), (.pending | length), ([.pending[] | [.kind, .reason, .lossless, .gate_only_commits]] | unique)]' "$dir/said")"
+}
+few=$(changed 4)
+is "what has changed is found" "${few#* }" '[5,4,[["force_update","upstream_rewrite",true,0]]]'
+many=$(changed 40)
+is "... of many branches as well" "${many#* }" '[41,40,[["force_update","upstream_rewrite",true,0]]]'
+is "... by as many gits" "${many%% *}" "${few%% *}"
+clear_between
+
 # --- tags ------------------------------------------------------------------------------------------
 
 new_up
