@@ -2,14 +2,11 @@
 /* mirror_lock.c - one of us at a time works on a mirror; who waits is told for whom */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/time.h>
 #include <unistd.h>
 
-#include "base/event.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "mirror.h"
 
@@ -21,30 +18,6 @@ static void who_has_it(int fd, char *buf, size_t size)
 	text[n > 0 ? n : 0] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	git_text_redact(buf, size, *text ? text : "another terok-gate");
-}
-
-static void on_tick(int number)
-{
-	(void)number;
-}
-
-/* A signal every second, so that none is missed between the look at the clock and the wait. */
-static int wait_for(int fd, unsigned wait_s)
-{
-	const struct sigaction tick = { .sa_handler = on_tick };
-	const struct itimerval every = { { 1, 0 }, { 1, 0 } }, never = {};
-	uint64_t until_ns = now_boot_ns() + wait_s * GIT_SECOND;
-	struct sigaction before;
-	int r;
-
-	sigaction(SIGALRM, &tick, &before);
-	setitimer(ITIMER_REAL, &every, NULL);
-	do
-		r = flock(fd, LOCK_EX) ? -errno : 0;
-	while (r == -EINTR && now_boot_ns() < until_ns);
-	setitimer(ITIMER_REAL, &never, NULL);
-	sigaction(SIGALRM, &before, NULL);
-	return r;
 }
 
 int mirror_lock(struct mirror *mirror, const char *verb, unsigned wait_s, struct problem *why)
@@ -59,13 +32,13 @@ int mirror_lock(struct mirror *mirror, const char *verb, unsigned wait_s, struct
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return problem(why, -errno, "%s: %s", path, strerror(errno));
-	r = flock(fd, LOCK_EX | LOCK_NB) ? -errno : 0;
-	if (r == -EWOULDBLOCK) {
+	r = lock_take(fd, 0);
+	if (r == -EBUSY) {
 		who_has_it(fd, who, sizeof(who));
 		if (wait_s) {
 			log_info("%s is at work on %s: waiting, %u seconds at most", who,
 				 mirror->project, wait_s);
-			r = wait_for(fd, wait_s);
+			r = lock_take(fd, wait_s);
 		}
 	}
 	if (r)

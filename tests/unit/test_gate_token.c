@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -464,6 +465,26 @@ static void writers_at_the_same_time_lose_nothing(void **state)
 	assert_int_equal(n, WRITERS * EACH);
 }
 
+static void a_writer_that_does_not_end_is_named(void **state)
+{
+	const struct token_which which = { .project = "p", .task = "t" };
+	char token[TOKEN_SIZE], lock[160], mine[64];
+	struct problem warning, why;
+	int fd;
+
+	(void)state;
+	create("p", "t", token);
+	snprintf(lock, sizeof(lock), "%s.lock", path);
+	fd = open(lock, O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_EX), 0); /* as any program may */
+	assert_int_equal(token_revoke(path, &which, &warning, &why), -EBUSY);
+	snprintf(mine, sizeof(mine), "process %d, test_gate_token", getpid());
+	assert_non_null(strstr(why.text, lock));
+	assert_non_null(strstr(why.text, mine));
+	close(fd);
+	assert_int_equal(token_revoke(path, &which, &warning, &why), 1);
+}
+
 static void a_writer_that_is_killed_leaves_the_old_file_or_the_new(void **state)
 {
 	char made[TOKEN_SIZE];
@@ -628,6 +649,7 @@ int main(void)
 		WITH_FILE(a_corrupt_file_is_set_aside_and_not_fatal),
 		WITH_FILE(names_that_cannot_be_make_nothing),
 		WITH_FILE(writers_at_the_same_time_lose_nothing),
+		WITH_FILE(a_writer_that_does_not_end_is_named),
 		WITH_FILE(a_writer_that_is_killed_leaves_the_old_file_or_the_new),
 		WITH_FILE(more_tokens_than_may_be_are_refused_and_what_is_there_stays),
 		cmocka_unit_test(patterns_match_what_they_say),

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/dir.h"
+#include "base/lock.h"
 
 static int check_owner(const char *path, const struct stat *st, struct problem *why)
 {
@@ -112,6 +112,18 @@ static int open_folder(const char *path, struct own_file *file, struct problem *
 	return 0;
 }
 
+static int take_lock(const char *path, int lock, struct problem *why)
+{
+	char who[80];
+	int r = lock_take(lock, OWN_FILE_WAIT_S);
+
+	if (r == -EBUSY)
+		return problem(
+		    why, r, "%s.lock: %s has had it for %d seconds; try again, or end it", path,
+		    lock_holder(lock, who, sizeof(who)) ? who : "another process", OWN_FILE_WAIT_S);
+	return r ? problem(why, r, "lock %s.lock: %s", path, strerror(-r)) : 0;
+}
+
 int own_file_begin(const char *path, struct own_file *ret, struct problem *why)
 {
 	struct own_file file = OWN_FILE_NONE;
@@ -125,9 +137,7 @@ int own_file_begin(const char *path, struct own_file *ret, struct problem *why)
 		if (file.lock < 0)
 			r = problem(why, -errno, "%s.lock: %s", path, strerror(errno));
 	}
-	while (!r && flock(file.lock, LOCK_EX))
-		if (errno != EINTR)
-			r = problem(why, -errno, "lock %s.lock: %s", path, strerror(errno));
+	r = r ?: take_lock(path, file.lock, why);
 	if (r) {
 		own_file_done(&file);
 		return r;

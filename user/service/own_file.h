@@ -23,6 +23,8 @@
 int own_file_read(const char *path, size_t max, char **ret, size_t *size, struct stat *st,
 		  struct problem *why);
 
+#define OWN_FILE_WAIT_S 5 /* for another writer: what it does takes milliseconds */
+
 /* A file's folder and the lock of its writers; -1 is none. */
 struct own_file {
 	int dir, lock;
@@ -35,7 +37,8 @@ struct own_file {
  * own_file_begin() - wait until nobody else writes @path, and be the one who does
  *
  * Its folder is made if it is not there, and is 0700 from now. The lock, FILE.lock, is that of
- * older programs too. Return: 0 with @ret the caller's to own_file_done(); negative errno with @why.
+ * older programs too, and is waited for OWN_FILE_WAIT_S. Return: 0 with @ret the caller's to
+ * own_file_done(); -EBUSY: who has it is in @why, if that is known; or another negative errno with @why.
  */
 int own_file_begin(const char *path, struct own_file *ret, struct problem *why);
 
