@@ -5,15 +5,13 @@
  * From the host a service is looked for at 127.0.0.1, where it listens; from within a container as
  * the container finds it, by programs that are in most images.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/event.h"
+#include "base/knock.h"
 #include "sandbox_bpfd.h"
 #include "sandbox_doctor.h"
 #include "sandbox_podman.h"
@@ -27,44 +25,6 @@
 #define NO_PROBE   "probe command unavailable or timed out"
 
 /* --- services ------------------------------------------------------------------------- */
-
-/* A connection to the host's loopback, or -1. */
-static int connect_to(unsigned port)
-{
-	struct sockaddr_in addr = { .sin_family = AF_INET,
-				    .sin_port = htons(port),
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct timeval limit = { .tv_sec = CONNECT_MS / 1000 };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		return fd;
-	close(fd);
-	return -1;
-}
-
-/* 200 to what needs no token: the proxy's front page would ask for one. */
-static bool is_healthy(int fd)
-{
-	static const char ask[] = "GET /-/health HTTP/1.0\r\nHost: localhost\r\n\r\n";
-	char line[16] = "";
-	unsigned n = 0;
-
-	if (send(fd, ask, sizeof(ask) - 1, MSG_NOSIGNAL) != (ssize_t)sizeof(ask) - 1)
-		return false;
-	while (n < 12) {
-		ssize_t some = recv(fd, line + n, 12 - n, 0);
-
-		if (some <= 0)
-			return false;
-		n += some;
-	}
-	return !strncmp(line, "HTTP/1.", 7) && !strncmp(line + 8, " 200", 4);
-}
 
 /* 0: it answered. In @container, by a command that is there or not. */
 static int probe_inside(const char *container, const char *const *probe, char *why, size_t size)
@@ -93,47 +53,65 @@ static int probe_inside(const char *container, const char *const *probe, char *w
 	return status;
 }
 
-static void check_proxy(struct doctor *doctor)
+/*
+ * How a container finds a service: the host by its name, or a listener of its own that the agent
+ * has handed over to the service, which is on its loopback.
+ */
+static const char *const inside_at[] = { "host.containers.internal", "127.0.0.1" };
+
+static bool proxy_inside(struct doctor *doctor, const char *host, char *why, size_t size)
 {
-	char url[80], why[300] = "no answer of a healthy one";
+	char url[80];
 	const char *const probe[] = { "wget", "-q", "--spider", "-T", "3", url, NULL };
 	const char *const second[] = { "curl", "-fsS", "-m", "3", "-o", "/dev/null", url, NULL };
-	_cleanup_close_ int fd = -1;
 	int status;
+
+	snprintf(url, sizeof(url), "http://%s:%u" KNOCK_HEALTH, host, doctor->proxy_port);
+	status = probe_inside(doctor->container, probe, why, size);
+	if (status == 126 || status == 127) /* an image has the one or the other */
+		status = probe_inside(doctor->container, second, why, size);
+	return !status;
+}
+
+static void check_proxy(struct doctor *doctor)
+{
+	char why[300] = "no answer of a healthy one", other[300];
 	bool good;
 
-	snprintf(url, sizeof(url), "http://%s:%u/-/health",
-		 doctor->container ? "host.containers.internal" : "127.0.0.1", doctor->proxy_port);
-	if (doctor->container) {
-		status = probe_inside(doctor->container, probe, why, sizeof(why));
-		if (status == 126 || status == 127) /* an image has the one or the other */
-			status = probe_inside(doctor->container, second, why, sizeof(why));
-		good = !status;
-	} else {
-		fd = connect_to(doctor->proxy_port);
-		good = fd >= 0 && is_healthy(fd);
-	}
+	if (doctor->container)
+		good = proxy_inside(doctor, inside_at[0], why, sizeof(why)) ||
+		       proxy_inside(doctor, inside_at[1], other, sizeof(other));
+	else
+		good = !knock_http(doctor->proxy_port, KNOCK_HEALTH, KNOCK_GOOD, CONNECT_MS);
 	if (good)
 		doctor_say(doctor, SEVERITY_OK, "network", PROXY, "", "proxy reachable at port %u",
 			   doctor->proxy_port);
 	else
 		doctor_say(doctor, SEVERITY_ERROR, "network", PROXY, "",
-			   "proxy unreachable at %s (%s)", url, why);
+			   "proxy unreachable at http://%s:%u" KNOCK_HEALTH " (%s)",
+			   doctor->container ? inside_at[0] : "127.0.0.1", doctor->proxy_port, why);
+}
+
+static bool agent_inside(struct doctor *doctor, const char *host, char *why, size_t size)
+{
+	char command[80];
+	const char *const probe[] = { "bash", "-c", command, NULL };
+
+	snprintf(command, sizeof(command), "echo | nc -w2 %s %u", host, doctor->agent_port);
+	return !probe_inside(doctor->container, probe, why, size);
 }
 
 static void check_ssh_agent(struct doctor *doctor)
 {
-	char command[80], why[300] = "nobody listens";
-	const char *const probe[] = { "bash", "-c", command, NULL };
+	char why[300] = "nobody listens", other[300];
 	_cleanup_close_ int fd = -1;
 	bool good;
 
-	snprintf(command, sizeof(command), "echo | nc -w2 host.containers.internal %u",
-		 doctor->agent_port);
 	if (doctor->container) {
-		good = !probe_inside(doctor->container, probe, why, sizeof(why));
+		good = agent_inside(doctor, inside_at[0], why, sizeof(why)) ||
+		       agent_inside(doctor, inside_at[1], other, sizeof(other));
 	} else {
-		fd = connect_to(doctor->agent_port);
+		fd = knock_port(doctor->agent_port, CONNECT_MS);
 		good = fd >= 0;
 	}
 	if (good)

@@ -120,7 +120,7 @@ static void run_checks(struct doctor *doctor)
 		doctor_container(doctor);
 	doctor_network(doctor);
 	if (!doctor->container) {
-		doctor_gate(doctor);
+		doctor_services(doctor);
 		doctor_host(doctor);
 		doctor_agent(doctor);
 	}

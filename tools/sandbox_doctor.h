@@ -34,8 +34,8 @@ void doctor_say(struct doctor *doctor, enum severity severity, const char *categ
 /* The services that a container reaches on the host's loopback, from there or from within it. */
 void doctor_network(struct doctor *doctor);
 
-/* Who serves git to containers, if anybody does. Of the host. */
-void doctor_gate(struct doctor *doctor);
+/* Who serves git and credentials to containers, if anybody does. Of the host. */
+void doctor_services(struct doctor *doctor);
 
 /* The host: podman, the hook, the agent, cgroups, the kernel's keyring, what was left behind. */
 void doctor_host(struct doctor *doctor);

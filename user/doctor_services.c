@@ -5,17 +5,14 @@
  * They are programs of their own, at ports of the host's loopback. Who has not installed one does
  * not miss it.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/knock.h"
 #include "doctor.h"
-#include "doctor_proc.h"
 
 #define GATE_PORT   9418
 #define PROXY_PORT  18731
@@ -37,57 +34,31 @@ static bool is_installed(const char *program)
 	return false;
 }
 
-static int port_open(uint16_t port)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_port = htons(port),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct pollfd done = { .fd = fd, .events = POLLOUT };
-	socklen_t size = sizeof(int);
-	int error = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) && errno != EINPROGRESS)
-		return -errno;
-	if (poll(&done, 1, ANSWER_MS) != 1)
-		return -ETIMEDOUT;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) || error)
-		return -(error ?: errno);
-	return TAKE_FD(fd);
-}
-
 /* @path: what is asked by HTTP, and @begin how the answer begins; NULL: that it listens is enough */
 static int service_ask(uint16_t port, const char *path, const char *begin)
 {
-	_cleanup_close_ int fd = port_open(port);
-	char request[128], reply[256];
-	ssize_t n;
+	_cleanup_close_ int fd = -1;
 
-	if (fd < 0 || !path)
-		return fd < 0 ? fd : 0;
-	n = snprintf(request, sizeof(request),
-		     "GET %s HTTP/1.1\r\nHost: localhost:%u\r\nConnection: close\r\n\r\n", path,
-		     port);
-	n = proc_talk(fd, request, n, '\n', reply, sizeof(reply), ANSWER_MS);
-	return n < 0 ? n : strncmp(reply, begin, strlen(begin)) ? -EBADMSG : 0;
+	if (path)
+		return knock_http(port, path, begin, ANSWER_MS);
+	fd = knock_port(port, ANSWER_MS);
+	return fd < 0 ? fd : 0;
 }
 
-static void check_service(struct doctor *doctor, const char *program, uint16_t port,
-			  const char *path, const char *begin)
+static void check_service(struct doctor *doctor, const char *program, const char *unit,
+			  uint16_t port, const char *path, const char *begin)
 {
 	int r = service_ask(port, path, begin);
 	char fix[128];
 
-	snprintf(fix, sizeof(fix), "systemctl --user restart %s; its log says why", program);
+	snprintf(fix, sizeof(fix), "systemctl --user restart %s; its log says why", unit);
 	if (!r)
 		doctor_say(doctor, VERDICT_OK, "", "port %u answers", port);
 	else if (r == -ECONNREFUSED && !is_installed(program))
 		doctor_say(doctor, VERDICT_OK, "", "not installed");
 	else if (r == -EBADMSG || r == -EPIPE || r == -ECONNRESET)
 		doctor_say(doctor, VERDICT_FAIL, fix,
-			   "what listens at port %u is no %s, or is not well", port, program);
+			   "what listens at port %u is no %s, or is not well", port, unit);
 	else
 		doctor_say(doctor, VERDICT_FAIL, fix, "port %u does not answer: %s", port,
 			   strerror(-r));
@@ -95,18 +66,19 @@ static void check_service(struct doctor *doctor, const char *program, uint16_t p
 
 static void check_gate(struct doctor *doctor)
 {
-	check_service(doctor, "terok-gate", GATE_PORT, "/", "HTTP/1.");
+	check_service(doctor, "terok-gate", "terok-gate", GATE_PORT, "/", "HTTP/1.");
 }
 
 static void check_proxy(struct doctor *doctor)
 {
-	check_service(doctor, "terok-credential-proxy", PROXY_PORT, "/-/health", "HTTP/1.1 200");
+	check_service(doctor, "terok-proxy", "terok-credential-proxy", PROXY_PORT, KNOCK_HEALTH,
+		      KNOCK_GOOD);
 }
 
 /* A handshake that ends before it began is what it takes for a silent close. */
 static void check_signer(struct doctor *doctor)
 {
-	check_service(doctor, "terok-credential-proxy", SIGNER_PORT, NULL, NULL);
+	check_service(doctor, "terok-proxy", "terok-credential-proxy", SIGNER_PORT, NULL, NULL);
 }
 
 const struct check doctor_services[] = {
