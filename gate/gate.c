@@ -34,9 +34,9 @@ int gate_place(const char *base, const char *pid_file, struct life_place *ret, s
 			       place_absolute(pid_file, PLACE_PID), ret, why);
 }
 
-int gate_prepare(const struct life_place *place, struct problem *why)
+int gate_prepare(const void *place, struct problem *why)
 {
-	const char *base = place->folder;
+	const char *base = ((const struct life_place *)place)->folder;
 	struct stat st;
 
 	dir_make(base);

@@ -15,7 +15,12 @@ extern const struct service gate_service;
 /** gate_place() - each NULL is the default; as life_place_find() */
 int gate_place(const char *base, const char *pid_file, struct life_place *ret, struct problem *why);
 
-/** gate_prepare() - the folder of mirrors, made if it is missing. 0; -ENOTDIR or why not, with @why */
-int gate_prepare(const struct life_place *place, struct problem *why);
+/**
+ * gate_prepare() - the folder of mirrors, made if it is missing
+ * @place: a struct life_place
+ *
+ * Return: 0; -ENOTDIR or why not, with @why.
+ */
+int gate_prepare(const void *place, struct problem *why);
 
 #endif

@@ -35,6 +35,7 @@ static int install_gate(const struct life_place *place, const char *listen, cons
 				    &(struct install){ .place = place,
 						       .values = values,
 						       .prepare = gate_prepare,
+						       .prepared = place,
 						       .dry = dry },
 				    why);
 }

@@ -14,9 +14,7 @@
 #include "base/confine.h"
 #include "base/dir.h"
 #include "base/log.h"
-#include "base/notify.h"
 #include "base/passed.h"
-#include "base/signals.h"
 #include "base/sock.h"
 #include "confine.h"
 #include "gate.h"
@@ -25,6 +23,7 @@
 #include "server.h"
 #include "service/doors.h"
 #include "service/listen.h"
+#include "service/stay.h"
 #include "terok/control_msg.h"
 #include "verbs.h"
 
@@ -49,13 +48,8 @@ struct serve {
 	struct server *running;
 	struct door_port door;
 	struct doors *doors;
-	struct notify notify;
-	struct signals signals;
-	struct timer patience, beat;
+	struct stay stay;
 };
-
-#define BEATS       3                /* in the time that systemd waits for one */
-#define PATIENCE_NS (20 * SECOND_NS) /* from the first SIGTERM, for transfers that are open */
 
 /* --- options -------------------------------------------------------------------------- */
 
@@ -281,35 +275,12 @@ static int listeners_give(struct serve *serve)
 
 /* --- until it ends --------------------------------------------------------------------- */
 
-static int on_patience(struct timer *timer)
+static void on_end(struct stay *stay)
 {
-	loop_stop(container_of(timer, struct serve, patience)->loop);
-	return 0;
-}
+	struct serve *serve = container_of(stay, struct serve, stay);
 
-/* The loop turns: all that a watchdog of one loop can mean. */
-static int on_beat(struct timer *timer)
-{
-	struct serve *serve = container_of(timer, struct serve, beat);
-
-	notify_say(&serve->notify, "WATCHDOG=1");
-	timer_arm(serve->loop, timer, now_boot_ns() + serve->notify.watchdog_ns / BEATS, on_beat);
-	return 0;
-}
-
-/* The first time: who is served is served to the end, for a while. */
-static int on_signal(struct signals *signals, int signal)
-{
-	struct serve *serve = container_of(signals, struct serve, signals);
-
-	(void)signal;
-	notify_say(&serve->notify, "STOPPING=1");
-	if (serve->patience.loop)
-		loop_stop(serve->loop);
-	timer_arm(serve->loop, &serve->patience, now_boot_ns() + PATIENCE_NS, on_patience);
 	doors_close(serve->doors);
 	server_end(serve->running);
-	return 0;
 }
 
 static int files_give_up(const struct serve *serve)
@@ -345,7 +316,7 @@ static int run(struct serve *serve)
 	int r = loop_new(&serve->loop);
 
 	if (!r)
-		r = signals_add(serve->loop, &serve->signals, NULL, on_signal);
+		r = stay_begin(&serve->stay, serve->loop, on_end);
 	if (r)
 		return log_error(r, "cannot make a loop");
 	r = server_new(serve->loop, &serve->server, &serve->running, &why);
@@ -367,9 +338,7 @@ static int run(struct serve *serve)
 	}
 	if (!r) {
 		log_info("serves %s", serve->base);
-		notify_say(&serve->notify, "READY=1\nSTATUS=%s", serve->base);
-		if (serve->notify.watchdog_ns)
-			on_beat(&serve->beat);
+		stay_ready(&serve->stay, serve->base);
 		r = loop_run(serve->loop);
 	}
 	return r;
@@ -401,23 +370,20 @@ static int begin(struct serve *serve)
 int verb_serve(int argc, char **argv)
 {
 	struct serve serve = {
-		.server = SERVER_OPTIONS, .place = SOCK_PLACE_NONE, .tcp = -1, .notify = NOTIFY_NONE
+		.server = SERVER_OPTIONS, .place = SOCK_PLACE_NONE, .tcp = -1, .stay = STAY_NONE
 	};
 	int r = options_read(&serve, argc, argv);
 
 	if (r)
 		return r;
-	notify_open(&serve.notify);
+	stay_open(&serve.stay);
 	r = begin(&serve);
 	doors_free(serve.doors);
 	server_free(serve.running);
-	timer_disarm(&serve.patience);
-	timer_disarm(&serve.beat);
-	signals_end(&serve.signals);
+	stay_done(&serve.stay);
 	loop_free(serve.loop);
 	closep(&serve.tcp);
 	sock_place_leave(&serve.place);
-	notify_close(&serve.notify);
 	explicit_bzero(serve.admin_text, sizeof(serve.admin_text));
 	free(serve.base);
 	free(serve.tokens);

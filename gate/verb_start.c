@@ -38,7 +38,8 @@ static int start_gate(const struct start *start, const struct life_place *place,
 			     .port = port,
 			     .told = start->port || start->base || start->tokens || start->pid_file,
 			     .daemon = start->daemon,
-			     .prepare = gate_prepare },
+			     .prepare = gate_prepare,
+			     .prepared = place },
 			 why);
 }
 

@@ -9,68 +9,35 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "gate.h"
+#include "service/show.h"
 #include "stale.h"
 #include "survey.h"
 #include "verbs.h"
 
 /* --- the server ------------------------------------------------------------------------ */
 
-static void add_text(struct json *json, const char *key, const char *text)
-{
-	if (text)
-		json_add_string(json, key, text);
-	else
-		json_add_null(json, key);
-}
-
 static void add_life(struct json *json, const struct life *life)
 {
-	json_add_string(json, "mode", life_word(life->mode));
-	json_add_bool(json, "running", life->running);
-	json_add_int(json, "port", life->port);
-	add_text(json, "transport", !life->running ? NULL : life->port ? "tcp" : "socket");
-	add_text(json, "address", life->address);
-	add_text(json, "base_path", life->folder);
-	if (life->pid)
-		json_add_int(json, "pid", life->pid);
-	else
-		json_add_null(json, "pid");
-	json_add_bool(json, "installed", life->installed);
-	if (life->version >= 0)
-		json_add_int(json, "unit_version", life->version);
-	else
-		json_add_null(json, "unit_version");
-	add_text(json, "outdated", life->outdated ?: life->elsewhere);
-	add_text(json, "unknown", life->unknown);
-}
-
-static void print_line(const char *label, const char *text)
-{
-	char safe[512];
-
-	if (text)
-		printf("%-10s %s\n", label, log_safe(safe, sizeof(safe), text));
+	show_add_begin(json, life);
+	show_add(json, "transport", !life->running ? NULL : life->port ? "tcp" : "socket");
+	show_add(json, "address", life->address);
+	show_add(json, "base_path", life->folder);
+	show_add_end(json, life);
 }
 
 static void print_life(const struct life *life)
 {
 	char at[300];
 
-	print_line("mode", life_word(life->mode));
-	print_line("running", life->running ? "yes" : "no");
+	show_line("mode", life_word(life->mode));
+	show_line("running", life->running ? "yes" : "no");
 	if (life->port)
 		snprintf(at, sizeof(at), "%.200s port %u", life->address ?: "?", life->port);
 	else
 		snprintf(at, sizeof(at), "%.250s", life->address ?: "?");
-	print_line("at", at);
-	print_line("mirrors", life->folder);
-	if (life->pid)
-		printf("%-10s %d\n", "process", life->pid);
-	else if (life->running)
-		print_line("process", "none: systemd begins it for who comes in");
-	print_line("warning", life->outdated);
-	print_line("warning", life->elsewhere);
-	print_line("unknown", life->unknown);
+	show_line("at", at);
+	show_line("mirrors", life->folder);
+	show_end(life);
 }
 
 /* --- one mirror ------------------------------------------------------------------------ */
@@ -113,16 +80,16 @@ static void add_mirror(struct json *json, const struct told *told)
 	json_add_string(json, "path", told->mirror->path);
 	json_add_uint(json, "branches", told->branches);
 	json_add_uint(json, "pending", told->pending);
-	add_text(json, "last_commit", *told->commit.hash ? told->commit.hash : NULL);
+	show_add(json, "last_commit", *told->commit.hash ? told->commit.hash : NULL);
 	stale_add(json, "staleness", &told->staleness);
 	json_close_object(json);
 }
 
 static void print_mirror(const struct told *told)
 {
-	print_line("mirror", told->mirror->path);
+	show_line("mirror", told->mirror->path);
 	printf("%-10s %zu, %zu of them pending\n", "branches", told->branches, told->pending);
-	print_line("last", *told->commit.hash ? told->commit.hash : "no commit");
+	show_line("last", *told->commit.hash ? told->commit.hash : "no commit");
 	stale_print(&told->staleness);
 }
 

@@ -145,7 +145,7 @@ int install_units(const struct service *service, const struct install *install, 
 		return show_units(service, folder, socket, unit, &sweep);
 	r = allowed(service, install->place, why);
 	if (!r && install->prepare)
-		r = install->prepare(install->place, why);
+		r = install->prepare(install->prepared, why);
 	if (r)
 		return r;
 	dir = unit_dir_open(service, folder, true, why);

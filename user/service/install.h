@@ -24,7 +24,8 @@ struct install {
 	const struct life_place *place;
 	const struct unit_value *values; /* see unit_make() */
 	/* makes what has to be there before anybody is begun; negative errno with @why. NULL: nothing */
-	int (*prepare)(const struct life_place *place, struct problem *why);
+	int (*prepare)(const void *prepared, struct problem *why);
+	const void *prepared;
 	bool dry; /* say what would be done, and do nothing */
 };
 

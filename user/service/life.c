@@ -82,6 +82,31 @@ static bool same_folder(const char *a, const char *b)
 	return !strcmp(one ?: a, other ?: b);
 }
 
+static char *unit_option(const char *unit, const char *option)
+{
+	char begin[64];
+
+	snprintf(begin, sizeof(begin), "%s=", option);
+	return unit_exec_word(unit, begin);
+}
+
+char *life_option(const struct service *service, const struct life_place *place,
+		  const struct life *life, const char *option)
+{
+	_cleanup_pid_ struct pid_process process = PID_PROCESS_NONE;
+	_cleanup_free_ char *unit = NULL;
+	const char *value;
+
+	if (life->mode == LIFE_SYSTEMD) {
+		unit = unit_dir_read(place->units, service->unit);
+		return unit ? unit_option(unit, option) : NULL;
+	}
+	if (pid_file_read(place->pid_file, &process, NULL) != PID_OURS)
+		return NULL;
+	value = pid_process_option(&process, option);
+	return value ? strdup(value) : NULL;
+}
+
 static int lower_version(const struct service *service, const char *socket, const char *unit)
 {
 	int one = unit_version(socket, service->kind->mark);
@@ -108,11 +133,9 @@ static void units_judge(const struct service *service, const struct life_place *
 			const char *socket, const char *unit, struct life *life)
 {
 	_cleanup_free_ char *program = unit ? unit_exec_word(unit, "") : NULL;
-	char option[64];
 
-	snprintf(option, sizeof(option), "%s=", service->folder_option);
 	life->version = lower_version(service, socket, unit ?: socket);
-	life->folder = unit ? unit_exec_word(unit, option) : NULL;
+	life->folder = unit ? unit_option(unit, service->folder_option) : NULL;
 	version_judge(service, life);
 	if (life->outdated)
 		return;

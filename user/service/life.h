@@ -58,6 +58,14 @@ void life_place_done(struct life_place *place);
 int life_read(const struct service *service, const struct life_place *place, struct life *ret);
 void life_done(struct life *life);
 
+/**
+ * life_option() - an option ("--port") of the command line that runs, or that its unit would run
+ *
+ * Return: the caller's to free; NULL: it has none, or there is neither.
+ */
+char *life_option(const struct service *service, const struct life_place *place,
+		  const struct life *life, const char *option);
+
 /** life_word() - "systemd", "daemon", "none" */
 const char *life_word(enum life_mode mode);
 

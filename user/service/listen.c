@@ -73,6 +73,37 @@ int listen_tcp(const struct service *service, const char *address, unsigned port
 	return 0;
 }
 
+int listen_port(const struct service *service, struct passed *passed, const char *address,
+		unsigned port, int *ret, struct problem *why)
+{
+	int fd = passed ? passed_take_port(passed, port) : -ENOENT;
+
+	if (fd == -ENOENT)
+		return listen_tcp(service, address, port, ret, why);
+	if (fd < 0)
+		return problem(why, fd, "the socket that was passed for port %u: %s", port,
+			       strerror(-fd));
+	*ret = fd;
+	return 0;
+}
+
+int listen_path(struct passed *passed, const char *path, struct sock_place *ret,
+		struct problem *why)
+{
+	_cleanup_close_ int fd = passed ? passed_take(passed, path) : -ENOENT;
+	int r;
+
+	if (fd == -ENOENT)
+		return sock_place_take(path, ret, why);
+	if (fd < 0)
+		return problem(why, fd, "the socket that was passed for %s: %s", path,
+			       strerror(-fd));
+	r = sock_place_adopt(path, fd, ret, why);
+	if (!r)
+		fd = -1;
+	return r;
+}
+
 /* --- on its own ------------------------------------------------------------------------ */
 
 static int pid_write(const char *path, pid_t pid, struct problem *why)

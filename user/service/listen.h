@@ -7,7 +7,9 @@
 #ifndef SERVICE_LISTEN_H
 #define SERVICE_LISTEN_H
 
+#include "base/passed.h"
 #include "base/problem.h"
+#include "base/sock.h"
 #include "service.h"
 
 /**
@@ -18,6 +20,21 @@
  */
 int listen_tcp(const struct service *service, const char *address, unsigned port, int *ret,
 	       struct problem *why);
+
+/**
+ * listen_port() - what we were started with that listens at @port, else listen_tcp(); as that
+ * @passed: NULL: nothing
+ */
+int listen_port(const struct service *service, struct passed *passed, const char *address,
+		unsigned port, int *ret, struct problem *why);
+
+/**
+ * listen_path() - what we were started with that listens at @path, else one of our own, 0600
+ *
+ * Return: 0 and @ret, to be left by sock_place_leave(); as sock_place_adopt(), sock_place_take().
+ */
+int listen_path(struct passed *passed, const char *path, struct sock_place *ret,
+		struct problem *why);
 
 /**
  * listen_detach() - go on in a child that leads a session of its own

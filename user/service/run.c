@@ -24,7 +24,7 @@ static int start_daemon(const struct service *service, const struct run_start *s
 	int r = install_program(&program, why);
 
 	if (!r && start->prepare)
-		r = start->prepare(start->place, why);
+		r = start->prepare(start->prepared, why);
 	if (!r)
 		r = daemon_start(service,
 				 &(struct daemon_options){ .program = program,

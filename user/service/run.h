@@ -18,8 +18,8 @@ struct run_start {
 	unsigned port;
 	bool told;   /* options say where things are, which units would not hear of */
 	bool daemon; /* in the background, also if there are units */
-	int (*prepare)(const struct life_place *place,
-		       struct problem *why); /* as install.h has it */
+	int (*prepare)(const void *prepared, struct problem *why); /* as install.h has it */
+	const void *prepared;
 };
 
 /**
