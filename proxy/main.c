@@ -7,6 +7,11 @@
 #include "verbs.h"
 
 static const struct cli_verb verbs[] = {
+	{ "credential", "set PROVIDER | list | delete PROVIDER",
+	  "what containers use and never see", verb_credential },
+	{ "token", "create PROJECT TASK PROVIDER | list | revoke TOKEN",
+	  "what a container shows in place of it", verb_token },
+	{ "store", "status | unlock | lock | rotate", "the key of what is kept", verb_store },
 	{ NULL, NULL, NULL, NULL },
 };
 

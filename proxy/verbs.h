@@ -7,4 +7,8 @@
 #ifndef PROXY_VERBS_H
 #define PROXY_VERBS_H
 
+int verb_credential(int argc, char **argv);
+int verb_token(int argc, char **argv);
+int verb_store(int argc, char **argv);
+
 #endif

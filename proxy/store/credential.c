@@ -41,7 +41,7 @@ static int load_once(struct store *store, const char *set, const char *provider,
 	if (r)
 		return problem(why, r, "%s: the credential of %s in the set %s is no sealed text",
 			       store->path, provider, set);
-	return ring_open(store, STORE_HTTP, &place, sealed, size, ret, why);
+	return ring_open(store, &store->ring[STORE_HTTP], &place, sealed, size, ret, why);
 }
 
 int credential_load(struct store *store, const char *set, const char *provider, struct secret **ret,
@@ -60,7 +60,7 @@ static int put_sealed(struct store *store, const char *set, const char *provider
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
 	_cleanup_free_ uint8_t *sealed = NULL;
 	_cleanup_free_ char *text = NULL;
-	int r = ring_seal(store, STORE_HTTP, &place, json, size, &sealed, why);
+	int r = ring_seal(store, &store->ring[STORE_HTTP], &place, json, size, &sealed, why);
 
 	if (r)
 		return r;

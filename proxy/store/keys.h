@@ -3,15 +3,15 @@
  * keys.h - where the store's keys come from
  *
  * A store has one key of its own, of which a key for each class is made; what these lead to are
- * the keys that rows are sealed with, which are in the store, wrapped (seal.h). So a program that
+ * the keys that rows are sealed with, which are in the store, wrapped (ring.h). So a program that
  * has the key of one class goes on when rows are sealed anew, and never has the other's.
  *
  * The store's key is in the first of these that there is:
- *   a credential of systemd's, terok-proxy-key, in $CREDENTIALS_DIRECTORY
- *   the kernel's keyring of this user, by the path of the store: store unlock puts it there
- *   a file, <folder of the store>/store.key, 0600
- *   a passphrase, if the store was made with one
- * Threads: none shared.
+ *   a credential of systemd's, terok-proxy-key, in $CREDENTIALS_DIRECTORY: must be right
+ *   the kernel's keyring of this user (unlocked.h), where store unlock puts it
+ *   a file, store.key beside the store, 0600, of 64 hexadecimal digits
+ * or, for a store with a passphrase, what is made of that: of the credential, in the keyring, or
+ * of what a person says. Threads: none shared.
  */
 #ifndef STORE_KEYS_H
 #define STORE_KEYS_H
@@ -21,21 +21,38 @@
 #include "secret.h"
 #include "store.h"
 
-#define KEYS_CREDENTIAL "terok-proxy-key"
+#define KEYS_CREDENTIAL     "terok-proxy-key"
+#define KEYS_PASSPHRASE_MAX 1024
 
-enum keys_source { KEYS_NONE, KEYS_CREDENTIALS, KEYS_KEYRING, KEYS_FILE, KEYS_PASSPHRASE };
+enum keys_source {
+	KEYS_NONE,
+	KEYS_FROM_CREDENTIAL,
+	KEYS_FROM_KEYRING,
+	KEYS_FROM_FILE,
+	KEYS_FROM_PASSPHRASE
+};
+
+/* What a store needs to be unlocked. */
+enum keys_kind { KEYS_NEVER_HAD, KEYS_RANDOM, KEYS_OF_PASSPHRASE };
 
 struct keys_options {
 	const char *file;                /* NULL: store.key beside the store */
-	const struct secret *passphrase; /* NULL: none was asked for */
-	bool make; /* a store that never had a key gets one: the first there is, or a new file */
+	const struct secret *passphrase; /* NULL: nobody was asked */
+	bool make; /* a store that never had a key gets one: what there is, or a new file */
 };
 
-/* The keys of the classes; each is NULL or STORE_KEY_SIZE bytes. */
+/* The keys of the classes, of STORE_KEY_SIZE bytes, and that which they are made of. */
 struct keys {
 	struct secret *key[STORE_CLASSES_];
-	enum keys_source source; /* where they were found */
+	struct secret *root;
+	enum keys_source source;
 };
+
+/** keys_kind() - what @store is locked with */
+int keys_kind(struct store *store, enum keys_kind *ret, struct problem *why);
+
+/** keys_file() - store.key beside @store, the caller's to free; NULL without memory */
+char *keys_file(const struct store *store);
 
 /**
  * keys_find() - the keys of a store
@@ -51,12 +68,30 @@ int keys_find(struct store *store, const struct keys_options *options, struct ke
 void keys_done(struct keys *keys);
 
 /**
- * keys_unlock() - keys_find(), and give @store those of these classes
+ * keys_unlock() - keys_find(), and give @store those of these classes; options NULL: all defaults
  * @classes: 1 << STORE_HTTP, ...
  *
- * If it is open for writing, what clients of before left in plain text is sealed.
+ * If it is open for writing, what clients of before left in plain text is sealed (store_seal()).
  */
 int keys_unlock(struct store *store, const struct keys_options *options, unsigned classes,
 		struct problem *why);
+
+/* What rotation changes besides the keys that rows are sealed with. */
+struct keys_change {
+	bool root;                       /* the store's key as well: a new one in the file */
+	const struct secret *passphrase; /* and it is made of this from now */
+};
+
+/**
+ * keys_rotate() - seal every row anew, in one transaction
+ * @keys: what keys_find() found
+ * @file: where the store's key is, if that is a file; NULL: store.key beside the store
+ *
+ * Programs that have the store open go on, unless the store's key changes: those are locked until
+ * they are given the new one. Return: number of rows; -EKEYREJECTED, -EBADMSG: a row cannot be
+ * read, and nothing was changed; -EINVAL: it cannot be changed so.
+ */
+int keys_rotate(struct store *store, struct keys *keys, const char *file,
+		const struct keys_change *change, struct problem *why);
 
 #endif

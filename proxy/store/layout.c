@@ -6,7 +6,9 @@
  * for the numbers do not say it of all. Nothing is taken away: rows that we cannot read stay.
  */
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "within.h"
 
@@ -68,6 +70,7 @@ static int rename_columns(sqlite3 *db, struct problem *why)
 	static const char *const names[][3] = {
 		{ "proxy_tokens", "scope", "project" },
 		{ "proxy_tokens", "subject", "task" },
+		{ "ssh_keys", "private_pem", "private_der" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -83,6 +86,79 @@ static int rename_columns(sqlite3 *db, struct problem *why)
 			return r;
 	}
 	return 0;
+}
+
+/*
+ * Theirs allows two types of keys. A table's rule cannot be changed, so its rows move to one
+ * without it, which gets the name last; what refers to it by cascades is aside meanwhile.
+ */
+static int free_key_types(sqlite3 *db, struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int r = db_prepare(db,
+			   "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'ssh_keys'"
+			   " AND instr(upper(sql), 'CHECK')",
+			   &stmt, why);
+
+	if (!r)
+		r = db_step(stmt, why);
+	sqlite3_reset(stmt);
+	if (r <= 0)
+		return r;
+	return db_exec(db,
+		       "CREATE TABLE ssh_keys_new ("
+		       " id INTEGER PRIMARY KEY AUTOINCREMENT, key_type TEXT NOT NULL,"
+		       " private_der BLOB NOT NULL, public_blob BLOB NOT NULL,"
+		       " comment TEXT NOT NULL DEFAULT '', fingerprint TEXT NOT NULL UNIQUE,"
+		       " created_at TEXT NOT NULL DEFAULT (datetime('now')));"
+		       "INSERT INTO ssh_keys_new SELECT id, key_type, private_der, public_blob,"
+		       " comment, fingerprint, created_at FROM ssh_keys;"
+		       "CREATE TABLE assignments_aside AS SELECT * FROM ssh_key_assignments;"
+		       "DELETE FROM ssh_key_assignments;"
+		       "DROP TABLE ssh_keys;"
+		       "ALTER TABLE ssh_keys_new RENAME TO ssh_keys;"
+		       "INSERT INTO ssh_key_assignments SELECT * FROM assignments_aside;"
+		       "DROP TABLE assignments_aside;",
+		       why);
+}
+
+/* "SHA256:" and base64 without its padding, of a public key. */
+static bool fingerprint(const void *blob, size_t n, char ret[64])
+{
+	uint8_t digest[32];
+
+	if (EVP_Digest(blob, n, digest, NULL, EVP_sha256(), NULL) != 1)
+		return false;
+	strcpy(ret, "SHA256:");
+	EVP_EncodeBlock((uint8_t *)ret + strlen(ret), digest, sizeof(digest));
+	ret[strcspn(ret, "=")] = '\0';
+	return true;
+}
+
+/* The first layout had digits for a fingerprint. */
+static int renew_fingerprints(sqlite3 *db, struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *rows = NULL;
+	int r = db_prepare(db,
+			   "SELECT id, public_blob FROM ssh_keys WHERE substr(fingerprint, 1, 7) !="
+			   " 'SHA256:'",
+			   &rows, why);
+
+	while (!r && (r = db_step(rows, why)) > 0) {
+		_cleanup_stmt_ sqlite3_stmt *put = NULL;
+		char text[64];
+
+		if (!fingerprint(sqlite3_column_blob(rows, 1), sqlite3_column_bytes(rows, 1), text))
+			return problem(why, -EIO, "no fingerprint could be made");
+		r = db_prepare(db, "UPDATE OR IGNORE ssh_keys SET fingerprint = ? WHERE id = ?",
+			       &put, why);
+		if (r)
+			break;
+		sqlite3_bind_text(put, 1, text, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(put, 2, sqlite3_column_int64(rows, 0));
+		r = db_step(put, why);
+	}
+	return r;
 }
 
 int layout_raise(sqlite3 *db, int have, const void *user, struct problem *why)
@@ -101,5 +177,9 @@ int layout_raise(sqlite3 *db, int have, const void *user, struct problem *why)
 	r = rename_columns(db, why);
 	if (!r)
 		r = db_exec(db, shared_tables, why);
+	if (!r)
+		r = free_key_types(db, why);
+	if (!r)
+		r = renew_fingerprints(db, why);
 	return r ?: db_exec(db, own_tables, why);
 }

@@ -27,7 +27,7 @@ static int locked(const struct store *store, enum store_class class, struct prob
 }
 
 /* The key of that generation (0: the newest), if @class_key unwraps it. */
-static int unwrap(struct store *store, enum store_class class, const uint8_t *class_key,
+static int unwrap(struct store *store, enum store_class class, const struct secret *class_key,
 		  int64_t *generation, struct secret **ret, struct problem *why)
 {
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
@@ -49,7 +49,7 @@ static int unwrap(struct store *store, enum store_class class, const uint8_t *cl
 		return problem(why, -ENOKEY, "%s has no key of that generation", store->path);
 	*generation = sqlite3_column_int64(stmt, 0);
 	snprintf(text, sizeof(text), "%lld", (long long)*generation);
-	r = seal_open(class_key, &place, sqlite3_column_blob(stmt, 1),
+	r = seal_open((const uint8_t *)class_key->bytes, &place, sqlite3_column_blob(stmt, 1),
 		      sqlite3_column_bytes(stmt, 1), ret);
 	if (!r && (*ret)->len != SEAL_KEY) {
 		secret_freep(ret);
@@ -60,7 +60,7 @@ static int unwrap(struct store *store, enum store_class class, const uint8_t *cl
 			     : 0;
 }
 
-int ring_fits(struct store *store, enum store_class class, const uint8_t class_key[SEAL_KEY],
+int ring_fits(struct store *store, enum store_class class, const struct secret *class_key,
 	      struct problem *why)
 {
 	_cleanup_secret_ struct secret *key = NULL;
@@ -69,22 +69,18 @@ int ring_fits(struct store *store, enum store_class class, const uint8_t class_k
 	return unwrap(store, class, class_key, &generation, &key, why);
 }
 
-/* The key that rows are sealed with, as the file has it now if @again. */
-static int look(struct store *store, enum store_class class, bool again, struct problem *why)
+int ring_look(struct store *store, struct ring *ring, struct problem *why)
 {
-	struct ring *ring = &store->ring[class];
 	struct secret *key = NULL;
 	int64_t generation = 0;
 	int r;
 
 	if (!ring->key)
-		return locked(store, class, why);
-	if (ring->newest && !again)
-		return 0;
-	r = unwrap(store, class, (const uint8_t *)ring->key->bytes, &generation, &key, why);
+		return locked(store, ring->class, why);
+	r = unwrap(store, ring->class, ring->key, &generation, &key, why);
 	if (r == -ENOKEY)
 		return problem(why, -EKEYREJECTED, "%s has no key for %s any more", store->path,
-			       names[class]);
+			       names[ring->class]);
 	if (r)
 		return r;
 	secret_free(ring->newest);
@@ -93,35 +89,32 @@ static int look(struct store *store, enum store_class class, bool again, struct 
 	return 0;
 }
 
-int ring_seal(struct store *store, enum store_class class, const struct seal_place *place,
+int ring_seal(struct store *store, struct ring *ring, const struct seal_place *place,
 	      const void *bytes, size_t n, uint8_t **ret, struct problem *why)
 {
 	_cleanup_free_ uint8_t *sealed = malloc(n + SEAL_SPARE);
-	int r = look(store, class, true, why); /* what is written is of the newest */
+	int r = ring_look(store, ring, why); /* what is written is of the newest */
 
 	if (r)
 		return r;
 	if (!sealed)
 		return problem(why, -ENOMEM, "no memory to seal %zu bytes", n);
-	r = seal_bytes((const uint8_t *)store->ring[class].newest->bytes,
-		       store->ring[class].generation, place, bytes, n, sealed);
+	r = seal_bytes((const uint8_t *)ring->newest->bytes, ring->generation, place, bytes, n,
+		       sealed);
 	if (r)
 		return problem(why, r, "%s: sealing failed", store->path);
 	*ret = TAKE_PTR(sealed);
 	return 0;
 }
 
-int ring_open(struct store *store, enum store_class class, const struct seal_place *place,
+int ring_open(struct store *store, struct ring *ring, const struct seal_place *place,
 	      const uint8_t *sealed, size_t n, struct secret **ret, struct problem *why)
 {
-	struct ring *ring = &store->ring[class];
 	int64_t generation = seal_generation(sealed, n);
-	int r = look(store, class, false, why);
+	int r = 0;
 
-	if (r)
-		return r;
-	if (generation >= 0 && generation != ring->generation)
-		r = look(store, class, true, why);
+	if (!ring->newest || (generation >= 0 && generation != ring->generation))
+		r = ring_look(store, ring, why);
 	if (r)
 		return r;
 	if (generation >= 0 && generation != ring->generation)
@@ -135,7 +128,7 @@ int ring_open(struct store *store, enum store_class class, const struct seal_pla
 	return 0;
 }
 
-int ring_make(struct store *store, enum store_class class, const uint8_t class_key[SEAL_KEY],
+int ring_make(struct store *store, enum store_class class, const struct secret *class_key,
 	      struct problem *why)
 {
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
@@ -152,7 +145,8 @@ int ring_make(struct store *store, enum store_class class, const uint8_t class_k
 		return r;
 	snprintf(text, sizeof(text), "%lld", (long long)++generation);
 	if (!key || RAND_priv_bytes((uint8_t *)key->bytes, SEAL_KEY) != 1 ||
-	    seal_bytes(class_key, generation, &place, key->bytes, SEAL_KEY, wrapped))
+	    seal_bytes((const uint8_t *)class_key->bytes, generation, &place, key->bytes, SEAL_KEY,
+		       wrapped))
 		return problem(why, -EIO, "%s: no new key could be made", store->path);
 	r = db_prepare(
 	    store->db,
@@ -164,5 +158,19 @@ int ring_make(struct store *store, enum store_class class, const uint8_t class_k
 	sqlite3_bind_int64(stmt, 2, generation);
 	sqlite3_bind_blob(stmt, 3, wrapped, sizeof(wrapped), SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 4, time(NULL));
+	return db_step(stmt, why);
+}
+
+int ring_drop(struct store *store, enum store_class class, struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	int r = db_prepare(store->db,
+			   "DELETE FROM class_keys WHERE class = ?1 AND generation <"
+			   " (SELECT max(generation) FROM class_keys WHERE class = ?1)",
+			   &stmt, why);
+
+	if (r)
+		return r;
+	sqlite3_bind_text(stmt, 1, names[class], -1, SQLITE_STATIC);
 	return db_step(stmt, why);
 }

@@ -15,6 +15,7 @@
 #include "store.h"
 
 struct ring {
+	enum store_class class;
 	struct secret *key;    /* of the class, as it was given; NULL: locked */
 	struct secret *newest; /* what rows are sealed with; NULL: not looked for yet */
 	int64_t generation;    /* of that */
@@ -23,20 +24,31 @@ struct ring {
 /** ring_done() - all wiped: locked */
 void ring_done(struct ring *ring);
 
-/** ring_seal() - @n bytes, sealed for their place, the caller's to free; @size is n + SEAL_SPARE */
-int ring_seal(struct store *store, enum store_class class, const struct seal_place *place,
+/** ring_look() - have the newest key at hand, as the file has it now; -EKEYREJECTED: locked */
+int ring_look(struct store *store, struct ring *ring, struct problem *why);
+
+/** ring_seal() - @n bytes, sealed for their place, the caller's to free: n + SEAL_SPARE of them */
+int ring_seal(struct store *store, struct ring *ring, const struct seal_place *place,
 	      const void *bytes, size_t n, uint8_t **ret, struct problem *why);
 
-/** ring_open() - and back; -EKEYREJECTED: locked, or another key; -EBADMSG: not sealed for there */
-int ring_open(struct store *store, enum store_class class, const struct seal_place *place,
+/**
+ * ring_open() - and back
+ *
+ * Return: 0; -EKEYREJECTED: locked, or another key; -EBADMSG: not sealed for there; -ESTALE: its
+ * key went since the row was read.
+ */
+int ring_open(struct store *store, struct ring *ring, const struct seal_place *place,
 	      const uint8_t *sealed, size_t n, struct secret **ret, struct problem *why);
 
-/** ring_make() - a new key, wrapped, of the next generation; within the caller's transaction */
-int ring_make(struct store *store, enum store_class class, const uint8_t class_key[SEAL_KEY],
+/** ring_make() - a key of the next generation, wrapped; within the caller's transaction */
+int ring_make(struct store *store, enum store_class class, const struct secret *class_key,
 	      struct problem *why);
 
+/** ring_drop() - the generations before the newest; within the caller's transaction */
+int ring_drop(struct store *store, enum store_class class, struct problem *why);
+
 /** ring_fits() - does this key of a class unwrap what is there? -EKEYREJECTED, -ENOKEY: nothing is */
-int ring_fits(struct store *store, enum store_class class, const uint8_t class_key[SEAL_KEY],
+int ring_fits(struct store *store, enum store_class class, const struct secret *class_key,
 	      struct problem *why);
 
 #endif

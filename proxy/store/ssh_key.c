@@ -82,7 +82,7 @@ static int private_once(struct store *store, int64_t id, struct secret **ret, st
 	if (!bytes)
 		return problem(why, -EBADMSG, "%s: the key %s is empty", store->path, place.a);
 	if (seal_is(bytes, n))
-		return ring_open(store, STORE_SSH, &place, bytes, n, ret, why);
+		return ring_open(store, &store->ring[STORE_SSH], &place, bytes, n, ret, why);
 	*ret = secret_from(bytes, n); /* of a client of before, not sealed yet */
 	return *ret ? 0 : problem(why, -ENOMEM, "no memory for a key");
 }
@@ -135,8 +135,8 @@ static int put_key(struct store *store, const struct ssh_key *key, const struct 
 		r = problem(why, -E2BIG, "%s has %d keys: no more are kept", store->path,
 			    SSH_KEYS_MAX);
 	if (!r)
-		r = ring_seal(store, STORE_SSH, &place, private_der->bytes, private_der->len,
-			      &sealed, why);
+		r = ring_seal(store, &store->ring[STORE_SSH], &place, private_der->bytes,
+			      private_der->len, &sealed, why);
 	if (!r)
 		r = db_prepare(store->db,
 			       "INSERT INTO ssh_keys (key_type, private_der, public_blob, comment,"

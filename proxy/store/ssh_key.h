@@ -3,7 +3,8 @@
  * ssh_key.h - keys of SSH in the store: rows, whose keys they are, and what they may be used for
  *
  * What is in a key is not looked at here: blobs come from who read the key, and its private half
- * is sealed bytes (PKCS#8 DER). A key is of every project that it is assigned to, with terms for
+ * is sealed bytes: PKCS#8 DER; in a store that was once of the vault's first layout it may be the
+ * text of an OpenSSH key file. A key is of every project that it is assigned to, with terms for
  * each. Threads: as the store.
  */
 #ifndef STORE_SSH_KEY_H

@@ -68,6 +68,8 @@ int store_open(const char *path, enum store_may may, struct store **ret, struct 
 	if (!store)
 		return problem(why, -ENOMEM, "no memory for the store");
 	store->may = may;
+	for (enum store_class class = 0; class < STORE_CLASSES_; class ++)
+		store->ring[class].class = class;
 	store->path = path_absolute(path);
 	if (!store->path)
 		return problem(why, -ENOMEM, "no memory for the path of the store");

@@ -66,6 +66,13 @@ int store_give_key(struct store *store, enum store_class class, const uint8_t ke
 bool store_locked(const struct store *store, enum store_class class);
 
 /**
+ * store_seal() - seal what clients of before left in plain text, of the classes that are not locked
+ *
+ * For who has it open for writing, when it has changed. Return: number of rows; negative errno.
+ */
+int store_seal(struct store *store, struct problem *why);
+
+/**
  * store_changed() - has another process, or another handle, written since this was last asked?
  *
  * Return: 1, 0, or a negative errno: to be taken for 1. Costs a few microseconds.

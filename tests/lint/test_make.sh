@@ -30,6 +30,7 @@ files() { find dest ! -type d | sort; }
 installed='dest/opt/bin/terok-clearance
 dest/opt/bin/terok-clearance-hub
 dest/opt/bin/terok-gate
+dest/opt/bin/terok-proxy
 dest/opt/bin/terok-sandbox
 dest/opt/bin/terok-why
 dest/opt/include/terok/clearance.h
@@ -48,12 +49,14 @@ dest/opt/sbin/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-clearance
 dest/opt/share/bash-completion/completions/terok-gate
+dest/opt/share/bash-completion/completions/terok-proxy
 dest/opt/share/bash-completion/completions/terok-sandbox
 dest/opt/share/bash-completion/completions/terok-why
 dest/opt/share/doc/libclearance/watch.c
 dest/opt/share/man/man1/terok-clearance-hub.1
 dest/opt/share/man/man1/terok-clearance.1
 dest/opt/share/man/man1/terok-gate.1
+dest/opt/share/man/man1/terok-proxy.1
 dest/opt/share/man/man1/terok-sandbox.1
 dest/opt/share/man/man1/terok-why.1
 dest/opt/share/man/man3/libclearance.3
@@ -75,6 +78,7 @@ dest/opt/share/terok/terok-logo.svg
 dest/opt/share/zsh/site-functions/_terok-bpfd
 dest/opt/share/zsh/site-functions/_terok-clearance
 dest/opt/share/zsh/site-functions/_terok-gate
+dest/opt/share/zsh/site-functions/_terok-proxy
 dest/opt/share/zsh/site-functions/_terok-sandbox
 dest/opt/share/zsh/site-functions/_terok-why'
 # into folders that others use as well
