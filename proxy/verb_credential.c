@@ -61,6 +61,8 @@ static int read_credential(const char *file, const char *type, struct secret **r
 		*ret = TAKE_PTR(given);
 		return 0;
 	}
+	if (credential_value_check("the secret", given, &why))
+		return log_error(0, "%s", why.text), -EIO;
 	r = wrap(type, given, ret);
 	if (r == -EINVAL)
 		return log_error(0, "--type: api_key, pat or oauth, not '%s'", type), r;

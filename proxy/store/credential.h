@@ -38,6 +38,13 @@ struct credential_use {
 };
 
 /**
+ * credential_value_check() - can this stand in a header as it is, and nothing is cut at a space?
+ *
+ * Printable ASCII without spaces, 16 KiB at most. Return: 0; -EINVAL with @why, which names it @what.
+ */
+int credential_value_check(const char *what, const struct secret *value, struct problem *why);
+
+/**
  * credential_read() - the parts of a credential, without a copy of them anywhere else
  *
  * An object; of type oauth, or without a type and with an access_token: that; else token, else

@@ -53,28 +53,38 @@ static bool is_said(const struct members *members, enum member which)
 	return members->span[which].text && members->span[which].type != json_type_null;
 }
 
-/* A text that can stand in a header as it is: no line ends there, nothing is cut at a space. */
+int credential_value_check(const char *what, const struct secret *value, struct problem *why)
+{
+	if (!value->len || value->len > VALUE_MAX)
+		return problem(why, -EINVAL, "%s has %zu bytes: 1 to %d are allowed", what,
+			       value->len, VALUE_MAX);
+	for (size_t i = 0; i < value->len; i++)
+		if (value->bytes[i] <= ' ' || value->bytes[i] > '~')
+			return problem(
+			    why, -EINVAL,
+			    "byte %zu of %s is no printable ASCII: it cannot stand in a header",
+			    i + 1, what);
+	return 0;
+}
+
 static int take_value(const struct members *members, enum member which, struct secret **ret,
 		      struct problem *why)
 {
 	const struct json_span *span = &members->span[which];
 	_cleanup_secret_ struct secret *secret = NULL;
 
-	if (span->n > VALUE_MAX)
-		return problem(why, -EINVAL, "%s is longer than %d bytes", member_names[which],
-			       VALUE_MAX);
+	int r;
+
+	if (span->n > CREDENTIAL_MAX)
+		return -EINVAL; /* the text as a whole is no longer */
 	secret = secret_new(span->n);
 	if (!secret)
 		return problem(why, -ENOMEM, "no memory for a credential");
 	secret->len = json_span_text(span, secret->bytes, secret->size);
-	for (size_t i = 0; i < secret->len; i++)
-		if (secret->bytes[i] <= ' ' || secret->bytes[i] > '~')
-			return problem(
-			    why, -EINVAL,
-			    "byte %zu of %s is no printable ASCII: it cannot stand in a header",
-			    i + 1, member_names[which]);
-	*ret = TAKE_PTR(secret);
-	return 0;
+	r = credential_value_check(member_names[which], secret, why);
+	if (!r)
+		*ret = TAKE_PTR(secret);
+	return r;
 }
 
 static enum credential_kind kind_of(const struct members *members)
@@ -187,7 +197,7 @@ static void put_text(struct renewal *renewal, const char *text)
 	put(renewal, text, strlen(text));
 }
 
-/* A token as take_value() lets it through needs no escapes but two. */
+/* A token as credential_value_check() lets it through needs no escapes but two. */
 static void put_string(struct renewal *renewal, const char *key, const struct secret *value)
 {
 	put_text(renewal, "\"");
@@ -219,14 +229,6 @@ static void put_member(const struct json_span *key, const struct json_span *valu
 	put_text(renewal, ", ");
 }
 
-static bool can_be_value(const struct secret *value)
-{
-	for (size_t i = 0; i < value->len; i++)
-		if (value->bytes[i] <= ' ' || value->bytes[i] > '~')
-			return false;
-	return value->len && value->len <= VALUE_MAX;
-}
-
 int credential_renew(const struct secret *json, const struct secret *access,
 		     const struct secret *refresh, int64_t expires_at, struct secret **ret,
 		     struct problem *why)
@@ -241,10 +243,12 @@ int credential_renew(const struct secret *json, const struct secret *access,
 		return r;
 	if (use.kind != CREDENTIAL_OAUTH)
 		r = problem(why, -EINVAL, "it is not of type oauth");
-	else if (!can_be_value(access) || (refresh && !can_be_value(refresh)))
-		r = problem(why, -EINVAL, "a new token cannot stand in a header");
 	else if (!to)
 		r = problem(why, -ENOMEM, "no memory for a credential");
+	if (!r)
+		r = credential_value_check("the new access_token", access, why);
+	if (!r && refresh)
+		r = credential_value_check("the new refresh_token", refresh, why);
 	credential_use_done(&use);
 	if (r)
 		return r;
