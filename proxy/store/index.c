@@ -2,9 +2,12 @@
 #include "index.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "token.h"
 
 int index_digest(const char *text, size_t n, uint8_t ret[INDEX_DIGEST])
 {
@@ -48,8 +51,45 @@ int64_t index_find(const struct index *index, const uint8_t digest[INDEX_DIGEST]
 	return found ? found->row : -1;
 }
 
+static struct index_recent *recent_at(const struct index *index, const uint8_t *digest)
+{
+	return (struct index_recent *)&index->recent[digest[0] % INDEX_RECENT];
+}
+
+const struct token *index_recall(const struct index *index, const uint8_t digest[INDEX_DIGEST])
+{
+	const struct index_recent *recent = recent_at(index, digest);
+
+	return recent->token && !CRYPTO_memcmp(recent->digest, digest, INDEX_DIGEST) ? recent->token
+										     : NULL;
+}
+
+void index_remember(struct index *index, const uint8_t digest[INDEX_DIGEST],
+		    const struct token *token)
+{
+	struct index_recent *recent = recent_at(index, digest);
+
+	if (!recent->token)
+		recent->token = malloc(sizeof(*token));
+	if (!recent->token)
+		return;
+	memcpy(recent->digest, digest, INDEX_DIGEST);
+	*recent->token = *token;
+}
+
+void index_forget(struct index *index)
+{
+	for (unsigned i = 0; i < INDEX_RECENT; i++) {
+		if (index->recent[i].token)
+			explicit_bzero(index->recent[i].token, sizeof(struct token));
+		free(index->recent[i].token);
+		index->recent[i].token = NULL;
+	}
+}
+
 void index_done(struct index *index)
 {
+	index_forget(index);
 	free(index->entry);
 	*index = (struct index){};
 }

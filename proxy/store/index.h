@@ -21,12 +21,31 @@ struct index_entry {
 	int64_t row;
 };
 
+/* How many of those that were looked for are remembered with all that holds for them. */
+#define INDEX_RECENT 64
+
+struct token;
+
+struct index_recent {
+	uint8_t digest[INDEX_DIGEST];
+	struct token *token; /* NULL: none */
+};
+
 struct index {
 	struct index_entry *entry; /* sorted */
 	unsigned n, room;
 	int64_t version; /* of the file, when it was made */
 	bool made;
+	struct index_recent recent[INDEX_RECENT]; /* by a byte of the digest */
+	int64_t recent_version;                   /* of the file, when these were read */
 };
+
+/** index_recall() - the token with that digest, if it is remembered; NULL */
+const struct token *index_recall(const struct index *index, const uint8_t digest[INDEX_DIGEST]);
+
+/** index_remember() - a copy, in place of another; without memory it is not remembered */
+void index_remember(struct index *index, const uint8_t digest[INDEX_DIGEST],
+		    const struct token *token);
 
 /** index_digest() - of a token's text; 0, -ENOMEM, -EIO */
 int index_digest(const char *text, size_t n, uint8_t ret[INDEX_DIGEST]);
@@ -37,6 +56,9 @@ void index_sort(struct index *index);
 
 /** index_find() - the row with that digest; -1: none */
 int64_t index_find(const struct index *index, const uint8_t digest[INDEX_DIGEST]);
+
+/** index_forget() - all that is remembered */
+void index_forget(struct index *index);
 
 /** index_done() - empty again, memory freed */
 void index_done(struct index *index);

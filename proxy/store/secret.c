@@ -6,7 +6,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define SPARE_MAX 16
+
 static bool unlocked; /* one could not be */
+
+/* One page each: a request needs some, and the kernel takes longer for them than for a cipher. */
+static struct secret *spare[SPARE_MAX];
+static unsigned n_spare;
+
+static struct secret secret_in(struct secret *pages, size_t size, size_t mapped)
+{
+	return (struct secret){
+		.bytes = (char *)(pages + 1), .len = size, .size = size, .mapped = mapped
+	};
+}
 
 struct secret *secret_new(size_t size)
 {
@@ -16,6 +29,11 @@ struct secret *secret_new(size_t size)
 
 	if (size > SECRET_MAX)
 		return NULL;
+	if (mapped == page && n_spare) {
+		secret = spare[--n_spare];
+		*secret = secret_in(secret, size, mapped);
+		return secret;
+	}
 	secret = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (secret == MAP_FAILED)
 		return NULL;
@@ -26,9 +44,7 @@ struct secret *secret_new(size_t size)
 	}
 	if (mlock(secret, mapped))
 		unlocked = true;
-	*secret = (struct secret){
-		.bytes = (char *)(secret + 1), .len = size, .size = size, .mapped = mapped
-	};
+	*secret = secret_in(secret, size, mapped);
 	return secret;
 }
 
@@ -75,7 +91,10 @@ void secret_free(struct secret *secret)
 	if (!secret)
 		return;
 	explicit_bzero(secret, mapped);
-	munmap(secret, mapped);
+	if (mapped == (size_t)sysconf(_SC_PAGESIZE) && n_spare < SPARE_MAX)
+		spare[n_spare++] = secret;
+	else
+		munmap(secret, mapped);
 }
 
 bool secret_is_locked(void)

@@ -3,8 +3,8 @@
  * secret.h - bytes that nobody else is to see: in pages of their own, which are not swapped, not
  * in a core dump and not in a child, and are wiped when they go
  *
- * Owns: the pages. Called by: all that has a key, a credential or a passphrase in its hands.
- * Threads: a secret belongs to one.
+ * Owns: the pages, and a few spare ones, wiped, for the next. Called by: all that has a key, a
+ * credential or a passphrase in its hands. Threads: one for all secrets.
  */
 #ifndef STORE_SECRET_H
 #define STORE_SECRET_H

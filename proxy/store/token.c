@@ -38,15 +38,6 @@ static int index_make(struct store *store, struct problem *why)
 	return 0;
 }
 
-/* Has somebody written since it was made, this store's owner among them? */
-static bool index_is_old(struct store *store)
-{
-	int64_t version = 0;
-
-	return !store->index.made || store_version(store, &version, NULL) ||
-	       version != store->index.version;
-}
-
 /* 1: @ret is the row with this text; 0: another row, or none, has that place now. */
 static int row_read(struct store *store, int64_t row, const char *text, size_t n, struct token *ret,
 		    struct problem *why)
@@ -66,28 +57,57 @@ static int row_read(struct store *store, int64_t row, const char *text, size_t n
 	return token_row_take(stmt, ret, why) ?: 1;
 }
 
+/*
+ * 1: it is in @ret; 0: there is none. Who is not in the index may have come since it was made;
+ * what is remembered is of the file as it is now.
+ */
+static int find(struct store *store, const char *text, size_t n, struct token *ret,
+		struct problem *why)
+{
+	struct index *index = &store->index;
+	uint8_t digest[INDEX_DIGEST];
+	const struct token *recent;
+	int64_t version = 0;
+	int r = index_digest(text, n, digest);
+
+	if (r)
+		return problem(why, r, "no digest could be made");
+	r = store_version(store, &version, why);
+	if (r)
+		return r;
+	if (version != index->recent_version)
+		index_forget(index);
+	index->recent_version = version;
+	recent = index_recall(index, digest);
+	if (recent) {
+		*ret = *recent;
+		return 1;
+	}
+	for (int again = 0; again < 2; again++) {
+		int64_t row = index_find(index, digest);
+
+		r = row < 0 ? 0 : row_read(store, row, text, n, ret, why);
+		if (r || (index->made && index->version == version))
+			break;
+		r = index_make(store, why);
+		if (r)
+			return r;
+		index->recent_version = version;
+	}
+	if (r > 0)
+		index_remember(index, digest, ret);
+	return r;
+}
+
 int token_lookup(struct store *store, const char *text, size_t n, struct token *ret,
 		 struct problem *why)
 {
-	uint8_t digest[INDEX_DIGEST];
 	struct token token;
 	int r;
 
 	if (!n || n >= TOKEN_SIZE)
 		return problem(why, -ENOENT, "no token has %zu bytes", n);
-	r = index_digest(text, n, digest);
-	if (r)
-		return problem(why, r, "no digest could be made");
-	for (int again = 0; again < 2; again++) {
-		int64_t row = index_find(&store->index, digest);
-
-		r = row < 0 ? 0 : row_read(store, row, text, n, &token, why);
-		if (r || !index_is_old(store))
-			break;
-		r = index_make(store, why);
-		if (r)
-			break;
-	}
+	r = find(store, text, n, &token, why);
 	if (r <= 0)
 		return r ?: problem(why, -ENOENT, "no such token");
 	if (token.expires && token.expires <= time(NULL))

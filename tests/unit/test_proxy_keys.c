@@ -111,6 +111,7 @@ static void a_credential_of_systemds_is_the_first_to_be_asked_and_must_be_right(
 	holds(store, "default", "claude", JSON);
 	give_credential("ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
 	assert_int_equal(keys_unlock(store, NULL, BOTH, &why), -EKEYREJECTED);
+	assert_non_null(strstr(why.text, KEYS_CREDENTIAL));
 	give_credential("sesame");
 	assert_int_equal(keys_unlock(store, NULL, BOTH, &why), -EINVAL);
 	unsetenv("CREDENTIALS_DIRECTORY");
@@ -220,6 +221,16 @@ static void with_a_new_key_whoever_runs_with_the_old_one_is_locked(void **state)
 	store_free(reader);
 }
 
+static void a_wrong_credential_is_not_passed_over(void **state)
+{
+	(void)state;
+	store = unlocked(STORE_WRITE); /* by a file, which stays */
+	give_credential("ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+	assert_int_equal(keys_unlock(store, NULL, BOTH, &why), -EKEYREJECTED);
+	unsetenv("CREDENTIALS_DIRECTORY");
+	assert_int_equal(keys_unlock(store, NULL, BOTH, &why), 0);
+}
+
 /* Between the store's commit and the file's new name a rotation can be killed. */
 static void a_rotation_that_died_before_its_last_step_is_ended(void **state)
 {
@@ -267,25 +278,66 @@ static void a_row_that_cannot_be_opened_stops_a_rotation_before_anything_changed
 
 /* --- several, and those who are killed ------------------------------------------------------ */
 
+/* Does it sleep? After what it told there is one thing that it can sleep for. */
+static bool sleeps(pid_t pid)
+{
+	char file[32], state = '?';
+	FILE *f;
+
+	snprintf(file, sizeof(file), "/proc/%d/stat", pid);
+	f = fopen(file, "re");
+	if (!f || fscanf(f, "%*d %*s %c", &state) != 1)
+		state = '?';
+	if (f)
+		fclose(f);
+	return state == 'S';
+}
+
 static void those_who_are_first_together_make_one_key(void **state)
 {
+	sqlite3 *db = NULL;
+	pid_t pids[6];
+	int told[2], gate[2];
+	char c = 0;
+
 	(void)state;
-	for (int i = 0; i < 6; i++)
-		if (!fork()) {
+	assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+	for (int i = 0; i < 6; i++) {
+		pids[i] = fork();
+		if (!pids[i]) {
 			struct store *mine = NULL;
 			char provider[16];
 
 			snprintf(provider, sizeof(provider), "p%d", i);
+			close(gate[1]);
 			_exit(store_open(path, STORE_WRITE, &mine, &why) ||
-			      keys_unlock(mine, &make, BOTH, &why) ||
+			      write(told[1], &c, 1) != 1 || read(gate[0], &c, 1) ||
+			      write(told[1], &c, 1) != 1 || keys_unlock(mine, &make, BOTH, &why) ||
 			      put(mine, "default", provider, JSON));
 		}
+	}
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(read(told[0], &c, 1), 1);
+	/* all of them see that there is no key, and wait for this to make one */
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	close(gate[0]);
+	close(gate[1]);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(read(told[0], &c, 1), 1);
+	for (int i = 0; i < 6; i++)
+		while (!sleeps(pids[i]))
+			sched_yield();
+	sqlite3_close(db);
 	for (int i = 0; i < 6; i++) {
 		int status = -1;
 
 		assert_true(wait(&status) > 0);
 		assert_int_equal(status, 0);
 	}
+	close(told[0]);
+	close(told[1]);
 	store = unlocked(STORE_READ);
 	for (int i = 0; i < 6; i++) {
 		char provider[16];
@@ -373,6 +425,7 @@ int main(void)
 		CASE(a_passphrase_is_kept_by_the_keyring_until_it_is_locked),
 		CASE(a_rotation_seals_all_rows_and_whoever_runs_goes_on),
 		CASE(with_a_new_key_whoever_runs_with_the_old_one_is_locked),
+		CASE(a_wrong_credential_is_not_passed_over),
 		CASE(a_rotation_that_died_before_its_last_step_is_ended),
 		CASE(a_row_that_cannot_be_opened_stops_a_rotation_before_anything_changed),
 		CASE(those_who_are_first_together_make_one_key),
