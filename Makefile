@@ -35,6 +35,7 @@ LIBRARY_PKGS   := json-c # libclearance, for everybody: it needs nothing more
 SANDBOX_PKGS   := json-c
 CLEARANCE_PKGS := json-c ncursesw libsystemd libmicrohttpd libseccomp sqlite3
 GATE_PKGS      := json-c libmicrohttpd libseccomp zlib
+SIGNER_PKGS    := json-c libcrypto libseccomp sqlite3
 PROXY_PKGS     := json-c libmicrohttpd libcurl libcrypto libssl libssh libseccomp sqlite3
 TEST_PKGS      := cmocka
 
@@ -73,6 +74,7 @@ LIBRARY_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARY_PKGS))
 SANDBOX_LIBS   := $(shell $(PKG_CONFIG) --libs $(SANDBOX_PKGS))
 CLEARANCE_LIBS := $(shell $(PKG_CONFIG) --libs $(CLEARANCE_PKGS))
 GATE_LIBS      := $(shell $(PKG_CONFIG) --libs $(GATE_PKGS))
+SIGNER_LIBS    := $(shell $(PKG_CONFIG) --libs $(SIGNER_PKGS))
 PROXY_LIBS     := $(shell $(PKG_CONFIG) --libs $(PROXY_PKGS))
 TEST_LIBS       = $(shell $(PKG_CONFIG) --libs $(TEST_PKGS))
 endif
@@ -100,13 +102,14 @@ hook_OBJ      := $(call obj,$(HOOK_ROOM))
 faces_OBJ     := $(filter-out $(B)/tools/clearance.o,$(tool_OBJ))
 gate_OBJ      := $(call obj,$(filter-out gate/main.c,$(wildcard gate/*.c)))
 store_OBJ     := $(call obj,$(wildcard proxy/store/*.c))
+signer_OBJ    := $(call obj,$(filter-out proxy/signer/main.c,$(wildcard proxy/signer/*.c)))
 proxy_OBJ     := $(call obj,$(filter-out proxy/main.c,$(wildcard proxy/*.c)))
 sandbox_OBJ   := $(call obj,$(filter-out tools/sandbox.c,$(wildcard tools/sandbox*.c)))
 bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
 names_OBJ     := $(call obj,$(addprefix tests/names/,server.c reply.c zone.c))
 tunnel_OBJ    := $(call obj,$(addprefix tests/names/,tunnel.c tapper.c flood.c))
-rooms         := $(if $(agent_OBJ),agent) $(if $(watcher_OBJ),watcher) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(hook_OBJ),hook) $(if $(gate_OBJ),gate) $(if $(proxy_OBJ),proxy) $(if $(store_OBJ),store) $(if $(service_OBJ),service) $(if $(http_OBJ),http) $(if $(clearance_OBJ),clearance) base
+rooms         := $(if $(agent_OBJ),agent) $(if $(watcher_OBJ),watcher) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(hook_OBJ),hook) $(if $(gate_OBJ),gate) $(if $(proxy_OBJ),proxy) $(if $(signer_OBJ),signer) $(if $(store_OBJ),store) $(if $(service_OBJ),service) $(if $(http_OBJ),http) $(if $(clearance_OBJ),clearance) base
 ARCHIVES      := $(rooms:%=$(B)/lib%.a)
 archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
 
@@ -116,6 +119,7 @@ client_OBJ := $(filter $(B)/hub/client%,$(clearance_OBJ))
 LIBRARIES  := $(if $(client_OBJ),$(B)/lib/libclearance.so.0 $(B)/lib/libclearance.a)
 WHY        := $(B)/terok-why
 HOOK       := $(B)/terok-hook
+SIGNER     := $(B)/terok-signer
 # What of base it is made of: it is compiled by itself, whatever flavour all else is.
 HOOK_SRC   := tools/hook.c $(HOOK_ROOM) $(addprefix user/base/,addr.c container.c event.c json.c json_scan.c log.c packet.c problem.c)
 BENCH      := $(if $(bench_OBJ),$(B)/terok-bench)
@@ -143,7 +147,7 @@ PAGE       := $(patsubst %,$(B)/%.h,$(wildcard tools/web/*))
 GATE_UNITS := $(patsubst %,$(B)/%.h,$(wildcard gate/*.service gate/*.socket))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(watcher_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(store_OBJ) $(service_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(B)/proxy/signer/main.o $(signer_OBJ) $(store_OBJ) $(service_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN1       := $(wildcard user/*.1 tools/*.1 gate/*.1 proxy/*.1)
 MAN3       := $(wildcard hub/*.3)
 MAN5       := $(wildcard user/*.5 gate/*.5 proxy/*.5)
@@ -159,14 +163,15 @@ LOGO       := tools/terok-logo.svg
 EXAMPLES   := $(wildcard hub/example/*.c)
 PROFILES   := $(wildcard user/profiles/*.txt)
 
-all: $(PROGRAMS) $(LIBRARIES) $(WHY) $(HOOK) $(COMPLETION) ## build the programs and libclearance (the default)
+all: $(PROGRAMS) $(SIGNER) $(LIBRARIES) $(WHY) $(HOOK) $(COMPLETION) ## build the programs and libclearance (the default)
 	$(give_back)
 
 $(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent watcher dns hub clearance base)
 $(B)/terok-clearance: $(tool_OBJ) $(call archives,hub clearance base)
 $(B)/terok-sandbox: $(B)/tools/sandbox.o $(call archives,sandbox base)
 $(B)/terok-gate: $(B)/gate/main.o $(call archives,gate service http clearance base)
-$(B)/terok-proxy: $(B)/proxy/main.o $(call archives,proxy store service http clearance base)
+$(B)/terok-proxy: $(B)/proxy/main.o $(call archives,proxy signer store service http clearance base)
+$(SIGNER): $(B)/proxy/signer/main.o $(call archives,signer store service clearance base)
 $(B)/terok-bench: $(bench_OBJ) $(ARCHIVES)
 $(B)/terok-demo: $(demo_OBJ) $(call archives,clearance base)
 $(B)/libbase.a: $(base_OBJ)
@@ -178,6 +183,7 @@ $(B)/libfaces.a: $(faces_OBJ)
 $(B)/libsandbox.a: $(sandbox_OBJ)
 $(B)/libgate.a: $(gate_OBJ)
 $(B)/libproxy.a: $(proxy_OBJ)
+$(B)/libsigner.a: $(signer_OBJ)
 $(B)/libstore.a: $(store_OBJ)
 $(B)/libhttp.a: $(http_OBJ)
 $(B)/libservice.a: $(service_OBJ)
@@ -189,6 +195,7 @@ $(B)/terok-clearance $(DEMO): private LIBS = $(CLEARANCE_LIBS)
 $(B)/terok-sandbox: private LIBS = $(SANDBOX_LIBS)
 $(B)/terok-gate: private LIBS = $(GATE_LIBS)
 $(B)/terok-proxy: private LIBS = $(PROXY_LIBS)
+$(SIGNER): private LIBS = $(SIGNER_LIBS)
 $(BENCH): private LIBS = $(AGENT_LIBS) -lm
 $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_screen: | $(B)/terok-clearance
@@ -245,7 +252,7 @@ $(FUZZ): $(B)/%: $(B)/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(ARCHIVES)
 $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
 $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_proxy*.c)): private LIBS += $(PROXY_LIBS)
 
-$(PROGRAMS) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(BUILDS):
+$(PROGRAMS) $(SIGNER) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(BUILDS):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
@@ -363,7 +370,7 @@ help: ## this list
 run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what is missing
 	$(give_back)
 	@B=$(B) tools/demo
-test: $(PROGRAMS) $(WHY) $(COMPLETION) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
+test: $(PROGRAMS) $(SIGNER) $(WHY) $(COMPLETION) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
 	$(give_back)
 	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN) $(MACHINE)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
@@ -410,7 +417,7 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), in its own build folder
 # What is installed: a folder, a mode, files. `uninstall` takes away the same.
 to_sbin     = $(SBINDIR) 0755 $(filter %/terok-bpfd,$(PROGRAMS))
 to_bin      = $(BINDIR) 0755 $(filter-out %/terok-bpfd,$(PROGRAMS)) $(WHY)
-to_libexec  = $(LIBEXECDIR) 0755 $(HOOK)
+to_libexec  = $(LIBEXECDIR) 0755 $(HOOK) $(SIGNER)
 to_lib      = $(LIBDIR) 0644 $(LIBRARIES)
 to_include  = $(INCLUDEDIR)/terok 0644 $(if $(LIBRARIES),include/terok/clearance.h)
 to_doc      = $(DOCDIR)/libclearance 0644 $(if $(LIBRARIES),$(EXAMPLES))

@@ -45,6 +45,7 @@ dest/opt/lib/systemd/user/terok-clearance-hub.socket
 dest/opt/lib/systemd/user/terok-clearance-notifier.service
 dest/opt/lib/systemd/user/terok-clearance-verdict.service
 dest/opt/libexec/terok/terok-hook
+dest/opt/libexec/terok/terok-signer
 dest/opt/sbin/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-clearance

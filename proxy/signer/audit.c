@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/event.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/sanitise.h"
+#include "service/audit_line.h"
+
+#define SHOWN 64 /* characters of a text that a client chose */
+
+static const char *shown(char buf[static SHOWN + 1], struct span text)
+{
+	return sanitise(buf, SHOWN, (const char *)text.at, text.n);
+}
+
+static struct span host_of(const struct deed *deed)
+{
+	return deed->bound ? span_of(deed->bound->host, deed->bound->host_n) : deed->purpose.host;
+}
+
+const char *deed_text(const struct deed *deed, char *buf, size_t size)
+{
+	char name[SHOWN + 1], fingerprint[KEY_FINGERPRINT] = "";
+	struct span host = host_of(deed);
+
+	switch (deed->purpose.kind) {
+	case PURPOSE_LOGIN:
+		if (host.n)
+			key_fingerprint(host, fingerprint);
+		snprintf(buf, size, "a login as %s at %s%s%s%s", shown(name, deed->purpose.user),
+			 deed->to ? deed->to->host
+			 : host.n ? "the host "
+				  : "a host that was not told",
+			 deed->to ? " (" : "", fingerprint, deed->to ? ")" : "");
+		break;
+	case PURPOSE_TEXT:
+		snprintf(buf, size, "a signed text for %s", shown(name, deed->purpose.name));
+		break;
+	case PURPOSE_UNKNOWN: snprintf(buf, size, "%zu bytes of no known kind", deed->size); break;
+	}
+	return buf;
+}
+
+static void time_add(struct json *json)
+{
+	uint64_t now = now_wall_ns();
+	time_t seconds = (time_t)(now / SECOND_NS);
+	char text[40];
+	struct tm tm;
+	size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
+
+	snprintf(text + n, sizeof(text) - n, ".%03uZ", (unsigned)(now % SECOND_NS / 1000000));
+	json_add_string(json, "time", text);
+}
+
+static void purpose_add(struct json *json, const struct deed *deed)
+{
+	struct span host = host_of(deed);
+	char text[SHOWN + 1], fingerprint[KEY_FINGERPRINT];
+
+	json_add_string(json, "purpose", purpose_word(&deed->purpose));
+	if (deed->purpose.kind == PURPOSE_LOGIN)
+		json_add_string(json, "user", shown(text, deed->purpose.user));
+	if (deed->purpose.kind == PURPOSE_LOGIN && deed->to)
+		json_add_string(json, "host", deed->to->host);
+	if (deed->purpose.kind == PURPOSE_LOGIN && host.n) {
+		key_fingerprint(host, fingerprint);
+		json_add_string(json, "host_key", fingerprint);
+		json_add_bool(json, "host_proved", deed->bound);
+	}
+	if (deed->purpose.kind == PURPOSE_TEXT)
+		json_add_string(json, "namespace", shown(text, deed->purpose.name));
+	json_add_uint(json, "bytes", deed->size);
+}
+
+static const char *line(struct json *json, const struct deed *deed)
+{
+	json_open_object(json, NULL);
+	time_add(json);
+	json_add_string(json, "what", "sign");
+	json_add_string(json, "project", deed->project);
+	json_add_string(json, "task", deed->task);
+	json_add_string(json, "container", deed->container);
+	json_add_string(json, "token", deed->token);
+	if (*deed->peer)
+		json_add_string(json, "peer", deed->peer);
+	json_add_string(json, "key", deed->held ? deed->held->key->fingerprint : "");
+	json_add_string(json, "comment", deed->held ? deed->held->comment : "");
+	purpose_add(json, deed);
+	json_add_bool(json, "confirmed", deed->confirmed);
+	json_add_string(json, "outcome", deed->outcome);
+	if (deed->why)
+		json_add_string(json, "why", deed->why);
+	json_close_object(json);
+	return json_done(json);
+}
+
+void audit_sign(const char *path, const struct deed *deed)
+{
+	_cleanup_json_ struct json json = {};
+	static bool failed;
+	const char *text;
+	int r;
+
+	if (!path)
+		return;
+	text = line(&json, deed);
+	r = text ? audit_line(path, text) : -ENOMEM;
+	if (r && !failed)
+		log_error(r, "what is signed is not noted in %s", path);
+	failed = r;
+}
