@@ -12,6 +12,8 @@ static const struct cli_verb verbs[] = {
 	{ "token", "create PROJECT TASK PROVIDER | list | revoke TOKEN",
 	  "what a container shows in place of it", verb_token },
 	{ "store", "status | unlock | lock | rotate", "the key of what is kept", verb_store },
+	{ "ssh", "init PROJECT | add PROJECT FILE | list | remove | agent",
+	  "keys that containers use, and never have", verb_ssh },
 	{ NULL, NULL, NULL, NULL },
 };
 

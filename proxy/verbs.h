@@ -10,5 +10,6 @@
 int verb_credential(int argc, char **argv);
 int verb_token(int argc, char **argv);
 int verb_store(int argc, char **argv);
+int verb_ssh(int argc, char **argv);
 
 #endif

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+/* agent_ask.c - what a person is asked before a key signs, at the hub of the session */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent_within.h"
+#include "base/log.h"
+#include "terok/push.h"
+
+static const struct ask_kind kind = {
+	.who = "proxy",
+	.id = "sign-",
+	.dest = TEROK_SIGN_DEST,
+	.asks = "a signature with an SSH key, this once",
+	.by = "asked_by",
+	.over = "the signature is over",
+	.again = "try",
+};
+
+struct agent_question {
+	struct agent_client *client;
+	struct word_confirm confirm;
+	struct asking *asking;
+};
+
+static void answer(struct agent_client *client, uint32_t number, int result, const char *text)
+{
+	struct word_answer said = { .number = number, .result = result };
+
+	snprintf(said.problem, sizeof(said.problem), "%.*s", WORD_PROBLEM - 1, text);
+	link_say(&client->signer->link, WORD_ANSWER, client->id, span_of(&said, sizeof(said)),
+		 (struct span){});
+}
+
+static void on_done(int error, bool allowed, const struct problem *why, void *user)
+{
+	struct agent_question *question = user;
+	struct agent_client *client = question->client;
+
+	if (error)
+		log_error(0, "nobody can be asked: %s", why->text);
+	answer(client, question->confirm.number,
+	       error     ? error
+	       : allowed ? CONFIRM_YES
+			 : CONFIRM_NO,
+	       why->text);
+	client->question = NULL;
+	source_set(&client->source, 0);
+	agent_ask_end(question);
+}
+
+void agent_ask(struct agent_client *client, const struct word_confirm *confirm)
+{
+	struct agent_question *question = calloc(1, sizeof(*question));
+	const char *runtime = client->agent->options.runtime;
+	struct problem why = {};
+	struct ask ask;
+	int r;
+
+	if (!question || !runtime) {
+		answer(client, confirm->number, -1, "nobody can be asked");
+		free(question);
+		return;
+	}
+	question->client = client;
+	question->confirm = *confirm;
+	question->confirm.what[WORD_SHOWN - 1] = question->confirm.key[WORD_SHOWN - 1] = '\0';
+	ask = (struct ask){
+		.kind = &kind,
+		.runtime = runtime,
+		.project = client->project,
+		.task = client->task,
+		.container = *client->who.name ? client->who.name : client->who.container,
+		.ref = question->confirm.what,
+		.reason = { question->confirm.what, question->confirm.key,
+			    *client->who.peer ? client->who.peer : NULL },
+		.n = 3,
+		.seconds = AGENT_CONFIRM_S,
+	};
+	r = ask_begin(client->agent->loop, &ask, on_done, question, &question->asking, &why);
+	if (r) {
+		log_error(0, "nobody can be asked: %s", why.text);
+		answer(client, confirm->number, r, why.text);
+		free(question);
+		return;
+	}
+	client->question = question;
+	source_set(&client->source, EPOLLRDHUP); /* who goes is not asked for any more */
+}
+
+void agent_ask_end(struct agent_question *question)
+{
+	if (!question)
+		return;
+	ask_end(question->asking);
+	free(question);
+}
