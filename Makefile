@@ -145,6 +145,7 @@ FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
 PAGE       := $(patsubst %,$(B)/%.h,$(wildcard tools/web/*))
 GATE_UNITS := $(patsubst %,$(B)/%.h,$(wildcard gate/*.service gate/*.socket))
+PROXY_UNITS := $(patsubst %,$(B)/%.h,$(wildcard proxy/*.service proxy/*.socket))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(watcher_OBJ) $(hub_OBJ) $(clearance_OBJ) \
 	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(B)/proxy/signer/main.o $(signer_OBJ) $(store_OBJ) $(service_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
@@ -345,11 +346,13 @@ $(B)/tools/web/%.h: tools/web/%
 		sed 's/[\\"?]/\\&/g; s/\t/\\t/g; s/^/\t"/; s/$$/\\n"/' $<; echo '	"";'; } > $@.tmp && mv $@.tmp $@
 
 # gate/terok-gate.socket -> static const char terok_gate_socket[] = "...", which install fills in.
-$(B)/gate/%.h: gate/%
+$(GATE_UNITS) $(PROXY_UNITS): $(B)/%.h: %
 	$(call say,UNIT)
-	$(Q)mkdir -p $(@D) && { echo 'static const char $(subst -,_,$(subst .,_,$*))[] ='; \
+	$(Q)mkdir -p $(@D) && { echo 'static const char $(subst -,_,$(subst .,_,$(notdir $*)))[] ='; \
 		sed 's/[\\"?]/\\&/g; s/\t/\\t/g; s/^/\t"/; s/$$/\\n"/' $<; echo '	"";'; } > $@.tmp && mv $@.tmp $@
 $(B)/gate/gate.o: | $(GATE_UNITS)
+$(B)/proxy/proxy.o: | $(PROXY_UNITS)
+$(B)/proxy/proxy.o: private CFLAGS += -I$(B)/proxy
 $(B)/gate/gate.o: private CFLAGS += -I$(B)/gate
 
 # For a program with verbs as base/cli.h has them it takes a file of words, PROGRAM.words.

@@ -7,6 +7,16 @@
 #include "verbs.h"
 
 static const struct cli_verb verbs[] = {
+	{ "install", "[OPTIONS]", "have the user's systemd begin the proxy for who comes in",
+	  verb_install },
+	{ "uninstall", "", "take that away again", verb_uninstall },
+	{ "start", "[OPTIONS]", "begin the proxy: by systemd, or in the background", verb_start },
+	{ "stop", "[OPTIONS]", "end it", verb_stop },
+	{ "status", "[OPTIONS]", "does it run, who runs it, what has it", verb_status },
+	{ "ensure-reachable", "[OPTIONS]", "fail, with what to do, if containers cannot come in",
+	  verb_ensure_reachable },
+	{ "env", "PROJECT TASK [OPTIONS]", "what a container needs to find it, with tokens",
+	  verb_env },
 	{ "credential", "set PROVIDER | list | delete PROVIDER",
 	  "what containers use and never see", verb_credential },
 	{ "token", "create PROJECT TASK PROVIDER | list | revoke TOKEN",

@@ -7,6 +7,13 @@
 #ifndef PROXY_VERBS_H
 #define PROXY_VERBS_H
 
+int verb_install(int argc, char **argv);
+int verb_uninstall(int argc, char **argv);
+int verb_start(int argc, char **argv);
+int verb_stop(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_ensure_reachable(int argc, char **argv);
+int verb_env(int argc, char **argv);
 int verb_credential(int argc, char **argv);
 int verb_token(int argc, char **argv);
 int verb_store(int argc, char **argv);

@@ -91,8 +91,11 @@ int listen_path(struct passed *passed, const char *path, struct sock_place *ret,
 		struct problem *why)
 {
 	_cleanup_close_ int fd = passed ? passed_take(passed, path) : -ENOENT;
+	struct stat st;
 	int r;
 
+	if (fd == -ENOENT && !lstat(path, &st) && !S_ISSOCK(st.st_mode))
+		return problem(why, -EEXIST, "%s is no socket: it stays where it is", path);
 	if (fd == -ENOENT)
 		return sock_place_take(path, ret, why);
 	if (fd < 0)

@@ -31,7 +31,8 @@ int listen_port(const struct service *service, struct passed *passed, const char
 /**
  * listen_path() - what we were started with that listens at @path, else one of our own, 0600
  *
- * Return: 0 and @ret, to be left by sock_place_leave(); as sock_place_adopt(), sock_place_take().
+ * Return: 0 and @ret, to be left by sock_place_leave(); -EEXIST: what is there is no socket; as
+ * sock_place_adopt(), sock_place_take().
  */
 int listen_path(struct passed *passed, const char *path, struct sock_place *ret,
 		struct problem *why);
