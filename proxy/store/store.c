@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store.h"
 
-#include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/dir.h"
+#include "base/name.h"
 #include "base/paths.h"
 #include "within.h"
 
@@ -38,9 +41,27 @@ static int open_reader(const char *dir, const char *name, sqlite3 **ret, struct 
 	return r ?: db_open_reader(dir, name, STORE_LAYOUT, ret, why);
 }
 
+/*
+ * Who was here before may have let others read: tokens are as good as what they stand for. By
+ * name: a descriptor of the file that is closed would take our locks of it with it.
+ */
+static void make_private(int folder, const char *name)
+{
+	static const char *const ends[] = { "", "-wal", "-shm" };
+	char file[NAME_MAX + 1];
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		if (snprintf(file, sizeof(file), "%s%s", name, ends[i]) < (int)sizeof(file) &&
+		    !fstatat(folder, file, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) &&
+		    st.st_mode & 077)
+			fchmodat(folder, file, 0600, 0);
+}
+
 static int open_file(struct store *store, struct problem *why)
 {
 	_cleanup_free_ char *dir = strdup(store->path);
+	_cleanup_close_ int folder = -1;
 	char *slash = dir ? strrchr(dir, '/') : NULL;
 	const char *name;
 	int r;
@@ -52,6 +73,11 @@ static int open_file(struct store *store, struct problem *why)
 	if (!*name)
 		return problem(why, -EISDIR, "%s: no file", store->path);
 	dir_make(dir);
+	/* what others could have written is not believed either by who only reads it */
+	folder = dir_open(AT_FDCWD, *dir ? dir : "/", why);
+	if (folder < 0)
+		return folder;
+	make_private(folder, name);
 	if (store->may == STORE_READ)
 		return open_reader(*dir ? dir : "/", name, &store->db, why);
 	r = db_open_raised(*dir ? dir : "/", name, &layouts, &store->db, why);
@@ -185,20 +211,9 @@ int store_number(struct store *store, const char *sql, const char *text, int64_t
 
 int store_name_check(const char *what, const char *name, struct problem *why)
 {
-	size_t n = strlen(name);
+	struct problem text;
 
-	if (!n || n > STORE_NAME_MAX)
-		return problem(why, -EINVAL, "%s: a name of %zu bytes: 1 to %d are allowed", what,
-			       n, STORE_NAME_MAX);
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)name[i];
-
-		if (isascii(c) && (isalnum(c) || (i && strchr("._-", c))))
-			continue;
-		return problem(why, -EINVAL,
-			       "%s: byte %zu of the name is not allowed: letters and digits, then "
-			       "also '.', '_', '-'",
-			       what, i + 1);
-	}
-	return 0;
+	return name_check(name, STORE_NAME_MAX, &text)
+		   ? problem(why, -EINVAL, "%s: %s", what, text.text)
+		   : 0;
 }

@@ -31,7 +31,35 @@ static void a_folder_that_others_write_to_is_none(void **state)
 	assert_int_equal(mkdir(folder, 0700), 0);
 	assert_int_equal(chmod(folder, 0777), 0);
 	assert_int_equal(store_open(path, STORE_WRITE, &store, &why), -EPERM);
+	assert_int_equal(store_open(path, STORE_READ, &store, &why), -EPERM);
 	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void what_others_could_read_they_cannot_any_more(void **state)
+{
+	static const char *const ends[] = { "", "-wal", "-shm" };
+	sqlite3 *db = NULL; /* of a client of before, which runs */
+
+	(void)state;
+	store_free(opened(STORE_WRITE));
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "SELECT * FROM credentials", NULL, NULL, NULL),
+			 SQLITE_OK);
+	for (int again = 0; again < 2; again++) {
+		for (int i = 0; i < 3; i++) {
+			snprintf(key_file, sizeof(key_file), "%s%s", path, ends[i]);
+			assert_int_equal(chmod(key_file, 0644), 0);
+		}
+		store_free(opened(again ? STORE_READ : STORE_WRITE));
+		for (int i = 0; i < 3; i++) {
+			struct stat st;
+
+			snprintf(key_file, sizeof(key_file), "%s%s", path, ends[i]);
+			assert_int_equal(stat(key_file, &st), 0);
+			assert_int_equal(st.st_mode & 07777, 0600);
+		}
+	}
+	sqlite3_close(db);
 }
 
 static void what_is_no_database_is_said_and_left_as_it_is(void **state)
@@ -318,6 +346,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_store_is_made_where_there_is_none),
 		CASE(a_folder_that_others_write_to_is_none),
+		CASE(what_others_could_read_they_cannot_any_more),
 		CASE(what_is_no_database_is_said_and_left_as_it_is),
 		CASE(a_page_that_is_broken_is_an_error_of_who_reads_it),
 		CASE(one_of_a_newer_program_is_refused_by_its_number),
