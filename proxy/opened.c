@@ -58,21 +58,30 @@ int opened_keys(const struct opened *opened, struct store *store, bool make, str
 	return !r ? 0 : r == -EKEYREJECTED ? r : -EIO;
 }
 
+int opened_give(struct store *store, const struct keys *keys, unsigned classes)
+{
+	struct problem why = {};
+	int r = 0;
+
+	for (enum store_class class = 0; !r && class < STORE_CLASSES_; class ++)
+		if (classes & 1 << class)
+			r = store_give_key(store, class, (const uint8_t *)keys->key[class]->bytes);
+	if (!r && store_seal(store, &why) < 0)
+		r = (log_error(0, "%s", why.text), -EIO);
+	return r;
+}
+
 int opened_unlocked(const struct opened *opened, unsigned classes, struct store **ret)
 {
 	_cleanup_(store_freep) struct store *store = NULL;
-	struct problem why = {};
 	struct keys keys = {};
 	int r = opened_store(opened, STORE_WRITE, &store);
 
 	if (!r)
 		r = opened_keys(opened, store, true, &keys);
-	for (enum store_class class = 0; !r && class < STORE_CLASSES_; class ++)
-		if (classes & 1 << class)
-			r = store_give_key(store, class, (const uint8_t *)keys.key[class]->bytes);
+	if (!r)
+		r = opened_give(store, &keys, classes);
 	keys_done(&keys);
-	if (!r && store_seal(store, &why) < 0)
-		r = (log_error(0, "%s", why.text), -EIO);
 	if (!r)
 		*ret = TAKE_PTR(store);
 	return r;

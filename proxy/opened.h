@@ -40,6 +40,9 @@ int opened_store(const struct opened *opened, enum store_may may, struct store *
  */
 int opened_keys(const struct opened *opened, struct store *store, bool make, struct keys *ret);
 
+/** opened_give() - unlock @classes with @keys, and seal what lies there in plain text; -EIO, logged */
+int opened_give(struct store *store, const struct keys *keys, unsigned classes);
+
 /** opened_unlocked() - open for writing, with the keys of @classes (1 << STORE_HTTP, ...) */
 int opened_unlocked(const struct opened *opened, unsigned classes, struct store **ret);
 

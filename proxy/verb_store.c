@@ -149,8 +149,12 @@ static int run_unlock(int argc, char **argv)
 	r = opened_store(&opened, STORE_WRITE, &store);
 	if (!r)
 		r = opened_keys(&opened, store, true, &keys);
-	if (r)
+	if (!r)
+		r = opened_give(store, &keys, 1 << STORE_HTTP | 1 << STORE_SSH);
+	if (r) {
+		keys_done(&keys);
 		return r;
+	}
 	if (keys.source == KEYS_FROM_PASSPHRASE || keys.source == KEYS_FROM_KEYRING || life ||
 	    opened.key_file) {
 		r = unlocked_put(store_path(store), keys.root, seconds);

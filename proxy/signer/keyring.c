@@ -10,7 +10,9 @@
 #include "base/event.h"
 #include "base/log.h"
 #include "base/sanitise.h"
+#include "key_file.h"
 #include "keys_json.h"
+#include "openssh_key.h"
 #include "proxy/store/ssh_key.h"
 
 #define SETTLED_NS (SECOND_NS / 10) /* more than a tick of the clock that files are stamped with */
@@ -258,7 +260,9 @@ static int row_key(struct keyrings *rings, struct keyring *before, struct held *
 		return 0;
 	}
 	r = ssh_key_private(rings->store, held->row, &der, why);
-	if (!r)
+	if (!r && openssh_key_is(der)) /* as the vault's first layout had them */
+		r = key_file_parse(der, NULL, &held->key, why);
+	else if (!r)
 		r = key_from_der((const uint8_t *)der->bytes, der->len, &held->key, why);
 	if (!r && !span_same(blob, wire_out_span(&held->key->blob)))
 		r = problem(why, -EBADMSG, "its halves are of two keys");
