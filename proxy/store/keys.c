@@ -151,7 +151,7 @@ static int from_credential(const struct keys_row *row, struct secret **ret, stru
 	if (!folder || *folder != '/' ||
 	    snprintf(path, sizeof(path), "%s/" KEYS_CREDENTIAL, folder) >= (int)sizeof(path))
 		return -ENOKEY;
-	r = keys_private_read(path, KEYS_PASSPHRASE_MAX, &text, why);
+	r = keys_private_read(path, KEYS_FORBIDDEN_CREDENTIAL, KEYS_PASSPHRASE_MAX, &text, why);
 	if (r == -ENOENT)
 		return -ENOKEY;
 	return r ?: from_text(row, text, path, ret, why);
@@ -161,7 +161,7 @@ static int from_file(const char *path, struct secret **ret, struct problem *why)
 {
 	static const struct keys_row random = { .kind = KEYS_RANDOM };
 	_cleanup_secret_ struct secret *text = NULL;
-	int r = keys_private_read(path, KEYS_PASSPHRASE_MAX, &text, why);
+	int r = keys_private_read(path, KEYS_FORBIDDEN, KEYS_PASSPHRASE_MAX, &text, why);
 
 	if (r == -ENOENT)
 		return -ENOKEY;

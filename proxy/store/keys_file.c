@@ -48,7 +48,8 @@ int keys_text_read(const struct secret *text, struct secret **ret)
 	return 0;
 }
 
-int keys_private_read(const char *path, size_t max, struct secret **ret, struct problem *why)
+int keys_private_read(const char *path, unsigned forbidden, size_t max, struct secret **ret,
+		      struct problem *why)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct problem what;
@@ -59,7 +60,7 @@ int keys_private_read(const char *path, size_t max, struct secret **ret, struct 
 		return problem(why, -errno, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return problem(why, -EINVAL, "%s is no regular file", path);
-	if ((st.st_uid != geteuid() && st.st_uid) || st.st_mode & 077)
+	if ((st.st_uid != geteuid() && st.st_uid) || st.st_mode & forbidden)
 		return problem(
 		    why, -EPERM,
 		    "%s belongs to user %u with mode %04o: a key is nobody else's to read; "

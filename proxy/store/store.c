@@ -86,6 +86,14 @@ static int open_file(struct store *store, struct problem *why)
 	return r ?: db_exec(store->db, "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON", why);
 }
 
+/* A "database is locked" of sqlite's is not what people know as a store that is. */
+static int busy(const struct store *store, int r, struct problem *why)
+{
+	return r == -EBUSY ? problem(why, r, "%s: another program writes to it, and does not end",
+				     store->path)
+			   : r;
+}
+
 int store_open(const char *path, enum store_may may, struct store **ret, struct problem *why)
 {
 	_cleanup_(store_freep) struct store *store = calloc(1, sizeof(*store));
@@ -108,9 +116,10 @@ int store_open(const char *path, enum store_may may, struct store **ret, struct 
 		    store->path);
 	if (!r)
 		r = store_version(store, &store->version, why);
-	if (!r)
-		*ret = TAKE_PTR(store);
-	return r;
+	if (r)
+		return busy(store, r, why);
+	*ret = TAKE_PTR(store);
+	return 0;
 }
 
 void store_free(struct store *store)
@@ -181,7 +190,7 @@ int store_begin(struct store *store, struct problem *why)
 {
 	if (store->may == STORE_READ)
 		return problem(why, -EROFS, "%s was opened only to read it", store->path);
-	return db_exec(store->db, "BEGIN IMMEDIATE", why);
+	return busy(store, db_exec(store->db, "BEGIN IMMEDIATE", why), why);
 }
 
 int store_end(struct store *store, int r, struct problem *why)

@@ -134,7 +134,12 @@ unseen() { # while it waits for its secret, what everybody can see of it has non
 	"$proxy" credential set claude --type pat <"$dir/give" &
 	pid=$!
 	exec 9>"$dir/give"
-	until [ "$(readlink "/proc/$pid/exe")" = "$proxy" ]; do kill -0 $pid || return; done
+	# confine_privs(): no privileges, no core dump
+	for _ in {1..500}; do
+		grep -q '^NoNewPrivs:.1' "/proc/$pid/status" && break
+		read -rt 0.02 <> <(:)
+	done
+	grep -q '^NoNewPrivs:.1' "/proc/$pid/status" || return
 	printf swordfish >&9
 	seen=$(tr '\0' ' ' <"/proc/$pid/cmdline") && [[ $seen == *credential* && $seen != *sword* ]] || return
 	! grep -qa swordfish "/proc/$pid/environ" || return
@@ -316,6 +321,15 @@ is "a passphrase is asked for at a terminal that shows nothing, and kept by the 
 
 # --- what goes wrong ------------------------------------------------------------------------
 
+busy() {
+	echo ghp | p credential set gh --type pat || return
+	mkfifo "$dir/begun" "$dir/end" || return
+	before "db.execute('BEGIN IMMEDIATE'); open('$dir/begun', 'w').close(); open('$dir/end').read()" &
+	cat "$dir/begun" && fails 1 "another program writes to it" p token create proj t gh && ! grep -q locked "$dir/err" || return
+	[ "$(p token list | wc -l)" -eq 0 ] || return # who reads does not wait
+	: >"$dir/end" && wait $! && p token create proj t gh
+}
+is "a writer that does not end is said, and nobody who reads waits for it" busy
 encrypted() {
 	made && head -c 8192 /dev/urandom >"$db" && cp "$db" "$dir/was" || return
 	fails 1 "encrypted as a whole" p credential set gh --type pat <<<ghp && fails 1 "$db" p token list && cmp "$db" "$dir/was"

@@ -96,6 +96,7 @@ static void give_credential(const char *text)
 static void a_credential_of_systemds_is_the_first_to_be_asked_and_must_be_right(void **state)
 {
 	struct keys keys = {};
+	char file[128];
 
 	(void)state;
 	give_credential("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n");
@@ -114,6 +115,13 @@ static void a_credential_of_systemds_is_the_first_to_be_asked_and_must_be_right(
 	assert_non_null(strstr(why.text, KEYS_CREDENTIAL));
 	give_credential("sesame");
 	assert_int_equal(keys_unlock(store, NULL, BOTH, &why), -EINVAL);
+	/* an access list of systemd's is in the group's bits; what all may read is no secret */
+	snprintf(file, sizeof(file), "%s/given/" KEYS_CREDENTIAL, dir);
+	give_credential("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+	assert_int_equal(chmod(file, 0440), 0);
+	assert_int_equal(keys_unlock(store, NULL, BOTH, &why), 0);
+	assert_int_equal(chmod(file, 0444), 0);
+	assert_int_equal(keys_unlock(store, NULL, BOTH, &why), -EPERM);
 	unsetenv("CREDENTIALS_DIRECTORY");
 	assert_int_equal(keys_unlock(store, NULL, BOTH, &why), -EKEYREJECTED);
 }
