@@ -109,9 +109,9 @@ is "a healthy one is well for the doctor, from the host (statement 87)" healthy
 is "and by what it says itself" doctor "Credential proxy" ok "it runs (daemon) at port 18731"
 second() { fails "a proxy runs already" p start && fails "a proxy runs already" p start --port 9999 && row2; }
 is "a second start is refused" second
-by_hand() { fails "listens" p serve --port 9001 --ssh-agent-port 9002 || fails "in use" p serve --port 9001 --ssh-agent-port 9002; }
+by_hand() { fails "listens" p serve --port 9001 --ssh-agent-port 9002 --ssh-keys-file "$credentials/ssh-keys.json" || fails "in use" p serve --port 9001 --ssh-agent-port 9002 --ssh-keys-file "$credentials/ssh-keys.json"; }
 is "and so is one by hand, at the same socket (statement 73)" by_hand
-port_taken() { fails "Address already in use" p serve --socket-path "$dir/run/other.sock" --ssh-agent-port 9002 && ! [ -e "$dir/run/other.sock" ]; }
+port_taken() { fails "Address already in use" p serve --socket-path "$dir/run/other.sock" --ssh-agent-port 9002 --ssh-keys-file "$credentials/ssh-keys.json" && ! [ -e "$dir/run/other.sock" ]; }
 is "or at the same port" port_taken
 counts() {
 	echo '{"claude": {"upstream": "https://api.example.com"}, "gh": {"upstream": "https://gh.example.com"}}' | u tee "$credentials/routes.json" >/dev/null
