@@ -8,12 +8,12 @@
 # shellcheck disable=SC2154 # they are of manager.bash
 set -u
 B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
-proxy=$B/terok-proxy
+proxy=$B/terok-proxy here=$(readlink -f "$(dirname "$0")")
 . "$(dirname "$0")/../lab/manager.bash"
 
 if [ -z "${1:-}" ]; then
-	manager_needs curl jq ip nc python3 setpriv
-	for program in "$proxy" "$B/terok-sandbox"; do
+	manager_needs curl jq ip nc python3 setpriv ssh-add ssh-keygen
+	for program in "$proxy" "$B/terok-signer" "$B/terok-sandbox"; do
 		[ -x "$program" ] || { echo "$program is not there (make)"; exit 1; }
 	done
 	"$proxy" --help | grep -q '^  serve ' || skip "this build has no server"
@@ -209,6 +209,25 @@ hardened() {
 	grep -q "^Seccomp:.2" "$status" && grep -q "^NoNewPrivs:.1" "$status" && grep -q "^Max core file size  *0 " "/proc/$(shows "$service" MainPID)/limits"
 }
 is "it may call only what it needs, and leaves no core" hardened
+# signs: what has the key signs a text, of the agent at $SSH_AUTH_SOCK
+signs() {
+	u ssh-add -L >"$dir/run/key.pub" && echo text | u ssh-keygen -q -Y sign -n git -f "$dir/run/key.pub" | grep -q "BEGIN SSH SIGNATURE"
+}
+own_socket() { # of the host, for the project: it comes with its first key
+	p ssh init proj && export SSH_AUTH_SOCK=$run/ssh-agent-local-proj.sock && until_true test -S "$SSH_AUTH_SOCK" && signs && [ "$(stat -c %a "$SSH_AUTH_SOCK")" = 600 ]
+}
+is "the signer within it signs, sealed key and all, for who is at home" own_socket
+by_token() { # as a container, with what env tells it
+	local pid r
+	p env proj task --json >"$dir/env" || return 1
+	$as env PATH=/usr/bin:/bin python3 "$here/agent_bridge.py" "$dir/run/bridge.sock" "$(jq -r .TEROK_SSH_AGENT_PORT "$dir/env")" "$(jq -r .TEROK_SSH_AGENT_TOKEN "$dir/env")" >"$dir/bridge" &
+	pid=$!
+	until_true grep -q ready "$dir/bridge" && SSH_AUTH_SOCK=$dir/run/bridge.sock signs
+	r=$?
+	kill $pid && wait $pid
+	return $r
+}
+is "and for a container, with the token that env tells it" by_token
 idle() { ctl stop "$service" && row3 && jq -e '.pid == null' "$dir/json" && [ "$(shows "$service" ActiveState)" = inactive ]; }
 is "looking begins no service" idle
 looks() { doctor "Credential proxy" ok "it runs (systemd) at port 18731" && [ "$(shows "$service" ActiveState)" = inactive ]; }
