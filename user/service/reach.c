@@ -58,10 +58,15 @@ int reach_programs(struct reach *reach)
 
 	for (size_t i = 0; !r && i < sizeof(always) / sizeof(always[0]); i++)
 		r = reach_folder(reach, always[i], CONFINE_RUN);
-	for (const char *at = path; !r && *at; at += strcspn(at, ":"), at += *at == ':') {
-		snprintf(one, sizeof(one), "%.*s", (int)strcspn(at, ":"), at);
-		if (*one == '/')
+	for (const char *at = path; !r && *at; at += *at == ':') {
+		size_t len = strcspn(at, ":");
+
+		if (*at == '/' && len < sizeof(one)) {
+			memcpy(one, at, len);
+			one[len] = '\0';
 			r = reach_folder(reach, one, CONFINE_RUN);
+		}
+		at += len;
 	}
 	if (r)
 		return r;
