@@ -324,6 +324,35 @@ is "no commit is null" "$("$gate" sync q --json | jq .success; "$gate" last-comm
 "$gate" last-commit nowhere --json 2>"$dir/said" && not_ok "no mirror is no error"
 has "no mirror is an error that says what to do" "$(cat "$dir/said")" '*there is no mirror of nowhere*terok-gate sync nowhere --upstream URL*'
 
+# --- how a mirror is -------------------------------------------------------------------------------
+
+# of: status of p, with no server that could be the user's own
+export XDG_RUNTIME_DIR=$dir/run
+mkdir -m 0700 "$dir/run"
+new_up
+new_gate
+of() { "$gate" status p "$@" --json | jq -c '.mirror | [.branches, .pending, .staleness.branch, .staleness.is_stale, .staleness.commits_behind, .staleness.commits_ahead, .staleness.error]'; }
+is "a mirror that is what its upstream is" "$(of)" '[3,0,"main",false,0,0,null]'
+is "... of which project, where, with what last" "$("$gate" status p --json | jq -c '.mode, (.mirror | [.project, .path, .last_commit, .staleness.gate_head == .last_commit])')" \
+	"$(printf '"none"\n["p","%s","%s",true]' "$mirror" "$(tip "$up" main)")"
+git -C "$up" checkout -q dev
+git -C "$up" commit -q --amend -m other
+git -C "$up" checkout -q main
+sync >/dev/null
+commit "$up" more
+is "... that is behind, as far as is known without a fetch, and has what waits" "$(of)" '[3,1,"main",true,null,null,null]'
+is "... of another branch" "$(of --branch old)" '[3,1,"old",false,0,0,null]'
+is "... of none that there is" "$(of --branch nonsense | jq -c '[.[2], .[6]]')" '["nonsense","The upstream has no such branch"]'
+has "... for people" "$("$gate" status p)" "*mirror *$mirror*branches *3, 1 of them pending*last *$(tip "$mirror" main)*"
+mv "$up" "$up.away"
+is "... whose upstream is not reached" "$(of | sed "s/upstream: .*\"\]/upstream\"]/")" '[3,1,"main",false,null,null,"Could not reach upstream"]'
+mv "$up.away" "$up"
+"$gate" sync q >/dev/null
+is "... without upstream or commit" "$("$gate" status q --json | jq -c '.mirror | [.branches, .last_commit, .staleness.error]')" '[0,null,"No upstream URL configured"]'
+"$gate" status nowhere --json >"$dir/said" 2>&1 && not_ok "no mirror is no error of status"
+has "no mirror is an error of status, too" "$(cat "$dir/said")" '*there is no mirror of nowhere*'
+unset XDG_RUNTIME_DIR
+
 # --- command lines ---------------------------------------------------------------------------------
 
 for wrong in "sync" "sync p q" "sync p --allow ext" "sync p --allow file,ext" "sync p --backup-days x" \
