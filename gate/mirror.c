@@ -170,6 +170,8 @@ static int take_memory(const char *key, const char *value, struct mirror_memory 
 		return set_text(&memory->allow, value);
 	if (!strcmp(key, "terok.personalssh"))
 		memory->personal = is_true(value);
+	else if (!strcmp(key, "extensions.objectformat"))
+		memory->sha256 = !strcmp(value, "sha256");
 	else if (!strcmp(key, "terok.clonecache"))
 		memory->cache = is_true(value);
 	else if (!strcmp(key, "terok.backupdays"))

@@ -36,6 +36,7 @@ struct mirror_memory {
 	bool cache;         /* terok.cloneCache */
 	bool legacy;        /* its configuration is one that prunes what is not upstream's */
 	bool settled;       /* ... is what mirror_settle() makes */
+	bool sha256;        /* its objects are named by SHA-256, not by SHA-1 */
 	unsigned retention; /* terok.backupDays; 0: for ever */
 };
 

@@ -14,8 +14,9 @@
 #include "cache.h"
 #include "sync_within.h"
 
-#define MEND_WAIT_S 10
-#define TIDY_NS     (1800 * GIT_SECOND)
+#define MEND_WAIT_S   10
+#define SHA256_DIGITS 64
+#define TIDY_NS       (1800 * GIT_SECOND)
 
 /* --- what is remembered --------------------------------------------------------------- */
 
@@ -104,7 +105,7 @@ static int remember(struct syncing *syncing, struct problem *why)
 	if (!r && syncing->kept) {
 		forget(&mirror->memory);
 		r = copy_memory(&mirror->memory, syncing->kept);
-		mirror->memory.legacy = mirror->memory.settled = false;
+		mirror->memory.legacy = mirror->memory.settled = mirror->memory.sha256 = false;
 	}
 	if (!r)
 		r = take_options(&mirror->memory, syncing->options);
@@ -180,10 +181,39 @@ static void stamp(const struct mirror *mirror)
 		dir_replace(dir, "terok-synced", text, n, NULL);
 }
 
+/*
+ * Objects are named as the upstream names them, which is known when it has named some. A mirror
+ * that is being made has none yet, and becomes such a one; another cannot.
+ */
+static int match_names(struct syncing *syncing, struct problem *why)
+{
+	const struct upstream *upstream = &syncing->upstream;
+	const char *some = upstream->heads.n  ? upstream->heads.item[0].sha
+			   : upstream->tags.n ? upstream->tags.item[0].sha
+					      : upstream->head_sha;
+	struct mirror *mirror = syncing->mirror;
+	bool sha256 = strlen(some) == SHA256_DIGITS;
+	int r;
+
+	if (!*some || sha256 == mirror->memory.sha256)
+		return 0;
+	if (!syncing->fresh)
+		return problem(why, -EBADMSG,
+			       "%s's upstream names its objects by %s, the mirror by %s; try: "
+			       "terok-gate sync %s --force-reinit",
+			       mirror->project, sha256 ? "SHA-256" : "SHA-1",
+			       sha256 ? "SHA-1" : "SHA-256", mirror->project);
+	r = mirror_set(mirror, "core.repositoryFormatVersion", "1", why)
+		?: mirror_set(mirror, "extensions.objectFormat", "sha256", why);
+	mirror->memory.sha256 = !r;
+	return r;
+}
+
 static int sync_references(struct syncing *syncing, struct problem *why)
 {
 	struct sync_result *result = syncing->result;
 	int r = upstream_list(syncing->mirror, UPSTREAM_LIST_NS, &syncing->upstream, why)
+			?: match_names(syncing, why)
 			?: take_wanted(syncing, why)
 			?: sync_attic(syncing, why)
 			?: sync_fetch(syncing, why)
