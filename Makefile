@@ -217,7 +217,7 @@ $(ALL_OBJ): VERSION | $(SKELETONS) $(VARLINK) $(PAGE)
 $(foreach d,$(test_dirs),$(eval $(call tests_in,$(d)): $(call support_in,$(d))))
 $(call tests_in,kernel/escape): $(call support_in,kernel)
 $(B)/tests/kernel/test_bridge: $(call obj,tests/hub/bus.c tests/hub/pretend.c)
-$(B)/tests/gate/test_ask: $(call obj,tests/hub/session.c)
+$(B)/tests/gate/test_ask $(B)/tests/proxy/test_agent_ask: $(call obj,tests/hub/session.c tests/hub/person.c)
 $(TESTS): $(B)/%: $(B)/%.o $(ARCHIVES)
 
 # The tests' name server: no library, ours included, so that it agrees with nothing by mistake.

@@ -25,13 +25,12 @@
 #include "base/problem.h"
 #include "service/doors.h"
 
-#define AGENT_PORT        18732 /* TCP, on 127.0.0.1 */
-#define AGENT_SESSIONS    512   /* at once, in all */
-#define AGENT_PER_OWNER   64    /* of one container, or of one task */
-#define AGENT_HANDSHAKES  64    /* of one listener, that have not said who they are */
-#define AGENT_HANDSHAKE_S 5     /* for a length, and for the token behind it */
-#define AGENT_TAKE_S      30    /* for a client to take its reply */
-#define AGENT_CONFIRM_S   120   /* for a person to answer */
+#define AGENT_SESSIONS    512 /* at once, in all */
+#define AGENT_PER_OWNER   64  /* of one container, or of one task */
+#define AGENT_HANDSHAKES  64  /* of one listener, that have not said who they are */
+#define AGENT_HANDSHAKE_S 5   /* for a length, and for the token behind it */
+#define AGENT_TAKE_S      30  /* for a client to take its reply */
+#define AGENT_CONFIRM_S   120 /* for a person to answer */
 
 struct agent_options {
 	/* absolute paths; they stay until agent_free() */

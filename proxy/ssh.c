@@ -7,22 +7,22 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/paths.h"
 #include "signer/key_file.h"
 #include "signer/keys_json.h"
 #include "store/ssh_key.h"
 
 int ssh_place_find(struct ssh_place *at)
 {
-	at->keys_file = at->said_keys_file ? path_absolute(at->said_keys_file)
-					   : path_below(ROOT_CREDENTIALS, "ssh-keys.json");
-	return at->keys_file ? 0 : log_error(-ENOENT, "there is no home: say --ssh-keys-file FILE");
+	const struct proxy_said said = { .db = at->opened.path, .keys = at->said_keys_file };
+	struct problem why;
+	int r = proxy_files_find(&said, &at->files, &why);
+
+	return r ? log_error(0, "%s", why.text), r : 0;
 }
 
 void ssh_place_done(struct ssh_place *at)
 {
-	free(at->keys_file);
-	at->keys_file = NULL;
+	proxy_files_done(&at->files);
 }
 
 int ssh_project_check(const char *project)
@@ -83,7 +83,7 @@ static int on_project(const char *project, void *user)
 {
 	struct walk *walk = user;
 	struct keys_entries entries = {};
-	int r = keys_json_load(walk->at->keys_file, project, &entries, walk->why);
+	int r = keys_json_load(walk->at->files.keys, project, &entries, walk->why);
 
 	if (!r && entries.left_out)
 		log_warn(0, "project %s: %u entries are left out: %s", project, entries.left_out,
@@ -121,7 +121,7 @@ int ssh_known_each(const struct ssh_place *at, struct store *store, const char *
 {
 	struct walk walk = { .at = at, .fn = fn, .user = user, .why = why };
 	int r = project ? on_project(project, &walk)
-			: keys_json_each(at->keys_file, on_project, &walk, why);
+			: keys_json_each(at->files.keys, on_project, &walk, why);
 
 	if (!walk.stopped && !r && store)
 		r = ssh_key_each(store, project, on_row, &walk, why);

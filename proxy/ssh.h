@@ -12,13 +12,14 @@
 #include "base/cli.h"
 #include "base/problem.h"
 #include "opened.h"
+#include "proxy.h"
 #include "signer/limits.h"
 
-/* The store, and ssh-keys.json; after ssh_place_find() its path is absolute, ssh_place_done()'s. */
+/* The store, and ssh-keys.json; after ssh_place_find() files are ssh_place_done()'s. */
 struct ssh_place {
 	struct opened opened;
 	const char *said_keys_file;
-	char *keys_file;
+	struct proxy_files files;
 };
 
 #define SSH_PLACE_OPTIONS(at)                                                                      \

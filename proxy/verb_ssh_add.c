@@ -52,7 +52,7 @@ static int add_in_place(const struct add *add, const struct key *key, const char
 		       -EINVAL;
 	if (access(add->public_key, R_OK))
 		entry.public_key = NULL;
-	if (keys_json_put(add->at.keys_file, add->project, &entry, &why))
+	if (keys_json_put(add->at.files.keys, add->project, &entry, &why))
 		return log_error(0, "%s", why.text), -EIO;
 	ssh_made_show(&made, add->json);
 	return 0;

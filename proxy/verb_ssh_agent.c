@@ -18,16 +18,12 @@
 #include "service/listen.h"
 #include "ssh.h"
 
-static const struct service service = { .program = "terok-proxy",
-					.noun = "SSH agent",
-					.port = AGENT_PORT };
-
 struct serve {
 	struct agent_options options;
 	struct ssh_place at;
 	const char *bind, *port, *socket, *runtime, *said_audit;
 	bool local;
-	char *store, *key_file, *audit, *local_path, *runtime_path;
+	char *key_file, *audit, *local_path, *runtime_path;
 	struct loop *loop;
 	struct agent *agent;
 	struct sock_place place;
@@ -35,30 +31,25 @@ struct serve {
 	struct signals signals;
 };
 
-static char *or_default(const char *said, const char *otherwise)
-{
-	return said ? path_absolute(said) : path_below(ROOT_CREDENTIALS, otherwise);
-}
-
 static int paths_find(struct serve *serve)
 {
 	const char *session = getenv("XDG_RUNTIME_DIR"), *audit = serve->said_audit;
 	const struct opened *opened = &serve->at.opened;
 
-	serve->store = or_default(opened->path, "credentials.db");
 	serve->key_file = opened->key_file ? path_absolute(opened->key_file) : NULL;
 	if (!audit || strcmp(audit, "none"))
-		serve->audit = or_default(audit, "ssh_audit.jsonl");
+		serve->audit = audit ? path_absolute(audit)
+				     : path_below(ROOT_CREDENTIALS, "ssh_audit.jsonl");
 	if (serve->runtime)
 		serve->runtime_path = path_absolute(serve->runtime);
 	else if (session)
 		serve->runtime_path = strdup(session);
 	if (serve->local)
 		serve->local_path = path_below(ROOT_RUNTIME, NULL);
-	if (!serve->store || (serve->local && !serve->local_path))
+	if (serve->local && !serve->local_path)
 		return log_error(-ENOENT, "there is no home");
-	serve->options = (struct agent_options){ .store = serve->store,
-						 .keys_file = serve->at.keys_file,
+	serve->options = (struct agent_options){ .store = serve->at.files.db,
+						 .keys_file = serve->at.files.keys,
 						 .key_file = serve->key_file,
 						 .audit = serve->audit,
 						 .local = serve->local_path,
@@ -91,13 +82,13 @@ static int options_read(struct serve *serve, int argc, char **argv)
 static int listen_all(struct serve *serve, struct problem *why)
 {
 	bool other = serve->passed.n || serve->socket;
-	unsigned port = other ? 0 : AGENT_PORT;
+	unsigned port = other ? 0 : PROXY_AGENT_PORT;
 	int r = cli_number("port", serve->port, 0, 65535, &port), fd;
 
 	while (!r && (fd = passed_next(&serve->passed)) >= 0)
 		r = agent_listen(serve->agent, fd, NULL);
 	if (!r && port) {
-		r = listen_tcp(&service, serve->bind ?: "127.0.0.1", port, &fd, why);
+		r = listen_tcp(&proxy_service, serve->bind ?: "127.0.0.1", port, &fd, why);
 		r = r ?: agent_listen(serve->agent, fd, NULL);
 	}
 	if (!r && serve->socket) {
@@ -155,7 +146,6 @@ int verb_ssh_agent(int argc, char **argv)
 	loop_free(serve.loop);
 	sock_place_leave(&serve.place);
 	ssh_place_done(&serve.at);
-	free(serve.store);
 	free(serve.key_file);
 	free(serve.audit);
 	free(serve.local_path);

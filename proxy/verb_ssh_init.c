@@ -245,7 +245,7 @@ static int files_make(struct init *init, const char *folder, struct problem *why
 	entry.private_key = path;
 	entry.public_key = public;
 	if (!r)
-		r = keys_json_put(init->at.keys_file, init->project, &entry, why);
+		r = keys_json_put(init->at.files.keys, init->project, &entry, why);
 	if (r)
 		return r;
 	made.key = key;

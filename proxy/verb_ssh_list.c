@@ -165,7 +165,7 @@ static int remove_it(const struct ssh_place *at, struct store *store, struct rem
 		return problem(why, -EEXIST, "%u keys of %s are '%.80s': say the fingerprint",
 			       removing->n, removing->project, removing->which);
 	if (removing->file)
-		return keys_json_remove(at->keys_file, removing->project, removing->file, why);
+		return keys_json_remove(at->files.keys, removing->project, removing->file, why);
 	r = ssh_key_unassign(store, removing->project, removing->row, why);
 	if (r >= 0)
 		r = ssh_key_each(store, NULL, others, removing, why);

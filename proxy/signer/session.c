@@ -313,8 +313,8 @@ static int extension(struct session *session, struct span message, struct wire_o
 	return reply->failed ? -ENOMEM : 0;
 }
 
-int session_say(struct session *session, struct span message, bool confirmed,
-		struct wire_out *reply, struct word_confirm *ask)
+int session_message(struct session *session, struct span message, bool confirmed,
+		    struct wire_out *reply, struct word_confirm *ask)
 {
 	switch (message.n ? *message.at : 0) {
 	case AGENT_LIST: return list(session, reply);

@@ -16,13 +16,6 @@
 #include "keyring.h"
 #include "words.h"
 
-#define AGENT_FAILURE      5
-#define AGENT_SUCCESS      6
-#define AGENT_LIST         11
-#define AGENT_LISTED       12
-#define AGENT_SIGN         13
-#define AGENT_SIGNED       14
-#define AGENT_EXTENSION    27
 #define AGENT_SSH_PROVIDER "ssh" /* of a token that is for keys */
 
 /* What all sessions share. */
@@ -48,13 +41,13 @@ int session_open(struct signing *signing, const struct word_open *who, struct sp
 		 struct session **ret, struct word_opened *told);
 
 /**
- * session_say() - one message, and the reply
+ * session_message() - one message, and the reply
  * @confirmed: a person said yes to this very message
  *
  * Return: 0 with @reply; 1: a person is to be asked first, for @ask (but its number); -ENOMEM.
  */
-int session_say(struct session *session, struct span message, bool confirmed,
-		struct wire_out *reply, struct word_confirm *ask);
+int session_message(struct session *session, struct span message, bool confirmed,
+		    struct wire_out *reply, struct word_confirm *ask);
 
 /** session_refuse() - the reply to a message that nobody confirmed; @reason: why */
 int session_refuse(struct session *session, struct span message, const char *reason,

@@ -122,7 +122,7 @@ static int on_frame(struct signer *signer, struct client *client, struct span me
 
 	if (client->number || message.n > AGENT_FRAME_MAX)
 		return -EPROTO;
-	r = session_say(client->session, message, false, &out, &ask);
+	r = session_message(client->session, message, false, &out, &ask);
 	if (r < 0)
 		return r;
 	if (!r)
@@ -155,7 +155,7 @@ static int on_answer(struct signer *signer, struct client *client, struct span p
 		return 0; /* it was withdrawn meanwhile */
 	message = span_of(client->message, client->size);
 	if (answer.result == CONFIRM_YES)
-		r = session_say(client->session, message, true, &out, &ask);
+		r = session_message(client->session, message, true, &out, &ask);
 	else
 		r = session_refuse(client->session, message,
 				   *answer.problem ? answer.problem : "nobody confirmed it", &out);

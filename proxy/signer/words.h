@@ -18,7 +18,16 @@
 #define SIGNER_PROGRAM  "terok-signer"
 #define WORDS_FD        3      /* the signer's end */
 #define AGENT_FRAME_MAX 262144 /* bytes of one agent message, without its length */
-#define TOKEN_TEXT_MAX  1024   /* bytes of a handshake's token */
+/* Types of agent messages. */
+#define AGENT_FAILURE   5
+#define AGENT_SUCCESS   6
+#define AGENT_LIST      11
+#define AGENT_LISTED    12
+#define AGENT_SIGN      13
+#define AGENT_SIGNED    14
+#define AGENT_EXTENSION 27
+
+#define TOKEN_TEXT_MAX  1024 /* bytes of a handshake's token */
 #define WORD_PAYLOAD    (AGENT_FRAME_MAX + 4096)
 #define WORD_LABEL      129 /* bytes of a name for people, and a NUL */
 #define WORD_PROBLEM    192

@@ -71,7 +71,7 @@ static void say(struct session *session, struct span message)
 	struct word_confirm ask;
 	struct span reply;
 
-	if (session_say(session, message, false, &out, &ask))
+	if (session_message(session, message, false, &out, &ask))
 		abort();
 	reply = wire_out_span(&out);
 	if (!reply.n)

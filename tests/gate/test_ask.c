@@ -6,7 +6,7 @@
  * org.terok.Clearance1, which knows nothing of pushes.
  */
 #include "gate/pushed.h"
-#include "hub/session.h"
+#include "hub/person.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -25,8 +25,6 @@
 #define ASKS "{\"ask_seconds\": 60}"
 
 static const struct token plain = { .refs = 1, .project = "p", .task = "t", .container = "box" };
-static int stream, calls;
-static char request_id[128], container[256], dest[256], dossier[4096];
 
 static int setup(void **state)
 {
@@ -38,15 +36,6 @@ static int teardown(void **state)
 	int r = pushed_teardown(state);
 
 	return session_teardown(state) ?: r;
-}
-
-/* A session with a person in it. Its shield would leave a file. */
-static void begin(void)
-{
-	session_helper("echo ran >>ran; exit 1");
-	session_hub();
-	stream = session_subscribe();
-	calls = session_dial(session.clients);
 }
 
 static pid_t push(const char *script)
@@ -90,57 +79,6 @@ static int ended(pid_t pid)
 	return WEXITSTATUS(status);
 }
 
-static void copy(char *ret, size_t size, struct json_object *from, const char *key)
-{
-	const char *text = json_text(from, key);
-
-	assert_non_null(text);
-	snprintf(ret, size, "%s", text);
-}
-
-/* The next event is of that type; what it says of a request is kept. */
-static void hears(const char *type)
-{
-	_cleanup_(json_putp) struct json_object *root = NULL;
-	const char *text = session_heard(stream);
-	struct json_object *event;
-
-	if (json_parse(text, strlen(text), &root))
-		fail_msg("no event: %s", text);
-	event = json_member(json_member(root, "parameters", json_type_object), "event",
-			    json_type_object);
-	assert_non_null(event);
-	if (strcmp(json_text(event, "type"), type))
-		fail_msg("%s, not %s", text, type);
-	if (strcmp(type, "connection_blocked"))
-		return;
-	copy(request_id, sizeof(request_id), event, "request_id");
-	copy(container, sizeof(container), event, "container");
-	copy(dest, sizeof(dest), event, "dest");
-	snprintf(dossier, sizeof(dossier), "%s",
-		 json_object_to_json_string_ext(json_member(event, "dossier", json_type_object),
-						JSON_C_TO_STRING_NOSLASHESCAPE));
-}
-
-static void answers(const char *action, const char *reply)
-{
-	char frame[1024];
-
-	snprintf(frame, sizeof(frame),
-		 "{\"method\":\"" CLEARANCE ".Verdict\",\"parameters\":{\"container\":\"%s\","
-		 "\"request_id\":\"%s\",\"dest\":\"%s\",\"action\":\"%s\"}}",
-		 container, request_id, dest, action);
-	session_ask(calls, frame, reply);
-}
-
-static void no_shield_ran(void)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/ran", session.folder);
-	assert_int_not_equal(access(path, F_OK), 0);
-}
-
 static void what_a_person_allows_is_pushed_once(void **state)
 {
 	pid_t pid;
@@ -148,25 +86,26 @@ static void what_a_person_allows_is_pushed_once(void **state)
 	(void)state;
 	pushed_policy(ASKS);
 	pushed_as(&plain);
-	begin();
+	person_comes();
 	pid = push("commit b; commit .github/workflows/ci.yml; push main");
-	hears("connection_blocked");
-	assert_string_equal(dest, "push:refs/heads/main");
-	assert_int_equal(strncmp(container, "gate:p/t#", 9), 0);
-	assert_non_null(strstr(dossier, "changes .github/workflows/ci.yml"));
-	assert_non_null(strstr(dossier, "\"pushed_by\": \"box\"") ?: strstr(dossier, "box"));
-	answers("allow", OK);
+	person_hears("connection_blocked");
+	assert_string_equal(person.dest, "push:refs/heads/main");
+	assert_int_equal(strncmp(person.container, "gate:p/t#", 9), 0);
+	assert_non_null(strstr(person.dossier, "changes .github/workflows/ci.yml"));
+	assert_non_null(strstr(person.dossier, "\"pushed_by\": \"box\"")
+			    ?: strstr(person.dossier, "box"));
+	person_answers("allow", OK);
 	assert_int_equal(ended(pid), 0);
 	pushed_says("waiting up to 60 s");
 	pushed_says("allowed by the operator, this once");
-	hears("verdict_applied");
-	hears("container_exited");
+	person_hears("verdict_applied");
+	person_hears("container_exited");
 	pushed_works("tip main:.github/workflows/ci.yml");
-	no_shield_ran();
+	person_ran_no_shield();
 	/* the next is asked for again */
 	pid = push("commit .github/workflows/two.yml; push main");
-	hears("connection_blocked");
-	answers("deny", OK);
+	person_hears("connection_blocked");
+	person_answers("deny", OK);
 	assert_int_not_equal(ended(pid), 0);
 	pushed_says("refused: the operator said no");
 	pushed_works("! tip main:.github/workflows/two.yml");
@@ -183,13 +122,13 @@ static void a_person_is_shown_all_that_is_refused(void **state)
 	pushed_as(&some);
 	pushed_works("commit b; git push -q ../base/p.git main; git branch old; "
 		     "git reset -q --hard start; commit .github/workflows/ci.yml");
-	begin();
+	person_comes();
 	pid = push("push --force main");
-	hears("connection_blocked");
-	assert_non_null(strstr(dossier, "this token is for agent/**"));
-	assert_non_null(strstr(dossier, "it replaces history"));
-	assert_non_null(strstr(dossier, "changes .github/workflows/ci.yml"));
-	answers("allow", OK);
+	person_hears("connection_blocked");
+	assert_non_null(strstr(person.dossier, "this token is for agent/**"));
+	assert_non_null(strstr(person.dossier, "it replaces history"));
+	assert_non_null(strstr(person.dossier, "changes .github/workflows/ci.yml"));
+	person_answers("allow", OK);
 	assert_int_equal(ended(pid), 0);
 	pushed_says("gate: saved refs/terok/backup/main/");
 	pushed_works("[ \"$(tip main)\" = \"$(git rev-parse main)\" ]");
@@ -200,7 +139,7 @@ static void what_nobody_may_lift_is_not_asked_for(void **state)
 	(void)state;
 	pushed_policy(ASKS);
 	pushed_as(&plain);
-	begin();
+	person_comes();
 	pushed_refused("ln -s /etc/passwd l; commit .github/workflows/ci.yml; push main",
 		       "l of commit");
 	pushed_never_says("waiting");
@@ -215,21 +154,13 @@ static void nobody_answers_and_the_request_goes(void **state)
 	(void)state;
 	pushed_policy("{\"ask_seconds\": 1}");
 	pushed_as(&plain);
-	begin();
+	person_comes();
 	pid = push("commit .github/workflows/ci.yml; push main");
-	hears("connection_blocked");
+	person_hears("connection_blocked");
 	assert_int_not_equal(ended(pid), 0);
 	pushed_says("nobody answered");
-	hears("container_exited");
-	{
-		char reply[256];
-
-		snprintf(reply, sizeof(reply),
-			 "{\"error\":\"" CLEARANCE
-			 ".UnknownRequest\",\"parameters\":{\"request_id\":\"%s\"}}",
-			 request_id);
-		answers("allow", reply);
-	}
+	person_hears("container_exited");
+	person_is_unknown();
 }
 
 static void who_dies_while_it_waits_asks_no_more(void **state)
@@ -239,7 +170,7 @@ static void who_dies_while_it_waits_asks_no_more(void **state)
 	(void)state;
 	pushed_policy(ASKS);
 	pushed_as(&plain);
-	begin();
+	person_comes();
 	/* the hook is what git-receive-pack has started in this repository */
 	pid = push("commit .github/workflows/ci.yml; mkfifo ../go; push main & read x <../go; "
 		   "here=$(realpath ../base/p.git); for p in /proc/[0-9]*; do "
@@ -247,7 +178,7 @@ static void who_dies_while_it_waits_asks_no_more(void **state)
 		   "grep -q pre-receive $p/cmdline 2>/dev/null && "
 		   "grep -q receive-pack /proc/$(sed -n 's/^PPid:.//p' $p/status)/cmdline && "
 		   "kill -9 ${p#/proc/} && echo killed; done; wait");
-	hears("connection_blocked");
+	person_hears("connection_blocked");
 	{
 		char path[128];
 		FILE *f;
@@ -260,7 +191,7 @@ static void who_dies_while_it_waits_asks_no_more(void **state)
 	}
 	ended(pid);
 	pushed_says("killed");
-	hears("container_exited");
+	person_hears("container_exited");
 	pushed_works("! tip main:.github");
 }
 
@@ -280,9 +211,9 @@ static void a_hub_that_goes_says_no(void **state)
 	(void)state;
 	pushed_policy(ASKS);
 	pushed_as(&plain);
-	begin();
+	person_comes();
 	pid = push("commit .github/workflows/ci.yml; push main");
-	hears("connection_blocked");
+	person_hears("connection_blocked");
 	session_end(&session.hub, SIGTERM);
 	assert_int_not_equal(ended(pid), 0);
 	pushed_says("refused: nobody was asked: the hub");
