@@ -36,7 +36,7 @@ SANDBOX_PKGS   := json-c
 CLEARANCE_PKGS := json-c ncursesw libsystemd libmicrohttpd libseccomp sqlite3
 GATE_PKGS      := json-c libmicrohttpd libseccomp zlib
 SIGNER_PKGS    := json-c libcrypto libseccomp sqlite3
-PROXY_PKGS     := json-c libmicrohttpd libcurl libcrypto libssl libssh libseccomp sqlite3
+PROXY_PKGS     := json-c libmicrohttpd libcurl libcrypto libssl libseccomp sqlite3
 TEST_PKGS      := cmocka
 
 CFLAGS     ?= -O2 -g
@@ -197,7 +197,7 @@ $(B)/terok-sandbox: private LIBS = $(SANDBOX_LIBS)
 $(B)/terok-gate: private LIBS = $(GATE_LIBS)
 $(B)/terok-proxy: private LIBS = $(PROXY_LIBS)
 $(SIGNER): private LIBS = $(SIGNER_LIBS)
-$(BENCH): private LIBS = $(AGENT_LIBS) -lm
+$(BENCH): private LIBS = $(AGENT_LIBS) $(SIGNER_LIBS) -lm
 $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_screen: | $(B)/terok-clearance
 $(addprefix $(B)/tests/unit/,test_clearance_tui test_desktop) $(call tests_in,hub) $(B)/tests/kernel/test_bridge: private LIBS += $(CLEARANCE_LIBS)
@@ -410,7 +410,7 @@ lint: $(PROGRAMS) $(COMPLETION) ## rules of the house that a machine can check
 check: lint unit ## what to run before each commit
 asan: ## all tests with address and undefined-behaviour sanitizers, in their own build folder
 	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined test
-bench: $(PROGRAMS) $(BENCH) $(BUILDS) ## every figure we promise, paired and interleaved, as root
+bench: $(PROGRAMS) $(SIGNER) $(BENCH) $(BUILDS) ## every figure we promise, paired and interleaved, as root
 	$(give_back)
 	@tools/bench/run $(B) $(BENCH_ARGS)
 fuzz-targets: $(FUZZ)

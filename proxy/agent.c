@@ -9,6 +9,7 @@
 #include "agent_within.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "terok/control_msg.h"
 
 #define BITE    16 /* clients taken in a round */
 #define REST_NS SECOND_NS
@@ -125,6 +126,21 @@ void agent_unlisten(struct agent *agent, const struct door_owner *owner)
 		if (listener->owner == owner)
 			agent_listener_free(listener);
 	}
+}
+
+static int door_open(struct door_owner *owner, int fd, void *user)
+{
+	return agent_listen(user, fd, owner);
+}
+
+static void door_close(struct door_owner *owner, void *user)
+{
+	agent_unlisten(user, owner);
+}
+
+struct door_port agent_door(struct agent *agent)
+{
+	return (struct door_port){ CONTROL_PORT_AGENT, door_open, door_close, agent };
 }
 
 /* --- clients -------------------------------------------------------------------------- */

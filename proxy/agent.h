@@ -65,6 +65,9 @@ int agent_listen(struct agent *agent, int fd, const struct door_owner *owner);
 /** agent_unlisten() - that container has gone: its listeners close, and its clients */
 void agent_unlisten(struct agent *agent, const struct door_owner *owner);
 
+/** agent_door() - the agent's port of each container, for doors_new() */
+struct door_port agent_door(struct agent *agent);
+
 /** agent_close() - take nobody new; who has come in goes on */
 void agent_close(struct agent *agent);
 
