@@ -3,59 +3,30 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "agent.h"
+#include "agent_place.h"
 #include "base/cleanup.h"
 #include "base/cli.h"
 #include "base/confine.h"
 #include "base/log.h"
 #include "base/passed.h"
-#include "base/paths.h"
 #include "base/signals.h"
 #include "base/sock.h"
 #include "service/listen.h"
 #include "ssh.h"
 
 struct serve {
-	struct agent_options options;
 	struct ssh_place at;
-	const char *bind, *port, *socket, *runtime, *said_audit;
-	bool local;
-	char *key_file, *audit, *local_path, *runtime_path;
+	struct agent_said said;
+	const char *bind, *port, *socket;
+	struct agent_place found;
 	struct loop *loop;
 	struct agent *agent;
 	struct sock_place place;
 	struct passed passed;
 	struct signals signals;
 };
-
-static int paths_find(struct serve *serve)
-{
-	const char *session = getenv("XDG_RUNTIME_DIR"), *audit = serve->said_audit;
-	const struct opened *opened = &serve->at.opened;
-
-	serve->key_file = opened->key_file ? path_absolute(opened->key_file) : NULL;
-	if (!audit || strcmp(audit, "none"))
-		serve->audit = audit ? path_absolute(audit)
-				     : path_below(ROOT_CREDENTIALS, "ssh_audit.jsonl");
-	if (serve->runtime)
-		serve->runtime_path = path_absolute(serve->runtime);
-	else if (session)
-		serve->runtime_path = strdup(session);
-	if (serve->local)
-		serve->local_path = path_below(ROOT_RUNTIME, NULL);
-	if (serve->local && !serve->local_path)
-		return log_error(-ENOENT, "there is no home");
-	serve->options = (struct agent_options){ .store = serve->at.files.db,
-						 .keys_file = serve->at.files.keys,
-						 .key_file = serve->key_file,
-						 .audit = serve->audit,
-						 .local = serve->local_path,
-						 .runtime = serve->runtime_path };
-	return 0;
-}
 
 static int options_read(struct serve *serve, int argc, char **argv)
 {
@@ -66,17 +37,15 @@ static int options_read(struct serve *serve, int argc, char **argv)
 		{ "socket-path", "PATH", "a unix socket, for us alone", CLI_STRING,
 		  &serve->socket },
 		{ "audit", "FILE", "what was signed; none: not noted", CLI_STRING,
-		  &serve->said_audit },
+		  &serve->said.audit },
 		{ "local", NULL, "a socket on this host for each project", CLI_FLAG,
-		  &serve->local },
-		{ "runtime", "DIR", "folder of the hub's sockets", CLI_STRING, &serve->runtime },
+		  &serve->said.local },
+		{ "runtime", "DIR", "folder of the hub's sockets", CLI_STRING,
+		  &serve->said.runtime },
 		{},
 	};
-	int r = cli_parse(argc, argv, options, 0, 0);
 
-	if (!r)
-		r = ssh_place_find(&serve->at);
-	return r ?: paths_find(serve);
+	return cli_parse(argc, argv, options, 0, 0);
 }
 
 static int listen_all(struct serve *serve, struct problem *why)
@@ -117,11 +86,11 @@ static int run(struct serve *serve, struct problem *why)
 	if (!r)
 		r = signals_add(serve->loop, &serve->signals, NULL, on_signal);
 	if (!r)
-		r = agent_new(serve->loop, &serve->options, &serve->agent, why);
+		r = agent_new(serve->loop, &serve->found.options, &serve->agent, why);
 	if (!r)
 		r = listen_all(serve, why);
 	if (!r) {
-		log_info("serves keys of %s", serve->options.keys_file);
+		log_info("serves keys of %s", serve->found.files.keys);
 		r = loop_run(serve->loop);
 	}
 	return r;
@@ -133,22 +102,21 @@ int verb_ssh_agent(int argc, char **argv)
 	struct problem why = {};
 	int r = options_read(&serve, argc, argv);
 
-	if (!r) {
-		signal(SIGPIPE, SIG_IGN);
-		r = run(&serve, &why);
-		if (r && *why.text)
-			log_error(0, "%s", why.text);
-		else if (r)
-			log_error(r, "the SSH agent");
-	}
+	if (r)
+		return r;
+	serve.said.opened = &serve.at.opened;
+	serve.said.keys = serve.at.said_keys_file;
+	signal(SIGPIPE, SIG_IGN);
+	r = agent_place_find(&serve.said, &serve.found, &why);
+	r = r ?: run(&serve, &why);
+	if (r && *why.text)
+		log_error(0, "%s", why.text);
+	else if (r && r != -EINVAL)
+		log_error(r, "the SSH agent");
 	agent_free(serve.agent);
 	signals_end(&serve.signals);
 	loop_free(serve.loop);
 	sock_place_leave(&serve.place);
-	ssh_place_done(&serve.at);
-	free(serve.key_file);
-	free(serve.audit);
-	free(serve.local_path);
-	free(serve.runtime_path);
+	agent_place_done(&serve.found);
 	return r == -EINVAL && *why.text ? -EIO : r;
 }
