@@ -340,6 +340,99 @@ static void one_that_was_moved_to_another_row_is_none(void **state)
 	holds(store, "default", "claude", JSON);
 }
 
+/* --- keys of SSH -------------------------------------------------------------------------- */
+
+static int add_key(const char *print, const char *comment, size_t blob, int64_t *id)
+{
+	static const uint8_t bytes[SSH_KEY_BLOB_MAX + 1];
+	struct secret *private = secret_from("private", 7);
+	int r = ssh_key_add(store,
+			    &(struct ssh_key){ .type = "rsa",
+					       .blob = bytes,
+					       .blob_size = blob,
+					       .comment = comment,
+					       .fingerprint = print },
+			    private, id, &why);
+
+	secret_free(private);
+	return r;
+}
+
+static int keep(const struct ssh_key *key, void *user)
+{
+	struct ssh_key *kept = user;
+
+	*kept = *key;
+	kept->terms.destinations = key->terms.destinations ? "some" : NULL;
+	return 1;
+}
+
+static void a_key_is_its_projects_for_what_is_said_there(void **state)
+{
+	const struct ssh_key_terms terms = {
+		.destinations = "[]", .confirm = true, .per_minute = 3, .total = 2, .expires = 99
+	};
+	const struct ssh_key_terms none = {};
+	struct ssh_key key = {};
+	int64_t id = 0, again = 0;
+
+	(void)state;
+	store = unlocked(STORE_WRITE);
+	assert_int_equal(add_key("SHA256:a", "one", 1, &id), 0);
+	assert_int_equal(add_key("SHA256:a", "two", 1, &again), 0); /* it keeps its place */
+	assert_int_equal(id, again);
+	assert_int_equal(ssh_key_each(store, "p", keep, &key, &why), 0); /* it is nobody's */
+	assert_int_equal(ssh_key_each(store, NULL, keep, &key, &why), 1);
+	assert_null(key.project);
+	assert_int_equal(ssh_key_assign(store, "p", id, &terms, &why), 0);
+	assert_int_equal(ssh_key_assign(store, "q", id, &none, &why), 0);
+	assert_int_equal(ssh_key_assign(store, "%core", id, &none, &why), -EINVAL);
+	assert_true(ssh_key_assign(store, "p", id + 7, &none, &why) < 0);
+	assert_int_equal(ssh_key_each(store, "p", keep, &key, &why), 1);
+	assert_true(key.terms.confirm && key.terms.destinations);
+	assert_int_equal(key.terms.per_minute, 3);
+	assert_int_equal(key.terms.expires, 99);
+	assert_int_equal(ssh_key_spend(store, "p", id, &why), 0);
+	assert_int_equal(ssh_key_spend(store, "p", id, &why), 0);
+	assert_int_equal(ssh_key_spend(store, "p", id, &why), -EDQUOT);
+	assert_int_equal(ssh_key_spend(store, "q", id, &why), 0);
+	assert_int_equal(ssh_key_spend(store, "r", id, &why), -EDQUOT);
+	assert_int_equal(ssh_key_assign(store, "p", id, &terms, &why), 0); /* what was used stays */
+	assert_int_equal(ssh_key_spend(store, "p", id, &why), -EDQUOT);
+	assert_int_equal(ssh_key_unassign(store, "p", id, &why), 1);
+	assert_int_equal(ssh_key_unassign(store, "p", id, &why), 0);
+	assert_int_equal(number("SELECT count(*) FROM ssh_key_terms"), 1);
+	assert_int_equal(ssh_key_delete(store, id, &why), 1);
+	assert_int_equal(ssh_key_delete(store, id, &why), 0);
+	assert_int_equal(number("SELECT count(*) FROM ssh_key_terms"), 0);
+	assert_int_equal(number("SELECT count(*) FROM ssh_key_assignments"), 0);
+}
+
+static void so_many_keys_of_such_a_size_and_no_more(void **state)
+{
+	char comment[SSH_KEY_COMMENT_MAX + 2] = "", sql[512];
+	int64_t id = 0;
+
+	(void)state;
+	store = unlocked(STORE_WRITE);
+	assert_int_equal(add_key("SHA256:a", "", SSH_KEY_BLOB_MAX, &id), 0);
+	assert_int_equal(add_key("SHA256:b", "", SSH_KEY_BLOB_MAX + 1, &id), -EINVAL);
+	assert_int_equal(add_key("SHA256:b", "", 0, &id), -EINVAL);
+	assert_int_equal(add_key("SHA256:b", "a\nb", 1, &id), -EINVAL);
+	memset(comment, 'c', SSH_KEY_COMMENT_MAX);
+	assert_int_equal(add_key("SHA256:b", comment, 1, &id), 0);
+	comment[SSH_KEY_COMMENT_MAX] = 'c';
+	assert_int_equal(add_key("SHA256:c", comment, 1, &id), -EINVAL);
+	snprintf(sql, sizeof(sql),
+		 "WITH RECURSIVE n(i) AS (SELECT 4 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+		 " INSERT INTO ssh_keys (key_type, private_der, public_blob, fingerprint)"
+		 " SELECT 'rsa', 'terok-sealed:1:', 'b', i FROM n",
+		 SSH_KEYS_MAX);
+	by_hand(sql);
+	assert_int_equal(add_key("SHA256:c", "", 1, &id), 0);
+	assert_int_equal(add_key("SHA256:d", "", 1, &id), -E2BIG);
+}
+
 int main(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -356,6 +449,8 @@ int main(void)
 		CASE(one_who_waits_is_told_that_somebody_wrote),
 		CASE(no_byte_of_a_secret_is_in_a_file),
 		CASE(one_that_was_moved_to_another_row_is_none),
+		CASE(a_key_is_its_projects_for_what_is_said_there),
+		CASE(so_many_keys_of_such_a_size_and_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -364,6 +364,24 @@ static void what_cannot_be_a_token_is_not_made(void **state)
 	assert_int_equal(n, 1);
 }
 
+static void so_many_tokens_and_no_more(void **state)
+{
+	struct token one = wanted(), over = wanted(), found;
+	char sql[256];
+
+	(void)state;
+	snprintf(sql, sizeof(sql),
+		 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+		 " INSERT INTO proxy_tokens SELECT 'terok-p-' || i, 'p', 't', 's', 'v' FROM n",
+		 TOKENS_MAX - 1);
+	by_hand(sql);
+	assert_int_equal(token_mint(store, &one, &why), 0);
+	assert_int_equal(token_mint(store, &over, &why), -E2BIG);
+	assert_int_equal(lookup(other, one.text, &found), 0);
+	assert_int_equal(lookup(other, "terok-p-9999", &found), 0);
+	assert_int_equal(lookup(other, over.text, &found), -ENOENT);
+}
+
 /* Whoever is killed, each token that was told is there, and no terms without one. */
 static void makers_at_the_same_time_lose_nothing(void **state)
 {
@@ -413,6 +431,7 @@ int main(void)
 		CASE(a_path_that_can_be_read_as_another_is_not_allowed),
 		CASE(one_of_a_container_is_good_there_alone),
 		CASE(what_cannot_be_a_token_is_not_made),
+		CASE(so_many_tokens_and_no_more),
 		CASE(makers_at_the_same_time_lose_nothing),
 	};
 
