@@ -6,9 +6,8 @@
 
 #include "within.h"
 
-/* What is stored, opened; -ESTALE: its key went while it was read. */
-static int load_once(struct store *store, const char *set, const char *provider,
-		     struct secret **ret, struct problem *why)
+int credential_load(struct store *store, const char *set, const char *provider, struct secret **ret,
+		    struct problem *why)
 {
 	const struct seal_place place = { "credentials", set, provider };
 	_cleanup_rest_ sqlite3_stmt *stmt = NULL;
@@ -41,15 +40,8 @@ static int load_once(struct store *store, const char *set, const char *provider,
 	if (r)
 		return problem(why, r, "%s: the credential of %s in the set %s is no sealed text",
 			       store->path, provider, set);
+	/* while the row is open, the key is looked for in the file as it is for the row */
 	return ring_open(store, &store->ring[STORE_HTTP], &place, sealed, size, ret, why);
-}
-
-int credential_load(struct store *store, const char *set, const char *provider, struct secret **ret,
-		    struct problem *why)
-{
-	int r = load_once(store, set, provider, ret, why);
-
-	return r == -ESTALE ? load_once(store, set, provider, ret, why) : r;
 }
 
 /* Within the caller's transaction. */

@@ -118,8 +118,10 @@ int ring_open(struct store *store, struct ring *ring, const struct seal_place *p
 	if (r)
 		return r;
 	if (generation >= 0 && generation != ring->generation)
-		return problem(why, -ESTALE, "%s: sealed with a key of another generation",
-			       store->path);
+		return problem(why, -EBADMSG,
+			       "%s: what is stored as %s %s%s%s is sealed with a key that is gone",
+			       store->path, place->table, place->a, place->b ? " " : "",
+			       place->b ?: "");
 	r = seal_open((const uint8_t *)ring->newest->bytes, place, sealed, n, ret);
 	if (r)
 		return problem(

@@ -34,8 +34,8 @@ int ring_seal(struct store *store, struct ring *ring, const struct seal_place *p
 /**
  * ring_open() - and back
  *
- * Return: 0; -EKEYREJECTED: locked, or another key; -EBADMSG: not sealed for there; -ESTALE: its
- * key went since the row was read.
+ * To be asked while the row is open: rows and keys change together. Return: 0; -EKEYREJECTED:
+ * locked, or another key; -EBADMSG: not sealed for there.
  */
 int ring_open(struct store *store, struct ring *ring, const struct seal_place *place,
 	      const uint8_t *sealed, size_t n, struct secret **ret, struct problem *why);

@@ -61,7 +61,7 @@ int ssh_key_each(struct store *store, const char *project,
 	return r;
 }
 
-static int private_once(struct store *store, int64_t id, struct secret **ret, struct problem *why)
+int ssh_key_private(struct store *store, int64_t id, struct secret **ret, struct problem *why)
 {
 	struct seal_place place = { "ssh_keys", NULL, NULL };
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
@@ -81,17 +81,10 @@ static int private_once(struct store *store, int64_t id, struct secret **ret, st
 	n = sqlite3_column_bytes(stmt, 1);
 	if (!bytes)
 		return problem(why, -EBADMSG, "%s: the key %s is empty", store->path, place.a);
-	if (seal_is(bytes, n))
+	if (seal_is(bytes, n)) /* while the row is open, its key is not gone either */
 		return ring_open(store, &store->ring[STORE_SSH], &place, bytes, n, ret, why);
 	*ret = secret_from(bytes, n); /* of a client of before, not sealed yet */
 	return *ret ? 0 : problem(why, -ENOMEM, "no memory for a key");
-}
-
-int ssh_key_private(struct store *store, int64_t id, struct secret **ret, struct problem *why)
-{
-	int r = private_once(store, id, ret, why);
-
-	return r == -ESTALE ? private_once(store, id, ret, why) : r;
 }
 
 static int key_check(const struct ssh_key *key, const struct secret *private_der,

@@ -239,6 +239,64 @@ static void a_wrong_credential_is_not_passed_over(void **state)
 	assert_int_equal(keys_unlock(store, NULL, BOTH, &why), 0);
 }
 
+/* Somebody rotates and says so, again and again. */
+static void rotate_on(int told)
+{
+	struct store *mine = unlocked(STORE_WRITE);
+	struct keys keys = {};
+
+	while (!keys_find(mine, NULL, &keys, &why) &&
+	       keys_rotate(mine, &keys, NULL, &(struct keys_change){}, &why) >= 0 &&
+	       write(told, "", 1) == 1)
+		keys_done(&keys);
+	_exit(1);
+}
+
+static void whoever_reads_meanwhile_misses_nothing(void **state)
+{
+	struct secret *private = secret_from("private", 7);
+	int told[2], status, rotated = 0;
+	int64_t id = 0;
+	pid_t pid;
+	char c;
+
+	(void)state;
+	store = unlocked(STORE_WRITE);
+	assert_int_equal(put(store, "default", "claude", JSON), 0);
+	assert_int_equal(ssh_key_add(store,
+				     &(struct ssh_key){ .type = "rsa",
+							.blob = (const uint8_t *)"b",
+							.blob_size = 1,
+							.comment = "c",
+							.fingerprint = "SHA256:x" },
+				     private, &id, &why),
+			 0);
+	secret_freep(&private);
+	store_free(store);
+	store = NULL;
+	assert_int_equal(pipe2(told, O_CLOEXEC | O_NONBLOCK), 0);
+	pid = fork();
+	if (!pid) {
+		fcntl(told[1], F_SETFL, 0);
+		rotate_on(told[1]);
+	}
+	close(told[1]);
+	store = unlocked(STORE_READ);
+	while (rotated < 30) {
+		ssize_t n = read(told[0], &c, 1);
+
+		assert_true(n > 0 || (n < 0 && errno == EAGAIN));
+		rotated += n > 0;
+		holds(store, "default", "claude", JSON);
+		if (ssh_key_private(store, id, &private, &why))
+			fail_msg("%s", why.text);
+		secret_freep(&private);
+	}
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(told[0]);
+}
+
 /* Between the store's commit and the file's new name a rotation can be killed. */
 static void a_rotation_that_died_before_its_last_step_is_ended(void **state)
 {
@@ -433,6 +491,7 @@ int main(void)
 		CASE(a_passphrase_is_kept_by_the_keyring_until_it_is_locked),
 		CASE(a_rotation_seals_all_rows_and_whoever_runs_goes_on),
 		CASE(with_a_new_key_whoever_runs_with_the_old_one_is_locked),
+		CASE(whoever_reads_meanwhile_misses_nothing),
 		CASE(a_wrong_credential_is_not_passed_over),
 		CASE(a_rotation_that_died_before_its_last_step_is_ended),
 		CASE(a_row_that_cannot_be_opened_stops_a_rotation_before_anything_changed),
