@@ -179,6 +179,15 @@ bool agent_may_open(const struct agent_client *client)
 	return n < AGENT_PER_OWNER;
 }
 
+bool agent_may_ask(const struct agent_client *client)
+{
+	unsigned n = 0;
+
+	for (struct agent_client *other = client->agent->clients; other; other = other->next)
+		n += other->question && same_owner(other, client);
+	return n < AGENT_QUESTIONS;
+}
+
 unsigned agent_clients(const struct agent *agent)
 {
 	return agent->n;

@@ -29,6 +29,7 @@
 #define AGENT_PER_OWNER   64  /* of one container, or of one task */
 #define AGENT_HANDSHAKES  64  /* of one listener, that have not said who they are */
 #define AGENT_HANDSHAKE_S 5   /* for a length, and for the token behind it */
+#define AGENT_QUESTIONS   4   /* of one owner, that a person has before them */
 #define AGENT_TAKE_S      30  /* for a client to take its reply */
 #define AGENT_CONFIRM_S   120 /* for a person to answer */
 

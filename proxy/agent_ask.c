@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* agent_ask.c - what a person is asked before a key signs, at the hub of the session */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,8 +59,9 @@ void agent_ask(struct agent_client *client, const struct word_confirm *confirm)
 	struct ask ask;
 	int r;
 
-	if (!question || !runtime) {
-		answer(client, confirm->number, -1, "nobody can be asked");
+	if (!question || !runtime || !agent_may_ask(client)) {
+		answer(client, confirm->number, -EBUSY,
+		       runtime ? "too much is asked already" : "nobody can be asked");
 		free(question);
 		return;
 	}

@@ -108,6 +108,9 @@ struct agent_client *agent_find(struct agent *agent, uint64_t id);
 /** agent_left() - a client is no stranger any more, or has gone: there may be room for others */
 void agent_left(struct agent *agent, struct agent_listener *listener);
 
+/** agent_may_ask() - has a person few enough questions of its owner before them? */
+bool agent_may_ask(const struct agent_client *client);
+
 /** agent_may_open() - is there room for one more of whose it is now? */
 bool agent_may_open(const struct agent_client *client);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proxy/agent.h"
 #include "proxy/signer/words.h"
 
 static int setup(void **state)
@@ -99,6 +100,30 @@ static void who_goes_while_it_waits_asks_no_more(void **state)
 	person_is_unknown();
 }
 
+static void a_person_has_few_questions_of_one_task(void **state)
+{
+	int fd[AGENT_QUESTIONS], more;
+
+	(void)state;
+	person_comes();
+	for (int i = 0; i < AGENT_QUESTIONS; i++) {
+		fd[i] = wants();
+		person_hears("connection_blocked");
+	}
+	more = wants();
+	client_fails(more); /* at once */
+	close(more);
+	for (int i = 0; i < AGENT_QUESTIONS; i++)
+		close(fd[i]);
+	for (int i = 0; i < AGENT_QUESTIONS; i++)
+		person_hears("container_exited");
+	more = wants();
+	person_hears("connection_blocked");
+	person_answers("allow", OK);
+	is_signed(more);
+	close(more);
+}
+
 static void a_hub_that_goes_says_no(void **state)
 {
 	int fd;
@@ -130,6 +155,7 @@ int main(void)
 		ASKED(what_a_person_allows_is_signed_once),
 		ASKED(while_one_waits_others_are_served),
 		ASKED(who_goes_while_it_waits_asks_no_more),
+		ASKED(a_person_has_few_questions_of_one_task),
 		ASKED(a_hub_that_goes_says_no),
 		ASKED(without_a_hub_it_is_refused_at_once),
 	};

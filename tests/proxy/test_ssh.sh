@@ -80,6 +80,13 @@ has "... a wrong passphrase is said" "$(p ssh add s "$dir/keys/locked-rsa" --key
 p ssh remove s locked-rsa
 is "one that is removed is gone" "$(listed s)" "tk-main:s tk-side:s:side locked-ed25519"
 
+agent_end
+mv "$dir/cred/store.key" "$dir/away"
+agent --local
+is "while the store is locked its keys are not there" "$(listed s) $(listed q)" " tk-main:q"
+mv "$dir/away" "$dir/cred/store.key"
+is "... and when it is not, they are, at once" "$(listed s)" "tk-main:s tk-side:s:side locked-ed25519"
+
 # --- limits -------------------------------------------------------------------------------------
 p ssh add l "$dir/keys/ed" --per-minute 2 >/dev/null
 p ssh add l "$dir/keys/ec" --total 2 >/dev/null
