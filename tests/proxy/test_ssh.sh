@@ -112,6 +112,34 @@ is "the signer has no network, no core dump and no file but its own" \
 	"1 0000000000000000 1"
 is "no token is in a log, an audit line or a command line" "$(cat "$dir/log" "$audit" /proc/"$signer"/cmdline /proc/$agent_pid/cmdline | tr '\0' ' ' | grep -cE 'terok-p-[0-9a-f]{9}')" 0
 
+# holds PID KEY: are the 32 bytes that an Ed25519 key is made of in its memory? As root, or not at all
+holds() {
+	python3 - "$@" <<-'END'
+		import base64, sys
+		pid, path = sys.argv[1:]
+		body = base64.b64decode("".join(line for line in open(path) if not line.startswith("-")))
+		at = body.rindex(b"\0\0\0\x40") + 4
+		seed, found = body[at:at + 32], 0
+		with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+		    for line in open(f"/proc/{pid}/maps"):
+		        if line.split()[1][0] != "r" or "[v" in line:
+		            continue
+		        begin, end = (int(x, 16) for x in line.split()[0].split("-"))
+		        try:
+		            memory.seek(begin)
+		            found += memory.read(end - begin).count(seed)
+		        except OSError:
+		            pass
+		print("yes" if found else "no")
+	END
+}
+if [ "$(id -u)" = 0 ]; then
+	signs q other || bad=1
+	is "a key is in the signer's memory, and not in its front's" "$(holds "$signer" "$dir/keys/other") $(holds "$agent_pid" "$dir/keys/other")" "yes no"
+else
+	echo "SKIP a key is in the signer's memory, and not in its front's: not root"
+fi
+
 # --- a real server ------------------------------------------------------------------------------
 server=$(PATH=$PATH:/usr/sbin:/sbin command -v sshd) || { echo "SKIP a real server: sshd is not installed (tools/deps --install gate)"; finish; }
 user=$(id -un)
@@ -131,7 +159,8 @@ begin_server() { # NAME: on $ssh_port
 		KbdInteractiveAuthentication no
 		PermitRootLogin prohibit-password
 	END
-	"$server" -D -e -f "$dir/$1.conf" 2>"$dir/$1.log" &
+	: >"$dir/$1.log"
+	"$server" -D -e -f "$dir/$1.conf" 2>>"$dir/$1.log" &
 	begun+=($!)
 	until grep -q 'Server listening' "$dir/$1.log"; do kill -0 $! 2>/dev/null || return 1; read -rt 0.02 <> <(:) || :; done
 }
