@@ -13,7 +13,7 @@ proxy=$B/terok-proxy here=$(readlink -f "$(dirname "$0")")
 
 if [ -z "${1:-}" ]; then
 	manager_needs curl jq ip nc python3 setpriv ssh-add ssh-keygen
-	for program in "$proxy" "$B/terok-signer" "$B/terok-sandbox"; do
+	for program in "$proxy" "$B/terok-signer" "$B/terok-sandbox" "$B/terok-bpfd"; do
 		[ -x "$program" ] || { echo "$program is not there (make)"; exit 1; }
 	done
 	"$proxy" --help | grep -q '^  serve ' || skip "this build has no server"
@@ -106,6 +106,11 @@ is "its pid file is its number alone" plain_pid
 is "it can be reached" p ensure-reachable
 healthy() { doctor "Credential proxy (TCP)" ok "" --proxy-port 18731 --ssh-agent-port 18732 && jq -e '.checks[] | select(.label == "SSH agent (TCP)") | .severity == "ok"' "$dir/doctor"; }
 is "a healthy one is well for the doctor, from the host (statement 87)" healthy
+agents_doctor() { # root's, whose host this is
+	env -u XDG_RUNTIME_DIR TEROK_PINS="$dir/pins" TEROK_RUN="$dir/no-agent" timeout 60 "$B/terok-bpfd" doctor --json >"$dir/doctor"
+	jq -e '[.checks[] | select(.check == "proxy" or .check == "signer") | .verdict] == ["ok", "ok"]' "$dir/doctor" && grep -q "port 18731 answers" "$dir/doctor"
+}
+is "also for the agent's doctor" agents_doctor
 is "and by what it says itself" doctor "Credential proxy" ok "it runs (daemon) at port 18731"
 second() { fails "a proxy runs already" p start && fails "a proxy runs already" p start --port 9999 && row2; }
 is "a second start is refused" second
