@@ -22,7 +22,6 @@
 #include "pid_file.h"
 
 #define WORDS_MAX 16
-#define START_NS  (20 * SECOND_NS)
 #define STOP_MS   30000 /* the server gives transfers 20 s */
 
 /* --- start ----------------------------------------------------------------------------- */
@@ -115,6 +114,11 @@ static const char **environment(const char *notify)
 	return env;
 }
 
+static uint64_t limit_of(const struct daemon_options *options)
+{
+	return options->limit_ns ?: DAEMON_LIMIT_NS;
+}
+
 static int run_serve(const struct daemon_options *options, const char *notify, struct problem *why)
 {
 	_cleanup_free_ char *pid = NULL;
@@ -132,7 +136,7 @@ static int run_serve(const struct daemon_options *options, const char *notify, s
 	}
 	argv[n++] = "--detach";
 	argv[n] = pid;
-	r = spawn_follow(&(struct spawn){ .argv = argv, .env = env, .limit_ns = START_NS },
+	r = spawn_follow(&(struct spawn){ .argv = argv, .env = env, .limit_ns = limit_of(options) },
 			 &(struct spawn_watch){ .bytes = pass_on, .leaves_others = true }, &status,
 			 why);
 	if (!r && status)
@@ -140,20 +144,20 @@ static int run_serve(const struct daemon_options *options, const char *notify, s
 	return r;
 }
 
-static int wait_ready(const struct service *service, const char *pid_file, int ready, pid_t *ret,
-		      struct problem *why)
+static int wait_ready(const struct service *service, const struct daemon_options *options,
+		      int ready, pid_t *ret, struct problem *why)
 {
 	_cleanup_pid_ struct pid_process process = PID_PROCESS_NONE;
-	uint64_t until = now_boot_ns() + START_NS;
-	int state = pid_file_read(pid_file, &process, why);
+	uint64_t until = now_boot_ns() + limit_of(options), now;
+	int state = pid_file_read(options->pid_file, &process, why);
 
 	if (state < 0)
 		return state;
-	while (state == PID_OURS && now_boot_ns() < until) {
+	while (state == PID_OURS && (now = now_boot_ns()) < until) {
 		struct pollfd fds[] = { { .fd = ready, .events = POLLIN },
 					{ .fd = process.fd, .events = POLLIN } };
 
-		if (poll(fds, 2, 1000) < 0 && errno != EINTR)
+		if (poll(fds, 2, (int)((until - now) / 1000000 + 1)) < 0 && errno != EINTR)
 			return problem(why, -errno, "wait for the server: %s", strerror(errno));
 		if (ready_read(ready, process.pid)) {
 			*ret = process.pid;
@@ -195,7 +199,7 @@ int daemon_start(const struct service *service, const struct daemon_options *opt
 	if (ready < 0)
 		return ready;
 	r = run_serve(options, notify, why);
-	return r ?: wait_ready(service, options->pid_file, ready, ret, why);
+	return r ?: wait_ready(service, options, ready, ret, why);
 }
 
 /* --- stop ------------------------------------------------------------------------------ */

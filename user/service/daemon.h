@@ -7,16 +7,21 @@
 #ifndef SERVICE_DAEMON_H
 #define SERVICE_DAEMON_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
+#include "base/event.h"
 #include "base/problem.h"
 #include "service.h"
+
+#define DAEMON_LIMIT_NS (20 * SECOND_NS)
 
 struct daemon_options {
 	const char *program; /* absolute */
 	const char *const
 	    *words;           /* of its command line, NULL behind the last; "serve" is not one */
 	const char *pid_file; /* absolute */
+	uint64_t limit_ns;    /* for it to serve; 0: DAEMON_LIMIT_NS */
 };
 
 /**
