@@ -66,3 +66,30 @@ int gate_confine(const struct gate_confine *confine, struct problem *why)
 			       strerror(-r));
 	return 1;
 }
+
+/* By what they would do; a list of what git needs would be one for each of its versions. */
+static const char *const calls[] = {
+	/* other processes */
+	"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd", "kcmp",
+	/* large parts of the kernel that nobody here uses */
+	"bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter",
+	"io_uring_register", "vmsplice", "remap_file_pages", "memfd_secret", "fanotify_init",
+	"lookup_dcookie", "modify_ldt", "personality", "uselib", "_sysctl",
+	/* keys */
+	"keyctl", "add_key", "request_key",
+	/* file systems */
+	"mount", "umount", "umount2", "move_mount", "open_tree", "fsopen", "fsmount", "fsconfig",
+	"fspick", "mount_setattr", "pivot_root", "chroot", "open_by_handle_at", "quotactl",
+	"quotactl_fd", "mknod", "mknodat",
+	/* the machine */
+	"kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "reboot",
+	"swapon", "swapoff", "acct", "syslog", "settimeofday", "clock_settime", "clock_adjtime",
+	"adjtimex", "iopl", "ioperm", "sethostname", "setdomainname", "vhangup", NULL
+};
+
+int gate_confine_calls(struct problem *why)
+{
+	int r = confine_calls_but(calls);
+
+	return r ? problem(why, r, "give up calls that git never makes: %s", strerror(-r)) : 0;
+}

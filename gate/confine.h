@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * confine.h - which files the server, and every git that it runs, can reach at all
+ * confine.h - which files the server, and every git that it runs, can reach at all, and which calls
  *
  * git reads what a hostile container sends. Whatever becomes of it, it may read and execute what
  * programs are made of, work in the folder of mirrors, and write nothing else: no shell's start
@@ -32,5 +32,14 @@ struct gate_confine {
  * as git does); negative errno with @why, and the caller does not go on.
  */
 int gate_confine(const struct gate_confine *confine, struct problem *why);
+
+/**
+ * gate_confine_calls() - the server and every git without what a git never needs of the kernel
+ *
+ * After all else: no other process is looked into, nothing is mounted, no namespace made, no
+ * socket but unix ones, and what the kernel has had its holes in is not there. Return: 0;
+ * negative errno with @why, and the caller does not go on.
+ */
+int gate_confine_calls(struct problem *why);
 
 #endif

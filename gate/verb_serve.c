@@ -297,6 +297,8 @@ static int files_give_up(const struct serve *serve)
 		log_warn(0,
 			 "this kernel has no Landlock, or one before 5.19: what git can reach is "
 			 "all that you can");
+	if (r >= 0)
+		r = gate_confine_calls(&why);
 	return r < 0 ? log_error(0, "%s", why.text), r : 0;
 }
 

@@ -93,6 +93,24 @@ if nm -D "$gate" | grep -q __asan_init; then # base/confine.h: its run time has 
 	echo "SKIP nowhere_else: a sanitizer's build is not confined"
 else
 	is "git works in the mirrors, and neither reads nor writes nor runs what is none of it" nowhere_else
+	cat >"$dir/bin/tries" <<-EOT
+		tries() { "\$@" 2>/dev/null && echo "\$*"; }
+		connects() { : <>/dev/tcp/127.0.0.1/$port; }
+		tries connects
+		tries unshare --user true
+		tries unshare --net true
+		tries chroot / true
+		tries setarch -R true
+		(tries true)
+	EOT
+	{ printf "printf 'Content-Type: text/plain\\n\\n'\n"; cat "$dir/bin/tries"; } | acts
+	nothing_else() { # the control: out of it, all of that can be done
+		local n
+		n=$(bash "$dir/bin/tries" | wc -l)
+		[ "$n" -eq 6 ] || { echo "SKIP: $n of 6 can be done here at all"; bash "$dir/bin/tries"; }
+		[ "$(ask "$at/p.git/HEAD")" = 200 ] && [ "$(cat "$dir/body")" = true ] || { cat "$dir/body"; return 1; }
+	}
+	is "git calls nobody, makes no namespace and changes no root" nothing_else
 fi
 acts <<'EOT'
 printf 'Status: 404 Not Found\nno colon\nX-A: b\n\nbody'

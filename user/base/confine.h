@@ -8,7 +8,8 @@
  *   confine_user()   nobody, if it was root: after confine_caps(0) nothing needs a uid
  *   confine_files()  Landlock: no file may be opened any more (what is open stays open);
  *		      confine_files_but(): but for what is said of some folders
- *   confine_calls()  last: seccomp, anything not listed kills the process
+ *   confine_calls()  last: seccomp, anything not listed kills the process;
+ *		      confine_calls_but(): what is listed fails
  *
  * Each returns 0 or a negative errno, and a caller that gets an error must not go on.
  */
@@ -75,5 +76,13 @@ int confine_files_but(const struct confine_folder *folders, unsigned n);
  * "socket(unix)" is socket() for unix sockets and no others.
  */
 int confine_calls(const char *const *names);
+
+/**
+ * confine_calls_but() - the other way round, for who runs programs of others: all calls but these,
+ * which fail with EPERM
+ *
+ * Further, on its own: namespaces are not made, whatever the call, and sockets are unix ones.
+ */
+int confine_calls_but(const char *const *names);
 
 #endif
