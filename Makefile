@@ -34,9 +34,9 @@ OPENED_PKGS    := libpsl # by dlopen() where it is needed: its header is enough
 LIBRARY_PKGS   := json-c # libclearance, for everybody: it needs nothing more
 SANDBOX_PKGS   := json-c
 CLEARANCE_PKGS := json-c ncursesw libsystemd libmicrohttpd libseccomp sqlite3
-GATE_PKGS      := json-c libmicrohttpd libseccomp zlib
+GATE_PKGS      := json-c libseccomp zlib
 SIGNER_PKGS    := json-c libcrypto libseccomp sqlite3
-PROXY_PKGS     := json-c libmicrohttpd libcurl libcrypto libssl libseccomp sqlite3
+PROXY_PKGS     := json-c libcurl libcrypto libssl libseccomp sqlite3
 TEST_PKGS      := cmocka
 
 CFLAGS     ?= -O2 -g

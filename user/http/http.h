@@ -2,16 +2,18 @@
 /*
  * http.h - an HTTP/1.1 server on our loop: requests in, replies out, nothing kept in memory
  *
- * libmicrohttpd reads the wire; this is all of it that a program sees. A server has any number of
- * listeners, which may come and go; each has an owner, and limits count per owner. A request is
- * as it was received: its target is not decoded, its headers keep their order and may come
- * twice. Its body comes in bites, of which its taker takes what it can; a reply is some bytes, or
- * a stream that is asked for more as the client reads. Whoever waits for nothing of ours and does
- * not move is shut out.
+ * A server has any number of listeners, which may come and go; each has an owner, and limits count
+ * per owner. A request is as it was received: its target is not decoded, its headers keep their
+ * order and may come twice. Its body comes in bites, of which its taker takes what it can; a reply
+ * is some bytes, or a stream that is asked for more as the client reads. Whoever waits for nothing
+ * of ours and does not move is shut out.
  *
- *   http.c     the library on the loop, listeners, connections
- *   request.c  a request: its body, its reply
+ *   head.c     heads and lines of chunks: bytes to structs
+ *   peer.c     the way of a request through its connection
+ *   request.c  what a request says, and its reply
+ *   http.c     listeners, connections, whose turn it is
  *   late.c     who is late
+ *   kept.c     bytes that wait
  *
  * A length that is no number, and whatever else leaves open where a request ends, is answered
  * 400 before anybody is asked: that request has no end at which another reply could be read.
@@ -62,7 +64,7 @@ struct http_use {
 	 * body() - some of its body; not after http_reply()
 	 * @n: 0: that was all of it; called once, also for a request without a body
 	 *
-	 * Return: bytes taken. Fewer than @n: no more comes until http_wake(). NULL: no bodies.
+	 * Return: bytes taken; the rest comes again. 0: not until http_wake(). NULL: no bodies.
 	 */
 	size_t (*body)(struct http_request *request, const char *bytes, size_t n);
 
@@ -103,6 +105,9 @@ void http_close(struct http *http);
 /** http_add() - a connection that is there already, whose @fd is the server's now */
 int http_add(struct http *http, int fd, void *owner);
 
+/** http_turn() - who was woken runs now, and not only when the loop comes round */
+void http_turn(struct http *http);
+
 /** http_connections() - how many there are */
 unsigned http_connections(const struct http *http);
 
@@ -126,6 +131,23 @@ int http_headers(struct http_request *request,
 /** http_length() - bytes of the body; 0: there is none; HTTP_CHUNKED: who knows */
 int64_t http_length(struct http_request *request);
 
+/** http_trailers() - what followed the last chunk of its body, as http_headers(); after body()'s end */
+int http_trailers(struct http_request *request,
+		  int (*fn)(const char *name, const char *value, void *user), void *user);
+
+/** http_lists() - is it an element of the lists in that header, whatever its case? */
+bool http_lists(struct http_request *request, const char *name, const char *element);
+
+/**
+ * http_duplex() - its reply may be sent while its body still comes; else it waits for that
+ *
+ * For head(). What of the body comes after the reply's end is forgotten.
+ */
+void http_duplex(struct http_request *request);
+
+/** http_hold() - for head(): nobody is told to send a body (Expect), nor is one read, until http_wake() */
+void http_hold(struct http_request *request);
+
 /** http_owner() - of the listener that it came by */
 void *http_owner(const struct http_request *request);
 
@@ -147,7 +169,7 @@ struct http_header {
 
 /**
  * http_reply() - a reply of @size bytes at @body; all is copied
- * @headers: @n of them, but for Content-Length, Connection, Date and Transfer-Encoding
+ * @headers: @n of them, but for Content-Length, Connection and Transfer-Encoding; a Date is added
  *
  * What of a body has not come is read and forgotten, if it is short; else the connection closes.
  * Return: 0; -EALREADY it has a reply; -ENOMEM, -EINVAL (headers): then it is aborted.
@@ -158,6 +180,24 @@ int http_reply(struct http_request *request, unsigned status, const struct http_
 /** http_stream() - the same, of @size bytes or HTTP_UNKNOWN, which fill() has after all of the body */
 int http_stream(struct http_request *request, unsigned status, const struct http_header *headers,
 		unsigned n, uint64_t size);
+
+/** http_reason() - the words of its status, if not ours; borrowed until it is replied to */
+void http_reason(struct http_request *request, const char *reason);
+
+/** http_trailer() - add to what follows a stream; before fill() returns HTTP_END. 0; -ENOMEM, -E2BIG */
+int http_trailer(struct http_request *request, const char *name, const char *value);
+
+/** http_interim() - a reply before the reply: status 102 to 199. 0; -ENOMEM, -EINVAL */
+int http_interim(struct http_request *request, unsigned status, const struct http_header *headers,
+		 unsigned n);
+
+/**
+ * http_tunnel() - 101 with @headers, which name the protocol; from then on bytes both ways
+ *
+ * body() has what the client says, fill() what it hears; either's end is the connection's.
+ * Return: as http_reply().
+ */
+int http_tunnel(struct http_request *request, const struct http_header *headers, unsigned n);
 
 /** http_wake() - body() can take more, or fill() has some. Free if it does not wait. */
 void http_wake(struct http_request *request);

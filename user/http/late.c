@@ -11,6 +11,8 @@
 
 #include "http/within.h"
 
+#define LINGER_NS (2 * SECOND_NS) /* for what a client still sends that does not read */
+
 static int on_watch(struct timer *timer);
 
 static uint64_t after(uint64_t from, uint64_t ns)
@@ -26,6 +28,8 @@ static uint64_t deadline(const struct peer *peer)
 
 	if (peer->phase == PHASE_HEAD)
 		return after(peer->since_ns, limits->head_ns);
+	if (peer->phase == PHASE_LAST)
+		return after(peer->since_ns, LINGER_NS);
 	if (peer->phase == PHASE_KEEP)
 		return after(peer->since_ns, limits->keep_ns);
 	total = after(peer->since_ns, limits->total_ns);
@@ -60,9 +64,8 @@ void peer_shut(struct peer *peer)
 
 	if (peer->phase == PHASE_BUSY) /* else a reply that ends with its connection looks whole */
 		setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	shutdown(peer->fd, SHUT_RDWR);
-	if (peer->request)
-		http_abort(peer->request);
+	peer->cut = true;
+	peer_ready(peer);
 }
 
 /* Much of a reply may be the kernel's, which a slow client reads without our being asked for more. */

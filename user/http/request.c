@@ -1,39 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * request.c - a request: its body in bites, its reply at once or as a stream
- *
- * The library takes a reply when the head is there and after the last of the body, and at no
- * other time. So a reply that is known between these waits, and what still comes of the body is
- * read and forgotten, up to SWALLOW: a client that is sending does not listen, and would see a
- * connection that broke instead of the reason. One that asks before it sends (Expect) has
- * its reply at once.
- */
+/* request.c - what a request says, and its reply */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
+#include <time.h>
 
 #include "http/within.h"
-
-#define SWALLOW   (16 << 20) /* bytes */
-#define FILL_SIZE (64 << 10) /* of a stream with a length; others have what the library has */
 
 /* --- what it says --------------------------------------------------------------------- */
 
 const char *http_method(const struct http_request *request)
 {
-	return request->method;
+	return request->head.method;
 }
 
 const char *http_target(const struct http_request *request)
 {
-	return request->target;
+	return request->head.target;
 }
 
 const char *http_version(const struct http_request *request)
 {
-	return request->version;
+	return request->head.version;
 }
 
 void *http_owner(const struct http_request *request)
@@ -56,312 +46,378 @@ void *http_get(const struct http_request *request)
 	return request->mine;
 }
 
-struct walk {
-	const char *name, *value; /* looked for and found */
-	unsigned left;
-	int (*fn)(const char *name, const char *value, void *user);
-	void *user;
-	int r;
-};
-
-static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *name,
-				 const char *value)
-{
-	struct walk *walk = cls;
-
-	(void)kind;
-	if (walk->fn)
-		walk->r = walk->fn(name, value ?: "", walk->user);
-	else if (!strcasecmp(name, walk->name) && !walk->left--)
-		walk->value = value ?: "";
-	return walk->r || walk->value ? MHD_NO : MHD_YES;
-}
-
 const char *http_header(struct http_request *request, const char *name, unsigned nth)
 {
-	struct walk walk = { .name = name, .left = nth };
+	return http_head_get(&request->head, name, nth);
+}
 
-	MHD_get_connection_values(request->connection, MHD_HEADER_KIND, on_header, &walk);
-	return walk.value;
+bool http_lists(struct http_request *request, const char *name, const char *element)
+{
+	return http_list_has(&request->head, name, element);
+}
+
+static int each(const struct http_head *head,
+		int (*fn)(const char *name, const char *value, void *user), void *user)
+{
+	int r = 0;
+
+	for (unsigned i = 0; !r && head && i < head->n; i++)
+		r = fn(head->header[i].name, head->header[i].value, user);
+	return r;
 }
 
 int http_headers(struct http_request *request,
 		 int (*fn)(const char *name, const char *value, void *user), void *user)
 {
-	struct walk walk = { .fn = fn, .user = user };
-
-	MHD_get_connection_values(request->connection, MHD_HEADER_KIND, on_header, &walk);
-	return walk.r;
+	return each(&request->head, fn, user);
 }
 
-/* The library has looked at both before: what is here is a number, or chunked. */
+int http_trailers(struct http_request *request,
+		  int (*fn)(const char *name, const char *value, void *user), void *user)
+{
+	return each(request->after, fn, user);
+}
+
 int64_t http_length(struct http_request *request)
 {
-	const char *length;
-
-	if (http_header(request, "Transfer-Encoding", 0))
-		return HTTP_CHUNKED;
-	length = http_header(request, "Content-Length", 0);
-	return length ? strtoll(length, NULL, 10) : 0;
+	return request->length;
 }
 
-/* --- replies -------------------------------------------------------------------------- */
+void http_duplex(struct http_request *request)
+{
+	request->duplex = true;
+}
+
+void http_hold(struct http_request *request)
+{
+	request->held = request->body != BODY_OVER;
+}
+
+/* --- its life ------------------------------------------------------------------------- */
+
+static int check(struct http_request *request)
+{
+	const struct http_head *head = &request->head;
+	bool old = !strcmp(head->version, "HTTP/1.0");
+
+	if (http_head_get(head, "Host", 1) || (!old && !http_head_get(head, "Host", 0)))
+		return -EBADMSG;
+	request->length = http_head_length(head);
+	if (request->length == -EBADMSG)
+		return -EDOM;
+	request->body = request->length == HTTP_CHUNKED ? BODY_SIZE
+			: request->length               ? BODY_LENGTH
+							: BODY_OVER;
+	if (request->body == BODY_LENGTH)
+		request->left = (uint64_t)request->length;
+	request->asks = !old && request->body != BODY_OVER &&
+			http_list_has(head, "Expect", "100-continue");
+	request->last = http_list_has(head, "Connection", "close") ||
+			(old && !http_list_has(head, "Connection", "keep-alive"));
+	return 0;
+}
+
+int request_new(struct peer *peer, const char *bytes, size_t n, struct http_request **ret)
+{
+	struct http_request *request = malloc(sizeof(*request) + n + 1);
+	int r;
+
+	if (!request)
+		return -ENOMEM;
+	memset(request, 0, offsetof(struct http_request, head));
+	request->http = peer->http;
+	request->peer = peer;
+	memcpy(request->text, bytes, n);
+	r = http_head_request(request->text, n, &request->head);
+	r = r ?: check(request);
+	if (r) {
+		free(request);
+		return r;
+	}
+	*ret = request;
+	return 0;
+}
+
+void request_over(struct http_request *request, bool whole)
+{
+	struct http *http = request->http;
+
+	request->peer->request = NULL;
+	if (request->told && http->use->over)
+		http->use->over(request, whole && !request->abort);
+	explicit_bzero(request->text, strlen(request->text));
+	kept_free(&request->answer);
+	free(request->after);
+	free(request->trailers);
+	free(request->more);
+	free(request);
+}
 
 void http_wake(struct http_request *request)
 {
-	http_resume(request);
+	request->held = request->blocked = request->waits = false;
+	peer_ready(request->peer);
 }
 
 void http_abort(struct http_request *request)
 {
 	request->abort = true;
-	http_resume(request);
+	peer_ready(request->peer);
 }
 
-/*
- * Without an end that can be seen (HTTP/1.0) a reply that is cut must not end like a whole one.
- * The library says that we have said all before it closes: so it is reset here. Not of unix
- * sockets, which know no reset.
- */
-static void cut(struct http_request *request)
-{
-	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+/* --- its reply ------------------------------------------------------------------------ */
 
-	request->abort = true;
-	if (!strcmp(request->version, "HTTP/1.0"))
-		connect(request->peer->fd, &nobody, sizeof(nobody));
+static const char *words(unsigned status)
+{
+	static const struct {
+		unsigned status;
+		const char *words;
+	} known[] = {
+		{ 100, "Continue" },
+		{ 101, "Switching Protocols" },
+		{ 103, "Early Hints" },
+		{ 200, "OK" },
+		{ 201, "Created" },
+		{ 202, "Accepted" },
+		{ 204, "No Content" },
+		{ 206, "Partial Content" },
+		{ 301, "Moved Permanently" },
+		{ 302, "Found" },
+		{ 303, "See Other" },
+		{ 304, "Not Modified" },
+		{ 307, "Temporary Redirect" },
+		{ 308, "Permanent Redirect" },
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 409, "Conflict" },
+		{ 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" },
+		{ 422, "Unprocessable Content" },
+		{ 429, "Too Many Requests" },
+		{ 431, "Request Header Fields Too Large" },
+		{ 500, "Internal Server Error" },
+		{ 501, "Not Implemented" },
+		{ 502, "Bad Gateway" },
+		{ 503, "Service Unavailable" },
+		{ 504, "Gateway Timeout" },
+		{ 505, "HTTP Version Not Supported" },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].status == status)
+			return known[i].words;
+	return "Unknown";
 }
 
-static ssize_t on_fill(void *cls, uint64_t position, char *bytes, size_t size)
+/* A value from elsewhere begins no line of its own. */
+static bool is_sound(const char *name, const char *value)
 {
-	struct http_request *request = cls;
-	ssize_t n;
+	return *name && !strpbrk(name, "\r\n :") && !strpbrk(value, "\r\n");
+}
 
-	(void)position;
-	n = request->abort ? HTTP_ABORT : request->http->use->fill(request, bytes, size);
-	if (n == HTTP_ABORT || request->abort) {
-		cut(request);
-		return MHD_CONTENT_READER_END_WITH_ERROR;
+/* "@name: @value" and the line's end, at the end of what is kept there, which has the room. */
+static void line(struct kept *to, const char *name, const char *value)
+{
+	char *at = to->bytes + to->n;
+
+	at = stpcpy(stpcpy(stpcpy(stpcpy(at, name), ": "), value), "\r\n");
+	to->n = (size_t)(at - to->bytes);
+}
+
+static void date(struct kept *to)
+{
+	time_t now = time(NULL);
+	char text[40];
+	struct tm tm;
+
+	strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
+	line(to, "Date", text);
+}
+
+static bool has(const struct http_header *headers, unsigned n, const char *name)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!strcasecmp(headers[i].name, name))
+			return true;
+	return false;
+}
+
+#define HEAD_ROOM 256 /* the first line's frame, and what we add */
+
+/* The first line and @headers; room for @more bytes is behind them. */
+static int head_begin(unsigned status, const char *reason, const struct http_header *headers,
+		      unsigned n, size_t more, struct kept *ret)
+{
+	size_t size = HEAD_ROOM + strlen(reason) + more;
+
+	if (status < 100 || status > 999 || strpbrk(reason, "\r\n"))
+		return -EINVAL;
+	for (unsigned i = 0; i < n; i++) {
+		if (!is_sound(headers[i].name, headers[i].value))
+			return -EINVAL;
+		size += strlen(headers[i].name) + strlen(headers[i].value) + 4;
 	}
-	if (n == HTTP_END)
-		return MHD_CONTENT_READER_END_OF_STREAM;
-	if (n)
-		peer_moved(request->peer);
-	else
-		http_suspend(request);
-	return n;
+	*ret = (struct kept){ .bytes = malloc(size) };
+	if (!ret->bytes)
+		return -ENOMEM;
+	ret->n = (size_t)sprintf(ret->bytes, "HTTP/1.1 %u %s\r\n", status, reason);
+	if (status >= 200 && !has(headers, n, "Date"))
+		date(ret);
+	for (unsigned i = 0; i < n; i++)
+		line(ret, headers[i].name, headers[i].value);
+	return 0;
+}
+
+/* How its end is seen, which the client was not told yet. */
+static void head_end(struct http_request *request, unsigned status, uint64_t size, struct kept *to)
+{
+	bool old = !strcmp(request->head.version, "HTTP/1.0");
+	char text[24];
+
+	request->bodyless = !strcmp(request->head.method, "HEAD") || status == 204 || status == 304;
+	request->to_send = size;
+	if (size == HTTP_UNKNOWN && !request->bodyless) {
+		request->chunked = !old;
+		request->last |= old;
+	}
+	if (request->last)
+		line(to, "Connection", "close");
+	else if (old)
+		line(to, "Connection", "keep-alive");
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)size);
+	if (request->chunked)
+		line(to, "Transfer-Encoding", "chunked");
+	else if (size != HTTP_UNKNOWN && status != 204)
+		line(to, "Content-Length", text);
+	to->n = (size_t)(stpcpy(to->bytes + to->n, "\r\n") - to->bytes);
 }
 
 static int reply(struct http_request *request, unsigned status, const struct http_header *headers,
-		 unsigned n, struct MHD_Response *response)
+		 unsigned n, uint64_t size, const char *body)
 {
-	int r = response ? 0 : -ENOMEM;
+	size_t more = body ? size : 0;
+	int r;
 
-	for (unsigned i = 0; !r && i < n; i++)
-		if (MHD_add_response_header(response, headers[i].name, headers[i].value) != MHD_YES)
-			r = -EINVAL;
-	request->replied = true;
+	if (request->reply != REPLY_NONE)
+		return -EALREADY;
+	request->reply = REPLY_WAITS;
+	/* at once, to who waits for it and would send too much; it is the connection's last then */
+	if (body && request->body != BODY_OVER && (request->asks || request->length > SWALLOW))
+		request->last = true;
+	r = head_begin(status, request->reason ?: words(status), headers, n, more,
+		       &request->answer);
 	if (r) {
-		if (response)
-			MHD_destroy_response(response);
 		http_abort(request);
 		return r;
 	}
-	request->reply = response;
-	request->status = status;
-	http_resume(request);
+	head_end(request, status, size, &request->answer);
+	if (body && !request->bodyless) {
+		memcpy(request->answer.bytes + request->answer.n, body, more);
+		request->answer.n += more;
+	}
+	request->deaf = body != NULL;
+	http_wake(request);
 	return 0;
 }
 
 int http_reply(struct http_request *request, unsigned status, const struct http_header *headers,
 	       unsigned n, const char *body, size_t size)
 {
-	if (request->replied)
-		return -EALREADY;
-	request->deaf = true;
-	return reply(
-	    request, status, headers, n,
-	    MHD_create_response_from_buffer(size, (void *)(body ?: ""), MHD_RESPMEM_MUST_COPY));
+	return reply(request, status, headers, n, size, body ?: "");
 }
 
 int http_stream(struct http_request *request, unsigned status, const struct http_header *headers,
 		unsigned n, uint64_t size)
 {
-	if (request->replied)
-		return -EALREADY;
-	return reply(
-	    request, status, headers, n,
-	    MHD_create_response_from_callback(size == HTTP_UNKNOWN ? MHD_SIZE_UNKNOWN : size,
-					      FILL_SIZE, on_fill, request, NULL));
+	return reply(request, status, headers, n, size, NULL);
 }
 
-static enum MHD_Result hand_over(struct http_request *request)
+int http_tunnel(struct http_request *request, const struct http_header *headers, unsigned n)
 {
-	struct MHD_Response *response = request->reply;
-	enum MHD_Result r = MHD_queue_response(request->connection, request->status, response);
+	int r;
 
-	request->reply = NULL;
-	MHD_destroy_response(response);
+	if (request->reply != REPLY_NONE)
+		return -EALREADY;
+	request->reply = REPLY_WAITS;
+	r = request->body == BODY_OVER ? 0 : -EINVAL;
+	r = r ?: head_begin(101, words(101), headers, n, 0, &request->answer);
+	if (r) {
+		http_abort(request);
+		return r;
+	}
+	request->answer.n = (size_t)(stpcpy(request->answer.bytes + request->answer.n, "\r\n") -
+				     request->answer.bytes);
+	request->to_send = HTTP_UNKNOWN;
+	request->last = request->duplex = true;
+	request->body = BODY_RAW;
+	http_wake(request);
+	return 0;
+}
+
+int http_interim(struct http_request *request, unsigned status, const struct http_header *headers,
+		 unsigned n)
+{
+	struct kept head;
+	int r;
+
+	if (request->reply != REPLY_NONE || status < 102 || status > 199)
+		return -EINVAL;
+	if (!strcmp(request->head.version, "HTTP/1.0")) /* which knows none */
+		return 0;
+	r = head_begin(status, words(status), headers, n, 0, &head);
+	if (r)
+		return r;
+	head.n = (size_t)(stpcpy(head.bytes + head.n, "\r\n") - head.bytes);
+	r = kept_add(&request->peer->out, head.bytes, head.n);
+	kept_free(&head);
+	peer_ready(request->peer);
 	return r;
 }
 
-/* --- what the library calls ----------------------------------------------------------- */
-
-void *on_target(void *cls, const char *target, struct MHD_Connection *connection)
+void http_reason(struct http_request *request, const char *reason)
 {
-	struct http_request *request = calloc(1, sizeof(*request));
-	struct peer *peer = peer_of(connection);
-
-	if (!request || !peer)
-		goto none;
-	request->http = cls;
-	request->peer = peer;
-	request->connection = connection;
-	request->target = strdup(target);
-	if (!request->target)
-		goto none;
-	peer->request = request;
-	peer_phase(peer, PHASE_HEAD);
-	return request;
-none:
-	free(request);
-	return NULL;
+	request->reason = reason;
 }
 
-static bool head_fits(const struct http_request *request)
+int http_trailer(struct http_request *request, const char *name, const char *value)
 {
-	const union MHD_ConnectionInfo *is =
-	    MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	size_t had = request->more ? strlen(request->more) : 0;
+	size_t size = had + strlen(name) + strlen(value) + 4;
+	char *grown;
 
-	return is && is->header_size <= request->http->limits.head;
+	if (!is_sound(name, value))
+		return -EINVAL;
+	if (size > AFTER - ROOM)
+		return -E2BIG;
+	grown = realloc(request->more, size + 1);
+	if (!grown)
+		return -ENOMEM;
+	request->more = grown;
+	stpcpy(stpcpy(stpcpy(stpcpy(grown + had, name), ": "), value), "\r\n");
+	return 0;
 }
 
-/* Two ways to say where the body ends are one too many: what is between is whose request? */
-static bool ends_once(struct http_request *request)
-{
-	const char *coding = http_header(request, "Transfer-Encoding", 0);
-	const char *length = http_header(request, "Content-Length", 0);
-
-	if (http_header(request, "Transfer-Encoding", 1) ||
-	    http_header(request, "Content-Length", 1) || (coding && length))
-		return false;
-	return !coding || !strcasecmp(coding, "chunked");
-}
-
-static void on_head(struct http_request *request)
+/* There is no request yet to which this is the reply. */
+void request_refuse(struct peer *peer, unsigned status, const char *text)
 {
 	static const struct http_header plain[] = { { "Content-Type", "text/plain" } };
-	static const char big[] = "Request header fields too large\n";
-	static const char end[] = "Where the request's body ends is not clear\n";
-	struct http *http = request->http;
+	struct http_request *request = calloc(1, sizeof(*request) + 1);
 
-	peer_phase(request->peer, PHASE_BUSY);
-	if (!head_fits(request))
-		http_reply(request, 431, plain, 1, big, sizeof(big) - 1);
-	else if (!ends_once(request))
-		http_reply(request, 400, plain, 1, end, sizeof(end) - 1);
-	else {
-		request->told = true;
-		http->use->head(request, http->user);
-	}
-}
-
-/*
- * Is a reply that is known now told at once, or after the body? At once it is the connection's
- * last one.
- */
-static bool tells_now(struct http_request *request)
-{
-	return request->deaf && (http_header(request, "Expect", 0) || !ends_once(request) ||
-				 http_length(request) > SWALLOW);
-}
-
-static enum MHD_Result take_head(struct http_request *request)
-{
-	if (!request->begun) {
-		request->begun = true;
-		on_head(request);
-	}
-	if (request->abort)
-		return MHD_NO;
-	request->head_over = true;
-	return request->reply && tells_now(request) ? hand_over(request) : MHD_YES;
-}
-
-static enum MHD_Result take_body(struct http_request *request, const char *bytes, size_t *size)
-{
-	const struct http_use *use = request->http->use;
-	size_t n = 1, at = 0;
-
-	peer_moved(request->peer);
-	while (n && at < *size && !request->deaf && !request->abort && use->body) {
-		n = use->body(request, bytes + at, *size - at);
-		at += n;
-	}
-	if (request->abort)
-		return MHD_NO;
-	if (request->deaf || !use->body) {
-		request->swallowed += *size - at;
-		at = *size;
-		if (request->swallowed > SWALLOW)
-			return MHD_NO;
-	}
-	*size -= at;
-	if (*size)
-		http_suspend(request);
-	return MHD_YES;
-}
-
-static enum MHD_Result take_end(struct http_request *request)
-{
-	if (!request->body_over) {
-		request->body_over = true;
-		if (!request->deaf && request->http->use->body)
-			request->http->use->body(request, NULL, 0);
-	}
-	if (request->abort)
-		return MHD_NO;
-	if (request->reply)
-		return hand_over(request);
-	http_suspend(request);
-	return MHD_YES;
-}
-
-enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *path,
-			   const char *method, const char *version, const char *upload,
-			   size_t *upload_size, void **context)
-{
-	struct http_request *request = *context;
-
-	(void)cls, (void)connection, (void)path;
-	if (!request || request->abort)
-		return MHD_NO;
-	request->method = method;
-	request->version = version;
-	if (!request->head_over)
-		return take_head(request);
-	return *upload_size ? take_body(request, upload, upload_size) : take_end(request);
-}
-
-void on_completed(void *cls, struct MHD_Connection *connection, void **context,
-		  enum MHD_RequestTerminationCode how)
-{
-	struct http_request *request = *context;
-	struct http *http = cls;
-
-	(void)connection;
-	if (!request)
+	kept_free(&peer->in);
+	if (!request) {
+		peer->cut = true;
 		return;
-	*context = NULL;
-	request->peer->request = NULL;
-	source_del(&request->peer->gone);
-	peer_phase(request->peer, PHASE_KEEP);
-	request->suspended = false;
-	if (request->told && http->use->over)
-		http->use->over(request,
-				how == MHD_REQUEST_TERMINATED_COMPLETED_OK && !request->abort);
-	if (request->reply)
-		MHD_destroy_response(request->reply);
-	free(request->target);
-	free(request);
+	}
+	request->http = peer->http;
+	request->peer = peer;
+	request->head.method = request->head.target = "";
+	request->head.version = "HTTP/1.1";
+	request->body = BODY_RAW; /* whatever still comes */
+	request->deaf = request->last = true;
+	peer->request = request;
+	peer_phase(peer, PHASE_BUSY);
+	http_reply(request, status, plain, 1, text, strlen(text));
 }
