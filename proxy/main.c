@@ -7,6 +7,8 @@
 #include "verbs.h"
 
 static const struct cli_verb verbs[] = {
+	{ "serve", "[OPTIONS]", "serve credentials to containers", verb_serve },
+	{ "route", "lint", "are routes as the proxy can use them?", verb_route },
 	{ "install", "[OPTIONS]", "have the user's systemd begin the proxy for who comes in",
 	  verb_install },
 	{ "uninstall", "", "take that away again", verb_uninstall },

@@ -7,6 +7,8 @@
 #ifndef PROXY_VERBS_H
 #define PROXY_VERBS_H
 
+int verb_serve(int argc, char **argv);
+int verb_route(int argc, char **argv);
 int verb_install(int argc, char **argv);
 int verb_uninstall(int argc, char **argv);
 int verb_start(int argc, char **argv);

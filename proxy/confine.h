@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * confine.h - what the process that speaks HTTP gives up before it hears anybody
+ *
+ * It reads what hostile containers and upstreams send, and has a user's credentials. Whatever
+ * becomes of it, it starts no program, has no capability, and reaches no file but the store, the
+ * routes, its own lines of audit, and what names and certificates are looked up in (Landlock).
+ *
+ * Called by: verb_serve.c. Owns: nothing. Threads: none yet.
+ */
+#ifndef PROXY_CONFINE_H
+#define PROXY_CONFINE_H
+
+#include "base/problem.h"
+
+struct proxy_confine {
+	const char *store, *routes;  /* files; the store's folder is written to */
+	const char *audit, *ca_file; /* files; NULL: none */
+	const char *locks;           /* a folder */
+	int socket_folder;           /* that we listen in, and clean up at the end; -1: none */
+};
+
+/** proxy_confine() - from now on, for ever. 0; negative errno with @why, and the caller does not go on */
+int proxy_confine(const struct proxy_confine *confine, struct problem *why);
+
+#endif

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+struct watched {
+	struct source source;
+	struct upstream *upstream;
+};
+
+struct upstream {
+	struct loop *loop;
+	CURLM *multi;
+	char *ca_file;
+	struct timer timer; /* libcurl's */
+	struct timer idle;
+	struct upstream_call *calls;
+	void (*after)(void *user);
+	void *user;
+};
+
+/* --- libcurl on the loop -------------------------------------------------------------- */
+
+static void ended(struct upstream *upstream)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(upstream->multi, &left))) {
+		struct upstream_call *call;
+		CURLcode result = message->data.result;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
+		if (!call->stays || result)
+			upstream_stop(call);
+		call->over(call, result);
+	}
+	if (upstream->after)
+		upstream->after(upstream->user);
+}
+
+static int on_socket(struct source *source, uint32_t events)
+{
+	struct upstream *upstream = container_of(source, struct watched, source)->upstream;
+	int what = 0, running;
+
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		what |= CURL_CSELECT_IN;
+	if (events & EPOLLOUT)
+		what |= CURL_CSELECT_OUT;
+	curl_multi_socket_action(upstream->multi, source->fd, what, &running);
+	ended(upstream);
+	return 0;
+}
+
+static int on_timer(struct timer *timer)
+{
+	struct upstream *upstream = container_of(timer, struct upstream, timer);
+	int running;
+
+	curl_multi_socket_action(upstream->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	ended(upstream);
+	return 0;
+}
+
+static int on_watch(CURL *easy, curl_socket_t fd, int what, void *user, void *mine)
+{
+	struct upstream *upstream = user;
+	struct watched *watched = mine;
+	uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) |
+			  (what & CURL_POLL_OUT ? EPOLLOUT : 0);
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		if (watched)
+			source_del(&watched->source);
+		free(watched);
+		curl_multi_assign(upstream->multi, fd, NULL);
+		return 0;
+	}
+	if (watched)
+		return source_set(&watched->source, events) ? -1 : 0;
+	watched = calloc(1, sizeof(*watched));
+	if (!watched)
+		return -1;
+	watched->upstream = upstream;
+	if (source_add(upstream->loop, &watched->source, fd, events, on_socket)) {
+		free(watched);
+		return -1;
+	}
+	curl_multi_assign(upstream->multi, fd, watched);
+	return 0;
+}
+
+static int on_when(CURLM *multi, long ms, void *user)
+{
+	struct upstream *upstream = user;
+
+	(void)multi;
+	if (ms < 0)
+		timer_disarm(&upstream->timer);
+	else
+		timer_arm(upstream->loop, &upstream->timer,
+			  ms ? now_boot_ns() + (uint64_t)ms * 1000000 : 0, on_timer);
+	return 0;
+}
+
+/* --- who does not move ---------------------------------------------------------------- */
+
+static int on_idle(struct timer *timer)
+{
+	struct upstream *upstream = container_of(timer, struct upstream, idle);
+	uint64_t now = now_boot_ns(), first = UINT64_MAX;
+
+	for (struct upstream_call *call = upstream->calls, *next; call; call = next) {
+		uint64_t at = call->moved_ns + UPSTREAM_IDLE_NS;
+
+		next = call->next;
+		if (at > now) {
+			first = at < first ? at : first;
+			continue;
+		}
+		upstream_stop(call);
+		call->over(call, CURLE_OPERATION_TIMEDOUT);
+	}
+	if (first != UINT64_MAX)
+		timer_arm(upstream->loop, timer, first, on_idle);
+	return 0;
+}
+
+void upstream_moved(struct upstream_call *call)
+{
+	call->moved_ns = now_boot_ns();
+}
+
+/* --- calls ---------------------------------------------------------------------------- */
+
+int upstream_start(struct upstream_call *call)
+{
+	struct upstream *upstream = call->upstream;
+
+	if (curl_multi_add_handle(upstream->multi, call->easy))
+		return -EIO;
+	call->next = upstream->calls;
+	call->slot = &upstream->calls;
+	if (call->next)
+		call->next->slot = &call->next;
+	upstream->calls = call;
+	upstream_moved(call);
+	if (!upstream->idle.loop)
+		timer_arm(upstream->loop, &upstream->idle, call->moved_ns + UPSTREAM_IDLE_NS,
+			  on_idle);
+	return 0;
+}
+
+void upstream_stop(struct upstream_call *call)
+{
+	if (!call->slot)
+		return;
+	*call->slot = call->next;
+	if (call->next)
+		call->next->slot = call->slot;
+	call->slot = NULL;
+	curl_multi_remove_handle(call->upstream->multi, call->easy);
+}
+
+static bool set_common(struct upstream *upstream, CURL *easy)
+{
+	return !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
+	       !curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
+	       !curl_easy_setopt(easy, CURLOPT_PROXY, "") &&
+	       !curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
+	       !curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
+	       !curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+	       !curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) &&
+	       !curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) &&
+	       (!upstream->ca_file || !curl_easy_setopt(easy, CURLOPT_CAINFO, upstream->ca_file)) &&
+	       !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, UPSTREAM_CONNECT_MS) &&
+	       !curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, UPSTREAM_KEEP_S) &&
+	       !curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L << 10) &&
+	       !curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+}
+
+int upstream_call_init(struct upstream *upstream, struct upstream_call *call,
+		       void (*over)(struct upstream_call *call, CURLcode result))
+{
+	CURL *easy = curl_easy_init();
+
+	if (!easy || !set_common(upstream, easy) ||
+	    curl_easy_setopt(easy, CURLOPT_PRIVATE, (char *)call)) {
+		curl_easy_cleanup(easy);
+		return -ENOMEM;
+	}
+	*call = (struct upstream_call){ .upstream = upstream, .easy = easy, .over = over };
+	return 0;
+}
+
+void upstream_call_done(struct upstream_call *call)
+{
+	if (!call->easy)
+		return;
+	upstream_stop(call);
+	curl_easy_cleanup(call->easy);
+	call->easy = NULL;
+}
+
+struct loop *upstream_loop(const struct upstream *upstream)
+{
+	return upstream->loop;
+}
+
+void upstream_after(struct upstream *upstream, void (*fn)(void *user), void *user)
+{
+	upstream->after = fn;
+	upstream->user = user;
+}
+
+/* --- all of it ------------------------------------------------------------------------ */
+
+int upstream_new(struct loop *loop, const char *ca_file, struct upstream **ret, struct problem *why)
+{
+	struct upstream *upstream = calloc(1, sizeof(*upstream));
+
+	if (!upstream)
+		return problem(why, -ENOMEM, "no memory for upstreams");
+	upstream->loop = loop;
+	if (ca_file && access(ca_file, R_OK)) {
+		free(upstream);
+		return problem(why, -errno, "who is to be trusted, %s: %s", ca_file,
+			       strerror(errno));
+	}
+	upstream->ca_file = ca_file ? strdup(ca_file) : NULL;
+	if (!curl_global_init(CURL_GLOBAL_DEFAULT))
+		upstream->multi = curl_multi_init();
+	if (!upstream->multi || (ca_file && !upstream->ca_file)) {
+		upstream_free(upstream);
+		return problem(why, -ENOMEM, "libcurl does not begin");
+	}
+	curl_multi_setopt(upstream->multi, CURLMOPT_SOCKETFUNCTION, on_watch);
+	curl_multi_setopt(upstream->multi, CURLMOPT_SOCKETDATA, upstream);
+	curl_multi_setopt(upstream->multi, CURLMOPT_TIMERFUNCTION, on_when);
+	curl_multi_setopt(upstream->multi, CURLMOPT_TIMERDATA, upstream);
+	curl_multi_setopt(upstream->multi, CURLMOPT_MAXCONNECTS, UPSTREAM_CONNECTIONS);
+	*ret = upstream;
+	return 0;
+}
+
+void upstream_free(struct upstream *upstream)
+{
+	if (!upstream)
+		return;
+	while (upstream->calls)
+		upstream_stop(upstream->calls);
+	curl_multi_cleanup(upstream->multi);
+	timer_disarm(&upstream->timer);
+	timer_disarm(&upstream->idle);
+	free(upstream->ca_file);
+	free(upstream);
+}
