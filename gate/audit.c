@@ -5,9 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/event.h"
 #include "base/json.h"
 #include "service/audit_line.h"
 
@@ -32,24 +30,12 @@ static void refs_write(struct json *json, const struct audit_deed *deed)
 		json_add_uint(json, "more_refs", deed->more_refs);
 }
 
-static void time_write(struct json *json)
-{
-	uint64_t now = now_wall_ns();
-	time_t seconds = (time_t)(now / SECOND_NS);
-	char text[40];
-	struct tm tm;
-	size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
-
-	snprintf(text + n, sizeof(text) - n, ".%03uZ", (unsigned)(now % SECOND_NS / 1000000));
-	json_add_string(json, "time", text);
-}
-
 static const char *line(struct json *json, const struct audit_deed *deed)
 {
 	char shown[TOKEN_SIZE];
 
 	json_open_object(json, NULL);
-	time_write(json);
+	audit_time(json);
 	json_add_string(json, "what", deed->what);
 	json_add_string(json, "project", deed->project);
 	json_add_string(json, "task", deed->token->task);

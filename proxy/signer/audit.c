@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/event.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/sanitise.h"
@@ -47,18 +45,6 @@ const char *deed_text(const struct deed *deed, char *buf, size_t size)
 	return buf;
 }
 
-static void time_add(struct json *json)
-{
-	uint64_t now = now_wall_ns();
-	time_t seconds = (time_t)(now / SECOND_NS);
-	char text[40];
-	struct tm tm;
-	size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
-
-	snprintf(text + n, sizeof(text) - n, ".%03uZ", (unsigned)(now % SECOND_NS / 1000000));
-	json_add_string(json, "time", text);
-}
-
 static void purpose_add(struct json *json, const struct deed *deed)
 {
 	struct span host = host_of(deed);
@@ -82,7 +68,7 @@ static void purpose_add(struct json *json, const struct deed *deed)
 static const char *line(struct json *json, const struct deed *deed)
 {
 	json_open_object(json, NULL);
-	time_add(json);
+	audit_time(json);
 	json_add_string(json, "what", "sign");
 	json_add_string(json, "project", deed->project);
 	json_add_string(json, "task", deed->task);

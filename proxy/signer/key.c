@@ -39,6 +39,10 @@ static void digest_freep(EVP_MD_CTX **ctx)
 {
 	EVP_MD_CTX_free(*ctx);
 }
+static void bld_freep(OSSL_PARAM_BLD **bld)
+{
+	OSSL_PARAM_BLD_free(*bld);
+}
 static void ecdsa_freep(ECDSA_SIG **signature)
 {
 	ECDSA_SIG_free(*signature);
@@ -46,6 +50,7 @@ static void ecdsa_freep(ECDSA_SIG **signature)
 #define _cleanup_pkey_   _cleanup_(pkey_freep)
 #define _cleanup_bn_     _cleanup_(bn_freep)
 #define _cleanup_digest_ _cleanup_(digest_freep)
+#define _cleanup_bld_    _cleanup_(bld_freep)
 #define _cleanup_ecdsa_  _cleanup_(ecdsa_freep)
 
 /* --- the public half ------------------------------------------------------------------ */
@@ -261,17 +266,16 @@ int key_sign(const struct key *key, struct span data, uint32_t flags, struct wir
 
 /* --- other people's ------------------------------------------------------------------- */
 
-static EVP_PKEY *pkey_build(const char *type, OSSL_PARAM_BLD *bld)
+EVP_PKEY *key_build(const char *type, int selection, OSSL_PARAM_BLD *bld)
 {
 	OSSL_PARAM *params = bld ? OSSL_PARAM_BLD_to_param(bld) : NULL;
 	EVP_PKEY_CTX *ctx = params ? EVP_PKEY_CTX_new_from_name(NULL, type, NULL) : NULL;
 	EVP_PKEY *pkey = NULL;
 
 	if (ctx && EVP_PKEY_fromdata_init(ctx) == 1)
-		EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params);
+		EVP_PKEY_fromdata(ctx, &pkey, selection, params);
 	EVP_PKEY_CTX_free(ctx);
 	OSSL_PARAM_free(params);
-	OSSL_PARAM_BLD_free(bld);
 	return pkey;
 }
 
@@ -279,7 +283,7 @@ static EVP_PKEY *rsa_of(struct wire *wire)
 {
 	struct span e = wire_string(wire), n = wire_string(wire);
 	_cleanup_bn_ BIGNUM *be = NULL, *bn = NULL;
-	OSSL_PARAM_BLD *bld;
+	_cleanup_bld_ OSSL_PARAM_BLD *bld = NULL;
 
 	if (!wire_ended(wire) || !e.n || e.n > RSA_EXPONENT_MAX || n.n > KEY_RSA_BITS_MAX / 8 + 1)
 		return NULL;
@@ -288,30 +292,26 @@ static EVP_PKEY *rsa_of(struct wire *wire)
 	if (!be || !bn || !BN_is_odd(be) || BN_num_bits(bn) < KEY_RSA_BITS)
 		return NULL;
 	bld = OSSL_PARAM_BLD_new();
-	if (bld && (!OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, be) ||
-		    !OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, bn))) {
-		OSSL_PARAM_BLD_free(bld);
+	if (!bld || !OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, be) ||
+	    !OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, bn))
 		return NULL;
-	}
-	return pkey_build("RSA", bld);
+	return key_build("RSA", EVP_PKEY_PUBLIC_KEY, bld);
 }
 
 static EVP_PKEY *ec_of(struct wire *wire, const struct kind *kind)
 {
 	struct span curve = wire_string(wire), point = wire_string(wire);
-	OSSL_PARAM_BLD *bld;
+	_cleanup_bld_ OSSL_PARAM_BLD *bld = NULL;
 
 	if (!wire_ended(wire) || !span_is(curve, kind->curve) || !point.n ||
 	    *point.at != POINT_CONVERSION_UNCOMPRESSED)
 		return NULL;
 	bld = OSSL_PARAM_BLD_new();
-	if (bld &&
+	if (!bld ||
 	    (!OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, kind->group, 0) ||
-	     !OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point.at, point.n))) {
-		OSSL_PARAM_BLD_free(bld);
+	     !OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point.at, point.n)))
 		return NULL;
-	}
-	return pkey_build("EC", bld);
+	return key_build("EC", EVP_PKEY_PUBLIC_KEY, bld);
 }
 
 /* A public key from its blob. 0 with @kind; -EBADMSG; -EOPNOTSUPP. */

@@ -65,6 +65,9 @@ int key_verify(struct span blob, struct span signature, struct span data);
 /** key_blob_check() - is @blob the public key of a kind that we verify? 0, -EBADMSG, -EOPNOTSUPP */
 int key_blob_check(struct span blob);
 
+/** key_build() - a key of OpenSSL's from its numbers; @selection: EVP_PKEY_KEYPAIR or ..._PUBLIC_KEY */
+EVP_PKEY *key_build(const char *type, int selection, OSSL_PARAM_BLD *bld);
+
 /** key_fingerprint() - "SHA256:" and the digest of a blob, as ssh-keygen(1) shows it */
 void key_fingerprint(struct span blob, char ret[static KEY_FINGERPRINT]);
 

@@ -178,11 +178,10 @@ static int file_read(const char *path, char **text, size_t *size, struct problem
 	return own_file_read(path, KEYS_JSON_MAX, text, size, NULL, why);
 }
 
-static int named(const char *path, int r, struct problem *why)
+/* What is wrong with a file's text, behind its name. */
+static int named(const char *path, int r, const struct problem *said, struct problem *why)
 {
-	struct problem said = *why;
-
-	return problem(why, r, "%s: %.*s", path, (int)sizeof(said.text) - 64, said.text);
+	return problem(why, r, "%s: %.*s", path, (int)sizeof(said->text) - 64, said->text);
 }
 
 int keys_json_load(const char *path, const char *project, struct keys_entries *ret,
@@ -196,11 +195,7 @@ int keys_json_load(const char *path, const char *project, struct keys_entries *r
 	if (r)
 		return r;
 	r = keys_json_parse(text ?: "", size, project, ret, &said);
-	if (r || ret->left_out) {
-		named(path, r, &said);
-		problem(why, 0, "%s", said.text);
-	}
-	return r;
+	return r || ret->left_out ? named(path, r, &said, why) : 0;
 }
 
 int keys_json_each(const char *path, int (*fn)(const char *project, void *user), void *user,
@@ -215,10 +210,8 @@ int keys_json_each(const char *path, int (*fn)(const char *project, void *user),
 	if (r)
 		return r;
 	r = object_of(text ?: "", size, &object, &said);
-	if (r) {
-		*why = said;
-		return named(path, r, why);
-	}
+	if (r)
+		return named(path, r, &said, why);
 	json_object_object_foreach(object, project, list)
 	{
 		if (json_object_is_type(list, json_type_array))
@@ -272,10 +265,8 @@ static int change_begin(const char *path, const char *project, struct change *ch
 	if (r)
 		return r;
 	r = object_of(text ?: "", size, &change->object, &said);
-	if (r) {
-		*why = said;
-		return named(path, r, why);
-	}
+	if (r)
+		return named(path, r, &said, why);
 	if (!json_object_object_get_ex(change->object, project, &change->list)) {
 		change->list = json_object_new_array();
 		if (!change->list || json_object_object_add(change->object, project, change->list))

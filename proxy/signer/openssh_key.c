@@ -81,14 +81,8 @@ static BIGNUM *number(struct span bytes)
 
 static EVP_PKEY *numbers_end(struct numbers *numbers, const char *type)
 {
-	OSSL_PARAM *params = numbers->failed ? NULL : OSSL_PARAM_BLD_to_param(numbers->bld);
-	EVP_PKEY_CTX *ctx = params ? EVP_PKEY_CTX_new_from_name(NULL, type, NULL) : NULL;
-	EVP_PKEY *pkey = NULL;
+	EVP_PKEY *pkey = numbers->failed ? NULL : key_build(type, EVP_PKEY_KEYPAIR, numbers->bld);
 
-	if (ctx && EVP_PKEY_fromdata_init(ctx) == 1)
-		EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_KEYPAIR, params);
-	EVP_PKEY_CTX_free(ctx);
-	OSSL_PARAM_free(params);
 	OSSL_PARAM_BLD_free(numbers->bld);
 	while (numbers->n)
 		BN_clear_free(numbers->bn[--numbers->n]);

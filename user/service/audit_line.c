@@ -8,9 +8,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/event.h"
 
 /* The file, locked, that stands at @path now; one that is full has made way. */
 static int file_open(const char *path, int *ret)
@@ -68,4 +70,16 @@ int audit_line(const char *path, const char *text)
 	}
 	r = file_open(path, &fd);
 	return r ?: put(fd, line, (size_t)n);
+}
+
+void audit_time(struct json *json)
+{
+	uint64_t now = now_wall_ns();
+	time_t seconds = (time_t)(now / SECOND_NS);
+	char text[40];
+	struct tm tm;
+	size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
+
+	snprintf(text + n, sizeof(text) - n, ".%03uZ", (unsigned)(now % SECOND_NS / 1000000));
+	json_add_string(json, "time", text);
 }

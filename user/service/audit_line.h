@@ -10,6 +10,8 @@
 #ifndef SERVICE_AUDIT_LINE_H
 #define SERVICE_AUDIT_LINE_H
 
+#include "base/json.h"
+
 #define AUDIT_SIZE (16 << 20) /* bytes of one file */
 
 /**
@@ -20,5 +22,8 @@
  * the line is left; other negative errno.
  */
 int audit_line(const char *path, const char *text);
+
+/** audit_time() - what every line begins with: "time", now, in UTC with milliseconds */
+void audit_time(struct json *json);
 
 #endif
