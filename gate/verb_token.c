@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "gate.h"
 #include "token_file.h"
 #include "verbs.h"
 
@@ -60,12 +61,32 @@ static int take_life(const char *text, struct token *want)
 	return 0;
 }
 
-static void print_made(const struct token *want, const char *text, bool as_json)
+#define URL_SIZE (TOKEN_SIZE + PROJECT_MAX + 64)
+
+/* Where a container that has no listener of its own reaches the gate, as it is installed or runs. */
+static int make_url(const struct token *want, const char *text, char url[URL_SIZE])
+{
+	_cleanup_place_ struct life_place place = {};
+	_cleanup_life_ struct life life = {};
+	struct problem why = {};
+	int r = gate_place(NULL, NULL, &place, &why) ?: life_read(&gate_service, &place, &life);
+
+	if (r)
+		return log_error(0, "where the gate listens is not known: %s",
+				 *why.text ? why.text : strerror(-r)),
+		       -EIO;
+	snprintf(url, URL_SIZE, "http://%s@host.containers.internal:%u/%s.git", text,
+		 life.port ?: GATE_PORT, want->project);
+	return 0;
+}
+
+/* @url: "" is none */
+static void print_made(const struct token *want, const char *text, const char *url, bool as_json)
 {
 	_cleanup_json_ struct json json = {};
 
 	if (!as_json) {
-		puts(text);
+		puts(*url ? url : text);
 		return;
 	}
 	json_open_object(&json, NULL);
@@ -74,6 +95,8 @@ static void print_made(const struct token *want, const char *text, bool as_json)
 	json_add_string(&json, "task", want->task);
 	if (want->expires)
 		json_add_uint(&json, "expires", want->expires);
+	if (*url)
+		json_add_string(&json, "url", url);
 	json_close_object(&json);
 	puts(json_done(&json) ?: "null");
 }
@@ -85,8 +108,8 @@ static int run_create(int argc, char **argv)
 	struct cli_list push = { .n = 0 };
 	struct token want = { .refs = 1 };
 	_cleanup_free_ char *file = NULL;
-	char text[TOKEN_SIZE];
-	bool json = false;
+	char text[TOKEN_SIZE], where[URL_SIZE] = "";
+	bool json = false, url = false;
 	const struct cli_option options[] = {
 		{ "container", "NAME", "good only where this container comes in", CLI_STRING,
 		  &container },
@@ -99,6 +122,8 @@ static int run_create(int argc, char **argv)
 		{ "workflows", NULL, "may push what runs elsewhere: .github/workflows", CLI_FLAG,
 		  &want.workflows },
 		FILE_OPTION,
+		{ "url", NULL, "print the URL to clone from, with the token in it", CLI_FLAG,
+		  &url },
 		{ "json", NULL, "one JSON object", CLI_FLAG, &json },
 		{},
 	};
@@ -127,9 +152,11 @@ static int run_create(int argc, char **argv)
 		log_warn(0, "%s", warning.text);
 	if (r)
 		return log_error(0, "%s", why.text), r == -EINVAL ? r : -EIO;
-	print_made(&want, text, json);
+	r = url ? make_url(&want, text, where) : 0;
+	print_made(&want, text, where, json);
 	explicit_bzero(text, sizeof(text));
-	return 0;
+	explicit_bzero(where, sizeof(where));
+	return r;
 }
 
 /* --- list ----------------------------------------------------------------------------- */

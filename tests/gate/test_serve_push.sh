@@ -72,6 +72,12 @@ soon() { # statement 2
 		refused 403 g -C "$dir/c" fetch && clone "$plain"
 }
 is "a token that is revoked is none at the next request" soon
+made_url() { # statement 93
+	local token
+	token=$("$gate" token create p u --token-file "$tokens" --url) && [[ $token == http://terok-g-[0-9a-f]*@host.containers.internal:9418/p.git ]] && clone "$(sed 's|.*//||; s|@.*||' <<<"$token")" &&
+		"$gate" token create p u --token-file "$tokens" --url --json | jq -e '.url == "http://" + .token + "@host.containers.internal:9418/p.git"'
+}
+is "a token is made with the URL to clone from" made_url
 policy() {
 	echo '{"protected": ["main"]}' >"$base/p.policy.json" && chmod 600 "$base/p.policy.json" &&
 		clone "$bold" && commit "$dir/c" p && refused "it is protected (main)" push main &&
