@@ -322,8 +322,7 @@ static int run_with(const struct git_run *run, struct git_env *env, int input, s
 int git_run(const struct git_run *run, char **ret, size_t *ret_size, struct problem *why)
 {
 	_cleanup_git_env_ struct git_env env = {};
-	struct heard *heard = calloc(1, sizeof(*heard));
-	_cleanup_free_ void *mine = heard;
+	_cleanup_free_ struct heard *heard = calloc(1, sizeof(*heard));
 	_cleanup_close_ int input = -1;
 	int r;
 
