@@ -49,7 +49,9 @@ struct exchange {
 	uint64_t began_ns;
 	unsigned status;
 	const char *outcome;
+	uint64_t used;     /* what the secret was that went with it, as mark_of() has it */
 	bool known, waits; /* for a refresh */
+	bool again;        /* there is a newer one already */
 };
 
 struct server {
@@ -61,6 +63,7 @@ struct server {
 	struct grants *grants;
 	struct refresh *refresh;
 	struct table *table;
+	struct timer again;    /* who is to be sent again is */
 	struct source changes; /* inotify, of the folder of routes */
 	int inotify;
 	struct exchange *exchanges;
@@ -342,14 +345,14 @@ static void extra_of(struct exchange *x, const struct credential_use *use,
 	want->n_extra = x->beta.value ? 1 : 0;
 }
 
-/* An upstream does not take it any more: perhaps there is a newer one soon. */
-static int on_refused(void *user)
+/* Enough to see whether two secrets are the same one. */
+static uint64_t mark_of(const struct credential_use *use)
 {
-	struct exchange *x = user;
-	int r = refresh_now(x->server->refresh, x->token.set, x->token.provider);
+	uint64_t mark = 14695981039346656037u;
 
-	x->waits = !r;
-	return x->waits;
+	for (size_t i = 0; i < use->value->len; i++)
+		mark = (mark ^ (unsigned char)use->value->bytes[i]) * 1099511628211u;
+	return mark;
 }
 
 static void refreshed(struct exchange *x, int r)
@@ -365,6 +368,37 @@ static void refreshed(struct exchange *x, int r)
 	}
 	if (r)
 		forward_go_on(x->forward);
+}
+
+static int on_again(struct timer *timer)
+{
+	struct server *server = container_of(timer, struct server, again);
+
+	for (struct exchange *x = server->exchanges, *next; x; x = next) {
+		next = x->next;
+		if (x->again) {
+			x->again = false;
+			refreshed(x, 0);
+		}
+	}
+	return 0;
+}
+
+/* An upstream does not take it any more: perhaps there is a newer one, or soon. */
+static int on_refused(void *user)
+{
+	struct exchange *x = user;
+	struct server *server = x->server;
+	const struct credential_use *use;
+
+	if (!grants_credential(server->grants, x->token.set, x->token.provider, &use, NULL) &&
+	    mark_of(use) != x->used) {
+		x->again = true;
+		timer_arm(server->loop, &server->again, 0, on_again);
+		return 1;
+	}
+	x->waits = !refresh_now(server->refresh, x->token.set, x->token.provider);
+	return x->waits;
 }
 
 static void on_refreshed(void *user, const char *set, const char *provider, int r)
@@ -394,6 +428,7 @@ static void send_on(struct exchange *x, const struct credential_use *use)
 	if (use->kind != CREDENTIAL_OAUTH || !use->refresh || !x->route->token_url)
 		want.refused = NULL;
 	extra_of(x, use, &want);
+	x->used = want.refused ? mark_of(use) : 0;
 	if (websocket_wanted(x->request))
 		r = websocket_start(x->server->upstream, x->request, &want, &x->websocket);
 	else
@@ -602,6 +637,7 @@ void server_free(struct server *server)
 	forwards_free(server->forwards);
 	upstream_free(server->upstream);
 	grants_free(server->grants);
+	timer_disarm(&server->again);
 	source_del(&server->changes);
 	closep(&server->inotify);
 	table_put(server->table);
