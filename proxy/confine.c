@@ -71,6 +71,8 @@ int proxy_confine(const struct proxy_confine *confine, struct problem *why)
 	r = r ?: add_parent(&folders, confine->store, CONFINE_KEEP);
 	r = r ?: add_parent(&folders, confine->audit, CONFINE_KEEP);
 	r = r ?: add(&folders, confine->locks, CONFINE_KEEP);
+	if (!r && confine->local)
+		r = add(&folders, confine->local, CONFINE_SERVE);
 	r = r ?: add_parent(&folders, confine->routes, CONFINE_LOOK);
 	r = r ?: add_parent(&folders, confine->ca_file, CONFINE_LOOK);
 	if (!r && confine->socket_folder >= 0) {

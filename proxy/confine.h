@@ -17,6 +17,7 @@ struct proxy_confine {
 	const char *store, *routes;  /* files; the store's folder is written to */
 	const char *audit, *ca_file; /* files; NULL: none */
 	const char *locks;           /* a folder */
+	const char *local;           /* the folder of the SSH agent's sockets; NULL: none */
 	int socket_folder;           /* that we listen in, and clean up at the end; -1: none */
 };
 

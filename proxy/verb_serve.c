@@ -78,7 +78,7 @@ static int options_check(struct serve *serve)
 	if (!r)
 		r = cli_number("connections", serve->connections, 1, CONNECTIONS_MAX, connections);
 	if (!r)
-		r = cli_number("ssh-agent-port", serve->agent_port, 1, 65535, &serve->agent_tcp);
+		r = cli_number("ssh-agent-port", serve->agent_port, 0, 65535, &serve->agent_tcp);
 	/* a container that leaves connections open keeps no other one out */
 	serve->server.limits.per_owner = (*connections + 3) / 4;
 	if (!r && !serve->agent_port != !serve->keys_file)
@@ -99,9 +99,10 @@ static int options_read(struct serve *serve, int argc, char **argv)
 		{ "routes-file", "FILE", "where requests go, routes.json", CLI_STRING,
 		  &serve->routes },
 		{ "port", "N", "of TCP on 127.0.0.1 (18731); 0: none", CLI_STRING, &serve->port },
-		{ "ssh-agent-port", "N", "of the SSH agent, with --ssh-keys-file", CLI_STRING,
-		  &serve->agent_port },
-		{ "ssh-keys-file", "FILE", "keys of the SSH agent", CLI_STRING, &serve->keys_file },
+		{ "ssh-agent-port", "N", "of the SSH agent on 127.0.0.1 (18732); 0: none",
+		  CLI_STRING, &serve->agent_port },
+		{ "ssh-keys-file", "FILE", "keys of the SSH agent; with --ssh-agent-port",
+		  CLI_STRING, &serve->keys_file },
 		{ "detach", NULL, "go on in the background", CLI_FLAG, &serve->detach },
 		{ "pid-file", "FILE", "its process id", CLI_STRING, &serve->pid_file },
 		{ "no-containers", NULL, "no listeners within containers", CLI_FLAG,
@@ -172,7 +173,7 @@ static int listeners_open(struct serve *serve)
 	if (!r && serve->tcp_port)
 		r = listen_port(&proxy_service, &serve->passed, "127.0.0.1", serve->tcp_port,
 				&serve->tcp, &why);
-	if (!r && serve->agent_port)
+	if (!r && serve->agent_tcp)
 		r = listen_port(&proxy_service, &serve->passed, "127.0.0.1", serve->agent_tcp,
 				&serve->agent_fd, &why);
 	if (r)
@@ -245,10 +246,12 @@ static int store_get(struct serve *serve)
 /* Begun before we give up anything: its signer is a process of its own. */
 static int agent_begin(struct serve *serve, struct problem *why)
 {
-	const struct agent_said said = { .opened = &serve->opened, .keys = serve->keys_file };
+	const struct agent_said said = { .opened = &serve->opened,
+					 .keys = serve->keys_file,
+					 .local = true };
 	int r;
 
-	if (!serve->agent_port)
+	if (!serve->agent_tcp)
 		return 0;
 	r = agent_place_find(&said, &serve->agent_place, why);
 	return r ?: agent_new(serve->loop, &serve->agent_place.options, &serve->agent, why);
@@ -256,12 +259,12 @@ static int agent_begin(struct serve *serve, struct problem *why)
 
 static int run(struct serve *serve)
 {
-	const struct proxy_confine confine = { .store = store_path(serve->store),
-					       .routes = serve->server.routes,
-					       .audit = serve->server.audit,
-					       .ca_file = serve->ca_file,
-					       .locks = serve->locks,
-					       .socket_folder = serve->place.folder };
+	struct proxy_confine confine = { .store = store_path(serve->store),
+					 .routes = serve->server.routes,
+					 .audit = serve->server.audit,
+					 .ca_file = serve->ca_file,
+					 .locks = serve->locks,
+					 .socket_folder = serve->place.folder };
 	struct problem why;
 	int r = loop_new(&serve->loop);
 
@@ -271,6 +274,7 @@ static int run(struct serve *serve)
 		return log_error(r, "cannot make a loop");
 	r = agent_begin(serve, &why);
 	r = r ?: server_new(serve->loop, &serve->server, &serve->running, &why);
+	confine.local = serve->agent ? serve->agent_place.options.local : NULL;
 	r = r ?: proxy_confine(&confine, &why);
 	if (r) {
 		log_error(0, "%s", why.text);

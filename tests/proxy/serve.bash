@@ -45,7 +45,7 @@ cleanup() {
 serve() {
 	local i
 	[ -z "$server" ] || { kill "$server"; wait "$server" 2>/dev/null; }
-	"$proxy" serve --port "$port" --no-containers --ca-file "$dir/up/ca.pem" "$@" 2>>"$dir/log" &
+	"$proxy" serve --port "$port" --ssh-agent-port 0 --ssh-keys-file "$dir/c/ssh-keys.json" --no-containers --ca-file "$dir/up/ca.pem" "$@" 2>>"$dir/log" &
 	server=$!
 	for ((i = 0; i < 500; i++)); do
 		curl -s -o /dev/null "http://127.0.0.1:$port/-/health" && return

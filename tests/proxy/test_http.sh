@@ -311,7 +311,7 @@ bad_routes() { # statement 54
 	kill "$server" && wait "$server"
 	server=
 	echo '{"good": {"upstream": "https://x"}, "lame": {"auth_header": "x"}}' >"$dir/bad.json"
-	! "$proxy" serve --port "$port" --no-containers --routes-file "$dir/bad.json" 2>"$dir/body" && grep -q 'route lame: upstream is missing' "$dir/body" && ! "$proxy" route lint --routes-file "$dir/bad.json" 2>"$dir/body" &&
+	! "$proxy" serve --port "$port" --ssh-agent-port 0 --ssh-keys-file "$dir/c/ssh-keys.json" --no-containers --routes-file "$dir/bad.json" 2>"$dir/body" && grep -q 'route lame: upstream is missing' "$dir/body" && ! "$proxy" route lint --routes-file "$dir/bad.json" 2>"$dir/body" &&
 		grep -q 'route lame' "$dir/body" && "$proxy" route lint --routes-file "$routes" >"$dir/body" 2>&1 && saw "^api.*https://localhost:$tls"
 }
 is "a route without an upstream is named at the start, and by route lint" bad_routes

@@ -4,7 +4,7 @@
 #
 # The upstream takes one access token and one refresh token, which is good once.
 set -u
-dir='' port='' tls='' routes='' here='' audit=''
+dir='' port='' tls='' routes='' here='' audit='' server='' upstream=''
 B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
 . "$(dirname "$0")/serve.bash"
 

@@ -53,6 +53,7 @@ enum confine_may {
 	CONFINE_READ,
 	CONFINE_LOOK,  /* read them, and list the folder */
 	CONFINE_KEEP,  /* make, read, write, rename and remove them, and list the folder */
+	CONFINE_SERVE, /* the same, and sockets that listen */
 	CONFINE_WRITE, /* read and write those that are there */
 	CONFINE_RUN,   /* read and execute them, and list the folder */
 	CONFINE_WORK,  /* all but executing, folders and moves between them as well */
