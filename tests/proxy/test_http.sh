@@ -161,11 +161,12 @@ is "a reply does not wait for the body" early
 # --- streams ---------------------------------------------------------------------------------
 
 is "events arrive one by one" python3 "$here/client.py" sse "$port" "$api" "$dir/up/go" # statement 61
+sanitized() { grep -qa __asan_init "$proxy"; } # its memory is no measure
 memory() {
 	local before after
 	before=$(awk '/VmRSS/{print $2}' "/proc/$server/status")
 	[ "$(python3 "$here/client.py" slow "$port" "$api" 50000000)" = 50000000 ] && after=$(awk '/VmHWM/{print $2}' "/proc/$server/status") &&
-		echo "$before $after" && [ $((after - before)) -lt 8000 ]
+		echo "$before $after" && { sanitized || [ $((after - before)) -lt 8000 ]; }
 }
 is "a slow client costs a buffer, and loses nothing" memory
 idle() {
@@ -178,7 +179,7 @@ idle() {
 	done
 	after=$(awk '/VmRSS/{print $2}' "/proc/$server/status")
 	exec 7>&-
-	echo "$before $after" && grep -q ready "$dir/idle" && [ $((after - before)) -lt 16000 ]
+	echo "$before $after" && grep -q ready "$dir/idle" && { sanitized || [ $((after - before)) -lt 16000 ]; }
 }
 is "1000 connections that are idle cost less than 16 KiB each" idle
 cut() { ! curl -s -m 10 -H "Authorization: $api" "http://127.0.0.1:$port/half" -o "$dir/body" && [ "$(cat "$dir/body")" = 0123456789 ]; }

@@ -377,7 +377,7 @@ static enum step request_run(struct peer *peer)
 	if (request->body != BODY_OVER && !request->held && !request->blocked &&
 	    !(request->reply == REPLY_OVER && request->last)) {
 		step = body_run(peer);
-		if (step == STEP_GONE || !peer->request)
+		if (step == STEP_GONE || peer->request != request) /* it is another one */
 			return step;
 	}
 	if (request->abort)
