@@ -127,6 +127,7 @@ int request_new(struct peer *peer, const char *bytes, size_t n, struct http_requ
 	memset(request, 0, offsetof(struct http_request, head));
 	request->http = peer->http;
 	request->peer = peer;
+	request->size = n;
 	memcpy(request->text, bytes, n);
 	r = http_head_request(request->text, n, &request->head);
 	r = r ?: check(request);
@@ -145,7 +146,7 @@ void request_over(struct http_request *request, bool whole)
 	request->peer->request = NULL;
 	if (request->told && http->use->over)
 		http->use->over(request, whole && !request->abort);
-	explicit_bzero(request->text, strlen(request->text));
+	explicit_bzero(request->text, request->size); /* credentials are in it */
 	kept_free(&request->answer);
 	free(request->after);
 	free(request->trailers);

@@ -99,6 +99,7 @@ struct http_request {
 	bool asks;    /* Expect: nobody has told it to go on */
 	bool blocked; /* body() did not take all */
 	bool bodyless, chunked, last, abort, waits, suspended;
+	size_t size; /* of the text */
 	struct http_head head;
 	char text[];
 };
