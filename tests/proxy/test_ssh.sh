@@ -190,6 +190,10 @@ git init -q "$dir/near" && git -C "$dir/near" -c user.name=a -c user.email=a@b c
 is "git pushes and clones over ssh" "$(with p env GIT_SSH_COMMAND="ssh -F none -o BatchMode=yes -o UserKnownHostsFile=$dir/known" \
 	bash -c 'git -C "$1/near" push -q "ssh://$2@127.0.0.1:$3$1/far.git" HEAD:refs/heads/main && git clone -q -b main "ssh://$2@127.0.0.1:$3$1/far.git" "$1/again" && git -C "$1/again" log --format=%s' \
 	git "$dir" "$user" $first_port 2>&1)" one
+mkdir -m 0700 "$dir/mirrors"
+is "terok-gate fetches a mirror by it, and has no key" "$("$B/terok-gate" sync p --base-path "$dir/mirrors" --upstream "ssh://$user@127.0.0.1:$first_port$dir/far.git" \
+	--ssh-agent "$dir/run/ssh-agent-local-p.sock" >"$dir/synced" 2>&1; cat "$dir/synced" >&2; git -C "$dir/mirrors/p.git" log --format=%s main)" one
+is "... as is noted" "$(last outcome purpose user)" "signed login $user"
 git -C "$dir/near" config gpg.format ssh
 git -C "$dir/near" config user.signingkey "$dir/public/main.pub"
 is "git signs a commit" "$(with p git -C "$dir/near" -c user.name=a -c user.email=a@b commit -q -S --allow-empty -m two 2>&1; git -C "$dir/near" cat-file commit HEAD | grep -c 'BEGIN SSH SIGNATURE')" 1

@@ -147,6 +147,8 @@ kills() {
 	local i broken=0 acked=0 push took='' at
 	git clone -q --depth 1 "$(url gate)" "$folder/k"
 	for i in $(seq 0 "$1"); do
+		# what was not acknowledged is no part of the next
+		git -C "$folder/k" reset -q --hard origin/HEAD
 		head -c 3M /dev/urandom >"$folder/k/new" && git -C "$folder/k" add new && git -C "$folder/k" commit -q -m "$i"
 		took=${took:-$(now)} # of the first, which is left alone
 		git -C "$folder/k" push -q origin "HEAD:refs/heads/k$i" 2>/dev/null &
