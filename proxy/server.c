@@ -484,6 +484,12 @@ static bool is_ours(struct server *server, struct http_request *request)
 	return true;
 }
 
+/* Upstreams that know these say back what they were sent, and the secret is of that. */
+static bool tells_back(const char *method)
+{
+	return !strcasecmp(method, "TRACE") || !strcasecmp(method, "TRACK");
+}
+
 static void on_head(struct http_request *request, void *user)
 {
 	static const char bad[] = "Bad request";
@@ -514,6 +520,8 @@ static void on_head(struct http_request *request, void *user)
 	/* a target with a host of its own, or a tunnel to one, is no request to an upstream of ours */
 	if (*target != '/' && (strcmp(target, "*") || strcmp(x->method, "OPTIONS")))
 		return refuse(x, 400, "bad_request", bad);
+	if (tells_back(x->method))
+		return refuse(x, 405, "bad_request", "Method not allowed");
 	if (server->ending)
 		return refuse(x, 503, "ending", "The proxy ends");
 	serve(x);

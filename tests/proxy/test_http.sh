@@ -56,9 +56,10 @@ none() { # statement 55
 	local t
 	t=$(token nobody) && code 404 "$t" / && body 'No route for provider: nobody' &&
 		t=$(token empty) && code 502 "$t" / && body 'Credential not configured for this provider' &&
-		sqlite3 "$db" "INSERT INTO credentials VALUES ('default','empty','{\"type\":\"api_key\"}')" && code 502 "$t" / && body 'Credential misconfigured'
+		python3 -c 'import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as db: db.execute("INSERT INTO credentials VALUES (?, ?, ?)", ("default", "empty", "{\"type\":\"api_key\"}"))' "$db" && code 502 "$t" / && body 'Credential misconfigured'
 }
-command -v sqlite3 >/dev/null && is "no route is 404; no credential, and one without a secret, 502" none
+is "no route is 404; no credential, and one without a secret, 502" none
 terms() {
 	local t
 	t=$(token api --method GET --path '/echo' --path '/v1/**') && code 200 "$t" /echo?x && code 200 "$t" /v1/a/b &&
@@ -75,6 +76,11 @@ forms() {
 	done
 }
 is "a target that names a host is no request" forms
+told_back() {
+	local method
+	for method in TRACE trace TRACK; do code 405 "$api" /echo -X $method && ! grep -q "$secret" "$dir/body" || return; done
+}
+is "what an upstream would say back is not asked" told_back
 
 # --- which secret ----------------------------------------------------------------------------
 
