@@ -16,6 +16,7 @@ struct loop {
 	loop_poll_fn poll;
 	void *poll_user;
 	struct timer *timers;            /* soonest first */
+	uint64_t firing_ns;              /* timers up to then run now; 0: none do */
 	int n_ready, next;               /* the round being dispatched */
 	struct epoll_event ready[ROUND]; /* data.ptr NULL: deleted meanwhile */
 };
@@ -116,6 +117,8 @@ void timer_arm(struct loop *loop, struct timer *timer, uint64_t at_ns, timer_fn 
 	struct timer **p;
 
 	timer_disarm(timer);
+	if (at_ns <= loop->firing_ns) /* what a timer arms waits a round, also if it is past */
+		at_ns = loop->firing_ns + 1;
 	for (p = &loop->timers; *p && (*p)->at_ns <= at_ns; p = &(*p)->next)
 		;
 	*timer = (struct timer){ .loop = loop, .next = *p, .fn = fn, .at_ns = at_ns };
@@ -160,12 +163,14 @@ static int loop_fire_timers(struct loop *loop)
 	uint64_t now = now_boot_ns(); /* once: a timer that re-arms itself waits a round */
 	int r = 0;
 
+	loop->firing_ns = now;
 	while (!r && loop->timers && loop->timers->at_ns <= now) {
 		struct timer *timer = loop->timers;
 
 		timer_disarm(timer);
 		r = timer->fn(timer);
 	}
+	loop->firing_ns = 0;
 	return r;
 }
 
