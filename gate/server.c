@@ -328,6 +328,8 @@ static int transfer_start(struct transfer *transfer, struct http_request *reques
 		transfer->witness = witness_new(transfer->route.part == REQUEST_RECEIVE,
 						http_header(request, "Content-Encoding", 0));
 	r = backend_new(server->loop, request, &start, &owner, &transfer->backend, why);
+	if (!r && !http_length(request)) /* then nobody says that its body is over */
+		backend_body(transfer->backend, NULL, 0);
 	if (!r &&
 	    transfer->n_asked) /* there was no git for it: an empty pipe takes so much at once */
 		backend_body(transfer->backend, transfer->asked, transfer->n_asked);

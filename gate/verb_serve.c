@@ -85,7 +85,7 @@ static int limits_read(struct serve *serve)
 		r = seconds("silence-time", serve->silence, &to->silence_ns);
 	to->limits.head = head;
 	/* a container that leaves connections open keeps no other one out */
-	to->limits.per_owner = (to->limits.connections + 1) / 2;
+	to->limits.per_owner = (to->limits.connections + 3) / 4;
 	return r;
 }
 

@@ -148,6 +148,17 @@ for version in 0 2; do
 	}
 	is "a fetch with a list that git gzips, protocol $version" wants
 done
+crowded() { # more of a list than is ever kept; there are no tags yet
+	local main n=140000
+	main=$(git -C "$mirror" rev-parse main) && git -C "$mirror" pack-refs --all && cp "$mirror/packed-refs" "$dir/packed" || return
+	awk -v id="$main" -v n=$n 'BEGIN { for (i = 0; i < n; i++) printf "%s refs/heads/crowd/%07d\n", id, i }' |
+		cat - "$dir/packed" | grep -v '^#' | LC_ALL=C sort -k 2,2 >"$mirror/packed-refs"
+	[ "$(g -c protocol.version=0 ls-remote "$url" 'refs/heads/crowd/*' | wc -l)" -eq $n ]
+	local r=$?
+	cp "$dir/packed" "$mirror/packed-refs"
+	return $r
+}
+is "140,000 refs, protocol 0" crowded
 partial() {
 	rm -rf "$dir/b" && g clone -q --filter=blob:none "$url" "$dir/b" && same_as_mirror "$dir/b" &&
 		git -C "$dir/b" rev-list --objects --all --missing=print | grep -q '^?' # what was not fetched

@@ -191,12 +191,17 @@ static bool accept_one(struct listener *l)
 static int on_listener(struct source *source, uint32_t events)
 {
 	struct listener *l = container_of(source, struct listener, source);
+	bool short_of =
+	    false; /* of descriptors or memory: a connection that ends gives some back */
 	int i = 0;
 
 	(void)events;
 	while (i++ < ACCEPTS && !is_full(l->http, l->owner) && accept_one(l))
 		;
-	if (is_full(l->http, l->owner)) {
+	if (i <= ACCEPTS)
+		short_of = l->http->n_peers && (errno == EMFILE || errno == ENFILE ||
+						errno == ENOMEM || errno == ENOBUFS);
+	if (short_of || is_full(l->http, l->owner)) {
 		l->full = true;
 		source_set(source, 0);
 	}

@@ -62,7 +62,7 @@ struct http_use {
 
 	/**
 	 * body() - some of its body; not after http_reply()
-	 * @n: 0: that was all of it; called once, also for a request without a body
+	 * @n: 0: that was all of it; called once, and not for a request without a body
 	 *
 	 * Return: bytes taken; the rest comes again. 0: not until http_wake(). NULL: no bodies.
 	 */

@@ -17,7 +17,8 @@
 
 #include "http/within.h"
 
-#define STEPS 8 /* of one connection, then it is another's turn */
+#define STEPS 8   /* of one connection, then it is another's turn */
+#define BITES 256 /* of a body in one step: chunks may be of one byte */
 
 enum step {
 	STEP_ON,
@@ -226,8 +227,9 @@ static enum step body_run(struct peer *peer)
 	struct http_request *request = peer->request;
 	ssize_t n, took = 1;
 	size_t at = 0;
+	int bites = 0;
 
-	if (request->asks && !request->deaf) {
+	if (request->asks && !request->deaf && request->reply < REPLY_STREAM) {
 		static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 		request->asks = false;
@@ -236,8 +238,8 @@ static enum step body_run(struct peer *peer)
 	n = pull(peer);
 	if (n < 0)
 		return body_cut(peer);
-	while (at < (size_t)n && took > 0 && request->body != BODY_OVER && !request->blocked &&
-	       !request->abort) {
+	while (at < (size_t)n && took > 0 && bites++ < BITES && request->body != BODY_OVER &&
+	       !request->blocked && !request->abort) {
 		took = body_step(request, peer->http->in + at, (size_t)n - at);
 		at += took > 0 ? (size_t)took : 0;
 	}
@@ -392,7 +394,7 @@ static enum step request_run(struct peer *peer)
 	/* nobody is there for what would come */
 	if (step == STEP_WAIT && peer->half && request->body == BODY_OVER && !peer->out.n &&
 	    (request->reply == REPLY_NONE || request->waits))
-		return gone(peer);
+		return cut(peer);
 	return step;
 }
 
@@ -483,8 +485,13 @@ static void watch(struct peer *peer)
 	if (peer->half && !reads)
 		events &= ~(uint32_t)EPOLLIN;
 	source_set(&peer->source, events);
-	if (request)
+	if (request) {
+		bool was = request->suspended;
+
 		request->suspended = !peer->out.n && !reads;
+		if (was && !request->suspended) /* from now on it is waited for, and watched */
+			peer_moved(peer);
+	}
 }
 
 void peer_run(struct peer *peer)

@@ -306,7 +306,8 @@ static int reply(struct http_request *request, unsigned status, const struct htt
 		return -EALREADY;
 	request->reply = REPLY_WAITS;
 	/* at once, to who waits for it and would send too much; it is the connection's last then */
-	if (body && request->body != BODY_OVER && (request->asks || request->length > SWALLOW))
+	if (request->body != BODY_OVER &&
+	    (((body || request->duplex) && request->asks) || (body && request->length > SWALLOW)))
 		request->last = true;
 	r = head_begin(status, request->reason ?: words(status), headers, n, more,
 		       &request->answer);
