@@ -31,6 +31,7 @@
 #define AGENT_HANDSHAKE_S 5   /* for a length, and for the token behind it */
 #define AGENT_QUESTIONS   4   /* of one owner, that a person has before them */
 #define AGENT_TAKE_S      30  /* for a client to take its reply */
+#define AGENT_SIGNER_S    60  /* for a signer to answer */
 #define AGENT_CONFIRM_S   120 /* for a person to answer */
 
 struct agent_options {

@@ -48,6 +48,7 @@ static void on_done(int error, bool allowed, const struct problem *why, void *us
 	       why->text);
 	client->question = NULL;
 	source_set(&client->source, 0);
+	agent_client_waits(client);
 	agent_ask_end(question);
 }
 
@@ -88,6 +89,7 @@ void agent_ask(struct agent_client *client, const struct word_confirm *confirm)
 		return;
 	}
 	client->question = question;
+	timer_disarm(&client->late);
 	source_set(&client->source, EPOLLRDHUP); /* who goes is not asked for any more */
 }
 

@@ -51,6 +51,10 @@ static int on_late(struct timer *timer)
 {
 	struct agent_client *client = container_of(timer, struct agent_client, late);
 
+	if (client->signer && (client->state == CLIENT_OPENING || client->state == CLIENT_BUSY)) {
+		agent_signer_stuck(client->signer); /* the client is one of those that go */
+		return 0;
+	}
 	log_debug(0, "a client of the SSH agent is too slow");
 	agent_client_free(client);
 	return 0;
@@ -61,6 +65,11 @@ static void late_after(struct agent_client *client, unsigned seconds)
 	timer_arm(client->agent->loop, &client->late, now_boot_ns() + seconds * SECOND_NS, on_late);
 }
 
+void agent_client_waits(struct agent_client *client)
+{
+	late_after(client, AGENT_SIGNER_S);
+}
+
 /* Ask the signer who it is. False: it is no more. */
 static bool client_open(struct agent_client *client, struct agent_signer *signer)
 {
@@ -68,7 +77,7 @@ static bool client_open(struct agent_client *client, struct agent_signer *signer
 
 	client->state = CLIENT_OPENING;
 	source_set(&client->source, 0);
-	timer_disarm(&client->late);
+	agent_client_waits(client);
 	if (!client->who.local)
 		token = span_of(client->in.bytes + LENGTH, client->in.n - LENGTH);
 	if (!signer || link_say(&signer->link, WORD_OPEN, client->id,
@@ -220,6 +229,7 @@ static bool frame(struct agent_client *client)
 	}
 	client->state = CLIENT_BUSY;
 	source_set(&client->source, 0);
+	agent_client_waits(client);
 	r = link_say(&client->signer->link, WORD_FRAME, client->id,
 		     span_of(client->in.bytes + LENGTH, n), (struct span){});
 	if (r) {
@@ -304,6 +314,7 @@ void agent_client_reply(struct agent_client *client, struct span message)
 	if (client->state != CLIENT_BUSY)
 		return;
 	client->state = CLIENT_REPLIED;
+	timer_disarm(&client->late);
 	wire_put_string(&client->out, message);
 	if (client->out.failed)
 		agent_client_free(client);
@@ -335,7 +346,10 @@ void agent_client_opened(struct agent_client *client, const struct word_opened *
 	if (told->result == -ESTALE && !client->again) {
 		client->again = true;
 		client->signer = NULL;
-		client_open(client, agent_signer_renew(client->agent));
+		/* another client may have had it renewed already */
+		client_open(client, signer == client->agent->newest
+					? agent_signer_renew(client->agent)
+					: agent_signer_get(client->agent));
 		agent_signer_leave(signer);
 		return;
 	}
@@ -349,6 +363,7 @@ void agent_client_opened(struct agent_client *client, const struct word_opened *
 	}
 	agent_left(client->agent, client->listener);
 	client->listener = NULL;
+	timer_disarm(&client->late);
 	client->state = CLIENT_READY;
 	if (client->in.n) { /* the token */
 		explicit_bzero(client->in.bytes, client->in.n);

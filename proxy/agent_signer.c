@@ -184,6 +184,13 @@ static void on_end(struct link *link, int error)
 	agent_signer_leave(signer);
 }
 
+void agent_signer_stuck(struct agent_signer *signer)
+{
+	log_error(0, "a signer did not answer in %d s; another begins", AGENT_SIGNER_S);
+	signer->link.over = true;
+	on_end(&signer->link, 0);
+}
+
 static void on_drained(struct link *link)
 {
 	struct agent_signer *signer = container_of(link, struct agent_signer, link);

@@ -96,6 +96,9 @@ void agent_client_free(struct agent_client *client);
 /** agent_client_opened() - what the signer says of who it is */
 void agent_client_opened(struct agent_client *client, const struct word_opened *told);
 
+/** agent_client_waits() - for its signer, from now on */
+void agent_client_waits(struct agent_client *client);
+
 /** agent_client_reply() - an agent message for it */
 void agent_client_reply(struct agent_client *client, struct span message);
 
@@ -125,6 +128,9 @@ struct agent_signer *agent_signer_renew(struct agent *agent);
 
 /** agent_signer_leave() - one client less: one that is not the newest ends with its last */
 void agent_signer_leave(struct agent_signer *signer);
+
+/** agent_signer_stuck() - it does not answer: it ends, its clients, and another begins */
+void agent_signer_stuck(struct agent_signer *signer);
 
 /** agent_signers_end() - all of them, and their keeper */
 void agent_signers_end(struct agent *agent);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "keys_json.h"
@@ -90,18 +91,26 @@ static char *folder_of(const char *file)
 bool folders_lack(const struct folders *folders, const char *file)
 {
 	_cleanup_free_ char *folder = folder_of(file);
+	struct stat st;
 
 	for (unsigned i = 0; folder && i < folders->n; i++)
 		if (!strcmp(folders->path[i], folder))
-			return false;
+			return !stat(folder, &st) && (st.st_ino != folders->was[i].ino ||
+						      st.st_dev != folders->was[i].dev);
 	return folder;
 }
 
 static void add(struct folders *folders, const char *file)
 {
+	struct stat st;
+
 	if (!file || folders->n == FOLDERS_MAX || !folders_lack(folders, file))
 		return;
 	folders->path[folders->n] = folder_of(file);
+	if (folders->path[folders->n] && !stat(folders->path[folders->n], &st)) {
+		folders->was[folders->n].dev = st.st_dev;
+		folders->was[folders->n].ino = st.st_ino;
+	}
 	folders->n += !!folders->path[folders->n];
 }
 

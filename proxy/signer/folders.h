@@ -10,6 +10,7 @@
 #define SIGNER_FOLDERS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/problem.h"
 
@@ -17,13 +18,17 @@
 
 struct folders {
 	char *path[FOLDERS_MAX];
+	struct {
+		dev_t dev;
+		ino_t ino; /* 0: it was not there */
+	} was[FOLDERS_MAX];
 	unsigned n;
 };
 
 /** folders_find() - those of all keys in the file at @json; what cannot be read has none */
 void folders_find(struct folders *folders, const char *json);
 
-/** folders_lack() - is @file in none of them? */
+/** folders_lack() - is @file in none of them, or in a folder that has taken the place of one? */
 bool folders_lack(const struct folders *folders, const char *file);
 
 void folders_done(struct folders *folders);

@@ -79,6 +79,8 @@ static void ring_empty(struct keyring *ring)
 		held_done(&ring->held[--ring->n]);
 	free(ring->held);
 	ring->held = NULL;
+	while (ring->n_lost)
+		free(ring->lost[--ring->n_lost].path);
 }
 
 static void ring_free(struct keyring *ring)
@@ -99,6 +101,9 @@ static bool ring_holds(const struct keyrings *rings, const struct keyring *ring)
 	if (!ring->read || ring->generation != rings->generation ||
 	    !stamp_holds(&ring->stamp, rings->json))
 		return false;
+	for (unsigned i = 0; i < ring->n_lost; i++)
+		if (!stamp_holds(&ring->lost[i].stamp, ring->lost[i].path))
+			return false;
 	for (unsigned i = 0; i < ring->n; i++) {
 		const struct held *held = &ring->held[i];
 
@@ -175,6 +180,18 @@ static int file_public(struct held *held, struct problem *why)
 	return r;
 }
 
+static void lost_add(struct keyring *to, const char *path)
+{
+	struct lost lost = { .path = path ? strdup(path) : NULL };
+
+	if (!lost.path || to->n_lost == sizeof(to->lost) / sizeof(*to->lost)) {
+		free(lost.path);
+		return;
+	}
+	stamp_look(lost.path, &lost.stamp);
+	to->lost[to->n_lost++] = lost;
+}
+
 static void file_take(struct keyrings *rings, struct keyring *to, struct keyring *before,
 		      struct keys_entry *entry)
 {
@@ -192,6 +209,8 @@ static void file_take(struct keyrings *rings, struct keyring *to, struct keyring
 		log_error(0, "project %s: a key is left out: %s", to->project, why.text);
 		if (r == -EACCES && rings->denied)
 			rings->denied(rings, held.private_key);
+		lost_add(to, held.private_key);
+		lost_add(to, held.public_key);
 		held_done(&held);
 		return;
 	}
@@ -292,7 +311,7 @@ static int rows_read(struct keyrings *rings, struct keyring *to, struct keyring 
 		if (!r && !row_key(rings, before, held, wire_out_span(&rows->blob[i]), &said)) {
 			ring_add(to, before, held);
 		} else {
-			if (!r)
+			if (!r && !store_locked(rings->store, STORE_SSH)) /* that was said */
 				log_error(0, "project %s: key %lld of the store is left out: %s",
 					  to->project, (long long)held->row, said.text);
 			held_done(held);

@@ -49,10 +49,18 @@ struct held {
 	struct stamp private_stamp, public_stamp;
 };
 
+/* A file that is named and could not be read: it is looked for when it changes. */
+struct lost {
+	char *path;
+	struct stamp stamp;
+};
+
 struct keyring {
 	char *project;
 	struct held *held;
 	unsigned n;
+	struct lost lost[2 * KEYRING_KEYS];
+	unsigned n_lost;
 	struct stamp stamp; /* of ssh-keys.json */
 	uint64_t generation, used;
 	bool read;

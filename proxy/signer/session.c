@@ -119,6 +119,17 @@ void session_free(struct session *session)
 	free(session);
 }
 
+/* Clients may be refused as often as they like: one line a second is theirs. */
+static bool may_tell(struct signing *signing)
+{
+	uint64_t now = now_boot_ns();
+
+	if (signing->told_ns && now - signing->told_ns < SECOND_NS)
+		return false;
+	signing->told_ns = now;
+	return true;
+}
+
 /* --- what ----------------------------------------------------------------------------- */
 
 static int failure(struct wire_out *reply)
@@ -136,7 +147,8 @@ static int list(struct session *session, struct wire_out *reply)
 
 	if (token_check(session, &why) ||
 	    keyring_get(&session->signing->rings, session->project, &ring, &why)) {
-		log_info("project %s: %s", session->project, why.text);
+		if (may_tell(session->signing))
+			log_info("project %s: %s", session->project, why.text);
 		return failure(reply);
 	}
 	for (unsigned i = 0; i < ring->n; i++) {
@@ -216,35 +228,40 @@ static int wanted_check(struct session *session, struct wanted *wanted, struct h
 /* One of what there is a number of. */
 static int spend(struct session *session, struct held *held, struct problem *why)
 {
+	bool counted = *session->text && session->token.budget != TOKEN_UNLIMITED;
 	struct store *store = session->signing->store;
+	const struct meter before = held->meter;
 	int r = held_take(held, now_boot_ns());
 
 	if (r)
 		return problem(why, r, "it signs %u times in a minute, and did",
 			       held->limits.per_minute);
-	if (held->limits.total) {
-		r = ssh_key_spend(store, session->project, held->row, why);
-		if (r)
-			return r;
+	/* the token first: one that is used up takes nothing from others of the project */
+	if (counted) {
+		r = token_spend(store, &session->token, 1, why);
+		if (!r)
+			r = problem(why, -EDQUOT, "the token's requests are used up");
+		counted = r > 0;
 	}
-	if (!*session->text || session->token.budget == TOKEN_UNLIMITED)
-		return 0;
-	r = token_spend(store, &session->token, 1, why);
-	return r > 0 ? 0 : r ?: problem(why, -EDQUOT, "the token's requests are used up");
+	if (r >= 0)
+		r = held->limits.total ? ssh_key_spend(store, session->project, held->row, why) : 0;
+	if (r && counted)
+		token_spend(store, &session->token, -1, NULL);
+	if (r)
+		held->meter = before;
+	return r;
 }
 
 static int refused(struct session *session, struct wanted *wanted, const char *outcome,
 		   const char *why, struct wire_out *reply)
 {
-	uint64_t now = now_boot_ns();
 	char text[WORD_SHOWN];
 
 	wanted->deed.outcome = outcome;
 	wanted->deed.why = why;
 	audit_sign(session->signing->audit, &wanted->deed);
-	if (session->signing->told_ns && now - session->signing->told_ns < SECOND_NS)
+	if (!may_tell(session->signing))
 		return failure(reply);
-	session->signing->told_ns = now;
 	log_warn(0, "project %s, key %s: %s is %s: %s", session->project,
 		 wanted->deed.held ? wanted->deed.held->key->fingerprint : "unknown",
 		 deed_text(&wanted->deed, text, sizeof(text)), outcome, why);

@@ -34,7 +34,8 @@ struct signer {
 	struct client *client[BUCKETS];
 	unsigned n;
 	uint32_t asked;
-	bool stale; /* a key lies where this process may not look */
+	uint64_t told_ns; /* when it was last said that the store is locked */
+	bool stale;       /* a key lies where this process may not look */
 };
 
 /* --- sessions ------------------------------------------------------------------------- */
@@ -202,8 +203,10 @@ static int on_list(struct signer *signer)
 		r = keys_json_each(signer->signing.rings.json, tell_project, signer, &why);
 	if (!r && signer->signing.local)
 		r = ssh_key_each(signer->signing.store, NULL, tell_row, signer, &why);
-	if (r < 0)
+	if (r < 0) { /* without its end nobody takes what is missing for what has gone */
 		log_error(0, "%s", why.text);
+		return 0;
+	}
 	return tell_project("", signer);
 }
 
@@ -243,6 +246,9 @@ static void unlock(struct keyrings *rings)
 		    ? keys_unlock(rings->store, &signer->keys, 1 << STORE_SSH, &why)
 		    : 0;
 
+	if (r && r != -ENOKEY && signer->told_ns && now_boot_ns() - signer->told_ns < SECOND_NS)
+		return;
+	signer->told_ns = r ? now_boot_ns() : 0;
 	if (r && r != -ENOKEY) /* nor is anything in a store that never had a key */
 		log_warn(0, "keys in the store are locked: %s", why.text);
 }

@@ -90,13 +90,25 @@ static void settle(struct store *store, const struct keys *old, const struct key
 	secret_free(cached);
 }
 
+/* Nobody else has rotated since @old was found: what is next to the file may be the only copy of theirs. */
+static int still_ours(struct store *store, const struct keys *old, struct problem *why)
+{
+	int r = 0;
+
+	for (enum store_class class = 0; !r && class < STORE_CLASSES_; class ++)
+		r = ring_fits(store, class, old->key[class], why);
+	return r;
+}
+
 static int rotate(struct store *store, struct keys *old, const char *next,
 		  const struct keys_change *change, struct keys *new, struct problem *why)
 {
 	bool root = change->root || change->passphrase;
 	struct keys_row row = {};
-	int r = keys_row_read(store, &row, why);
+	int r = still_ours(store, old, why);
 
+	if (!r)
+		r = keys_row_read(store, &row, why);
 	if (!r && root)
 		r = new_root(store, change, old, next, &row, new, why);
 	return r ?: rotate_rows(store, old, root ? new : old, &row, why);
@@ -120,7 +132,7 @@ int keys_rotate(struct store *store, struct keys *keys, const char *file,
 	r = store_end(store, rotate(store, keys, next, change, &new, why), why);
 	if (r >= 0 && root)
 		settle(store, keys, &new, next, file);
-	else if (root)
+	else if (new.source == KEYS_FROM_FILE) /* it is ours, and of nothing */
 		unlink(next);
 	for (enum store_class class = 0; r >= 0 && class < STORE_CLASSES_; class ++)
 		if (!store_locked(store, class))

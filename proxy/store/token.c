@@ -131,11 +131,11 @@ int token_spend(struct store *store, const struct token *token, int n, struct pr
 			 token->text, &left, why);
 	if (!r && n > left)
 		n = left > 0 ? left : 0;
-	if (!r)
+	if (!r && n) /* what is spent is not written again for each who asks */
 		r = db_prepare(store->db,
 			       "UPDATE token_terms SET used = max(0, used + ?1) WHERE token = ?2",
 			       &stmt, why);
-	if (!r) {
+	if (!r && n) {
 		sqlite3_bind_int(stmt, 1, n);
 		sqlite3_bind_text(stmt, 2, token->text, -1, SQLITE_STATIC);
 		r = db_step(stmt, why);

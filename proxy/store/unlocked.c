@@ -12,8 +12,11 @@
 
 #include "index.h"
 
-/* Who has it at hand may all; this user's other processes may look, read, write, search, unlink. */
-#define PERMISSIONS 0x3f2f0000
+/*
+ * Who has it at hand may all; who only has this user's number may see that it is there: a process in a
+ * container can have that number, and need not know the key's to try them all.
+ */
+#define PERMISSIONS 0x3f010000
 #define KEY_MAX     64 /* bytes that are read: more is none of ours */
 
 /* "terok-proxy:" and half of a digest of the path: which store it is, and not where. */
@@ -37,7 +40,8 @@ static long find(const char *path)
 
 	if (description(path, name))
 		return -ENOKEY;
-	id = syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_USER_KEYRING, "user", name, 0);
+	id = syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_USER_KEYRING, "user", name,
+		     KEY_SPEC_PROCESS_KEYRING); /* at hand from now */
 	return id < 0 ? -ENOKEY : id;
 }
 
@@ -69,6 +73,9 @@ int unlocked_put(const char *path, const struct secret *key, unsigned seconds)
 	id = syscall(SYS_add_key, "user", name, key->bytes, key->len, KEY_SPEC_USER_KEYRING);
 	if (id < 0)
 		return -errno;
+	id = find(path);
+	if (id < 0)
+		return id;
 	if (syscall(SYS_keyctl, KEYCTL_SETPERM, id, PERMISSIONS) ||
 	    syscall(SYS_keyctl, KEYCTL_SET_TIMEOUT, id, seconds)) {
 		int r = -errno;
