@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -46,7 +47,11 @@ static void reply(struct forward *forward)
 	forward->want.known(forward->want.user, status, NULL);
 	if (*forward->reply.reason)
 		http_reason(forward->request, forward->reply.reason);
-	http_stream(forward->request, status, headers, n, forward_length(forward));
+	if (status == 417 && http_lists(forward->request, "Expect", "100-continue"))
+		/* libcurl drops its body, to ask again without */
+		http_reply(forward->request, status, headers, n, "", 0);
+	else
+		http_stream(forward->request, status, headers, n, forward_length(forward));
 }
 
 /* The head is there: whose is it? Not within libcurl. */
@@ -189,16 +194,27 @@ static int on_send(void *user, char *to, char *from, int to_port, int from_port)
 	struct forward *forward = user;
 
 	(void)to, (void)from, (void)to_port, (void)from_port;
-	return forward->sent++ && (forward->sent > 2 || !forward->may_repeat)
+	return forward->sent++ && (forward->sent > 2 || !forward->may_repeat || forward->head_over)
 		   ? CURL_PREREQFUNC_ABORT
 		   : CURL_PREREQFUNC_OK;
 }
 
+struct trailing {
+	struct forward *forward;
+	struct curl_slist **list;
+};
+
 static int on_trailer(const char *name, const char *value, void *user)
 {
-	struct curl_slist **list = user, *longer;
+	struct trailing *trailing = user;
+	struct forward *forward = trailing->forward;
+	struct curl_slist **list = trailing->list, *longer;
 	char line[1024];
 
+	/* some upstreams take them for headers */
+	if (forward_leaves_out(forward->request, &forward->want, "", name) ||
+	    !strcasecmp(name, "content-length"))
+		return 0;
 	if (snprintf(line, sizeof(line), "%s: %s", name, value) >= (int)sizeof(line))
 		return 0;
 	longer = curl_slist_append(*list, line);
@@ -208,9 +224,9 @@ static int on_trailer(const char *name, const char *value, void *user)
 
 static int on_trailers(struct curl_slist **list, void *user)
 {
-	struct forward *forward = user;
+	struct trailing trailing = { user, list };
 
-	http_trailers(forward->request, on_trailer, list);
+	http_trailers(trailing.forward->request, on_trailer, &trailing);
 	return CURL_TRAILERFUNC_OK;
 }
 
@@ -293,7 +309,8 @@ static int set_request(struct forward *forward)
 {
 	CURL *easy = forward->call.easy;
 	const char *method = http_method(forward->request);
-	bool head = !strcmp(method, "HEAD"), get = !strcmp(method, "GET") && !forward->upload;
+	bool plain = !forward->upload; /* CURLOPT_UPLOAD undoes CURLOPT_NOBODY, and is a PUT then */
+	bool head = plain && !strcmp(method, "HEAD"), get = plain && !strcmp(method, "GET");
 	int64_t length = http_length(forward->request);
 	CURLcode r = curl_easy_setopt(easy, CURLOPT_URL, forward->origin);
 
@@ -418,9 +435,15 @@ int forward_start(struct forwards *forwards, struct http_request *request,
 
 int forward_again(struct forward *forward, const struct forward_secret *secret)
 {
+	int r;
+
+	if (forward->up_lost)
+		return -ESTALE; /* the beginning of its body is not there any more */
 	upstream_stop(&forward->call);
 	forward->sent = 0;
-	return start(forward, secret);
+	r = start(forward, secret);
+	forward->down_failed |= r != 0; /* of the reply that it had only the head is left */
+	return r;
 }
 
 void forward_go_on(struct forward *forward)
@@ -446,7 +469,8 @@ size_t forward_body(struct forward *forward, const char *bytes, size_t n)
 		forward->up_end = true;
 	else if (!forward->call.slot && !forward->held)
 		return n; /* nobody is there to take it */
-	if (n > FORWARD_BUFFER - forward->up_n && forward->up_at &&
+	/* not while it may have to be sent again */
+	if (!forward->held && n > FORWARD_BUFFER - forward->up_n && forward->up_at &&
 	    (forward->up_at == forward->up_n || forward->up_at > FORWARD_BUFFER / 2)) {
 		memmove(forward->up, forward->up + forward->up_at, forward->up_n - forward->up_at);
 		forward->up_n -= forward->up_at;

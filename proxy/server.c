@@ -305,11 +305,25 @@ static const struct credential_use *credential_for(struct exchange *x)
 	return NULL;
 }
 
+/* Some upstreams take a method or a path from these, and not from the first line. */
+static bool says_other(struct http_request *request)
+{
+	static const char *const names[] = { "X-HTTP-Method-Override", "X-HTTP-Method",
+					     "X-Method-Override",      "X-Original-URL",
+					     "X-Rewrite-URL",          NULL };
+
+	for (const char *const *name = names; *name; name++)
+		if (http_header(request, *name, 0))
+			return true;
+	return false;
+}
+
 static bool allowed(struct exchange *x, const struct token *token)
 {
 	struct problem why = {};
 
-	if (token_allows(token, x->method, x->path, &why)) {
+	if (((*token->methods || *token->paths) && says_other(x->request)) ||
+	    token_allows(token, x->method, x->path, &why)) {
 		refuse(x, 403, "not_allowed", "Not allowed by this token");
 		return false;
 	}
@@ -519,6 +533,9 @@ static void on_head(struct http_request *request, void *user)
 	http_set(request, x);
 	/* a target with a host of its own, or a tunnel to one, is no request to an upstream of ours */
 	if (*target != '/' && (strcmp(target, "*") || strcmp(x->method, "OPTIONS")))
+		return refuse(x, 400, "bad_request", bad);
+	/* libcurl makes a PUT of it; and it means nothing (RFC 9110, 9.3.2) */
+	if (!strcmp(x->method, "HEAD") && http_length(request))
 		return refuse(x, 400, "bad_request", bad);
 	if (tells_back(x->method))
 		return refuse(x, 405, "bad_request", "Method not allowed");

@@ -249,8 +249,17 @@ int upstream_new(struct loop *loop, const char *ca_file, struct upstream **ret, 
 	curl_multi_setopt(upstream->multi, CURLMOPT_TIMERFUNCTION, on_when);
 	curl_multi_setopt(upstream->multi, CURLMOPT_TIMERDATA, upstream);
 	curl_multi_setopt(upstream->multi, CURLMOPT_MAXCONNECTS, UPSTREAM_CONNECTIONS);
+	/* HTTP/2 too: one client that does not read would stop all streams of its connection */
+	curl_multi_setopt(upstream->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	*ret = upstream;
 	return 0;
+}
+
+int upstream_alone(const struct upstream *upstream, struct upstream **ret)
+{
+	struct problem why;
+
+	return upstream_new(upstream->loop, upstream->ca_file, ret, &why);
 }
 
 void upstream_free(struct upstream *upstream)

@@ -43,6 +43,12 @@ int upstream_new(struct loop *loop, const char *ca_file, struct upstream **ret,
 /** upstream_free() - calls that run are stopped, and not told. NULL: nothing */
 void upstream_free(struct upstream *upstream);
 
+/**
+ * upstream_alone() - another, for one call: a pool closes what CURLOPT_CONNECT_ONLY left in it as
+ * soon as that is older than UPSTREAM_KEEP_S
+ */
+int upstream_alone(const struct upstream *upstream, struct upstream **ret);
+
 /** upstream_call_init() - an easy handle with what is the same for all. 0; -ENOMEM */
 int upstream_call_init(struct upstream *upstream, struct upstream_call *call,
 		       void (*over)(struct upstream_call *call, CURLcode result));

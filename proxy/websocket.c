@@ -27,6 +27,7 @@ struct frames {
 
 struct websocket {
 	struct upstream_call call;
+	struct upstream *upstream; /* its own */
 	struct http_request *request;
 	struct forward_want want;
 	struct source source; /* a duplicate of libcurl's descriptor */
@@ -189,8 +190,10 @@ static void push(struct websocket *socket)
 		if (socket->state == OPEN)
 			http_wake(socket->request);
 	}
-	if (r && r != CURLE_AGAIN)
-		socket->state = socket->state == OPEN ? OVER : socket->state;
+	if (r && r != CURLE_AGAIN && socket->state == OPEN) {
+		socket->state = OVER;
+		http_wake(socket->request); /* its client is told */
+	}
 }
 
 static void pull(struct websocket *socket)
@@ -220,6 +223,8 @@ static void pull(struct websocket *socket)
 		http_wake(socket->request);
 }
 
+static int on_ready(struct source *source, uint32_t events);
+
 static void watch(struct websocket *socket)
 {
 	uint32_t events = 0;
@@ -228,12 +233,21 @@ static void watch(struct websocket *socket)
 		source_del(&socket->source);
 		return;
 	}
+	if (socket->fd < 0)
+		return;
 	if (socket->in_n < sizeof(socket->in))
 		events |= EPOLLIN;
 	if (socket->out_at < socket->out_n)
 		events |= EPOLLOUT;
-	if (socket->source.loop)
+	if (!events) /* nothing is wanted; a connection that was reset would be told of for ever */
+		source_del(&socket->source);
+	else if (socket->source.loop)
 		source_set(&socket->source, events);
+	else if (source_add(upstream_loop(socket->call.upstream), &socket->source, socket->fd,
+			    events, on_ready)) {
+		socket->state = OVER;
+		http_wake(socket->request);
+	}
 }
 
 static int on_ready(struct source *source, uint32_t events)
@@ -254,10 +268,16 @@ static void on_over(struct upstream_call *call, CURLcode result)
 	struct websocket *socket = container_of(call, struct websocket, call);
 	curl_socket_t fd = CURL_SOCKET_BAD;
 
-	if (socket->state == OPEN) {
+	if (socket->state != CONNECTING) {
+		enum state was = socket->state;
+
+		if (was == ASKED)
+			fail(socket);
 		socket->state = OVER;
 		watch(socket);
-		return http_wake(socket->request);
+		if (was == OPEN)
+			http_wake(socket->request);
+		return;
 	}
 	if (!result)
 		curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd);
@@ -322,7 +342,8 @@ int websocket_start(struct upstream *upstream, struct http_request *request,
 	socket->fd = -1;
 	r = request_write(socket);
 	memset(&socket->want.secret, 0, sizeof(socket->want.secret)); /* the caller's */
-	r = r ?: upstream_call_init(upstream, &socket->call, on_over);
+	r = r ?: upstream_alone(upstream, &socket->upstream);
+	r = r ?: upstream_call_init(socket->upstream, &socket->call, on_over);
 	easy = socket->call.easy;
 	if (!r && (curl_easy_setopt(easy, CURLOPT_URL, want->place->origin) ||
 		   curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L) ||
@@ -343,6 +364,7 @@ void websocket_free(struct websocket *socket)
 	source_del(&socket->source);
 	closep(&socket->fd);
 	upstream_call_done(&socket->call);
+	upstream_free(socket->upstream);
 	explicit_bzero(socket->out, socket->out_n);
 	free(socket);
 }

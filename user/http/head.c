@@ -166,10 +166,12 @@ const char *http_head_get(const struct http_head *head, const char *name, unsign
 
 bool http_list_has(const struct http_head *head, const char *name, const char *element)
 {
-	const char *value;
 	size_t n;
 
-	for (unsigned i = 0; (value = http_head_get(head, name, i)); i++)
+	for (unsigned i = 0; i < head->n; i++) {
+		const struct http_header *header = &head->header[i];
+		const char *value = strcasecmp(header->name, name) ? "" : header->value;
+
 		for (const char *at = value; *at; at += at[n] ? n + 1 : n) {
 			size_t blank = strspn(at, " \t");
 
@@ -178,6 +180,7 @@ bool http_list_has(const struct http_head *head, const char *name, const char *e
 			    !strncasecmp(at + blank, element, strlen(element)))
 				return true;
 		}
+	}
 	return false;
 }
 
