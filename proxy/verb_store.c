@@ -224,7 +224,7 @@ static int take_passphrase(const char *file, bool ask, struct secret **ret)
 
 static int run_rotate(int argc, char **argv)
 {
-	_cleanup_secret_ struct secret *passphrase = NULL, *next = NULL;
+	_cleanup_secret_ struct secret *next = NULL;
 	_cleanup_(store_freep) struct store *store = NULL;
 	struct opened opened = {};
 	struct keys_change change = {};
