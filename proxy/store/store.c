@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/dir.h"
+#include "base/log.h"
 #include "base/name.h"
 #include "base/paths.h"
 #include "within.h"
@@ -54,8 +55,8 @@ static void make_private(int folder, const char *name)
 	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
 		if (snprintf(file, sizeof(file), "%s%s", name, ends[i]) < (int)sizeof(file) &&
 		    !fstatat(folder, file, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) &&
-		    st.st_mode & 077)
-			fchmodat(folder, file, 0600, 0);
+		    st.st_mode & 077 && fchmodat(folder, file, 0600, 0))
+			log_warn(-errno, "%s can be read by others, and stays so", file);
 }
 
 static int open_file(struct store *store, struct problem *why)
