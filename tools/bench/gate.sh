@@ -154,7 +154,7 @@ kills() {
 		git -C "$folder/k" push -q origin "HEAD:refs/heads/k$i" 2>/dev/null &
 		push=$!
 		[ "$i" -ne 0 ] || { wait $push && took=$((($(now) - took) / 1000)) && continue; }
-		at=$((RANDOM % (took * 3 / 2))) # before, in and after it
+		at=$((RANDOM % (took * 4))) # before, in and after it: what a start mends takes its time
 		read -rt "$(printf %d.%03d $((at / 1000)) $((at % 1000)))" <> <(:) || :
 		kill -9 "$server"
 		if wait $push; then
