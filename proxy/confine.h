@@ -5,6 +5,8 @@
  * It reads what hostile containers and upstreams send, and has a user's credentials. Whatever
  * becomes of it, it starts no program, has no capability, and reaches no file but the store, the
  * routes, its own lines of audit, and what names and certificates are looked up in (Landlock).
+ * A rule is for a folder: where the store's key is a file beside the store, this process could read
+ * it, and with it the keys of SSH that it is never given. A key in another place is out of its reach.
  *
  * Called by: verb_serve.c. Owns: nothing. Threads: none yet.
  */

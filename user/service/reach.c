@@ -42,7 +42,7 @@ int reach_parent(struct reach *reach, const char *file, enum confine_may may)
 	if (!file)
 		return 0;
 	if (!slash)
-		return -ENOMEM;
+		return folder ? reach_folder(reach, ".", may) : -ENOMEM;
 	slash[slash == folder] = '\0';
 	return reach_folder(reach, folder, may);
 }

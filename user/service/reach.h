@@ -25,7 +25,7 @@ int reach_fd(struct reach *reach, int fd, enum confine_may may);
 /** reach_folder() - 0, also if there is none that we may open; negative errno */
 int reach_folder(struct reach *reach, const char *path, enum confine_may may);
 
-/** reach_parent() - the folder of a file, an absolute path. NULL: nothing */
+/** reach_parent() - the folder of a file; what has none is in the current one. NULL: nothing */
 int reach_parent(struct reach *reach, const char *file, enum confine_may may);
 
 /** reach_programs() - what programs are made of, ours, and all of the PATH: to read and run */
