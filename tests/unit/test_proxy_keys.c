@@ -33,15 +33,12 @@ static void a_store_without_its_key_is_locked_and_all_else_works(void **state)
 	assert_int_equal(credential_delete(store, "default", "claude", &why), 1);
 }
 
-static void the_key_of_a_class_opens_that_class_alone(void **state)
+/* A key of SSH's in the store, "private". */
+static int64_t ssh_key_put(void)
 {
-	struct secret *private = secret_from("private", 7);
-	struct keys keys = {};
+	_cleanup_secret_ struct secret *private = secret_from("private", 7);
 	int64_t id = 0;
 
-	(void)state;
-	store = unlocked(STORE_WRITE);
-	assert_int_equal(put(store, "default", "claude", JSON), 0);
 	assert_int_equal(ssh_key_add(store,
 				     &(struct ssh_key){ .type = "rsa",
 							.blob = (const uint8_t *)"b",
@@ -50,7 +47,19 @@ static void the_key_of_a_class_opens_that_class_alone(void **state)
 							.fingerprint = "SHA256:x" },
 				     private, &id, &why),
 			 0);
-	secret_freep(&private);
+	return id;
+}
+
+static void the_key_of_a_class_opens_that_class_alone(void **state)
+{
+	struct secret *private = NULL;
+	struct keys keys = {};
+	int64_t id;
+
+	(void)state;
+	store = unlocked(STORE_WRITE);
+	assert_int_equal(put(store, "default", "claude", JSON), 0);
+	id = ssh_key_put();
 	assert_int_equal(keys_find(store, NULL, &keys, &why), 0);
 	store_free(store);
 	store = opened(STORE_READ);
@@ -159,25 +168,17 @@ static void a_passphrase_is_kept_by_the_keyring_until_it_is_locked(void **state)
 
 static void a_rotation_seals_all_rows_and_whoever_runs_goes_on(void **state)
 {
-	struct secret *private = secret_from("private", 7);
+	struct secret *private = NULL;
 	struct keys keys = {};
 	struct store *reader;
-	int64_t id = 0;
+	int64_t id;
 
 	(void)state;
 	store = unlocked(STORE_WRITE);
 	reader = unlocked(STORE_READ);
 	assert_int_equal(put(store, "default", "claude", JSON), 0);
 	assert_int_equal(put(store, "default", "gh", JSON), 0);
-	assert_int_equal(ssh_key_add(store,
-				     &(struct ssh_key){ .type = "rsa",
-							.blob = (const uint8_t *)"b",
-							.blob_size = 1,
-							.comment = "c",
-							.fingerprint = "SHA256:x" },
-				     private, &id, &why),
-			 0);
-	secret_freep(&private);
+	id = ssh_key_put();
 	holds(reader, "default", "claude", JSON);
 	by_hand(
 	    "CREATE TABLE was AS SELECT data FROM credentials UNION SELECT wrapped FROM class_keys"
@@ -254,24 +255,16 @@ static void rotate_on(int told)
 
 static void whoever_reads_meanwhile_misses_nothing(void **state)
 {
-	struct secret *private = secret_from("private", 7);
+	struct secret *private = NULL;
 	int told[2], status, rotated = 0;
-	int64_t id = 0;
+	int64_t id;
 	pid_t pid;
 	char c;
 
 	(void)state;
 	store = unlocked(STORE_WRITE);
 	assert_int_equal(put(store, "default", "claude", JSON), 0);
-	assert_int_equal(ssh_key_add(store,
-				     &(struct ssh_key){ .type = "rsa",
-							.blob = (const uint8_t *)"b",
-							.blob_size = 1,
-							.comment = "c",
-							.fingerprint = "SHA256:x" },
-				     private, &id, &why),
-			 0);
-	secret_freep(&private);
+	id = ssh_key_put();
 	store_free(store);
 	store = NULL;
 	assert_int_equal(pipe2(told, O_CLOEXEC | O_NONBLOCK), 0);
