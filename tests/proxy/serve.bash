@@ -41,16 +41,20 @@ cleanup() {
 	rm -rf "$dir"
 }
 
-# serve [OPTIONS]: it has said that it serves
+# serve [OPTIONS]: it answers; at a port that nobody has
 serve() {
-	local i
+	local i try
 	[ -z "$server" ] || { kill "$server"; wait "$server" 2>/dev/null; }
-	"$proxy" serve --port "$port" --ssh-agent-port 0 --ssh-keys-file "$dir/c/ssh-keys.json" --no-containers --ca-file "$dir/up/ca.pem" "$@" 2>>"$dir/log" &
-	server=$!
-	for ((i = 0; i < 500; i++)); do
-		curl -s -o /dev/null "http://127.0.0.1:$port/-/health" && return
-		kill -0 "$server" 2>/dev/null || break
-		sleep 0.02
+	for ((try = 0; try < 20; try++)); do
+		"$proxy" serve --port "$port" --ssh-agent-port 0 --ssh-keys-file "$dir/c/ssh-keys.json" --no-containers --ca-file "$dir/up/ca.pem" "$@" 2>>"$dir/log" &
+		server=$!
+		for ((i = 0; i < 500; i++)); do
+			kill -0 "$server" 2>/dev/null || break
+			curl -s -o /dev/null "http://127.0.0.1:$port/-/health" && kill -0 "$server" 2>/dev/null && return
+			sleep 0.02
+		done
+		grep -q 'Address already in use' "$dir/log" || break
+		port=$((20000 + RANDOM % 12000))
 	done
 	echo "not ok it serves"
 	sed 's/^/    /' "$dir/log"
