@@ -7,6 +7,7 @@ CLANG      ?= clang
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 OBJCOPY    ?= objcopy
+PROTOC_C   ?= protoc-c
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
@@ -37,6 +38,9 @@ CLEARANCE_PKGS := json-c ncursesw libsystemd libmicrohttpd libseccomp sqlite3
 GATE_PKGS      := json-c libseccomp zlib
 SIGNER_PKGS    := json-c libcrypto libseccomp sqlite3
 PROXY_PKGS     := json-c libcurl libcrypto libssl libseccomp sqlite3
+RPC_PKGS       := libnghttp2 libssl libcrypto libprotobuf-c
+REGISTRY_PKGS  := $(RPC_PKGS) json-c sqlite3 libseccomp libcurl
+AGENTD_PKGS    := $(RPC_PKGS)
 TEST_PKGS      := cmocka
 
 CFLAGS     ?= -O2 -g
@@ -45,7 +49,7 @@ override CFLAGS += -std=gnu11 -D_GNU_SOURCE $(WARN) -fno-strict-aliasing -MMD -M
 override CFLAGS += -fstack-protector-strong -fPIE -DTEROK_VERSION='"$(VERSION)"'
 override CFLAGS += -DTEROK_DATADIR='"$(DATADIR)"' -DTEROK_SBINDIR='"$(SBINDIR)"' -DTEROK_BINDIR='"$(BINDIR)"' \
 		   -DTEROK_LIBEXECDIR='"$(LIBEXECDIR)"'
-override CFLAGS += -Iinclude -Iuser -I. -I$(B)/bpf -I$(B)/hub -I$(B)/tools/web
+override CFLAGS += -Iinclude -Iuser -I. -I$(B)/bpf -I$(B)/hub -I$(B)/tools/web -I$(B)/user
 override CFLAGS += $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 # no path of the machine that builds is in what is installed
 MAPPED     := -ffile-prefix-map=$(abspath $(B))=build -ffile-prefix-map=$(CURDIR)=.
@@ -63,7 +67,7 @@ DEPS_SAID  := $(shell tools/deps --install build test >&2; echo $$?)
 $(if $(filter-out 0,$(DEPS_SAID)),$(error packages are missing, see above))
 endif
 endif
-PKGS       := $(sort $(AGENT_PKGS) $(OPENED_PKGS) $(CLEARANCE_PKGS) $(SANDBOX_PKGS) $(GATE_PKGS) $(PROXY_PKGS) $(if $(filter test unit kernel test-kernels escape-table,$(GOALS)),$(TEST_PKGS)))
+PKGS       := $(sort $(AGENT_PKGS) $(OPENED_PKGS) $(CLEARANCE_PKGS) $(SANDBOX_PKGS) $(GATE_PKGS) $(PROXY_PKGS) $(REGISTRY_PKGS) $(if $(filter test unit kernel test-kernels escape-table,$(GOALS)),$(TEST_PKGS)))
 LACKING    := $(shell for p in $(PKGS); do $(PKG_CONFIG) --exists $$p 2>/dev/null || echo $$p; done)
 ifneq ($(LACKING),)
 $(error missing: $(LACKING); try: sudo apt-get install $(or $(shell tools/deps --missing build test),pkg-config))
@@ -76,6 +80,8 @@ CLEARANCE_LIBS := $(shell $(PKG_CONFIG) --libs $(CLEARANCE_PKGS))
 GATE_LIBS      := $(shell $(PKG_CONFIG) --libs $(GATE_PKGS))
 SIGNER_LIBS    := $(shell $(PKG_CONFIG) --libs $(SIGNER_PKGS))
 PROXY_LIBS     := $(shell $(PKG_CONFIG) --libs $(PROXY_PKGS))
+REGISTRY_LIBS  := $(shell $(PKG_CONFIG) --libs $(REGISTRY_PKGS))
+AGENTD_LIBS    := $(shell $(PKG_CONFIG) --static --libs $(AGENTD_PKGS))
 TEST_LIBS       = $(shell $(PKG_CONFIG) --libs $(TEST_PKGS))
 endif
 
@@ -104,22 +110,27 @@ gate_OBJ      := $(call obj,$(filter-out gate/main.c,$(wildcard gate/*.c)))
 store_OBJ     := $(call obj,$(wildcard proxy/store/*.c))
 signer_OBJ    := $(call obj,$(filter-out proxy/signer/main.c,$(wildcard proxy/signer/*.c)))
 proxy_OBJ     := $(call obj,$(filter-out proxy/main.c,$(wildcard proxy/*.c)))
+proto_OBJ     := $(patsubst user/proto/%.proto,$(B)/user/proto/%.pb-c.o,$(wildcard user/proto/*.proto))
+grpc_OBJ      := $(call obj,$(wildcard user/grpc/*.c))
+registry_OBJ  := $(call obj,$(filter-out user/registry/main.c,$(wildcard user/registry/*.c)))
+agentd_OBJ    := $(call obj,$(filter-out user/agentd/main.c,$(wildcard user/agentd/*.c)))
 sandbox_OBJ   := $(call obj,$(filter-out tools/sandbox.c,$(wildcard tools/sandbox*.c)))
 bench_OBJ     := $(call obj,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 demo_OBJ      := $(call obj,$(wildcard tools/demo*.c))
 names_OBJ     := $(call obj,$(addprefix tests/names/,server.c reply.c zone.c))
 tunnel_OBJ    := $(call obj,$(addprefix tests/names/,tunnel.c tapper.c flood.c))
-rooms         := $(if $(agent_OBJ),agent) $(if $(watcher_OBJ),watcher) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(hook_OBJ),hook) $(if $(gate_OBJ),gate) $(if $(proxy_OBJ),proxy) $(if $(signer_OBJ),signer) $(if $(store_OBJ),store) $(if $(service_OBJ),service) $(if $(http_OBJ),http) $(if $(clearance_OBJ),clearance) base
+rooms         := $(if $(agent_OBJ),agent) $(if $(watcher_OBJ),watcher) $(if $(dns_OBJ),dns) $(if $(hub_OBJ),hub) $(if $(faces_OBJ),faces) $(if $(sandbox_OBJ),sandbox) $(if $(hook_OBJ),hook) $(if $(gate_OBJ),gate) $(if $(proxy_OBJ),proxy) $(if $(signer_OBJ),signer) $(if $(store_OBJ),store) $(if $(registry_OBJ),registry) $(if $(agentd_OBJ),agentd) $(if $(grpc_OBJ),grpc) $(if $(proto_OBJ),proto) $(if $(service_OBJ),service) $(if $(http_OBJ),http) $(if $(clearance_OBJ),clearance) base
 ARCHIVES      := $(rooms:%=$(B)/lib%.a)
 archives       = $(filter $(1:%=$(B)/lib%.a),$(ARCHIVES))
 
-PROGRAMS   := $(B)/terok-bpfd $(if $(tool_OBJ),$(B)/terok-clearance) $(if $(sandbox_OBJ),$(B)/terok-sandbox) $(if $(gate_OBJ),$(B)/terok-gate) $(if $(proxy_OBJ),$(B)/terok-proxy)
+PROGRAMS   := $(B)/terok-bpfd $(if $(tool_OBJ),$(B)/terok-clearance) $(if $(sandbox_OBJ),$(B)/terok-sandbox) $(if $(gate_OBJ),$(B)/terok-gate) $(if $(proxy_OBJ),$(B)/terok-proxy) $(if $(registry_OBJ),$(B)/terok-cp)
 # libclearance as others link it: its client side, alone, shared and static.
 client_OBJ := $(filter $(B)/hub/client%,$(clearance_OBJ))
 LIBRARIES  := $(if $(client_OBJ),$(B)/lib/libclearance.so.0 $(B)/lib/libclearance.a)
 WHY        := $(B)/terok-why
 HOOK       := $(B)/terok-hook
 SIGNER     := $(B)/terok-signer
+AGENTD     := $(if $(agentd_OBJ),$(B)/terok-agentd)
 # What of base it is made of: it is compiled by itself, whatever flavour all else is.
 HOOK_SRC   := tools/hook.c $(HOOK_ROOM) $(addprefix user/base/,addr.c container.c event.c json.c json_scan.c log.c packet.c problem.c)
 BENCH      := $(if $(bench_OBJ),$(B)/terok-bench)
@@ -127,7 +138,7 @@ DEMO       := $(if $(demo_OBJ),$(B)/terok-demo)
 
 # Tests: test_*.c is a program; every other .c of its folder, and of the folder above for
 # kernel/escape, is linked into each. test_*.sh runs as it is.
-test_dirs  := unit hub gate proxy kernel kernel/escape
+test_dirs  := unit hub gate proxy registry kernel kernel/escape
 tests_in    = $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)/test_*.c))
 support_in  = $(call obj,$(filter-out tests/$(1)/test_%.c %.bpf.c,$(wildcard tests/$(1)/*.c)))
 TESTS      := $(foreach d,$(test_dirs),$(call tests_in,$(d)))
@@ -139,21 +150,22 @@ NAMES      := $(B)/tests/names/server $(tunnel_OBJ:.o=)
 LATE       := $(B)/tests/names/late
 WEB        := $(B)/tests/web/hub
 BUILDS     := $(addprefix $(B)/tests/kernel/builds/,first other/bpfd grown/bpfd next/bpfd)
-SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/gate/test_*.sh tests/proxy/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh tests/web/test_*.sh)
+SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/gate/test_*.sh tests/proxy/test_*.sh tests/registry/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh tests/web/test_*.sh)
 FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 VARLINK    := $(patsubst %,$(B)/%.h,$(wildcard hub/*.varlink))
 PAGE       := $(patsubst %,$(B)/%.h,$(wildcard tools/web/*))
 GATE_UNITS := $(patsubst %,$(B)/%.h,$(wildcard gate/*.service gate/*.socket))
+PROTO      := $(patsubst user/proto/%.proto,$(B)/user/proto/%.pb-c.h,$(wildcard user/proto/*.proto))
 PROXY_UNITS := $(patsubst %,$(B)/%.h,$(wildcard proxy/*.service proxy/*.socket))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(watcher_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(B)/proxy/signer/main.o $(signer_OBJ) $(store_OBJ) $(service_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(B)/proxy/signer/main.o $(signer_OBJ) $(store_OBJ) $(if $(registry_OBJ),$(B)/user/registry/main.o) $(registry_OBJ) $(if $(agentd_OBJ),$(B)/user/agentd/main.o) $(agentd_OBJ) $(grpc_OBJ) $(service_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN1       := $(wildcard user/*.1 tools/*.1 gate/*.1 proxy/*.1)
 MAN3       := $(wildcard hub/*.3)
 MAN5       := $(wildcard user/*.5 gate/*.5 proxy/*.5)
 MAN7       := $(wildcard user/*.7 hub/*.7)
-MAN8       := $(wildcard user/*.8 tools/*.8)
+MAN8       := $(wildcard user/*.8 tools/*.8 user/registry/*.8 user/agentd/*.8)
 UNITS      := $(wildcard user/*.service user/*.socket)
 HOOKS      := $(wildcard user/oci/*.json)
 COMPLETED  := $(patsubst tools/completion/%.words,%,$(wildcard tools/completion/*.words))
@@ -164,7 +176,7 @@ LOGO       := tools/terok-logo.svg
 EXAMPLES   := $(wildcard hub/example/*.c)
 PROFILES   := $(wildcard user/profiles/*.txt)
 
-all: $(PROGRAMS) $(SIGNER) $(LIBRARIES) $(WHY) $(HOOK) $(COMPLETION) ## build the programs and libclearance (the default)
+all: $(PROGRAMS) $(SIGNER) $(AGENTD) $(LIBRARIES) $(WHY) $(HOOK) $(COMPLETION) ## build the programs and libclearance (the default)
 	$(give_back)
 
 $(B)/terok-bpfd: $(B)/user/bpfd.o $(call archives,agent watcher dns hub clearance base)
@@ -173,6 +185,8 @@ $(B)/terok-sandbox: $(B)/tools/sandbox.o $(call archives,sandbox base)
 $(B)/terok-gate: $(B)/gate/main.o $(call archives,gate service http clearance base)
 $(B)/terok-proxy: $(B)/proxy/main.o $(call archives,proxy signer store service http clearance base)
 $(SIGNER): $(B)/proxy/signer/main.o $(call archives,signer store service clearance base)
+$(B)/terok-cp: $(B)/user/registry/main.o $(call archives,registry grpc proto service clearance base)
+$(AGENTD): $(B)/user/agentd/main.o $(call archives,agentd grpc proto base)
 $(B)/terok-bench: $(bench_OBJ) $(ARCHIVES)
 $(B)/terok-demo: $(demo_OBJ) $(call archives,clearance base)
 $(B)/libbase.a: $(base_OBJ)
@@ -186,6 +200,10 @@ $(B)/libgate.a: $(gate_OBJ)
 $(B)/libproxy.a: $(proxy_OBJ)
 $(B)/libsigner.a: $(signer_OBJ)
 $(B)/libstore.a: $(store_OBJ)
+$(B)/libproto.a: $(proto_OBJ)
+$(B)/libgrpc.a: $(grpc_OBJ)
+$(B)/libregistry.a: $(registry_OBJ)
+$(B)/libagentd.a: $(agentd_OBJ)
 $(B)/libhttp.a: $(http_OBJ)
 $(B)/libservice.a: $(service_OBJ)
 $(B)/libhook.a: $(hook_OBJ)
@@ -197,12 +215,17 @@ $(B)/terok-sandbox: private LIBS = $(SANDBOX_LIBS)
 $(B)/terok-gate: private LIBS = $(GATE_LIBS)
 $(B)/terok-proxy: private LIBS = $(PROXY_LIBS)
 $(SIGNER): private LIBS = $(SIGNER_LIBS)
+$(B)/terok-cp: private LIBS = $(REGISTRY_LIBS)
+$(AGENTD): private LIBS = $(AGENTD_LIBS)
+# It is copied into containers: it needs no library of whatever image that is.
+$(AGENTD): private LDFLAGS += $(if $(SAN),,-static-pie)
 $(BENCH): private LIBS = $(AGENT_LIBS) $(SIGNER_LIBS) -lm
 $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_screen: | $(B)/terok-clearance
 $(addprefix $(B)/tests/unit/,test_clearance_tui test_desktop) $(call tests_in,hub) $(B)/tests/kernel/test_bridge: private LIBS += $(CLEARANCE_LIBS)
 $(B)/tests/unit/test_http $(call tests_in,gate): private LIBS += $(GATE_LIBS)
 $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_proxy*.c)) $(call tests_in,proxy): private LIBS += $(PROXY_LIBS)
+$(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_grpc*.c tests/unit/test_registry*.c tests/unit/test_agentd*.c)) $(call tests_in,registry): private LIBS += $(REGISTRY_LIBS)
 $(B)/tests/kernel/test_clock: private LIBS += -Wl,--wrap=time
 $(B)/tests/unit/test_lately: private LIBS += -Wl,--wrap=names_reverse
 $(B)/tests/unit/test_dossiers: private LIBS += -Wl,--wrap=dossier_read
@@ -212,7 +235,7 @@ $(TESTS:=.o): private CFLAGS += -Werror=unused-function
 $(TESTS:=.o) $(SUPPORT) $(FUZZ:=.o) $(names_OBJ): private CFLAGS += -Ibpf -Itests -I$(B)/tests/kernel
 $(FUZZ:=.o): private CFLAGS += -Wno-missing-prototypes
 $(bench_OBJ): private CFLAGS += -Ibpf -I$(B)/tools/bench
-$(ALL_OBJ): VERSION | $(SKELETONS) $(VARLINK) $(PAGE)
+$(ALL_OBJ): VERSION | $(SKELETONS) $(VARLINK) $(PAGE) $(PROTO)
 
 $(foreach d,$(test_dirs),$(eval $(call tests_in,$(d)): $(call support_in,$(d))))
 $(call tests_in,kernel/escape): $(call support_in,kernel)
@@ -252,8 +275,9 @@ $(WEB): private LIBS = $(AGENT_LIBS)
 $(FUZZ): $(B)/%: $(B)/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(ARCHIVES)
 $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
 $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_proxy*.c)): private LIBS += $(PROXY_LIBS)
+$(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_grpc*.c tests/fuzz/fuzz_registry*.c tests/fuzz/fuzz_agentd*.c)): private LIBS += $(REGISTRY_LIBS)
 
-$(PROGRAMS) $(SIGNER) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(BUILDS):
+$(PROGRAMS) $(SIGNER) $(AGENTD) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(BUILDS):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
@@ -345,6 +369,15 @@ $(B)/tools/web/%.h: tools/web/%
 	$(Q)mkdir -p $(@D) && { echo 'static const char $(subst .,_,$*)[] ='; \
 		sed 's/[\\"?]/\\&/g; s/\t/\\t/g; s/^/\t"/; s/$$/\\n"/' $<; echo '	"";'; } > $@.tmp && mv $@.tmp $@
 
+# Messages only: protoc-c names a struct's member after each call, and one of them is `register`.
+$(B)/user/proto/%.pb-c.c $(B)/user/proto/%.pb-c.h &: user/proto/%.proto
+	$(call say,PROTO)
+	$(Q)mkdir -p $(@D)/only && sed '/^service /,/^}/d' $< > $(@D)/only/$*.proto
+	$(Q)$(PROTOC_C) -I$(@D)/only --c_out=$(@D) $(@D)/only/$*.proto
+$(proto_OBJ): %.o: %.c
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS) -I$(B)/user/proto -c $< -o $@
+
 # gate/terok-gate.socket -> static const char terok_gate_socket[] = "...", which install fills in.
 $(GATE_UNITS) $(PROXY_UNITS): $(B)/%.h: %
 	$(call say,UNIT)
@@ -373,7 +406,7 @@ help: ## this list
 run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what is missing
 	$(give_back)
 	@B=$(B) tools/demo
-test: $(PROGRAMS) $(SIGNER) $(WHY) $(COMPLETION) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
+test: $(PROGRAMS) $(SIGNER) $(AGENTD) $(WHY) $(COMPLETION) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
 	$(give_back)
 	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN) $(MACHINE)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
@@ -410,7 +443,7 @@ lint: $(PROGRAMS) $(COMPLETION) ## rules of the house that a machine can check
 check: lint unit ## what to run before each commit
 asan: ## all tests with address and undefined-behaviour sanitizers, in their own build folder
 	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined test
-bench: $(PROGRAMS) $(SIGNER) $(BENCH) $(BUILDS) ## every figure we promise, paired and interleaved, as root
+bench: $(PROGRAMS) $(SIGNER) $(AGENTD) $(BENCH) $(BUILDS) ## every figure we promise, paired and interleaved, as root
 	$(give_back)
 	@tools/bench/run $(B) $(BENCH_ARGS)
 fuzz-targets: $(FUZZ)
@@ -420,7 +453,7 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), in its own build folder
 # What is installed: a folder, a mode, files. `uninstall` takes away the same.
 to_sbin     = $(SBINDIR) 0755 $(filter %/terok-bpfd,$(PROGRAMS))
 to_bin      = $(BINDIR) 0755 $(filter-out %/terok-bpfd,$(PROGRAMS)) $(WHY)
-to_libexec  = $(LIBEXECDIR) 0755 $(HOOK) $(SIGNER)
+to_libexec  = $(LIBEXECDIR) 0755 $(HOOK) $(SIGNER) $(AGENTD)
 to_lib      = $(LIBDIR) 0644 $(LIBRARIES)
 to_include  = $(INCLUDEDIR)/terok 0644 $(if $(LIBRARIES),include/terok/clearance.h)
 to_doc      = $(DOCDIR)/libclearance 0644 $(if $(LIBRARIES),$(EXAMPLES))
