@@ -219,7 +219,7 @@ $(B)/terok-cp: private LIBS = $(REGISTRY_LIBS)
 $(AGENTD): private LIBS = $(AGENTD_LIBS)
 # It is copied into containers: it needs no library of whatever image that is.
 $(AGENTD): private LDFLAGS += $(if $(SAN),,-static-pie)
-$(BENCH): private LIBS = $(AGENT_LIBS) $(SIGNER_LIBS) -lm
+$(BENCH): private LIBS = $(AGENT_LIBS) $(PROXY_LIBS) -lm
 $(TESTS): private LIBS = $(AGENT_LIBS) $(TEST_LIBS)
 $(B)/tests/unit/test_clearance_screen: | $(B)/terok-clearance
 $(addprefix $(B)/tests/unit/,test_clearance_tui test_desktop) $(call tests_in,hub) $(B)/tests/kernel/test_bridge: private LIBS += $(CLEARANCE_LIBS)

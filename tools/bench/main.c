@@ -34,7 +34,8 @@ static const struct family {
 	{ "screen", bench_screen },   { "fanout", bench_fanout },
 	{ "weight", bench_weight },   { "enrol", bench_enrol },
 	{ "sandbox", bench_sandbox }, { "gate", bench_gate },
-	{ "ssh", bench_ssh },         { "upgrade", bench_upgrade },
+	{ "ssh", bench_ssh },         { "proxy", bench_proxy },
+	{ "upgrade", bench_upgrade },
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 

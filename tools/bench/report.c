@@ -18,7 +18,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define VERDICTS_MAX 64 /* judged figures of all families; the issue has 16 */
+#define VERDICTS_MAX 128 /* judged figures of all families */
 
 struct verdict {
 	char what[BENCH_NAME], unit[16], peer[BENCH_NAME];
