@@ -15,6 +15,7 @@ struct loop {
 	bool stop;
 	loop_poll_fn poll;
 	void *poll_user;
+	struct after *after;             /* who waits for the end of the round */
 	struct timer *timers;            /* soonest first */
 	uint64_t firing_ns;              /* timers up to then run now; 0: none do */
 	int n_ready, next;               /* the round being dispatched */
@@ -125,6 +126,26 @@ void timer_arm(struct loop *loop, struct timer *timer, uint64_t at_ns, timer_fn 
 	*p = timer;
 }
 
+void loop_after(struct loop *loop, struct after *after, after_fn fn)
+{
+	if (after->slot)
+		return;
+	*after = (struct after){ .next = loop->after, .slot = &loop->after, .fn = fn };
+	if (after->next)
+		after->next->slot = &after->next;
+	loop->after = after;
+}
+
+void after_cancel(struct after *after)
+{
+	if (!after->slot)
+		return;
+	*after->slot = after->next;
+	if (after->next)
+		after->next->slot = after->slot;
+	after->slot = NULL;
+}
+
 void loop_set_poll(struct loop *loop, loop_poll_fn fn, void *user)
 {
 	loop->poll = fn;
@@ -147,11 +168,31 @@ static int64_t loop_timeout(const struct loop *loop)
 	return timeout;
 }
 
+/* Who asks for it again meanwhile waits a round. */
+static void loop_call_after(struct loop *loop)
+{
+	struct after *first = loop->after;
+
+	if (!first)
+		return;
+	first->slot = &first;
+	loop->after = NULL;
+	for (struct after *after; (after = first);) {
+		after_cancel(after);
+		after->fn(after);
+	}
+}
+
 static int loop_wait(struct loop *loop)
 {
-	int64_t ns = loop_timeout(loop);
-	struct timespec ts = { .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };
+	struct timespec ts;
+	int64_t ns;
 
+	loop_call_after(loop);
+	ns = loop_timeout(loop);
+	if (loop->after)
+		ns = 0;
+	ts = (struct timespec){ .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };
 	if (loop->stop) /* the poll function may have ended it */
 		return 0;
 	return epoll_pwait2(loop->epoll_fd, loop->ready, ROUND, ns == LOOP_SLEEP ? NULL : &ts,

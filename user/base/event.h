@@ -22,10 +22,12 @@
 struct loop;
 struct source;
 struct timer;
+struct after;
 
 /** source_fn - @events: EPOLL*; return 0, or a negative errno to end loop_run() with it */
 typedef int (*source_fn)(struct source *source, uint32_t events);
 typedef int (*timer_fn)(struct timer *timer);
+typedef void (*after_fn)(struct after *after);
 
 struct source {
 	struct loop *loop; /* NULL: not in a loop */
@@ -39,6 +41,12 @@ struct timer {
 	struct timer *next;
 	timer_fn fn;
 	uint64_t at_ns; /* CLOCK_BOOTTIME, as deadlines in map values are */
+};
+
+/* What is done once for all that one round has caused: their lines in one write, say. */
+struct after {
+	struct after *next, **slot; /* slot NULL: it does not wait */
+	after_fn fn;
 };
 
 int loop_new(struct loop **ret);
@@ -69,6 +77,16 @@ void source_del(struct source *source);
 /** timer_arm() - call @fn once at @at_ns; re-arming moves it; a past time fires next round */
 void timer_arm(struct loop *loop, struct timer *timer, uint64_t at_ns, timer_fn fn);
 void timer_disarm(struct timer *timer);
+
+/**
+ * loop_after() - call @fn once, when all that this round has found is dispatched
+ *
+ * @after is the caller's, to after_cancel() before it goes; a loop that is stopped calls nobody.
+ * Who waits already waits once; asked for by @fn itself, it is the next round's.
+ */
+void loop_after(struct loop *loop, struct after *after, after_fn fn);
+/** after_cancel() - it does not wait any more */
+void after_cancel(struct after *after);
 
 #define SECOND_NS UINT64_C(1000000000)
 
