@@ -62,6 +62,7 @@ struct server {
 	struct forwards *forwards;
 	struct grants *grants;
 	struct refresh *refresh;
+	struct audit *audit; /* NULL: nothing is noted */
 	struct table *table;
 	struct timer again;    /* who is to be sent again is */
 	struct source changes; /* inotify, of the folder of routes */
@@ -69,7 +70,7 @@ struct server {
 	struct exchange *exchanges;
 	struct counter counter[COUNTERS_MAX];
 	unsigned n_counters;
-	bool ending, complained;
+	bool ending;
 };
 
 /* --- routes --------------------------------------------------------------------------- */
@@ -195,15 +196,11 @@ static void note(struct exchange *x)
 		.outcome = x->outcome,
 		.took_ns = now_boot_ns() - x->began_ns,
 	};
-	int r;
 
 	counter->requests++;
 	counter->refused += x->status == 401 || x->status == 403 || x->status == 429;
 	counter->failed += x->status == 502 || x->status == 503;
-	r = server->options.audit ? audit_request(server->options.audit, &line) : 0;
-	if (r && !server->complained)
-		log_warn(r, "requests are not noted in %s", server->options.audit);
-	server->complained = r != 0;
+	audit_request(server->audit, &line);
 }
 
 /* --- replies of our own --------------------------------------------------------------- */
@@ -624,6 +621,8 @@ static int parts_new(struct server *server, struct problem *why)
 	if (r)
 		return r;
 	r = grants_new(options->store, &server->grants);
+	if (!r && options->audit)
+		r = audit_new(server->loop, options->audit, &server->audit);
 	r = r ?: http_new(server->loop, &options->limits, &use, server, &server->http);
 	r = r ?: forwards_new(server->upstream, server->http, &server->forwards);
 	r = r
@@ -662,6 +661,7 @@ void server_free(struct server *server)
 	forwards_free(server->forwards);
 	upstream_free(server->upstream);
 	grants_free(server->grants);
+	audit_free(server->audit);
 	timer_disarm(&server->again);
 	source_del(&server->changes);
 	closep(&server->inotify);

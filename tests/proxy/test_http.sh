@@ -320,6 +320,23 @@ audited() { # statement 76
 	chmod 0644 "$audit" && code 200 "$api" /echo && chmod 0600 "$audit" && [ "$(wc -l <"$audit")" = 2 ]
 }
 is "each request is a line of audit, and one that cannot be noted is served" audited
+none_lost() { # lines are written by the round: who stops it has them all
+	local i jobs='' until=$((SECONDS + 20))
+	: >"$audit"
+	for i in 1 2 3 4; do
+		curl -s -o /dev/null -w '%{http_code}\n' -H "Authorization: $api" "http://127.0.0.1:$port/echo?[1-2000]" >"$dir/codes.$i" &
+		jobs+=" $!"
+	done
+	until [ "$(wc -l <"$audit")" -gt 50 ]; do [ $SECONDS -lt $until ] || return; done
+	kill "$server" && wait "$server"
+	server=
+	wait $jobs # curl says that some were refused
+	[ "$(cat "$dir"/codes.* | grep -c 200)" -gt 50 ] && [ "$(cat "$dir"/codes.* | grep -c 200)" = "$(grep -c '"status":200' "$audit")" ]
+	local r=$?
+	serve --log-level DEBUG
+	return $r
+}
+is "who ends it has a line of each reply that went" none_lost
 quiet() { # statement 77
 	! grep -qa "$secret\|terok-p-\|access-1\|refresh-1" "$dir/log" "$audit" && ! grep -qa "$secret" "/proc/$server/cmdline" "/proc/$server/environ"
 }
