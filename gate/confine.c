@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "push.h"
+#include "service/calls.h"
 #include "service/reach.h"
 
 /* git and what its hooks are: on the PATH, where git says, where we are. */
@@ -31,7 +33,7 @@ static int add_all(struct reach *reach, const struct gate_confine *confine)
 	if (!r)
 		r = reach_folder(reach, "/proc", CONFINE_LOOK); /* who works in a mirror */
 	if (!r)
-		r = reach_folder(reach, "/dev", CONFINE_WRITE); /* null */
+		r = reach_devices(reach);
 	if (!r)
 		r = reach_folder(reach, confine->base, CONFINE_WORK);
 	/* our hooks, and no repository's */
@@ -67,29 +69,10 @@ int gate_confine(const struct gate_confine *confine, struct problem *why)
 	return 1;
 }
 
-/* By what they would do; a list of what git needs would be one for each of its versions. */
-static const char *const calls[] = {
-	/* other processes */
-	"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd", "kcmp",
-	/* large parts of the kernel that nobody here uses */
-	"bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter",
-	"io_uring_register", "vmsplice", "remap_file_pages", "memfd_secret", "fanotify_init",
-	"lookup_dcookie", "modify_ldt", "personality", "uselib", "_sysctl",
-	/* keys */
-	"keyctl", "add_key", "request_key",
-	/* file systems */
-	"mount", "umount", "umount2", "move_mount", "open_tree", "fsopen", "fsmount", "fsconfig",
-	"fspick", "mount_setattr", "pivot_root", "chroot", "open_by_handle_at", "quotactl",
-	"quotactl_fd", "mknod", "mknodat",
-	/* the machine */
-	"kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "reboot",
-	"swapon", "swapoff", "acct", "syslog", "settimeofday", "clock_settime", "clock_adjtime",
-	"adjtimex", "iopl", "ioperm", "sethostname", "setdomainname", "vhangup", NULL
-};
-
 int gate_confine_calls(struct problem *why)
 {
-	int r = confine_calls_but(calls);
+	static const int families[] = { AF_UNIX, 0 };
+	int r = calls_give_up(families, CALLS_PROGRAMS);
 
 	return r ? problem(why, r, "give up calls that git never makes: %s", strerror(-r)) : 0;
 }

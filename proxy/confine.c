@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/confine.h"
 #include "base/dir.h"
+#include "service/calls.h"
 #include "service/reach.h"
 
 /* Names of hosts, certificates, and libraries that libc loads for names. */
@@ -15,12 +17,15 @@ static int add_system(struct reach *reach)
 	static const char *const read[] = { "/etc",   "/usr",           "/lib",
 					    "/lib64", "/proc",          "/run/systemd/resolve",
 					    "/opt",   "/run/resolvconf" };
-	int r = reach_folder(reach, "/dev", CONFINE_WRITE); /* null, urandom, log */
+	int r = reach_devices(reach);
 
 	for (size_t i = 0; !r && i < sizeof(read) / sizeof(read[0]); i++)
 		r = reach_folder(reach, read[i], CONFINE_LOOK);
 	return r;
 }
+
+/* netlink: whether this host has IPv6, for names of upstreams. */
+static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, 0 };
 
 int proxy_confine(const struct proxy_confine *confine, struct problem *why)
 {
@@ -42,8 +47,9 @@ int proxy_confine(const struct proxy_confine *confine, struct problem *why)
 		r = fd < 0 ? -errno : reach_fd(&reach, fd, CONFINE_REMOVE);
 	}
 	r = r ?: confine_caps(0);
-	r = r ?: confine_files_but(reach.item, reach.n);
-	return r ? problem(why, r, "give up the files that are none of the proxy's: %s",
+	r = r ?: reach_confine(&reach, "whoever takes the proxy over reads all files that you can");
+	r = r ?: calls_give_up(families, CALLS_ALONE);
+	return r ? problem(why, r, "give up the files and calls that are none of the proxy's: %s",
 			   strerror(-r))
 		 : 0;
 }

@@ -3,8 +3,9 @@
  * confine.h - what the process that speaks HTTP gives up before it hears anybody
  *
  * It reads what hostile containers and upstreams send, and has a user's credentials. Whatever
- * becomes of it, it starts no program, has no capability, and reaches no file but the store, the
- * routes, its own lines of audit, and what names and certificates are looked up in (Landlock).
+ * becomes of it, it starts no program, has no capability, reaches no file but the store, the routes,
+ * its own lines of audit, and what names and certificates are looked up in (Landlock), and makes no
+ * call that none of its libraries needs: no keyring, no namespace, no other process (seccomp).
  * A rule is for a folder: where the store's key is a file beside the store, this process could read
  * it, and with it the keys of SSH that it is never given. A key in another place is out of its reach.
  *

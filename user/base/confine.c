@@ -18,7 +18,8 @@
 
 #include "base/cleanup.h"
 
-#define NOBODY 65534
+#define NOBODY   65534
+#define FAMILIES 64 /* of sockets: more than there are (AF_MAX) */
 
 /*
  * No core dump with secrets in it, no ptrace by a process of the same user. Under
@@ -116,6 +117,15 @@ static long landlock_version(void)
 }
 #endif
 
+bool confine_files_can(void)
+{
+#ifdef CONFINE_SANITIZED
+	return true;
+#else
+	return landlock_version() > 0;
+#endif
+}
+
 int confine_files_but(const struct confine_folder *folders, unsigned n)
 {
 #ifdef CONFINE_SANITIZED /* its leak check reads /proc */
@@ -212,20 +222,39 @@ static int namespaces_refuse(scmp_filter_ctx filter)
 				     SCMP_A0(SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
 	return r;
 }
+
+static bool has(const int *families, int family)
+{
+	while (*families && *families != family)
+		families++;
+	return *families;
+}
+
+/* One by one: a rule compares an argument once. A family is an int, of which the filter sees more. */
+static int families_refuse(scmp_filter_ctx filter, const int *families)
+{
+	int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+				 SCMP_A0(SCMP_CMP_GE, FAMILIES, 0));
+
+	for (int family = 0; !r && family < FAMILIES; family++)
+		if (!has(families, family))
+			r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+					     SCMP_A0(SCMP_CMP_EQ, (unsigned)family, 0));
+	return r;
+}
 #endif
 
-int confine_calls_but(const char *const *names)
+int confine_calls_but(const char *const *names, const int *families)
 {
 #ifdef CONFINE_SANITIZED /* its run time makes calls of its own choice */
-	(void)names;
+	(void)names, (void)families;
 	return 0;
 #else
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	int r = filter ? namespaces_refuse(filter) : -ENOMEM;
 
 	if (!r)
-		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-				     SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0));
+		r = families_refuse(filter, families);
 	for (; !r && *names; names++) {
 		int nr = seccomp_syscall_resolve_name(*names);
 

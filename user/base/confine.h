@@ -16,6 +16,7 @@
 #ifndef BASE_CONFINE_H
 #define BASE_CONFINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -46,6 +47,9 @@ int confine_user(void);
 
 /** confine_files() - 0 also where the kernel has no Landlock: the other stages hold */
 int confine_files(void);
+
+/** confine_files_can() - has the kernel Landlock? True under AddressSanitizer, which does without */
+bool confine_files_can(void);
 
 /* What may be done with the files in a folder, and below it. */
 enum confine_may {
@@ -79,11 +83,12 @@ int confine_files_but(const struct confine_folder *folders, unsigned n);
 int confine_calls(const char *const *names);
 
 /**
- * confine_calls_but() - the other way round, for who runs programs of others: all calls but these,
- * which fail with EPERM
+ * confine_calls_but() - the other way round, for who runs programs and libraries of others: all calls
+ * but these, which fail with EPERM
+ * @families: AF_..., 0 at the end: sockets of no others are made
  *
- * Further, on its own: namespaces are not made, whatever the call, and sockets are unix ones.
+ * Further, on its own: namespaces are not made, whatever the call.
  */
-int confine_calls_but(const char *const *names);
+int confine_calls_but(const char *const *names, const int *families);
 
 #endif

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 void reach_done(struct reach *reach)
 {
 	for (unsigned i = 0; i < reach->n; i++)
@@ -47,6 +49,20 @@ int reach_parent(struct reach *reach, const char *file, enum confine_may may)
 	return reach_folder(reach, folder, may);
 }
 
+int reach_devices(struct reach *reach)
+{
+	static const char *const devices[] = { "/dev/null", "/dev/urandom", "/dev/random" };
+	int r = 0;
+
+	for (size_t i = 0; !r && i < sizeof(devices) / sizeof(devices[0]); i++) {
+		int fd = open(devices[i], O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+		/* a few are not there in every container */
+		r = fd >= 0 ? reach_fd(reach, fd, CONFINE_WRITE) : errno == ENOENT ? 0 : -errno;
+	}
+	return r;
+}
+
 int reach_programs(struct reach *reach)
 {
 	static const char *const always[] = { "/usr", "/bin",   "/sbin", "/lib",
@@ -72,4 +88,11 @@ int reach_programs(struct reach *reach)
 		return r;
 	self[n] = '\0';
 	return reach_parent(reach, self, CONFINE_RUN);
+}
+
+int reach_confine(const struct reach *reach, const char *means)
+{
+	if (!confine_files_can())
+		log_warn(0, "this kernel has no Landlock, or it is switched off: %s", means);
+	return confine_files_but(reach->item, reach->n);
 }
