@@ -495,10 +495,14 @@ static bool is_ours(struct server *server, struct http_request *request)
 	return true;
 }
 
-/* Upstreams that know these say back what they were sent, and the secret is of that. */
-static bool tells_back(const char *method)
+/*
+ * Upstreams that know TRACE say back what they were sent, and the secret is of that; those that know
+ * CONNECT take all that follows for somebody else's, and their connection is one of our pool.
+ */
+static bool is_unfit(const char *method)
 {
-	return !strcasecmp(method, "TRACE") || !strcasecmp(method, "TRACK");
+	return !strcasecmp(method, "TRACE") || !strcasecmp(method, "TRACK") ||
+	       !strcasecmp(method, "CONNECT");
 }
 
 static void on_head(struct http_request *request, void *user)
@@ -534,7 +538,7 @@ static void on_head(struct http_request *request, void *user)
 	/* libcurl makes a PUT of it; and it means nothing (RFC 9110, 9.3.2) */
 	if (!strcmp(x->method, "HEAD") && http_length(request))
 		return refuse(x, 400, "bad_request", bad);
-	if (tells_back(x->method))
+	if (is_unfit(x->method))
 		return refuse(x, 405, "bad_request", "Method not allowed");
 	if (server->ending)
 		return refuse(x, 503, "ending", "The proxy ends");

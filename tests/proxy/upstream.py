@@ -2,8 +2,8 @@
 """upstream.py - an upstream that does what the path says, over plain sockets and TLS
 
 upstream.py FOLDER: listens at two ports that FOLDER/ports has ("PLAIN TLS"), with the certificate
-FOLDER/cert.pem and key FOLDER/key.pem; appends each request's head to FOLDER/seen as it came, and
-where it came from to FOLDER/from. FOLDER/go is a FIFO: whoever waits goes on when it is written to.
+FOLDER/cert.pem and key FOLDER/key.pem; appends each request's head to FOLDER/seen as it came, its
+target to FOLDER/wholes when all of its body has come, and where it came from to FOLDER/from. FOLDER/go is a FIFO: whoever waits goes on when it is written to.
 """
 import base64, hashlib, json, os, socket, ssl, sys, threading, gzip
 
@@ -134,6 +134,7 @@ def answer(conn, reader, head):
         digest.update(piece)
         if len(kept) < 65536:
             kept += piece
+    note("wholes", target + b"\n")
     if path == "/echo":
         plain(conn, head + kept)
     elif path == "/sum":
