@@ -8,6 +8,7 @@
 
 #include "base/confine.h"
 #include "base/dir.h"
+#include "base/log.h"
 #include "service/calls.h"
 #include "service/reach.h"
 
@@ -32,11 +33,13 @@ int proxy_confine(const struct proxy_confine *confine, struct problem *why)
 	_cleanup_reach_ struct reach reach = {};
 	int r;
 
-	dir_make(confine->locks);
+	if (confine->locks)
+		dir_make(confine->locks);
 	r = add_system(&reach);
 	r = r ?: reach_parent(&reach, confine->store, CONFINE_KEEP);
 	r = r ?: reach_parent(&reach, confine->audit, CONFINE_KEEP);
-	r = r ?: reach_folder(&reach, confine->locks, CONFINE_KEEP);
+	if (!r && confine->locks)
+		r = reach_folder(&reach, confine->locks, CONFINE_KEEP);
 	if (!r && confine->local)
 		r = reach_folder(&reach, confine->local, CONFINE_SERVE);
 	r = r ?: reach_parent(&reach, confine->routes, CONFINE_LOOK);
@@ -46,6 +49,11 @@ int proxy_confine(const struct proxy_confine *confine, struct problem *why)
 
 		r = fd < 0 ? -errno : reach_fd(&reach, fd, CONFINE_REMOVE);
 	}
+	if (!r && confine->key && reach_reads(&reach, confine->key))
+		log_warn(0,
+			 "%s is in a folder that this process reads: whoever takes it over has the "
+			 "SSH keys as well; try: --key-file in another",
+			 confine->key);
 	r = r ?: confine_caps(0);
 	r = r ?: reach_confine(&reach, "whoever takes the proxy over reads all files that you can");
 	r = r ?: calls_give_up(families, CALLS_ALONE);

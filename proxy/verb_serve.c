@@ -259,7 +259,10 @@ static int agent_begin(struct serve *serve, struct problem *why)
 
 static int run(struct serve *serve)
 {
+	_cleanup_free_ char *key = serve->opened.key_file ? strdup(serve->opened.key_file)
+							  : keys_file(serve->store);
 	struct proxy_confine confine = { .store = store_path(serve->store),
+					 .key = key,
 					 .routes = serve->server.routes,
 					 .audit = serve->server.audit,
 					 .ca_file = serve->ca_file,

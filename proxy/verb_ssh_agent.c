@@ -13,6 +13,7 @@
 #include "base/passed.h"
 #include "base/signals.h"
 #include "base/sock.h"
+#include "confine.h"
 #include "service/listen.h"
 #include "ssh.h"
 
@@ -77,6 +78,7 @@ static int on_signal(struct signals *signals, int signal)
 
 static int run(struct serve *serve, struct problem *why)
 {
+	struct proxy_confine confine = { .local = serve->found.options.local };
 	int r = passed_open(&serve->passed, why);
 
 	if (!r)
@@ -89,6 +91,10 @@ static int run(struct serve *serve, struct problem *why)
 		r = agent_new(serve->loop, &serve->found.options, &serve->agent, why);
 	if (!r)
 		r = listen_all(serve, why);
+	if (!r) { /* the store and the keys are the signer's */
+		confine.socket_folder = serve->place.folder;
+		r = proxy_confine(&confine, why);
+	}
 	if (!r) {
 		log_info("serves keys of %s", serve->found.files.keys);
 		r = loop_run(serve->loop);

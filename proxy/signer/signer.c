@@ -263,8 +263,11 @@ static void denied(struct keyrings *rings, const char *path)
 static int begin(struct signer *signer, const struct signer_options *options, int fd,
 		 struct problem *why)
 {
-	const char *files[] = { options->store, options->keys_file, options->audit,
-				options->key_file };
+	enum { KEY_FILE };
+	const char *files[] = {
+		[KEY_FILE] = options->key_file, options->store, options->keys_file, options->audit
+	};
+	_cleanup_free_ char *apart = NULL;
 	int r = store_open(options->store, STORE_WRITE, &signer->signing.store, why);
 
 	if (r)
@@ -277,6 +280,8 @@ static int begin(struct signer *signer, const struct signer_options *options, in
 						   .denied = denied };
 	signer->keys.file = options->key_file;
 	unlock(&signer->signing.rings);
+	if (!options->key_file) /* one that is made later is there */
+		files[KEY_FILE] = apart = keys_file_apart(signer->signing.store);
 	folders_find(&signer->folders, options->keys_file);
 	r = loop_new(&signer->loop);
 	if (!r) {

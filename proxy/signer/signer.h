@@ -17,7 +17,7 @@
 
 struct signer_options {
 	const char *store, *keys_file, *audit; /* paths; keys_file and audit may be NULL */
-	const char *key_file;                  /* where the store's key is; NULL: beside it */
+	const char *key_file;                  /* where the store's key is; NULL: keys_file() */
 	bool local;                            /* without a token, by sockets of the host */
 };
 

@@ -168,14 +168,6 @@ static int from_file(const char *path, struct secret **ret, struct problem *why)
 	return r ?: from_text(&random, text, path, ret, why);
 }
 
-char *keys_file(const struct store *store)
-{
-	size_t n = strrchr(store->path, '/') - store->path;
-	char *path;
-
-	return asprintf(&path, "%.*s/store.key", (int)n, store->path) < 0 ? NULL : path;
-}
-
 /*
  * The file; or the one that a rotation had written before it was ended: between the store's
  * commit and the new name of the file there is a moment.
@@ -302,8 +294,8 @@ int keys_find(struct store *store, const struct keys_options *options, struct ke
 	      struct problem *why)
 {
 	static const struct keys_options defaults = {};
-	_cleanup_free_ char *beside = keys_file(store);
-	const char *file = options && options->file ? options->file : beside;
+	_cleanup_free_ char *usual = keys_file(store), *moved = NULL;
+	const char *file = options && options->file ? options->file : usual;
 	struct keys_row row;
 	int r = file ? keys_row_read(store, &row, why)
 		     : problem(why, -ENOMEM, "no memory for a path");
@@ -318,6 +310,10 @@ int keys_find(struct store *store, const struct keys_options *options, struct ke
 	}
 	if (!r)
 		r = find_root(store, &row, options, file, ret, why);
+	if (r == -ENOKEY && !options->file && (moved = keys_file(store)) && strcmp(moved, file))
+		r = find_root(store, &row, options, moved, ret, why); /* at this moment */
+	if (!r && !options->file)
+		keys_set_apart(store, ret);
 	if (r == -ENOKEY)
 		return problem(why, -EKEYREJECTED,
 			       "%s is locked: %s; try: terok-proxy store unlock", store->path,

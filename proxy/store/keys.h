@@ -9,7 +9,7 @@
  * The store's key is in the first of these that there is:
  *   a credential of systemd's, terok-proxy-key, in $CREDENTIALS_DIRECTORY: must be right
  *   the kernel's keyring of this user (unlocked.h), where store unlock puts it
- *   a file, store.key beside the store, 0600, of 64 hexadecimal digits
+ *   a file, store.key in a folder of its own beside the store's, 0600, of 64 hexadecimal digits
  * or, for a store with a passphrase, what is made of that: of the credential, in the keyring, or
  * of what a person says. Threads: none shared.
  */
@@ -23,6 +23,7 @@
 
 #define KEYS_CREDENTIAL     "terok-proxy-key"
 #define KEYS_PASSPHRASE_MAX 1024
+#define KEYS_APART          "-key" /* the store's folder with this behind it has store.key */
 
 enum keys_source {
 	KEYS_NONE,
@@ -36,7 +37,7 @@ enum keys_source {
 enum keys_kind { KEYS_NEVER_HAD, KEYS_RANDOM, KEYS_OF_PASSPHRASE };
 
 struct keys_options {
-	const char *file;                /* NULL: store.key beside the store */
+	const char *file;                /* NULL: keys_file() */
 	const struct secret *passphrase; /* NULL: nobody was asked */
 	bool make; /* a store that never had a key gets one: what there is, or a new file */
 };
@@ -51,13 +52,20 @@ struct keys {
 /** keys_kind() - what @store is locked with */
 int keys_kind(struct store *store, enum keys_kind *ret, struct problem *why);
 
-/** keys_file() - store.key beside @store, the caller's to free; NULL without memory */
+/**
+ * keys_file() - where the key of @store is, or would be: store.key in a folder apart; beside the store
+ * if it is there still, or no such folder can be; the caller's to free; NULL without memory
+ */
 char *keys_file(const struct store *store);
+
+/** keys_file_apart() - where it would be best, its folder made if that can be; as keys_file() */
+char *keys_file_apart(const struct store *store);
 
 /**
  * keys_find() - the keys of a store
  *
- * To be asked before a process gives up its files. @store must be open for writing to @make.
+ * To be asked before a process gives up its files. @store must be open for writing to @make, and
+ * that a key which lies beside it moves to where it is apart.
  * Return: 0 with @ret the caller's to keys_done(); -EKEYREJECTED: locked: the key is nowhere, or
  * what is there is another store's; -EPERM: others may read the file; -ENOKEY: it never had one.
  */
@@ -85,7 +93,7 @@ struct keys_change {
 /**
  * keys_rotate() - seal every row anew, in one transaction
  * @keys: what keys_find() found
- * @file: where the store's key is, if that is a file; NULL: store.key beside the store
+ * @file: where the store's key is, if that is a file; NULL: keys_file()
  *
  * Programs that have the store open go on, unless the store's key changes: those are locked until
  * they are given the new one. Return: number of rows; -EKEYREJECTED, -EBADMSG: a row cannot be

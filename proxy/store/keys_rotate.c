@@ -117,13 +117,13 @@ static int rotate(struct store *store, struct keys *old, const char *next,
 int keys_rotate(struct store *store, struct keys *keys, const char *file,
 		const struct keys_change *change, struct problem *why)
 {
-	_cleanup_free_ char *beside = keys_file(store);
+	_cleanup_free_ char *usual = keys_file(store);
 	bool root = change->root || change->passphrase;
 	struct keys new = {};
 	char next[PATH_MAX];
 	int r;
 
-	file = file ?: beside;
+	file = file ?: usual;
 	if (!file || snprintf(next, sizeof(next), "%s.next", file) >= (int)sizeof(next))
 		return problem(why, -ENAMETOOLONG, "the path of the key is too long");
 	r = store_begin(store, why);

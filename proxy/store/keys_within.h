@@ -37,6 +37,9 @@ int keys_derive(struct secret *root, enum keys_source source, struct keys *ret,
 /** keys_new() - a random one */
 int keys_new(struct secret **ret, struct problem *why);
 
+/** keys_set_apart() - @keys are in a file beside the store: it moves, if that can be */
+void keys_set_apart(struct store *store, const struct keys *keys);
+
 /** keys_file_write() - a key, in a file that is whole or not there */
 int keys_file_write(const char *path, const struct secret *key, struct problem *why);
 

@@ -104,8 +104,8 @@ wrong() {
 }
 is "what is no name and no host is refused" wrong
 locked() { # without a provider whose kind has to be known, a locked store is enough
-	p credential delete lonely >"$dir/out" && mv "$dir/credentials/store.key" "$dir/key" && fails "locked" p env proj task && jq 'del(.claude)' "$dir/credentials/routes.json" >"$dir/less.json" && chmod 0600 "$dir/less.json" &&
-		p env proj task --routes-file "$dir/less.json" --json 2>/dev/null >"$dir/json" && has ".OPENAI_API_KEY | $is_token" && mv "$dir/key" "$dir/credentials/store.key"
+	p credential delete lonely >"$dir/out" && mv "$dir/credentials-key/store.key" "$dir/key" && fails "locked" p env proj task && jq 'del(.claude)' "$dir/credentials/routes.json" >"$dir/less.json" && chmod 0600 "$dir/less.json" &&
+		p env proj task --routes-file "$dir/less.json" --json 2>/dev/null >"$dir/json" && has ".OPENAI_API_KEY | $is_token" && mv "$dir/key" "$dir/credentials-key/store.key"
 }
 is "a locked store says so where its secrets are needed, and only there" locked
 exit $bad

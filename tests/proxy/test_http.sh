@@ -350,8 +350,8 @@ bad_routes() { # statement 54
 }
 is "a route without an upstream is named at the start, and by route lint" bad_routes
 locked() {
-	mv "$dir/c/store.key" "$dir/c/store.key.away" && serve && health && code 503 "$api" /echo && body 'Credential store is locked' && code 401 '' /echo
-	mv "$dir/c/store.key.away" "$dir/c/store.key"
+	mv "$dir/c-key/store.key" "$dir/c-key/store.key.away" && serve && health && code 503 "$api" /echo && body 'Credential store is locked' && code 401 '' /echo
+	mv "$dir/c-key/store.key.away" "$dir/c-key/store.key"
 }
 is "a store that is locked is said so, and health is well" locked
 finish

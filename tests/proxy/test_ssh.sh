@@ -81,10 +81,10 @@ p ssh remove s locked-rsa
 is "one that is removed is gone" "$(listed s)" "tk-main:s tk-side:s:side locked-ed25519"
 
 agent_end
-mv "$dir/cred/store.key" "$dir/away"
+mv "$dir/cred-key/store.key" "$dir/away"
 agent --local
 is "while the store is locked its keys are not there" "$(listed s) $(listed q)" " tk-main:q"
-mv "$dir/away" "$dir/cred/store.key"
+mv "$dir/away" "$dir/cred-key/store.key"
 is "... and when it is not, they are, at once" "$(listed s)" "tk-main:s tk-side:s:side locked-ed25519"
 
 # --- limits -------------------------------------------------------------------------------------
@@ -110,6 +110,8 @@ signer=$(pgrep -f "^terok-signer run --store $dir/" | head -n 1)
 is "the signer has no network, no core dump and no file but its own" \
 	"$(grep -c Seccomp:.2 "/proc/$signer/status") $(awk '/^CapEff/ { print $2 }' "/proc/$signer/status") $(find "/proc/$signer/fd" -lname 'socket:*' | wc -l)" \
 	"1 0000000000000000 1"
+is "... and its front no capability and few calls" \
+	"$(grep -c Seccomp:.2 "/proc/$agent_pid/status") $(awk '/^CapEff/ { print $2 }' "/proc/$agent_pid/status")" "1 0000000000000000"
 is "no token is in a log, an audit line or a command line" "$(cat "$dir/log" "$audit" /proc/"$signer"/cmdline /proc/$agent_pid/cmdline | tr '\0' ' ' | grep -cE 'terok-p-[0-9a-f]{9}')" 0
 
 # holds PID KEY: are the 32 bytes that an Ed25519 key is made of in its memory? As root, or not at all

@@ -112,7 +112,7 @@ given() { # statement 46
 is "a credential comes from standard input or a file, replaces, is listed and deleted" given
 sealed() {
 	echo sk-ant-1234567 | p credential set claude --type api_key && nowhere sk-ant || return
-	[ "$(stat -c %a "$dir/$n" "$db" "$dir/$n/store.key" | tr '\n' ' ')" = "700 600 600 " ]
+	[ "$(stat -c %a "$dir/$n" "$db" "$dir/$n-key/store.key" | tr '\n' ' ')" = "700 600 600 " ]
 }
 is "no byte of it is in a file, and the files are one person's" sealed
 refused() {
@@ -244,33 +244,33 @@ is "one whose time is over is shown so, and taken with its like" over
 state() { p store status --json | jq -r '.state + " " + .key_source'; }
 rotated() {
 	local was
-	echo sk-ant-1 | p credential set claude --type api_key && was=$(cat "$dir/$n/store.key") || return
-	[ "$(p store rotate)" = "1 sealed anew" ] && [ "$(cat "$dir/$n/store.key")" = "$was" ] || return
-	p store rotate --new-key && [ "$(cat "$dir/$n/store.key")" != "$was" ] && [ ! -e "$dir/$n/store.key.next" ] || return
+	echo sk-ant-1 | p credential set claude --type api_key && was=$(cat "$dir/$n-key/store.key") || return
+	[ "$(p store rotate)" = "1 sealed anew" ] && [ "$(cat "$dir/$n-key/store.key")" = "$was" ] || return
+	p store rotate --new-key && [ "$(cat "$dir/$n-key/store.key")" != "$was" ] && [ ! -e "$dir/$n-key/store.key.next" ] || return
 	[ "$(p credential list)" = "default claude  api_key" ] && nowhere sk-ant
 }
 is "everything is sealed anew, with a new key if that is wanted" rotated
 locked() {
 	echo sk-ant-1 | p credential set claude --type api_key && [ "$(state)" = "unlocked file" ] || return
-	mv "$dir/$n/store.key" "$dir/key" && [ "$(state)" = "locked none" ] || return
+	mv "$dir/$n-key/store.key" "$dir/key" && [ "$(state)" = "locked none" ] || return
 	[ "$(p credential list)" = "default claude  ?" ] && p token create proj t claude || return
 	fails 1 "locked" p credential set gh --type pat <<<ghp || return
 	fails 1 "locked" p store rotate || return
-	[ ! -e "$dir/$n/store.key" ] || return
+	[ ! -e "$dir/$n-key/store.key" ] || return
 	echo ghp | p credential set gh --type pat --key-file "$dir/key" && p store rotate --key-file "$dir/key" --new-key &&
 		[ "$(p store status --json --key-file "$dir/key" | jq -r .state)" = unlocked ]
 }
 is "without its key it is locked, and says so; lists and tokens work" locked
 private() {
-	echo sk-ant-1 | p credential set claude --type api_key && chmod 0644 "$dir/$n/store.key" || return
-	fails 1 "chmod 0600" p credential set gh --type pat <<<ghp && chmod 0600 "$dir/$n/store.key" || return
+	echo sk-ant-1 | p credential set claude --type api_key && chmod 0644 "$dir/$n-key/store.key" || return
+	fails 1 "chmod 0600" p credential set gh --type pat <<<ghp && chmod 0600 "$dir/$n-key/store.key" || return
 	chmod 0777 "$dir/$n" && fails 1 "others may write" p credential set gh --type pat <<<ghp
 }
 is "a key that others read is none, nor a folder that others write to" private
 credential() {
 	mkdir -p "$dir/given" && head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$dir/given/terok-proxy-key" &&
 		chmod 0400 "$dir/given/terok-proxy-key" && export CREDENTIALS_DIRECTORY=$dir/given || return
-	echo sk-ant-1 | p credential set claude --type api_key && [ "$(state)" = "unlocked systemd" ] && [ ! -e "$dir/$n/store.key" ] || return
+	echo sk-ant-1 | p credential set claude --type api_key && [ "$(state)" = "unlocked systemd" ] && [ ! -e "$dir/$n-key/store.key" ] || return
 	unset CREDENTIALS_DIRECTORY
 	[ "$(state)" = "locked none" ]
 }
@@ -303,7 +303,7 @@ asked() {
 	! ask 'swordfish\r|swordfis\r' store rotate --new-passphrase && grep -q "two passphrases" "$dir/shown" &&
 		[ "$(state)" = "unlocked file" ] || return
 	ask 'swordfishX\x7f\r|swordfish\r' store rotate --new-passphrase && ! grep -q sword "$dir/shown" || return
-	[ ! -e "$dir/$n/store.key" ] && [ "$(state)" = "locked none" ] && nowhere swordfish || return
+	[ ! -e "$dir/$n-key/store.key" ] && [ "$(state)" = "locked none" ] && nowhere swordfish || return
 	! ask 'swordfis\r' store unlock && grep -q "not the passphrase" "$dir/shown" || return
 	fails 1 "locked" setsid "$proxy" store unlock || return # no terminal, nobody to ask
 	if ! ask 'swordfish\r' store unlock; then

@@ -45,7 +45,7 @@ static inline int setup(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(path, sizeof(path), "%s/c/credentials.db", dir);
-	snprintf(key_file, sizeof(key_file), "%s/c/store.key", dir);
+	snprintf(key_file, sizeof(key_file), "%s/c-key/store.key", dir);
 	return 0;
 }
 

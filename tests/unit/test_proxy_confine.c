@@ -114,6 +114,59 @@ static void what_it_is_for_goes_on(void **state)
 	assert_int_equal(in_a_front(works), 0);
 }
 
+/* How far somebody gets to the key of SSH: by its file, by the kernel's keyring, by one made anew. */
+static int reaches_keys(void)
+{
+	struct keys keys = {};
+	struct secret *root = NULL;
+	char beside[128];
+	int n;
+
+	snprintf(beside, sizeof(beside), "%s/c/store.key", dir);
+	n = opens(key_file, O_RDONLY) + opens(key_file, O_WRONLY) + !rename(key_file, beside) +
+	    !link(key_file, beside) + !symlink(key_file, beside);
+	n += opens(beside, O_RDONLY);
+	if (!unlocked_get(path, &root))
+		n++;
+	if (!keys_find(store, NULL, &keys, &why))
+		n++;
+	return n;
+}
+
+static int reaches_keys_confined(void)
+{
+	store = unlocked(STORE_WRITE);
+	if (store_give_key(store, STORE_SSH, NULL))
+		return 98;
+	confine();
+	return reaches_keys() ?: !serves();
+}
+
+static int reaches_keys_here(void)
+{
+	store = unlocked(STORE_WRITE);
+	return reaches_keys();
+}
+
+static void the_key_of_ssh_is_out_of_its_reach(void **state)
+{
+	struct secret *root;
+
+	(void)state;
+#ifdef CONFINE_SANITIZED
+	print_message("a sanitizer's build is not confined\n");
+	skip();
+#endif
+	store = unlocked(STORE_WRITE);
+	root = secret_from("0123456789abcdef0123456789abcdef", STORE_KEY_SIZE);
+	assert_non_null(root);
+	unlocked_put(path, root, 60); /* there is no keyring in every container */
+	secret_free(root);
+	store_free(TAKE_PTR(store));
+	assert_int_equal(in_a_front(reaches_keys_confined), 0);
+	assert_true(in_a_front(reaches_keys_here) >= 5);
+}
+
 /* Each of them: how many can be done. */
 static int tries(void)
 {
@@ -164,6 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(what_it_is_for_goes_on),
 		CASE(nothing_else_does),
+		CASE(the_key_of_ssh_is_out_of_its_reach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

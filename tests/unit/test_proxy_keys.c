@@ -135,6 +135,59 @@ static void a_credential_of_systemds_is_the_first_to_be_asked_and_must_be_right(
 	assert_int_equal(keys_unlock(store, NULL, BOTH, &why), -EKEYREJECTED);
 }
 
+static void key_of_before(char ret[128])
+{
+	snprintf(ret, 128, "%s/c/store.key", dir);
+}
+
+static void a_key_beside_the_store_moves_apart_when_it_is_opened_to_write(void **state)
+{
+	char before[128];
+	struct stat was, is;
+
+	(void)state;
+	key_of_before(before);
+	store = unlocked(STORE_WRITE);
+	assert_int_equal(put(store, "default", "claude", JSON), 0);
+	store_free(TAKE_PTR(store));
+	assert_int_equal(rename(key_file, before), 0);
+	store = unlocked(STORE_READ);
+	holds(store, "default", "claude", JSON);
+	assert_int_equal(stat(before, &was), 0);
+	assert_int_equal(access(key_file, F_OK), -1);
+	store_free(TAKE_PTR(store));
+	store = unlocked(STORE_WRITE);
+	holds(store, "default", "claude", JSON);
+	assert_int_equal(access(before, F_OK), -1);
+	assert_int_equal(stat(key_file, &is), 0);
+	assert_int_equal(is.st_mode & 07777, 0600);
+	assert_int_equal(is.st_size, was.st_size);
+	store_free(TAKE_PTR(store));
+	store = unlocked(STORE_READ);
+	holds(store, "default", "claude", JSON);
+}
+
+/* Somebody was ended between the one and the other. */
+static void a_copy_that_was_left_beside_the_store_goes_and_another_key_stays(void **state)
+{
+	char before[128], command[300];
+
+	(void)state;
+	key_of_before(before);
+	store = unlocked(STORE_WRITE);
+	snprintf(command, sizeof(command), "cp -p %s %s", key_file, before);
+	assert_int_equal(system(command), 0);
+	store_free(TAKE_PTR(store));
+	store = unlocked(STORE_WRITE);
+	assert_int_equal(access(before, F_OK), -1);
+	assert_int_equal(access(key_file, F_OK), 0);
+	snprintf(command, sizeof(command), "umask 077; printf %%064d 7 >%s", before);
+	assert_int_equal(system(command), 0);
+	store_free(TAKE_PTR(store));
+	store = unlocked(STORE_WRITE);
+	assert_int_equal(access(before, F_OK), 0);
+}
+
 static void a_passphrase_is_kept_by_the_keyring_until_it_is_locked(void **state)
 {
 	struct secret *passphrase = secret_from("open sesame", 11), *wrong = secret_from("open", 4);
@@ -481,6 +534,8 @@ int main(void)
 		CASE(the_key_of_a_class_opens_that_class_alone),
 		CASE(a_key_file_that_others_read_is_refused),
 		CASE(a_credential_of_systemds_is_the_first_to_be_asked_and_must_be_right),
+		CASE(a_key_beside_the_store_moves_apart_when_it_is_opened_to_write),
+		CASE(a_copy_that_was_left_beside_the_store_goes_and_another_key_stays),
 		CASE(a_passphrase_is_kept_by_the_keyring_until_it_is_locked),
 		CASE(a_rotation_seals_all_rows_and_whoever_runs_goes_on),
 		CASE(with_a_new_key_whoever_runs_with_the_old_one_is_locked),

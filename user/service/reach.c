@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -88,6 +89,34 @@ int reach_programs(struct reach *reach)
 		return r;
 	self[n] = '\0';
 	return reach_parent(reach, self, CONFINE_RUN);
+}
+
+static bool reads_folder(const struct reach *reach, const struct stat *folder)
+{
+	struct stat st;
+
+	for (unsigned i = 0; i < reach->n; i++)
+		if (reach->item[i].may != CONFINE_REMOVE && !fstat(reach->item[i].fd, &st) &&
+		    st.st_ino == folder->st_ino && st.st_dev == folder->st_dev)
+			return true;
+	return false;
+}
+
+/* As the kernel looks: from the file upwards. */
+bool reach_reads(const struct reach *reach, const char *file)
+{
+	_cleanup_free_ char *path = realpath(file, NULL);
+	struct stat st;
+	char *slash;
+
+	while (path && (slash = strrchr(path, '/'))) {
+		slash[slash == path] = '\0';
+		if (!stat(path, &st) && reads_folder(reach, &st))
+			return true;
+		if (slash == path)
+			break;
+	}
+	return false;
 }
 
 int reach_confine(const struct reach *reach, const char *means)

@@ -7,6 +7,8 @@
 #ifndef SERVICE_REACH_H
 #define SERVICE_REACH_H
 
+#include <stdbool.h>
+
 #include "base/cleanup.h"
 #include "base/confine.h"
 
@@ -33,6 +35,9 @@ int reach_devices(struct reach *reach);
 
 /** reach_programs() - what programs are made of, ours, and all of the PATH: to read and run */
 int reach_programs(struct reach *reach);
+
+/** reach_reads() - could that file be read by who is confined so? */
+bool reach_reads(const struct reach *reach, const char *file);
 
 /**
  * reach_confine() - reach nothing else from now on
