@@ -45,6 +45,7 @@ list*) printf '[{"name":"%s"}]\n' task1 'two words' ;;
 EOT
 program terok-gate </dev/null
 program terok-proxy </dev/null
+program terok-cp </dev/null
 program terok-why </dev/null
 printf '#!/bin/sh\nprintf "box\\nother\\n$(touch ran)\\n"\n' | sed 's/\$/\\$/' >"$dir/podman"
 chmod 755 "$dir/podman"
@@ -68,9 +69,9 @@ options() { # of --help, sorted
 	"$build/$1" ${2:+"$2"} --help | sed -n 's/^  --\([a-z-]*\).*/--\1/p' | sort | tr '\n' ' '
 }
 sorted() { tr ' ' '\n' | grep '^--' | grep -vx -- --help | sort | tr '\n' ' '; }
-for p in terok-bpfd terok-clearance terok-sandbox terok-gate terok-proxy; do
+for p in terok-bpfd terok-clearance terok-sandbox terok-gate terok-proxy terok-cp; do
 	source=tools/${p#terok-}.c
-	case $p in terok-bpfd) source=user/bpfd.c ;; terok-gate) source=gate/main.c ;; terok-proxy) source=proxy/main.c ;; esac
+	case $p in terok-bpfd) source=user/bpfd.c ;; terok-gate) source=gate/main.c ;; terok-proxy) source=proxy/main.c ;; terok-cp) source=user/registry/main.c ;; esac
 	verbs=$(sed -n 's/^\t{ "\([a-zA-Z-]*\)",.*/\1/p' $source | tr '\n' ' ')
 	is "$p offers its verbs" "$verbs--help --version" "$(offers $p "")"
 	for verb in $verbs; do
@@ -127,7 +128,7 @@ listed() { # listed PROGRAM WORD...
 		. "$1" >/dev/null 2>&1
 		f=${2//-/_}_candidates; shift 2; $f "$@"' zsh "$build/completion/zsh/_$1" "$@" | cut -f 1 | tr '\n' ' ')
 }
-for p in terok-bpfd terok-clearance terok-sandbox terok-gate terok-proxy; do
+for p in terok-bpfd terok-clearance terok-sandbox terok-gate terok-proxy terok-cp; do
 	verbs=$(offers $p "" | sed 's/ --help.*//')
 	is "zsh: $p offers its verbs" "$verbs --help --version " "$(listed $p "")"
 	for verb in $verbs; do

@@ -29,6 +29,7 @@ files() { find dest ! -type d | sort; }
 # in the order that files() has
 installed='dest/opt/bin/terok-clearance
 dest/opt/bin/terok-clearance-hub
+dest/opt/bin/terok-cp
 dest/opt/bin/terok-gate
 dest/opt/bin/terok-proxy
 dest/opt/bin/terok-sandbox
@@ -49,6 +50,7 @@ dest/opt/libexec/terok/terok-signer
 dest/opt/sbin/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-bpfd
 dest/opt/share/bash-completion/completions/terok-clearance
+dest/opt/share/bash-completion/completions/terok-cp
 dest/opt/share/bash-completion/completions/terok-gate
 dest/opt/share/bash-completion/completions/terok-proxy
 dest/opt/share/bash-completion/completions/terok-sandbox
@@ -66,6 +68,7 @@ dest/opt/share/man/man5/terok-files.5
 dest/opt/share/man/man5/terok-profile.5
 dest/opt/share/man/man7/terok-firewall1.7
 dest/opt/share/man/man8/terok-bpfd.8
+dest/opt/share/man/man8/terok-cp.8
 dest/opt/share/man/man8/terok-hook.8
 dest/opt/share/terok/hooks/terok-createRuntime.json
 dest/opt/share/terok/hooks/terok-poststop.json
@@ -78,6 +81,7 @@ dest/opt/share/terok/profiles/nvidia-hpc.txt
 dest/opt/share/terok/terok-logo.svg
 dest/opt/share/zsh/site-functions/_terok-bpfd
 dest/opt/share/zsh/site-functions/_terok-clearance
+dest/opt/share/zsh/site-functions/_terok-cp
 dest/opt/share/zsh/site-functions/_terok-gate
 dest/opt/share/zsh/site-functions/_terok-proxy
 dest/opt/share/zsh/site-functions/_terok-sandbox

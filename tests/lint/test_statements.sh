@@ -34,4 +34,5 @@ page tests/hub/STATEMENTS.md 100
 page tests/gate/STATEMENTS.md 15
 page tests/podman/STATEMENTS.md 15
 page tests/proxy/STATEMENTS.md 15
+page tests/registry/STATEMENTS.md 15
 exit $bad

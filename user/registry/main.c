@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+/* main.c - terok-cp: which agent is which */
+#include <syslog.h>
+
+#include "base/cli.h"
+#include "base/log.h"
+#include "verbs.h"
+
+static const struct cli_verb verbs[] = {
+	{ "pki", "init | issue AGENT | rotate [WHAT...] | show",
+	  "certificates: of the control plane, of people's programs, of agents", verb_pki },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const struct cli_program program = {
+	.name = "terok-cp",
+	.version = TEROK_VERSION,
+	.summary = "Which agent is which, and a line to each of them.",
+	.verbs = verbs,
+};
+
+int main(int argc, char **argv)
+{
+	log_setup("terok-cp", LOG_INFO, false);
+	return cli_main(&program, argc, argv);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verbs.h - what terok-cp can be told to do; user/registry/main.c has the table
+ *
+ * Each takes its command line, argv[0] is the verb, and returns as struct cli_verb says.
+ */
+#ifndef REGISTRY_VERBS_H
+#define REGISTRY_VERBS_H
+
+int verb_pki(int argc, char **argv);
+
+#endif
