@@ -2,13 +2,13 @@
 # shellcheck shell=bash
 # serve.bash - a proxy for a shell test: a store, routes, an upstream of its own, ports that are free
 #
-# Sourced. begin, then serve [OPTIONS], is NAME COMMAND... for each case, and finish.
+# Sourced. What a test starts besides, and does not end, is in others. begin, then serve [OPTIONS], is NAME COMMAND... for each case, and finish.
 for need in curl python3 openssl jq; do
 	command -v $need >/dev/null || { echo "SKIP: $need is not installed (tools/deps --install test)"; exit 77; }
 done
 proxy=$B/terok-proxy here=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")")
 [ -x "$proxy" ] || { echo "$proxy is not there (make)"; exit 1; }
-dir= server= upstream= bad=0
+dir= server= upstream= bad=0 others=()
 
 begin() {
 	dir=$(mktemp -d)
@@ -37,6 +37,7 @@ until_there() { # FILE: at most 10 s
 cleanup() {
 	[ -z "$server" ] || kill "$server" 2>/dev/null
 	[ -z "$upstream" ] || kill "$upstream" 2>/dev/null
+	[ ${#others[@]} = 0 ] || kill "${others[@]}" 2>/dev/null
 	wait 2>/dev/null
 	rm -rf "$dir"
 }
