@@ -11,7 +11,10 @@
  * A request is sent a second time, once, if the upstream went before it said anything, and only
  * if that does no harm: GET, HEAD, OPTIONS, or with an Idempotency-Key.
  *
- * Called by: server.c. Owns: the calls, kept for the next ones. Threads: none.
+ * It goes by a connection of ours where HTTP/1.1 is spoken (line.h), and else by libcurl, which has
+ * the first to each https upstream, to find that out.
+ *
+ * Called by: server.c. Owns: lines, libcurl's calls, kept for the next ones. Threads: none.
  */
 #ifndef PROXY_FORWARD_H
 #define PROXY_FORWARD_H
@@ -33,7 +36,7 @@ struct forward_secret {
 };
 
 struct forward_want {
-	const struct route_place *place; /* copied */
+	const struct route_place *place; /* borrowed until forward_free() */
 	struct forward_secret secret;
 	const char *drop; /* another header of the client's that is left out, or NULL */
 	const struct route_header
@@ -46,8 +49,9 @@ struct forward_want {
 	void *user;
 };
 
-/** forwards_new() - 0; -ENOMEM */
-int forwards_new(struct upstream *upstream, struct http *http, struct forwards **ret);
+/** forwards_new() - @ca_file: as upstream_new(), borrowed. 0; -ENOMEM */
+int forwards_new(struct upstream *upstream, const char *ca_file, struct http *http,
+		 struct forwards **ret);
 void forwards_free(struct forwards *forwards);
 
 /** forward_start() - from within http's head(). 0 with @ret, until forward_free(); -ENOMEM, -E2BIG */

@@ -42,42 +42,37 @@ bool forward_is_safe(const char *method)
 
 /* --- requests ------------------------------------------------------------------------- */
 
-/* A line of @n parts one behind the other. */
-static int add_line(struct forward *forward, const char *const *part, unsigned n)
-{
-	char *line = forward->lines + forward->n_lines, *at = line;
-	struct curl_slist *node = &forward->node[forward->n_nodes];
-	size_t size = 1;
-
-	for (unsigned i = 0; i < n; i++)
-		size += strlen(part[i]);
-	if (size > LINES_MAX - forward->n_lines || forward->n_nodes == LINE_COUNT)
-		return -E2BIG;
-	for (unsigned i = 0; i < n; i++)
-		at = stpcpy(at, part[i]);
-	forward->n_lines += size;
-	*node = (struct curl_slist){ .data = line };
-	if (forward->n_nodes++)
-		node[-1].next = node;
-	return 0;
-}
-
-/* libcurl takes "Name:" for one that is left out. */
-static int add_header(struct forward *forward, const char *name, const char *value,
-		      const char *more)
-{
-	const char *const plain[] = { name, ": ", value, *value && *more ? ", " : "", more };
-	const char *const empty[] = { name, ";" };
-
-	return *value || *more ? add_line(forward, plain, 5) : add_line(forward, empty, 2);
-}
-
-struct adding {
+struct writing {
 	struct forward *forward;
 	const struct forward_secret *secret;
+	char *at;                       /* in forwards' wire; NULL: there was no room */
 	unsigned seen[ROUTE_EXTRA_MAX]; /* occurrences so far of each extra header */
-	bool accept;
 };
+
+static void put(struct writing *writing, const char *bytes, size_t n)
+{
+	const char *end = writing->forward->forwards->wire + WIRE_MAX;
+
+	if (!writing->at || n > (size_t)(end - writing->at))
+		writing->at = NULL;
+	else
+		writing->at = mempcpy(writing->at, bytes, n);
+}
+
+static void text(struct writing *writing, const char *text)
+{
+	put(writing, text, strlen(text));
+}
+
+static void header(struct writing *writing, const char *name, const char *value, const char *more)
+{
+	text(writing, name);
+	put(writing, ": ", *value || *more ? 2 : 1);
+	text(writing, value);
+	put(writing, ", ", *value && *more ? 2 : 0);
+	text(writing, more);
+	put(writing, "\r\n", 2);
+}
 
 bool forward_leaves_out(struct http_request *request, const struct forward_want *want,
 			const char *secret_header, const char *name)
@@ -90,29 +85,29 @@ bool forward_leaves_out(struct http_request *request, const struct forward_want 
 	       (want->drop && !strcasecmp(name, want->drop));
 }
 
-static bool is_left_out(const struct adding *adding, const char *name)
+static bool is_left_out(const struct writing *writing, const char *name)
 {
 	static const char *const followed[] = { "accept", "accept-encoding", "user-agent", NULL };
-	struct forward *forward = adding->forward;
+	struct forward *forward = writing->forward;
 
 	if (forward->redirect)
 		return !is_one_of(name, followed);
 	if (forward->upload && !strcasecmp(name, "content-length"))
-		return true; /* libcurl says it */
-	return forward_leaves_out(forward->request, &forward->want, adding->secret->header, name);
+		return true; /* it is said in one place */
+	return forward_leaves_out(forward->request, &forward->want, writing->secret->header, name);
 }
 
 /* Goes behind the last of the client's, if it is not in any of them. */
-static const char *extra_for(struct adding *adding, const char *name)
+static const char *extra_for(struct writing *writing, const char *name)
 {
-	const struct forward_want *want = &adding->forward->want;
-	struct http_request *request = adding->forward->request;
+	const struct forward_want *want = &writing->forward->want;
+	struct http_request *request = writing->forward->request;
 
-	for (unsigned i = 0; i < want->n_extra && !adding->forward->redirect; i++) {
+	for (unsigned i = 0; i < want->n_extra && !writing->forward->redirect; i++) {
 		const struct route_header *extra = &want->extra[i];
 
 		if (!strcasecmp(extra->name, name) && !http_lists(request, name, extra->value) &&
-		    !http_header(request, name, ++adding->seen[i]))
+		    !http_header(request, name, ++writing->seen[i]))
 			return extra->value;
 	}
 	return "";
@@ -120,118 +115,118 @@ static const char *extra_for(struct adding *adding, const char *name)
 
 static int on_header(const char *name, const char *value, void *user)
 {
-	struct adding *adding = user;
+	struct writing *writing = user;
 
-	if (is_left_out(adding, name))
-		return 0;
-	adding->accept |= !strcasecmp(name, "accept");
-	return add_header(adding->forward, name, value, extra_for(adding, name));
-}
-
-static int add_secret(struct forward *forward, const struct forward_secret *secret)
-{
-	const char *const head[] = { secret->header, ": ", secret->prefix };
-	int r = add_line(forward, head, 3);
-
-	if (r || secret->n >= FORWARD_SECRET || secret->n > LINES_MAX - forward->n_lines)
-		return r ?: -E2BIG;
-	memcpy(forward->lines + forward->n_lines - 1, secret->value, secret->n);
-	forward->n_lines += secret->n;
-	forward->lines[forward->n_lines - 1] = '\0';
+	if (!is_left_out(writing, name))
+		header(writing, name, value, extra_for(writing, name));
 	return 0;
 }
 
-static int add_ours(struct adding *adding)
+static void put_first(struct writing *writing)
 {
-	struct forward *forward = adding->forward;
-	const struct forward_want *want = &forward->want;
-	static const char *const accept[] = { "Accept:" }, *const expect[] = { "Expect:" };
-	static const char *const waits[] = { "Expect: 100-continue" };
-	int r = 0;
-
-	for (unsigned i = 0; !r && i < want->n_extra && !forward->redirect; i++)
-		if (!http_header(forward->request, want->extra[i].name, 0))
-			r = add_header(forward, want->extra[i].name, want->extra[i].value, "");
-	if (!r && !forward->redirect)
-		r = add_secret(forward, adding->secret);
-	if (!r && !adding->accept) /* libcurl has one of its own */
-		r = add_line(forward, accept, 1);
-	if (!r && forward->upload)
-		r = add_line(
-		    forward,
-		    http_lists(forward->request, "Expect", "100-continue") ? waits : expect, 1);
-	return r;
-}
-
-int forward_lines(struct forward *forward, const struct forward_secret *secret)
-{
-	struct adding adding = { .forward = forward, .secret = secret };
+	struct forward *forward = writing->forward;
+	const struct route_place *place = forward->want.place;
 	const char *target = forward->redirect ?: http_target(forward->request);
-	bool whole = forward->redirect || *target != '/';
-	size_t n = strlen(target) + (whole ? 0 : strlen(forward->base)) + 1;
-	int r;
 
-	forward_lines_wipe(forward);
-	if (n > LINES_MAX)
-		return -E2BIG;
-	forward->target = forward->lines;
-	stpcpy(stpcpy(forward->lines, whole ? "" : forward->base), target);
-	forward->n_lines = n;
-	r = http_headers(forward->request, on_header, &adding);
-	return r ?: add_ours(&adding);
+	text(writing, http_method(forward->request));
+	put(writing, " ", 1);
+	if (!forward->redirect && *target == '/')
+		text(writing, place->path);
+	text(writing, target);
+	text(writing, " HTTP/1.1\r\n");
+	header(writing, "Host", place->host, "");
+	if (forward->chunked)
+		header(writing, "Transfer-Encoding", "chunked", "");
 }
 
-void forward_lines_wipe(struct forward *forward)
+/* What is not the client's. forward_curl.c knows where it is: the length is last. */
+static void put_ours(struct writing *writing)
 {
-	explicit_bzero(forward->lines, forward->n_lines);
-	forward->n_lines = forward->n_nodes = 0;
+	struct forward *forward = writing->forward;
+	const struct forward_want *want = &forward->want;
+	const struct forward_secret *secret = writing->secret;
+	char length[24];
+
+	for (unsigned i = 0; i < want->n_extra && !forward->redirect; i++)
+		if (!http_header(forward->request, want->extra[i].name, 0))
+			header(writing, want->extra[i].name, want->extra[i].value, "");
+	if (!forward->redirect) {
+		text(writing, secret->header);
+		put(writing, ": ", 2);
+		text(writing, secret->prefix);
+		put(writing, secret->value, secret->n);
+		put(writing, "\r\n", 2);
+	}
+	if (forward->upload && http_lists(forward->request, "Expect", "100-continue"))
+		header(writing, "Expect", "100-continue", "");
+	snprintf(length, sizeof(length), "%lld", (long long)http_length(forward->request));
+	if (forward->upload && !forward->chunked)
+		header(writing, "Content-Length", length, "");
+	put(writing, "\r\n", 2);
+}
+
+int forward_write(struct forward *forward, const struct forward_secret *secret)
+{
+	char *wire = forward->forwards->wire;
+	struct writing writing = { .forward = forward, .secret = secret, .at = wire };
+	size_t n;
+
+	if (secret->n >= FORWARD_SECRET)
+		return -E2BIG;
+	forward_wipe(forward);
+	put_first(&writing);
+	http_headers(forward->request, on_header, &writing);
+	put_ours(&writing);
+	if (!writing.at) {
+		explicit_bzero(wire, WIRE_MAX);
+		return -E2BIG;
+	}
+	n = (size_t)(writing.at - wire);
+	forward->wire = malloc(n + 1);
+	if (forward->wire) {
+		memcpy(forward->wire, wire, n);
+		forward->wire_n = n;
+	}
+	explicit_bzero(wire, n);
+	return forward->wire ? 0 : -ENOMEM;
+}
+
+void forward_wipe(struct forward *forward)
+{
+	if (forward->wire)
+		explicit_bzero(forward->wire, forward->wire_n);
+	free(forward->wire);
+	forward->wire = NULL;
+	forward->wire_n = 0;
+}
+
+struct trailing {
+	struct forward *forward;
+	int (*fn)(const char *name, const char *value, void *user);
+	void *user;
+};
+
+static int on_trailer(const char *name, const char *value, void *user)
+{
+	struct trailing *trailing = user;
+	struct forward *forward = trailing->forward;
+
+	/* some upstreams take them for headers */
+	if (forward_leaves_out(forward->request, &forward->want, "", name) ||
+	    !strcasecmp(name, "content-length"))
+		return 0;
+	return trailing->fn(name, value, trailing->user);
+}
+
+int forward_each_trailer(struct forward *forward,
+			 int (*fn)(const char *name, const char *value, void *user), void *user)
+{
+	struct trailing trailing = { forward, fn, user };
+
+	return http_trailers(forward->request, on_trailer, &trailing);
 }
 
 /* --- replies -------------------------------------------------------------------------- */
-
-/* A line that goes on the one before is part of that. */
-static void unfold(struct forward *forward)
-{
-	if (forward->head_n - forward->head_at >= 2)
-		memset(forward->head + forward->head_n - 2, ' ', 2);
-}
-
-/* HTTP/2 has no version in its lines; what libcurl makes of it is read as any other. */
-static size_t first_line(char *to, const char *line, size_t n)
-{
-	static const char two[] = "HTTP/2", one[] = "HTTP/1.1";
-
-	if (n < sizeof(two) || strncmp(line, two, sizeof(two) - 1) != 0) {
-		memcpy(to, line, n);
-		return n;
-	}
-	memcpy(to, one, sizeof(one) - 1);
-	memcpy(to + sizeof(one) - 1, line + sizeof(two) - 1, n - (sizeof(two) - 1));
-	return n + sizeof(one) - sizeof(two);
-}
-
-int forward_line(struct forward *forward, const char *line, size_t n)
-{
-	char *to = forward->head + forward->head_n;
-	int r;
-
-	while (n && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-		n--;
-	if (n + 16 > HEAD_MAX - forward->head_n)
-		return -EBADMSG;
-	if (n && (*line == ' ' || *line == '\t'))
-		unfold(forward);
-	if (forward->head_n == forward->head_at && !forward->head_over)
-		to += first_line(to, line, n);
-	else
-		to = mempcpy(to, line, n);
-	to = mempcpy(to, "\r\n", 2);
-	forward->head_n = (size_t)(to - forward->head);
-	if (n || forward->head_over)
-		return 0;
-	r = http_head_reply(forward->head, forward->head_n, &forward->reply);
-	return r ? -EBADMSG : 1;
-}
 
 unsigned forward_headers(const struct forward *forward, struct http_header *ret)
 {
@@ -268,7 +263,7 @@ uint64_t forward_length(const struct forward *forward)
 char *forward_redirect(const struct forward *forward)
 {
 	const char *to = http_head_get(&forward->reply, "Location", 0);
-	size_t n = strlen(forward->origin);
+	size_t n = strlen(forward->want.place->origin);
 
 	switch (forward->reply.status) {
 	case 301:
@@ -281,9 +276,17 @@ char *forward_redirect(const struct forward *forward)
 	if (!to || forward->hops == HOPS_MAX || forward->upload ||
 	    !forward_is_safe(http_method(forward->request)))
 		return NULL;
-	if (!strncasecmp(to, forward->origin, n) && to[n] == '/')
+	if (!strncasecmp(to, forward->want.place->origin, n) && to[n] == '/')
 		to += n;
 	if (*to != '/' || to[1] == '/' || strpbrk(to, " \t"))
 		return NULL; /* elsewhere: whoever asked may go there from where they are */
 	return strndup(to, strcspn(to, "#"));
+}
+
+void forward_trailers(struct forward *forward, const struct http_head *after)
+{
+	for (unsigned i = 0; after && i < after->n; i++)
+		if (!forward_is_hop(after->header[i].name))
+			http_trailer(forward->request, after->header[i].name,
+				     after->header[i].value);
 }

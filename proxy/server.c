@@ -628,7 +628,7 @@ static int parts_new(struct server *server, struct problem *why)
 	if (!r && options->audit)
 		r = audit_new(server->loop, options->audit, &server->audit);
 	r = r ?: http_new(server->loop, &options->limits, &use, server, &server->http);
-	r = r ?: forwards_new(server->upstream, server->http, &server->forwards);
+	r = r ?: forwards_new(server->upstream, options->ca_file, server->http, &server->forwards);
 	r = r
 		?: refresh_new(server->loop, server->upstream, options->store, options->locks,
 			       &refreshes, &server->refresh);
