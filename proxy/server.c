@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "forward.h"
-#include "grant.h"
+#include "known.h"
 #include "refresh.h"
 #include "route.h"
 #include "service/doors.h"
@@ -49,9 +49,9 @@ struct exchange {
 	uint64_t began_ns;
 	unsigned status;
 	const char *outcome;
-	uint64_t used;     /* what the secret was that went with it, as mark_of() has it */
-	bool known, waits; /* for a refresh */
-	bool again;        /* there is a newer one already */
+	uint64_t used;    /* what the secret was that went with it, as mark_of() has it */
+	bool told, waits; /* for a refresh */
+	bool again;       /* there is a newer one already */
 };
 
 struct server {
@@ -60,7 +60,7 @@ struct server {
 	struct http *http;
 	struct upstream *upstream;
 	struct forwards *forwards;
-	struct grants *grants;
+	struct known *known;
 	struct refresh *refresh;
 	struct audit *audit; /* NULL: nothing is noted */
 	struct table *table;
@@ -224,7 +224,7 @@ static void on_known(void *user, unsigned status, const char *outcome)
 
 	x->status = status;
 	x->outcome = outcome ?: "ok";
-	x->known = true;
+	x->told = true;
 }
 
 /* --- who may -------------------------------------------------------------------------- */
@@ -267,7 +267,7 @@ static const struct token *token_for(struct exchange *x)
 
 	if (!n)
 		return refuse(x, 401, "missing_token", "Missing authentication"), NULL;
-	r = n < TOKEN_MAX ? grants_token(x->server->grants, text, n, &token, &why) : -ENOENT;
+	r = n < TOKEN_MAX ? known_token(x->server->known, text, n, &token, &why) : -ENOENT;
 	if (r && r != -ENOENT && r != -EKEYEXPIRED) {
 		log_warn(0, "%s", why.text);
 		return refuse(x, 503, "store_error", "Credential store is not available"), NULL;
@@ -285,7 +285,7 @@ static const struct credential_use *credential_for(struct exchange *x)
 {
 	const struct credential_use *use;
 	struct problem why = {};
-	int r = grants_credential(x->server->grants, x->token.set, x->token.provider, &use, &why);
+	int r = known_credential(x->server->known, x->token.set, x->token.provider, &use, &why);
 
 	if (!r)
 		return use;
@@ -372,7 +372,7 @@ static void refreshed(struct exchange *x, int r)
 	struct forward_secret secret;
 
 	x->waits = false;
-	r = r ?: grants_credential(x->server->grants, x->token.set, x->token.provider, &use, NULL);
+	r = r ?: known_credential(x->server->known, x->token.set, x->token.provider, &use, NULL);
 	if (!r) {
 		secret = secret_of(x->route, use);
 		r = forward_again(x->forward, &secret);
@@ -402,7 +402,7 @@ static int on_refused(void *user)
 	struct server *server = x->server;
 	const struct credential_use *use;
 
-	if (!grants_credential(server->grants, x->token.set, x->token.provider, &use, NULL) &&
+	if (!known_credential(server->known, x->token.set, x->token.provider, &use, NULL) &&
 	    mark_of(use) != x->used) {
 		x->again = true;
 		timer_arm(server->loop, &server->again, 0, on_again);
@@ -416,7 +416,7 @@ static void on_refreshed(void *user, const char *set, const char *provider, int 
 {
 	struct server *server = user;
 
-	grants_forget(server->grants);
+	known_forget(server->known);
 	for (struct exchange *x = server->exchanges, *next; x; x = next) {
 		next = x->next;
 		if (x->waits && !strcmp(x->token.set, set) && !strcmp(x->token.provider, provider))
@@ -470,7 +470,7 @@ static void serve(struct exchange *x)
 	use = credential_for(x);
 	if (!use)
 		return;
-	r = grants_spend(x->server->grants, token, &why);
+	r = known_spend(x->server->known, token, &why);
 	if (r == -EDQUOT)
 		return refuse(x, 429, "budget_spent", "The token's requests are spent");
 	if (r)
@@ -571,7 +571,7 @@ static void on_over(struct http_request *request, bool whole)
 	if (!x)
 		return;
 	server = x->server;
-	if (!whole && x->known && !strcmp(x->outcome, "ok"))
+	if (!whole && x->told && !strcmp(x->outcome, "ok"))
 		x->outcome = "cut";
 	note(x);
 	forward_free(x->forward);
@@ -624,7 +624,7 @@ static int parts_new(struct server *server, struct problem *why)
 	r = r ?: upstream_new(server->loop, options->ca_file, &server->upstream, why);
 	if (r)
 		return r;
-	r = grants_new(options->store, &server->grants);
+	r = known_new(options->store, &server->known);
 	if (!r && options->audit)
 		r = audit_new(server->loop, options->audit, &server->audit);
 	r = r ?: http_new(server->loop, &options->limits, &use, server, &server->http);
@@ -664,7 +664,7 @@ void server_free(struct server *server)
 	refresh_free(server->refresh);
 	forwards_free(server->forwards);
 	upstream_free(server->upstream);
-	grants_free(server->grants);
+	known_free(server->known);
 	audit_free(server->audit);
 	timer_disarm(&server->again);
 	source_del(&server->changes);

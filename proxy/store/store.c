@@ -117,6 +117,8 @@ int store_open(const char *path, enum store_may may, struct store **ret, struct 
 		    store->path);
 	if (!r)
 		r = store_version(store, &store->version, why);
+	if (!r)
+		r = store_watch(store, why);
 	if (r)
 		return busy(store, r, why);
 	*ret = TAKE_PTR(store);
@@ -165,26 +167,6 @@ int store_kept(struct store *store, enum kept which, const char *sql, sqlite3_st
 	if (!r)
 		*ret = store->kept[which];
 	return r;
-}
-
-int store_version(struct store *store, int64_t *ret, struct problem *why)
-{
-	_cleanup_rest_ sqlite3_stmt *stmt = NULL;
-	int r = store_kept(store, KEPT_VERSION, "PRAGMA data_version", &stmt, why);
-
-	if (!r)
-		r = db_step(stmt, why);
-	if (r > 0)
-		*ret = sqlite3_column_int64(stmt, 0);
-	return r > 0 ? 0 : r ?: -EIO;
-}
-
-int store_changed(struct store *store)
-{
-	int64_t before = store->version;
-	int r = store_version(store, &store->version, NULL);
-
-	return r ?: before != store->version;
 }
 
 int store_begin(struct store *store, struct problem *why)

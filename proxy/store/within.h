@@ -16,6 +16,12 @@
 
 #define STORE_LAYOUT 101 /* ours begin at 101; 1 to 3 are those of the vault's */
 
+/*
+ * The header of what sqlite's processes share of a write-ahead log (walformat.html, 1.1): its two
+ * copies, one of which every commit changes. Compared only, and nothing of it is understood.
+ */
+#define STORE_MARK 24 /* words */
+
 /* Statements that are asked for again and again, and stay prepared. */
 enum kept { KEPT_VERSION, KEPT_TOKEN, KEPT_CREDENTIAL, KEPT_MAX_ };
 
@@ -23,7 +29,10 @@ struct store {
 	sqlite3 *db;
 	char *path;
 	enum store_may may;
-	int64_t version; /* of the file, when store_changed() was asked */
+	int64_t version;                /* of the file, when store_changed() was asked */
+	const volatile uint32_t *mark;  /* sqlite's, as long as db is; NULL: the file has none */
+	uint32_t mark_seen[STORE_MARK]; /* when it was asked for its version; all 0: not yet */
+	int64_t version_seen;
 	struct index index;
 	struct ring ring[STORE_CLASSES_];
 	sqlite3_stmt *kept[KEPT_MAX_];
@@ -45,6 +54,9 @@ static inline void store_restp(sqlite3_stmt **stmt)
 
 /** store_version() - a number that changes when somebody else has written */
 int store_version(struct store *store, int64_t *ret, struct problem *why);
+
+/** store_watch() - from now on that costs nothing while nobody writes, if the file can have it so */
+int store_watch(struct store *store, struct problem *why);
 
 /** store_begin() - be the one who writes; store_end() - commit, or undo it if @r is an error; @r */
 int store_begin(struct store *store, struct problem *why);

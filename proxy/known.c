@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "grant.h"
+#include "known.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -23,30 +23,30 @@ struct kept_credential {
 	unsigned long version;
 };
 
-struct grants {
+struct known {
 	struct store *store;
 	unsigned long version;
 	struct kept_token token[TOKENS_KEPT];
 	struct kept_credential credential[CREDENTIALS_KEPT];
 };
 
-int grants_new(struct store *store, struct grants **ret)
+int known_new(struct store *store, struct known **ret)
 {
-	struct grants *grants = calloc(1, sizeof(*grants));
+	struct known *known = calloc(1, sizeof(*known));
 
-	if (!grants)
+	if (!known)
 		return -ENOMEM;
-	grants->store = store;
-	grants->version = 1;
+	known->store = store;
+	known->version = 1;
 	store_changed(store);
-	*ret = grants;
+	*ret = known;
 	return 0;
 }
 
-static void token_forget(struct grants *grants, struct kept_token *kept)
+static void token_forget(struct known *known, struct kept_token *kept)
 {
 	if (kept->left)
-		token_spend(grants->store, &kept->token, -kept->left, NULL);
+		token_spend(known->store, &kept->token, -kept->left, NULL);
 	explicit_bzero(kept, sizeof(*kept));
 }
 
@@ -57,26 +57,26 @@ static void credential_forget(struct kept_credential *kept)
 	memset(kept, 0, sizeof(*kept));
 }
 
-void grants_free(struct grants *grants)
+void known_free(struct known *known)
 {
-	if (!grants)
+	if (!known)
 		return;
 	for (unsigned i = 0; i < TOKENS_KEPT; i++)
-		token_forget(grants, &grants->token[i]);
+		token_forget(known, &known->token[i]);
 	for (unsigned i = 0; i < CREDENTIALS_KEPT; i++)
-		credential_forget(&grants->credential[i]);
-	free(grants);
+		credential_forget(&known->credential[i]);
+	free(known);
 }
 
-void grants_forget(struct grants *grants)
+void known_forget(struct known *known)
 {
-	grants->version++;
+	known->version++;
 }
 
-static void look(struct grants *grants)
+static void look(struct known *known)
 {
-	if (store_changed(grants->store))
-		grants->version++;
+	if (store_changed(known->store))
+		known->version++;
 }
 
 static unsigned hash(const char *text, size_t n)
@@ -88,25 +88,25 @@ static unsigned hash(const char *text, size_t n)
 	return h;
 }
 
-int grants_token(struct grants *grants, const char *text, size_t n, const struct token **ret,
-		 struct problem *why)
+int known_token(struct known *known, const char *text, size_t n, const struct token **ret,
+		struct problem *why)
 {
-	struct kept_token *kept = &grants->token[hash(text, n) & (TOKENS_KEPT - 1)];
+	struct kept_token *kept = &known->token[hash(text, n) & (TOKENS_KEPT - 1)];
 	bool same = strlen(kept->token.text) == n && n && !CRYPTO_memcmp(kept->token.text, text, n);
 	struct token token;
 	int r = 0;
 
-	look(grants);
-	if (!same || kept->version != grants->version) {
-		r = token_lookup(grants->store, text, n, &token, why);
+	look(known);
+	if (!same || kept->version != known->version) {
+		r = token_lookup(known->store, text, n, &token, why);
 		if (same && r)
-			token_forget(grants, kept);
+			token_forget(known, kept);
 		if (r)
 			return r;
 		if (!same)
-			token_forget(grants, kept);
+			token_forget(known, kept);
 		kept->token = token;
-		kept->version = grants->version;
+		kept->version = known->version;
 		explicit_bzero(&token, sizeof(token));
 	}
 	if (kept->token.expires && kept->token.expires <= time(NULL))
@@ -115,7 +115,7 @@ int grants_token(struct grants *grants, const char *text, size_t n, const struct
 	return 0;
 }
 
-int grants_spend(struct grants *grants, const struct token *token, struct problem *why)
+int known_spend(struct known *known, const struct token *token, struct problem *why)
 {
 	struct kept_token *kept =
 	    (struct kept_token *)((char *)token - offsetof(struct kept_token, token));
@@ -124,7 +124,7 @@ int grants_spend(struct grants *grants, const struct token *token, struct proble
 	if (token->budget == TOKEN_UNLIMITED)
 		return 0;
 	if (!kept->left) {
-		r = token_spend(grants->store, token, BLOCK, why);
+		r = token_spend(known->store, token, BLOCK, why);
 		if (r <= 0)
 			return r ?: -EDQUOT;
 		kept->left = r;
@@ -133,29 +133,29 @@ int grants_spend(struct grants *grants, const struct token *token, struct proble
 	return 0;
 }
 
-int grants_credential(struct grants *grants, const char *set, const char *provider,
-		      const struct credential_use **ret, struct problem *why)
+int known_credential(struct known *known, const char *set, const char *provider,
+		     const struct credential_use **ret, struct problem *why)
 {
 	unsigned at = (hash(set, strlen(set)) * 31 + hash(provider, strlen(provider))) &
 		      (CREDENTIALS_KEPT - 1);
-	struct kept_credential *kept = &grants->credential[at];
+	struct kept_credential *kept = &known->credential[at];
 	_cleanup_secret_ struct secret *json = NULL;
 	struct credential_use use;
 	int r;
 
-	look(grants);
-	if (kept->version == grants->version && !strcmp(kept->set, set) &&
+	look(known);
+	if (kept->version == known->version && !strcmp(kept->set, set) &&
 	    !strcmp(kept->provider, provider)) {
 		*ret = &kept->use;
 		return 0;
 	}
-	r = credential_load(grants->store, set, provider, &json, why);
+	r = credential_load(known->store, set, provider, &json, why);
 	r = r ?: credential_read(json->bytes, json->len, &use, why);
 	if (r)
 		return r;
 	credential_forget(kept);
 	kept->use = use;
-	kept->version = grants->version;
+	kept->version = known->version;
 	strcpy(kept->set, set);
 	strcpy(kept->provider, provider);
 	*ret = &kept->use;
