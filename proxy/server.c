@@ -66,11 +66,12 @@ struct server {
 	struct table *table;
 	struct timer again;    /* who is to be sent again is */
 	struct source changes; /* inotify, of the folder of routes */
+	struct after round;    /* in which it was looked for changes */
 	int inotify;
 	struct exchange *exchanges;
 	struct counter counter[COUNTERS_MAX];
 	unsigned n_counters;
-	bool ending;
+	bool ending, looked;
 };
 
 /* --- routes --------------------------------------------------------------------------- */
@@ -99,9 +100,8 @@ static int table_load(struct server *server, struct problem *why)
 	return 0;
 }
 
-static int on_changes(struct source *source, uint32_t events)
+static void changes_take(struct server *server)
 {
-	struct server *server = container_of(source, struct server, changes);
 	const char *slash = strrchr(server->options.routes, '/');
 	const char *name = slash ? slash + 1 : server->options.routes;
 	char buf[4096] __attribute__((__aligned__(__alignof__(struct inotify_event))));
@@ -109,7 +109,6 @@ static int on_changes(struct source *source, uint32_t events)
 	bool ours = false;
 	struct problem why;
 
-	(void)events;
 	for (ssize_t at = 0; at < n;) {
 		const struct inotify_event *event = (void *)(buf + at);
 
@@ -117,12 +116,32 @@ static int on_changes(struct source *source, uint32_t events)
 		at += (ssize_t)(sizeof(*event) + event->len);
 	}
 	if (!ours)
-		return 0;
+		return;
 	if (table_load(server, &why))
 		log_warn(0, "routes stay as they were: %s", why.text);
 	else
 		log_info("%u routes, anew", routes_count(server->table->routes));
+}
+
+static int on_changes(struct source *source, uint32_t events)
+{
+	(void)events;
+	changes_take(container_of(source, struct server, changes));
 	return 0;
+}
+
+static void on_round(struct after *after)
+{
+	container_of(after, struct server, round)->looked = false;
+}
+
+/* In what a round finds, a request may stand before the change of routes that it came after. */
+static void changes_look(struct server *server)
+{
+	if (!server->looked)
+		changes_take(server);
+	server->looked = true;
+	loop_after(server->loop, &server->round, on_round);
 }
 
 static int changes_watch(struct server *server, struct problem *why)
@@ -514,6 +533,7 @@ static void on_head(struct http_request *request, void *user)
 
 	if (is_ours(server, request))
 		return;
+	changes_look(server);
 	x = calloc(1, sizeof(*x));
 	if (x)
 		x->path = strdup(target);
@@ -667,6 +687,7 @@ void server_free(struct server *server)
 	known_free(server->known);
 	audit_free(server->audit);
 	timer_disarm(&server->again);
+	after_cancel(&server->round);
 	source_del(&server->changes);
 	closep(&server->inotify);
 	table_put(server->table);
