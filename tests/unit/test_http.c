@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "http/head.h"
 #include "http/http.h"
 
 #define BIG (3 << 20)
@@ -444,6 +445,34 @@ static void a_head_has_its_limit(void **state)
 	assert_int_equal(now.heads, 1);
 }
 
+static bool is_read(const char *format, int c)
+{
+	struct http_head head;
+	char text[64];
+	int n = snprintf(text, sizeof(text), format, c);
+
+	return !http_head_request(text, (size_t)n, &head);
+}
+
+static void each_byte_may_stand_where_the_standard_has_it(void **state)
+{
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		bool letter = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+			      (c >= 'a' && c <= 'z');
+		bool token = letter || (c && strchr("!#$%&'*+-.^_`|~", c));
+
+		if (c != ':') /* where a name ends */
+			assert_int_equal(is_read("GET / HTTP/1.1\r\nA%cB: v\r\n\r\n", c), token);
+		if (c != ' ')
+			assert_int_equal(is_read("G%cT / HTTP/1.1\r\nA: v\r\n\r\n", c), token);
+		assert_int_equal(is_read("GET / HTTP/1.1\r\nA: v%cv\r\n\r\n", c),
+				 c == '\t' || (c >= ' ' && c != 0x7f));
+		assert_int_equal(is_read("GET /%c/ HTTP/1.1\r\nA: v\r\n\r\n", c),
+				 c > ' ' && c != 0x7f);
+	}
+}
+
 static void who_is_late_is_shut_out(void **state)
 {
 	struct http_limits limits = HTTP_LIMITS;
@@ -554,6 +583,7 @@ int main(void)
 		T(a_client_that_goes_while_it_waits_ends_its_request),
 		T(two_ends_of_one_body_are_refused),
 		T(a_head_has_its_limit),
+		T(each_byte_may_stand_where_the_standard_has_it),
 		T(who_is_late_is_shut_out),
 		T(an_owner_has_so_many_connections_and_the_next_waits),
 		T(what_is_open_at_the_end_is_over),

@@ -10,32 +10,39 @@
 #define LENGTH_MAX  18  /* digits: no 64 bits overflow */
 #define CHUNK_DIGIT 15
 
-/* RFC 9110: tchar */
-static bool is_token(unsigned char c)
-{
-	static const char others[] = "!#$%&'*+-.^_`|~";
+/* What a byte may be part of; a table, as every byte of a head is asked for. */
+enum part {
+	TOKEN = 1, /* RFC 9110: tchar */
+	TARGET = 2,
+	VALUE = 4,
+};
 
-	return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
-	       (c && strchr(others, c));
-}
+#define T (TOKEN | TARGET | VALUE)
+#define O (TARGET | VALUE)
+static const uint8_t parts[256] = {
+	['\t'] = VALUE,      [' '] = VALUE,     ['!'] = T,         ['"'] = O,
+	['#' ... '\''] = T,  ['(' ... ')'] = O, ['*' ... '+'] = T, [','] = O,
+	['-' ... '.'] = T,   ['/'] = O,         ['0' ... '9'] = T, [':' ... '@'] = O,
+	['A' ... 'Z'] = T,   ['[' ... ']'] = O, ['^' ... '`'] = T, ['a' ... 'z'] = T,
+	['{'] = O,           ['|'] = T,         ['}'] = O,         ['~'] = T,
+	[0x80 ... 0xff] = O,
+};
+#undef T
+#undef O
 
-static bool is_target(unsigned char c)
-{
-	return c > ' ' && c != 0x7f;
-}
-
-static bool is_value(unsigned char c)
-{
-	return (c >= ' ' && c != 0x7f) || c == '\t';
-}
-
-static size_t span(const char *text, size_t n, bool (*is)(unsigned char c))
+static size_t span(const char *text, size_t n, enum part part)
 {
 	size_t i = 0;
 
-	while (i < n && is((unsigned char)text[i]))
+	while (i < n && parts[(uint8_t)text[i]] & part)
 		i++;
 	return i;
+}
+
+/* Most names differ in their first letter. */
+static bool is_name(const char *name, const char *want)
+{
+	return !((*name ^ *want) & ~0x20) && !strcasecmp(name, want);
 }
 
 ssize_t http_head_end(const char *bytes, size_t n)
@@ -55,7 +62,7 @@ ssize_t http_head_end(const char *bytes, size_t n)
 /* One line of fields; @n without its end, which becomes NUL. */
 static int field(char *line, size_t n, struct http_head *ret)
 {
-	size_t name = span(line, n, is_token), from, to = n;
+	size_t name = span(line, n, TOKEN), from, to = n;
 
 	if (!name || name == n || line[name] != ':')
 		return -EBADMSG;
@@ -63,7 +70,7 @@ static int field(char *line, size_t n, struct http_head *ret)
 		;
 	while (to > from && (line[to - 1] == ' ' || line[to - 1] == '\t'))
 		to--;
-	if (span(line + from, to - from, is_value) != to - from)
+	if (span(line + from, to - from, VALUE) != to - from)
 		return -EBADMSG;
 	if (ret->n == HTTP_HEADERS_MAX)
 		return -E2BIG;
@@ -116,11 +123,11 @@ int http_head_request(char *bytes, size_t n, struct http_head *ret)
 	ret->n = 0;
 	if (!rest)
 		return -EBADMSG;
-	method = span(bytes, (size_t)(rest - bytes), is_token);
+	method = span(bytes, (size_t)(rest - bytes), TOKEN);
 	if (!method || method > METHOD_MAX || bytes[method] != ' ')
 		return -EBADMSG;
 	target = bytes + method + 1;
-	length = span(target, (size_t)(rest - target), is_target);
+	length = span(target, (size_t)(rest - target), TARGET);
 	if (!length || target[length] != ' ')
 		return -EBADMSG;
 	bytes[method] = target[length] = '\0';
@@ -151,7 +158,7 @@ int http_head_reply(char *bytes, size_t n, struct http_head *ret)
 	if (ret->status < 100 || (*at && *at != ' '))
 		return -EBADMSG;
 	ret->reason = *at ? at + 1 : at;
-	if (span(ret->reason, strlen(ret->reason), is_value) != strlen(ret->reason))
+	if (span(ret->reason, strlen(ret->reason), VALUE) != strlen(ret->reason))
 		return -EBADMSG;
 	return http_head_fields(rest, n - (size_t)(rest - bytes), ret);
 }
@@ -159,7 +166,7 @@ int http_head_reply(char *bytes, size_t n, struct http_head *ret)
 const char *http_head_get(const struct http_head *head, const char *name, unsigned nth)
 {
 	for (unsigned i = 0; i < head->n; i++)
-		if (!strcasecmp(head->header[i].name, name) && !nth--)
+		if (is_name(head->header[i].name, name) && !nth--)
 			return head->header[i].value;
 	return NULL;
 }
@@ -170,7 +177,7 @@ bool http_list_has(const struct http_head *head, const char *name, const char *e
 
 	for (unsigned i = 0; i < head->n; i++) {
 		const struct http_header *header = &head->header[i];
-		const char *value = strcasecmp(header->name, name) ? "" : header->value;
+		const char *value = is_name(header->name, name) ? header->value : "";
 
 		for (const char *at = value; *at; at += at[n] ? n + 1 : n) {
 			size_t blank = strspn(at, " \t");
@@ -230,7 +237,7 @@ ssize_t http_chunk(const char *bytes, size_t n, uint64_t *size)
 	for (; i < end && digit(bytes[i]) >= 0; i++)
 		value = value << 4 | (unsigned)digit(bytes[i]);
 	if (!i || i > CHUNK_DIGIT || (i < end && bytes[i] != ';') ||
-	    span(bytes + i, end - i, is_value) != end - i)
+	    span(bytes + i, end - i, VALUE) != end - i)
 		return -EBADMSG;
 	*size = value;
 	return (ssize_t)end + 2;

@@ -48,8 +48,8 @@ static void watch_until(struct http *http, uint64_t at_ns)
 void peer_phase(struct peer *peer, enum phase phase)
 {
 	peer->phase = phase;
-	peer->since_ns = now_boot_ns();
-	peer_moved(peer);
+	peer->since_ns = peer->moved_ns = now_boot_ns();
+	watch_until(peer->http, deadline(peer));
 }
 
 void peer_moved(struct peer *peer)
