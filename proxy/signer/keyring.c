@@ -242,6 +242,7 @@ static int files_read(struct keyrings *rings, struct keyring *to, struct keyring
 
 /* Rows, as they are before a key is read. */
 struct rows {
+	struct store *store;
 	struct keyring *to, *before;
 	struct held held[KEYRING_KEYS];
 	struct wire_out blob[KEYRING_KEYS];
@@ -253,10 +254,14 @@ static int on_row(const struct ssh_key *row, void *user)
 	struct rows *rows = user;
 	struct held held = { .row = row->id, .expires = row->terms.expires };
 	struct problem why;
+	int r;
 
 	if (rows->n == KEYRING_KEYS)
 		return 0;
-	if (limits_of_terms(&row->terms, &held.limits, &why)) {
+	r = ssh_key_check(rows->store, row, &why);
+	if (r == -EKEYREJECTED && store_locked(rows->store, STORE_SSH))
+		return 0; /* that was said */
+	if (r || limits_of_terms(&row->terms, &held.limits, &why)) {
 		log_error(0, "project %s: key %lld is left out: %s", rows->to->project,
 			  (long long)row->id, why.text);
 		return 0;
@@ -288,6 +293,12 @@ static int row_key(struct keyrings *rings, struct keyring *before, struct held *
 	return r;
 }
 
+static int on_any(const struct ssh_key *row, void *user)
+{
+	(void)row, (void)user;
+	return 1;
+}
+
 static int rows_read(struct keyrings *rings, struct keyring *to, struct keyring *before,
 		     struct problem *why)
 {
@@ -300,11 +311,12 @@ static int rows_read(struct keyrings *rings, struct keyring *to, struct keyring 
 	rows = calloc(1, sizeof(*rows));
 	if (!rows)
 		return problem(why, -ENOMEM, "no memory for keys");
-	rows->to = to;
-	rows->before = before;
-	r = ssh_key_each(rings->store, to->project, on_row, rows, why);
-	if (!r && rows->n && rings->unlock)
+	*rows = (struct rows){ .store = rings->store, .to = to, .before = before };
+	r = ssh_key_each(rings->store, to->project, on_any, NULL, why);
+	if (r > 0 && rings->unlock)
 		rings->unlock(rings);
+	if (r > 0)
+		r = ssh_key_each(rings->store, to->project, on_row, rows, why);
 	for (unsigned i = 0; i < rows->n; i++) {
 		struct held *held = &rows->held[i];
 

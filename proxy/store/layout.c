@@ -13,6 +13,7 @@
 #include "within.h"
 
 #define THEIRS_NEWEST 3
+#define OURS_FIRST    101
 
 /* As older clients have them; what they insert is a whole row of ours. */
 static const char shared_tables[] =
@@ -49,6 +50,14 @@ static const char own_tables[] =
     "CREATE TABLE class_keys ("
     " class TEXT NOT NULL, generation INTEGER NOT NULL, wrapped BLOB NOT NULL,"
     " created INTEGER NOT NULL, PRIMARY KEY (class, generation)) WITHOUT ROWID;";
+
+/* Since layout 102: before it, terms of keys had no seal. */
+static const char own_seals[] =
+    "CREATE TABLE ssh_key_seals ("
+    " id INTEGER PRIMARY KEY, scope TEXT NOT NULL, key_id INTEGER NOT NULL, seal BLOB NOT NULL,"
+    " UNIQUE (scope, key_id));"
+    "CREATE TRIGGER seal_gone AFTER DELETE ON ssh_key_assignments BEGIN"
+    " DELETE FROM ssh_key_seals WHERE scope = OLD.scope AND key_id = OLD.key_id; END;";
 
 /* 1, 0, or negative errno. @column NULL: is there such a table? */
 static int has_column(sqlite3 *db, const char *table, const char *column, struct problem *why)
@@ -168,6 +177,8 @@ int layout_raise(sqlite3 *db, int have, const void *user, struct problem *why)
 	(void)user;
 	if (have > STORE_LAYOUT)
 		return db_newer(db, have, STORE_LAYOUT, why);
+	if (have == OURS_FIRST)
+		return db_exec(db, own_seals, why);
 	if (have > THEIRS_NEWEST)
 		return problem(
 		    why, -EPROTO,
@@ -181,5 +192,5 @@ int layout_raise(sqlite3 *db, int have, const void *user, struct problem *why)
 		r = free_key_types(db, why);
 	if (!r)
 		r = renew_fingerprints(db, why);
-	return r ?: db_exec(db, own_tables, why);
+	return r ?: db_exec(db, own_tables, why) ?: db_exec(db, own_seals, why);
 }

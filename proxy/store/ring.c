@@ -5,12 +5,22 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "within.h"
 
 static const char *const names[] = { [STORE_HTTP] = "http", [STORE_SSH] = "ssh" };
 _Static_assert(sizeof(names) / sizeof(*names) == STORE_CLASSES_, "each class has a name");
+
+/*
+ * The place that a key is wrapped for. That of SSH was another one before terms had seals (ssh_seal.h):
+ * who could only write to the file cannot make a store of before of one that is not.
+ */
+static const char *const places[] = {
+	[STORE_HTTP] = "class_keys", [STORE_SSH] = "class_keys/terms"
+};
+#define PLACE_BEFORE "class_keys"
 
 void ring_done(struct ring *ring)
 {
@@ -28,11 +38,11 @@ static int locked(const struct store *store, enum store_class class, struct prob
 
 /* The key of that generation (0: the newest), if @class_key unwraps it. */
 static int unwrap(struct store *store, enum store_class class, const struct secret *class_key,
-		  int64_t *generation, struct secret **ret, struct problem *why)
+		  int64_t *generation, bool *before, struct secret **ret, struct problem *why)
 {
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
 	char text[24];
-	struct seal_place place = { "class_keys", names[class], text };
+	struct seal_place place = { places[class], names[class], text };
 	int r = db_prepare(store->db,
 			   "SELECT generation, wrapped FROM class_keys WHERE class = ?1 AND "
 			   "(generation = ?2 OR ?2 = 0) ORDER BY generation DESC LIMIT 1",
@@ -51,6 +61,12 @@ static int unwrap(struct store *store, enum store_class class, const struct secr
 	snprintf(text, sizeof(text), "%lld", (long long)*generation);
 	r = seal_open((const uint8_t *)class_key->bytes, &place, sqlite3_column_blob(stmt, 1),
 		      sqlite3_column_bytes(stmt, 1), ret);
+	*before = r == -EBADMSG && strcmp(places[class], PLACE_BEFORE);
+	if (*before) {
+		place.table = PLACE_BEFORE;
+		r = seal_open((const uint8_t *)class_key->bytes, &place,
+			      sqlite3_column_blob(stmt, 1), sqlite3_column_bytes(stmt, 1), ret);
+	}
 	if (!r && (*ret)->len != SEAL_KEY) {
 		secret_freep(ret);
 		r = -EBADMSG;
@@ -65,19 +81,21 @@ int ring_fits(struct store *store, enum store_class class, const struct secret *
 {
 	_cleanup_secret_ struct secret *key = NULL;
 	int64_t generation = 0;
+	bool before;
 
-	return unwrap(store, class, class_key, &generation, &key, why);
+	return unwrap(store, class, class_key, &generation, &before, &key, why);
 }
 
 int ring_look(struct store *store, struct ring *ring, struct problem *why)
 {
 	struct secret *key = NULL;
 	int64_t generation = 0;
+	bool before;
 	int r;
 
 	if (!ring->key)
 		return locked(store, ring->class, why);
-	r = unwrap(store, ring->class, ring->key, &generation, &key, why);
+	r = unwrap(store, ring->class, ring->key, &generation, &before, &key, why);
 	if (r == -ENOKEY)
 		return problem(why, -EKEYREJECTED, "%s has no key for %s any more", store->path,
 			       names[ring->class]);
@@ -86,6 +104,7 @@ int ring_look(struct store *store, struct ring *ring, struct problem *why)
 	secret_free(ring->newest);
 	ring->newest = key;
 	ring->generation = generation;
+	ring->before = before;
 	return 0;
 }
 
@@ -130,6 +149,31 @@ int ring_open(struct store *store, struct ring *ring, const struct seal_place *p
 	return 0;
 }
 
+int ring_wrap_anew(struct store *store, struct ring *ring, struct problem *why)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	uint8_t wrapped[SEAL_KEY + SEAL_SPARE];
+	char text[24];
+	struct seal_place place = { places[ring->class], names[ring->class], text };
+	int r;
+
+	snprintf(text, sizeof(text), "%lld", (long long)ring->generation);
+	if (seal_bytes((const uint8_t *)ring->key->bytes, ring->generation, &place,
+		       ring->newest->bytes, SEAL_KEY, wrapped))
+		return problem(why, -EIO, "%s: a key could not be wrapped", store->path);
+	r = db_prepare(store->db,
+		       "UPDATE class_keys SET wrapped = ?1 WHERE class = ?2 AND generation = ?3",
+		       &stmt, why);
+	if (r)
+		return r;
+	sqlite3_bind_blob(stmt, 1, wrapped, sizeof(wrapped), SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 2, names[ring->class], -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 3, ring->generation);
+	r = db_step(stmt, why);
+	ring->before = r;
+	return r;
+}
+
 int ring_make(struct store *store, enum store_class class, const struct secret *class_key,
 	      struct problem *why)
 {
@@ -137,7 +181,7 @@ int ring_make(struct store *store, enum store_class class, const struct secret *
 	_cleanup_secret_ struct secret *key = secret_new(SEAL_KEY);
 	uint8_t wrapped[SEAL_KEY + SEAL_SPARE];
 	char text[24];
-	struct seal_place place = { "class_keys", names[class], text };
+	struct seal_place place = { places[class], names[class], text };
 	int64_t generation = 0;
 	int r = store_number(store,
 			     "SELECT coalesce(max(generation), 0) FROM class_keys WHERE class = ?",

@@ -19,6 +19,7 @@ struct ring {
 	struct secret *key;    /* of the class, as it was given; NULL: locked */
 	struct secret *newest; /* what rows are sealed with; NULL: not looked for yet */
 	int64_t generation;    /* of that */
+	bool before;           /* it was wrapped before terms of keys had seals */
 };
 
 /** ring_done() - all wiped: locked */
@@ -39,6 +40,9 @@ int ring_seal(struct store *store, struct ring *ring, const struct seal_place *p
  */
 int ring_open(struct store *store, struct ring *ring, const struct seal_place *place,
 	      const uint8_t *sealed, size_t n, struct secret **ret, struct problem *why);
+
+/** ring_wrap_anew() - the newest, as it was looked for: before no more; within the caller's transaction */
+int ring_wrap_anew(struct store *store, struct ring *ring, struct problem *why);
 
 /** ring_make() - a key of the next generation, wrapped; within the caller's transaction */
 int ring_make(struct store *store, enum store_class class, const struct secret *class_key,

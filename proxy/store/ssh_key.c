@@ -4,14 +4,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "within.h"
+#include "ssh_seal.h"
 
 /* Columns as key_take() takes them. */
 #define KEY_SQL                                                                                    \
 	"SELECT k.id, k.key_type, k.public_blob, k.comment, k.fingerprint, a.scope,"               \
-	" e.destinations, e.confirm, e.per_minute, e.total, e.used, e.expires"                     \
+	" e.destinations, e.confirm, e.per_minute, e.total, e.used, e.expires,"                    \
+	" substr(k.private_der, 1, 15), s.seal"                                                    \
 	" FROM ssh_keys k LEFT JOIN ssh_key_assignments a ON a.key_id = k.id"                      \
-	" LEFT JOIN ssh_key_terms e ON e.scope = a.scope AND e.key_id = k.id"
+	" LEFT JOIN ssh_key_terms e ON e.scope = a.scope AND e.key_id = k.id"                      \
+	" LEFT JOIN ssh_key_seals s ON s.scope = a.scope AND s.key_id = k.id"
 
 static const char *text_of(sqlite3_stmt *stmt, int column)
 {
@@ -36,6 +38,9 @@ static struct ssh_key key_take(sqlite3_stmt *stmt)
 			.used = sqlite3_column_int64(stmt, 10),
 			.expires = sqlite3_column_int64(stmt, 11),
 		},
+		.sealed = seal_is(sqlite3_column_blob(stmt, 12), sqlite3_column_bytes(stmt, 12)),
+		.seal = sqlite3_column_blob(stmt, 13),
+		.seal_size = sqlite3_column_bytes(stmt, 13),
 	};
 }
 
@@ -223,6 +228,8 @@ int ssh_key_assign(struct store *store, const char *project, int64_t id,
 		   project, id, why);
 	if (r >= 0)
 		r = put_terms(store, project, id, terms, why);
+	if (r >= 0)
+		r = ssh_seal_put(store, project, id, why);
 	return store_end(store, r, why);
 }
 

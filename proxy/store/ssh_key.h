@@ -40,6 +40,9 @@ struct ssh_key {
 	const char *fingerprint; /* "SHA256:..." */
 	const char *project;     /* of the assignment; NULL: it has none */
 	struct ssh_key_terms terms;
+	bool sealed;         /* its private half: it is not an older program's */
+	const uint8_t *seal; /* of project and terms, for ssh_key_check(); NULL: none */
+	size_t seal_size;
 };
 
 /**
@@ -47,10 +50,19 @@ struct ssh_key {
  * other than 0; that
  * @project: NULL: every assignment of every key, and keys without one
  *
- * What @key points to is good until @fn returns. @fn writes nothing to the store.
+ * What @key points to is good until @fn returns. @fn writes nothing to the rows of keys.
  */
 int ssh_key_each(struct store *store, const char *project,
 		 int (*fn)(const struct ssh_key *key, void *user), void *user, struct problem *why);
+
+/**
+ * ssh_key_check() - are project and terms of @key, as ssh_key_each() told it, those that somebody with
+ * the key of STORE_SSH said?
+ *
+ * Return: 0, also for one in plain text; -EPERM: nobody did; -EBADMSG: it was something else;
+ * -EKEYREJECTED: locked.
+ */
+int ssh_key_check(struct store *store, const struct ssh_key *key, struct problem *why);
 
 /** ssh_key_private() - its private half; -ENOENT, -EKEYREJECTED, -EBADMSG as credential_load() */
 int ssh_key_private(struct store *store, int64_t id, struct secret **ret, struct problem *why);
@@ -64,7 +76,11 @@ int ssh_key_private(struct store *store, int64_t id, struct secret **ret, struct
 int ssh_key_add(struct store *store, const struct ssh_key *key, const struct secret *private_der,
 		int64_t *ret, struct problem *why);
 
-/** ssh_key_assign() - a project may use it so; in place of what held before (and used stays) */
+/**
+ * ssh_key_assign() - a project may use it so; in place of what held before (and used stays)
+ *
+ * Return: 0; -EINVAL; -EKEYREJECTED: locked, and a key in it is for who says so with its key.
+ */
 int ssh_key_assign(struct store *store, const char *project, int64_t id,
 		   const struct ssh_key_terms *terms, struct problem *why);
 

@@ -14,7 +14,7 @@
 #include "secret.h"
 #include "store.h"
 
-#define STORE_LAYOUT 101 /* ours begin at 101; 1 to 3 are those of the vault's */
+#define STORE_LAYOUT 102 /* ours begin at 101; 1 to 3 are those of the vault's */
 
 /*
  * The header of what sqlite's processes share of a write-ahead log (walformat.html, 1.1): its two
