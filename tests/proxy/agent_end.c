@@ -100,7 +100,7 @@ int agent_setup_with(const char *hub)
 	snprintf(agent_end.door, sizeof(agent_end.door), "%s/door.sock", agent_end.folder);
 	snprintf(agent_end.keys_file, sizeof(agent_end.keys_file), "%s/ssh-keys.json",
 		 agent_end.folder);
-	snprintf(agent_end.database, sizeof(agent_end.database), "%s/credentials.db",
+	snprintf(agent_end.database, sizeof(agent_end.database), "%s/c/credentials.db",
 		 agent_end.folder);
 	snprintf(signer_program, sizeof(signer_program), "%s/terok-signer", build);
 	agent_key_put("p", "ed", KEY_ED25519, &agent_end.ed, false);
