@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/sanitise.h"
@@ -87,18 +90,56 @@ static const char *line(struct json *json, const struct deed *deed)
 	return json_done(json);
 }
 
-void audit_sign(const char *path, const struct deed *deed)
+static void put(const char *path, const char *text)
 {
-	_cleanup_json_ struct json json = {};
 	static bool failed;
-	const char *text;
-	int r;
+	int r = text ? audit_line(path, text) : -ENOMEM;
 
-	if (!path)
-		return;
-	text = line(&json, deed);
-	r = text ? audit_line(path, text) : -ENOMEM;
 	if (r && !failed)
 		log_error(r, "what is signed is not noted in %s", path);
 	failed = r;
+}
+
+/* What was not signed takes no line's place: when half of the file is full, it has one of its own. */
+static void put_refused(const char *path, const char *text)
+{
+	_cleanup_free_ char *other = NULL;
+	struct stat st;
+
+	if (stat(path, &st) || st.st_size < AUDIT_SIZE / 2) {
+		put(path, text);
+	} else if (asprintf(&other, "%s" AUDIT_REFUSED, path) < 0) {
+		other = NULL;
+		put(path, NULL);
+	} else {
+		put(other, text);
+	}
+}
+
+void audit_sign(const char *path, const struct deed *deed)
+{
+	_cleanup_json_ struct json json = {};
+
+	if (path && strcmp(deed->outcome, "signed"))
+		put_refused(path, line(&json, deed));
+	else if (path)
+		put(path, line(&json, deed));
+}
+
+void audit_left_out(const char *path, const struct deed *deed, uint64_t n)
+{
+	_cleanup_json_ struct json json = {};
+
+	if (!path)
+		return;
+	json_open_object(&json, NULL);
+	audit_time(&json);
+	json_add_string(&json, "what", "sign");
+	json_add_string(&json, "project", deed->project);
+	json_add_string(&json, "task", deed->task);
+	json_add_string(&json, "container", deed->container);
+	json_add_string(&json, "outcome", "refused");
+	json_add_uint(&json, "left_out", n);
+	json_close_object(&json);
+	put_refused(path, json_done(&json));
 }

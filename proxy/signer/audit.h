@@ -3,7 +3,8 @@
  * audit.h - what was signed for whom: a line of JSON each
  *
  * What the client chose (a user's name, a namespace) is cut and made printable. What cannot be noted
- * is said in the log, once until it can be again, and the signature is given. Threads: none.
+ * is said in the log, once until it can be again, and the signature is given. What was refused never
+ * makes the file give way for another: it has half of it, then a file of its own. Threads: none.
  */
 #ifndef SIGNER_AUDIT_H
 #define SIGNER_AUDIT_H
@@ -14,6 +15,8 @@
 #include "bind.h"
 #include "keyring.h"
 #include "purpose.h"
+
+#define AUDIT_REFUSED ".refused" /* behind the file's name */
 
 struct deed {
 	const char *project, *task, *container, *token, *peer; /* token as people see it */
@@ -28,6 +31,9 @@ struct deed {
 
 /** audit_sign() - add a line to the file at @path; NULL: there is none */
 void audit_sign(const char *path, const struct deed *deed);
+
+/** audit_left_out() - @n that were refused to whom @deed says, and have no lines of their own */
+void audit_left_out(const char *path, const struct deed *deed, uint64_t n);
 
 /** deed_text() - what would be signed, for people, printable; returns @buf */
 const char *deed_text(const struct deed *deed, char *buf, size_t size);

@@ -259,7 +259,7 @@ static int refused(struct session *session, struct wanted *wanted, const char *o
 
 	wanted->deed.outcome = outcome;
 	wanted->deed.why = why;
-	audit_sign(session->signing->audit, &wanted->deed);
+	refusals_note(&session->signing->refusals, &wanted->deed);
 	if (!may_tell(session->signing))
 		return failure(reply);
 	log_warn(0, "project %s, key %s: %s is %s: %s", session->project,
@@ -306,7 +306,7 @@ static int sign(struct session *session, struct span message, bool confirmed,
 	if (key_sign(held->key, wanted.data, wanted.flags, &signature))
 		return refused(session, &wanted, "failed", "the key did not sign", reply);
 	wanted.deed.outcome = "signed";
-	audit_sign(session->signing->audit, &wanted.deed);
+	audit_sign(session->signing->refusals.audit, &wanted.deed);
 	wire_put_u8(reply, AGENT_SIGNED);
 	wire_put_string(reply, wire_out_span(&signature));
 	return reply->failed ? -ENOMEM : 0;

@@ -5,7 +5,7 @@
  * It knows three messages: which keys there are, sign this, and where the connection leads
  * (bind.h). Everything else is answered with FAILURE, and the session goes on. Who a token is for, and
  * whether a key is still the project's, is looked up each time: what is revoked is revoked at
- * once. Each signature, and each that was refused, is a line of the audit file.
+ * once. Each signature is a line of the audit file, and so is each that was refused, up to a number.
  *
  * Owns: what the client said of its connections. Called by: signer.c. Threads: none.
  */
@@ -14,6 +14,7 @@
 
 #include "bind.h"
 #include "keyring.h"
+#include "refusals.h"
 #include "words.h"
 
 #define AGENT_SSH_PROVIDER "ssh" /* of a token that is for keys */
@@ -21,10 +22,10 @@
 /* What all sessions share. */
 struct signing {
 	struct keyrings rings;
-	struct store *store; /* NULL: only host-local sessions */
-	const char *audit;   /* file; NULL: none */
-	bool local;          /* are those without a token let in? */
-	uint64_t told_ns;    /* when a refusal was last logged; each is in the audit file */
+	struct store *store;      /* NULL: only host-local sessions */
+	struct refusals refusals; /* and the file of audit */
+	bool local;               /* are those without a token let in? */
+	uint64_t told_ns;         /* when a refusal was last logged; each is in the audit file */
 };
 
 struct session;

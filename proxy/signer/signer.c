@@ -272,7 +272,7 @@ static int begin(struct signer *signer, const struct signer_options *options, in
 
 	if (r)
 		return r;
-	signer->signing.audit = options->audit;
+	signer->signing.refusals.audit = options->audit;
 	signer->signing.local = options->local;
 	signer->signing.rings = (struct keyrings){ .json = options->keys_file,
 						   .store = signer->signing.store,
@@ -284,6 +284,7 @@ static int begin(struct signer *signer, const struct signer_options *options, in
 		files[KEY_FILE] = apart = keys_file_apart(signer->signing.store);
 	folders_find(&signer->folders, options->keys_file);
 	r = loop_new(&signer->loop);
+	signer->signing.refusals.loop = signer->loop;
 	if (!r) {
 		signer->link = (struct link){ .fd = -1, .said = on_word, .ended = on_end };
 		r = link_begin(signer->loop, &signer->link, fd);
@@ -303,6 +304,7 @@ int signer_run(const struct signer_options *options, int fd, struct problem *why
 	for (unsigned i = 0; i < BUCKETS; i++)
 		while (signer.client[i])
 			client_free(&signer, &signer.client[i]);
+	refusals_end(&signer.signing.refusals);
 	link_done(&signer.link);
 	keyrings_done(&signer.signing.rings);
 	store_free(signer.signing.store);

@@ -100,6 +100,38 @@ agent --local
 is "... for the next agent as well" "$(yes_no signs l ec)" no
 is "a key for git's texts signs no other" "$(yes_no signs l main git) $(yes_no signs l main file)" "yes no"
 
+# --- what is noted of refusals ------------------------------------------------------------------
+# refused N TOKEN: ask for so many signatures with a key that is nobody's
+refused() {
+	python3 - "$port" "$@" <<-'END'
+		import socket, struct, sys
+		port, n, token = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode()
+		put = lambda b: struct.pack(">I", len(b)) + b
+		s = socket.create_connection(("127.0.0.1", port), 20)
+		s.sendall(put(token))
+		ask = put(bytes([13]) + put(b"no key") + put(b"data") + struct.pack(">I", 0))
+		f = s.makefile("rb")
+		for _ in range(n):
+		    s.sendall(ask)
+		    assert f.read(5) == b"\0\0\0\1\5"
+	END
+}
+lines() { grep -cE "\"task\": ?\"$1\".*\"outcome\": ?\"$2\"" "$3"; }
+left() { until grep -q left_out "$1" 2>/dev/null || ((--tries == 0)); do read -rt 0.1 <> <(:) || :; done; last left_out task outcome; }
+tries=300
+refused 200 "$(token l flood)"
+# sixty, and one that has come back if this machine is slow
+noted=$(lines flood refused "$audit")
+is "of 200 that are refused sixty are noted" "$((noted >= 60 && noted <= 63))" 1
+is "... and signatures of the same project as before" "$(yes_no signs l main git) $(last outcome task)" "yes signed t"
+is "... and others' refusals" "$(yes_no signs l main file) $(last outcome task)" "no refused t"
+is "... those that are not have a line with their number" "$(left "$audit")" "$((200 - noted)) flood refused"
+truncate -s 8M "$audit"
+refused 1 "$(token l late)"
+is "when half of the file is full what is refused is in another" "$(lines late refused "$audit") $(lines late refused "$audit.refused")" "0 1"
+is "... and a signature where it was" "$(yes_no signs l main git) $(tail -n 1 "$audit" | tr -d '\0' | grep -c signed)" "yes 1"
+rm "$audit" "$audit.refused"
+
 # --- on the host --------------------------------------------------------------------------------
 until [ -S "$dir/run/ssh-agent-local-p.sock" ]; do read -rt 0.05 <> <(:) || :; done
 ln -s "$dir/run/ssh-agent-local-p.sock" "$dir/host"
