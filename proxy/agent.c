@@ -203,7 +203,9 @@ int agent_new(struct loop *loop, const struct agent_options *options, struct age
 
 	if (!agent)
 		return problem(why, -ENOMEM, "no memory for the SSH agent");
-	*agent = (struct agent){ .loop = loop, .options = *options, .keeper = -1, .inotify = -1 };
+	*agent = (struct agent){ .loop = loop, .options = *options, .inotify = -1 };
+	for (unsigned i = 0; i < AGENT_KEEPERS; i++)
+		agent->keeper[i] = (struct agent_keeper){ .agent = agent, .fd = -1 };
 	r = agent_keep(agent, why);
 	if (!r && options->local)
 		r = agent_local_begin(agent, why);

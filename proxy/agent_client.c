@@ -322,6 +322,16 @@ void agent_client_reply(struct agent_client *client, struct span message)
 		send_rest(client);
 }
 
+void agent_client_fail(struct agent_client *client)
+{
+	static const uint8_t failure[] = { 0, 0, 0, 1, AGENT_FAILURE };
+
+	/* nothing of a reply is on its way: there is room for this much, or nobody listens */
+	if (client->state == CLIENT_BUSY)
+		send(client->fd, failure, sizeof(failure), MSG_NOSIGNAL | MSG_DONTWAIT);
+	agent_client_free(client);
+}
+
 /* Strangers may come as often as they like: one line a second is theirs. */
 static void not_let_in(struct agent *agent, const char *why)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* agent_signer.c - the signers that live, and the keeper that begins them */
+/* agent_signer.c - the signers that live, and the keepers that begin them */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -15,8 +15,9 @@
 
 #define STARTS    5 /* in a window; then no other until it is over */
 #define WINDOW_NS (10 * SECOND_NS)
+#define MEND_NS   SECOND_NS /* between two keepers that are begun for others */
 
-/* --- the keeper ------------------------------------------------------------------------- */
+/* --- the keepers ------------------------------------------------------------------------- */
 
 /* Beside our own program, as it lies in a build; else where it is installed. */
 static int find_program(char ret[static PATH_MAX])
@@ -53,26 +54,113 @@ keeper_exec(const struct agent_options *options, const char *program, int fd)
 	_exit(127);
 }
 
+static void keeper_lost(struct agent_keeper *keeper)
+{
+	source_del(&keeper->source);
+	closep(&keeper->fd);
+	if (keeper->pid > 0)
+		while (waitpid(keeper->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	keeper->pid = 0;
+}
+
+static int on_mend(struct timer *timer);
+
+/* It never says anything. */
+static int on_keeper(struct source *source, uint32_t events)
+{
+	struct agent_keeper *keeper = container_of(source, struct agent_keeper, source);
+	struct agent *agent = keeper->agent;
+	uint64_t now = now_boot_ns();
+
+	(void)events;
+	keeper_lost(keeper);
+	log_warn(0, "who begins signers has ended; another begins");
+	timer_arm(agent->loop, &agent->mend,
+		  agent->mended_ns + MEND_NS > now ? agent->mended_ns + MEND_NS : now, on_mend);
+	return 0;
+}
+
+static int keeper_watch(struct agent_keeper *keeper, int fd)
+{
+	int r = source_add(keeper->agent->loop, &keeper->source, fd, EPOLLRDHUP, on_keeper);
+
+	if (!r)
+		keeper->fd = fd;
+	return r;
+}
+
+/* By the first that lives: begin what @verb says, with @fd for its front. */
+static int keeper_tell(struct agent *agent, const char *verb, int fd)
+{
+	int r = -ESRCH;
+
+	for (unsigned i = 0; r && i < AGENT_KEEPERS; i++)
+		if (agent->keeper[i].fd >= 0)
+			r = sock_send(agent->keeper[i].fd, verb, 1, &fd, 1);
+	return r;
+}
+
+/* One that has ended, by one that lives; not more often than each MEND_NS. */
+static int on_mend(struct timer *timer)
+{
+	struct agent *agent = container_of(timer, struct agent, mend);
+	int r = 0;
+
+	agent->mended_ns = now_boot_ns();
+	for (unsigned i = 0; !r && i < AGENT_KEEPERS; i++) {
+		struct agent_keeper *keeper = &agent->keeper[i];
+		int pair[2];
+
+		if (keeper->fd >= 0)
+			continue;
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+			r = -errno;
+			break;
+		}
+		r = keeper_tell(agent, LAUNCH_KEEP, pair[1]);
+		close(pair[1]);
+		r = r ?: keeper_watch(keeper, pair[0]);
+		if (r)
+			close(pair[0]);
+	}
+	if (r == -ESRCH)
+		log_error(0, "nobody is left who begins signers: no key signs until this program "
+			     "is begun anew");
+	else if (r)
+		timer_arm(agent->loop, timer, now_boot_ns() + MEND_NS, on_mend);
+	return 0;
+}
+
+static int keeper_begin(struct agent_keeper *keeper, const char *program, struct problem *why)
+{
+	int pair[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return problem(why, -errno, "a socket for the signer: %s", strerror(errno));
+	keeper->pid = fork();
+	if (!keeper->pid)
+		keeper_exec(&keeper->agent->options, program, pair[1]);
+	r = keeper->pid < 0 ? -errno : 0;
+	close(pair[1]);
+	r = r ?: keeper_watch(keeper, pair[0]);
+	if (r)
+		close(pair[0]);
+	return r ? problem(why, r, "no process for the signer: %s", strerror(-r)) : 0;
+}
+
 int agent_keep(struct agent *agent, struct problem *why)
 {
 	const char *program = agent->options.program;
 	char found[PATH_MAX];
-	int pair[2], r = program ? 0 : find_program(found);
-	pid_t pid;
+	int r = program ? 0 : find_program(found);
 
 	if (r)
 		return problem(why, r, "%s is neither beside this program nor at %s: %s",
 			       SIGNER_PROGRAM, TEROK_LIBEXECDIR, strerror(-r));
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return problem(why, -errno, "a socket for the signer: %s", strerror(errno));
-	pid = fork();
-	if (!pid)
-		keeper_exec(&agent->options, program ?: found, pair[1]);
-	r = pid < 0 ? -errno : 0;
-	close(pair[1]);
-	agent->keeper = pair[0];
-	agent->keeper_pid = pid;
-	return r ? problem(why, r, "no process for the signer: %s", strerror(-r)) : 0;
+	for (unsigned i = 0; !r && i < AGENT_KEEPERS; i++)
+		r = keeper_begin(&agent->keeper[i], program ?: found, why);
+	return r;
 }
 
 /* --- signers ---------------------------------------------------------------------------- */
@@ -179,7 +267,7 @@ static void on_end(struct link *link, int error)
 	for (struct agent_client *client = agent->clients, *next; client; client = next) {
 		next = client->next;
 		if (client->signer == signer)
-			agent_client_free(client);
+			agent_client_fail(client);
 	}
 	agent_signer_leave(signer);
 }
@@ -229,7 +317,7 @@ static int signer_begin(struct agent *agent, struct agent_signer *signer)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair))
 		return -errno;
-	r = sock_send(agent->keeper, "b", 1, &pair[1], 1);
+	r = keeper_tell(agent, LAUNCH_RUN, pair[1]);
 	close(pair[1]);
 	if (!r)
 		r = link_begin(agent->loop, &signer->link, pair[0]);
@@ -243,7 +331,7 @@ struct agent_signer *agent_signer_renew(struct agent *agent)
 	struct agent_signer *signer, *before = agent->newest;
 	int r;
 
-	if (agent->keeper < 0 || !may_start(agent))
+	if (!may_start(agent))
 		return NULL;
 	signer = calloc(1, sizeof(*signer));
 	if (!signer)
@@ -282,8 +370,7 @@ void agent_signers_end(struct agent *agent)
 		link_done(&signer->link);
 		free(signer);
 	}
-	closep(&agent->keeper);
-	if (agent->keeper_pid > 0) /* it ends when its socket has */
-		while (waitpid(agent->keeper_pid, NULL, 0) < 0 && errno == EINTR)
-			;
+	timer_disarm(&agent->mend);
+	for (unsigned i = 0; i < AGENT_KEEPERS; i++) /* each ends when its socket has */
+		keeper_lost(&agent->keeper[i]);
 }

@@ -33,6 +33,16 @@ struct agent_signer {
 	unsigned n; /* clients */
 };
 
+/* Who begins signers, and another of its kind where one has ended: this process cannot any more. */
+#define AGENT_KEEPERS 2
+
+struct agent_keeper {
+	struct agent *agent;
+	struct source source;
+	int fd;    /* -1: it has ended */
+	pid_t pid; /* 0: it is another's child */
+};
+
 enum client_state {
 	CLIENT_LENGTH, /* of the token */
 	CLIENT_TOKEN,
@@ -75,8 +85,9 @@ struct agent {
 	unsigned untold;           /* how many came since */
 	bool closing;
 	/* agent_signer.c's */
-	int keeper; /* who begins signers */
-	pid_t keeper_pid;
+	struct agent_keeper keeper[AGENT_KEEPERS];
+	struct timer mend;
+	uint64_t mended_ns;
 	struct agent_signer *signers, *newest;
 	uint64_t window_ns;
 	unsigned starts;
@@ -102,6 +113,9 @@ void agent_client_waits(struct agent_client *client);
 /** agent_client_reply() - an agent message for it */
 void agent_client_reply(struct agent_client *client, struct span message);
 
+/** agent_client_fail() - what it waits for will not come: it is told so, and goes */
+void agent_client_fail(struct agent_client *client);
+
 /** agent_client_go() - the signer has room again */
 void agent_client_go(struct agent_client *client);
 
@@ -117,7 +131,7 @@ bool agent_may_ask(const struct agent_client *client);
 /** agent_may_open() - is there room for one more of whose it is now? */
 bool agent_may_open(const struct agent_client *client);
 
-/** agent_keep() - begin the process that begins signers; with @why */
+/** agent_keep() - begin the processes that begin signers; with @why */
 int agent_keep(struct agent *agent, struct problem *why);
 
 /** agent_signer_get() - the newest; NULL: there is none now */
@@ -132,7 +146,7 @@ void agent_signer_leave(struct agent_signer *signer);
 /** agent_signer_stuck() - it does not answer: it ends, its clients, and another begins */
 void agent_signer_stuck(struct agent_signer *signer);
 
-/** agent_signers_end() - all of them, and their keeper */
+/** agent_signers_end() - all of them, and their keepers */
 void agent_signers_end(struct agent *agent);
 
 /** agent_ask() - ask a person; the client's signer is told what they say */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -34,7 +35,9 @@ int launch_exec(const char *program, const char *verb, const struct signer_optio
 	}
 	if (options->local)
 		argv[n++] = "--local";
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!strcmp(verb,
+		    LAUNCH_RUN)) /* who has keys; a keeper outlives the keeper that begins it */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	spawn_reset_signals();
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, ABOVE);
 	if (fd < 0 || dup2(fd, WORDS_FD) != WORDS_FD || close_range(WORDS_FD + 1, ~0U, 0))

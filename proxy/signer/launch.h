@@ -2,8 +2,8 @@
 /*
  * launch.h - the command line of terok-signer: made by who begins it, read by it
  *
- * The front begins a keeper (launch_keep()), which begins a signer for each end of a socket pair that
- * it is sent. Nothing secret is on a command line. Threads: none.
+ * The front begins keepers; one begins a signer, or a keeper, for each end of a socket pair that it is
+ * sent, with the first letter of the verb. All end when the front's end of theirs does. Nothing secret is on a command line. Threads: none.
  */
 #ifndef SIGNER_LAUNCH_H
 #define SIGNER_LAUNCH_H
@@ -14,8 +14,8 @@
 #define LAUNCH_RUN  "run"
 
 /**
- * launch_exec() - be that program, with @fd as WORDS_FD and nothing else open; ends with us
- * @verb: LAUNCH_*
+ * launch_exec() - be that program, with @fd as WORDS_FD and nothing else open
+ * @verb: LAUNCH_*; a signer ends with its parent as well
  *
  * Called in a child. Returns only if it fails: negative errno.
  */

@@ -2,8 +2,9 @@
 /*
  * main.c - terok-signer: begun by terok-proxy, which has its other end; not by people
  *
- * As a keeper it begins a signer for each socket that it is sent at descriptor 3, for a front that
- * cannot begin programs any more. As a signer descriptor 3 is that socket, and it gives up all it can
+ * As a keeper it begins a signer for each socket that it is sent at descriptor 3, or another keeper,
+ * for a front that cannot begin programs any more. Such a front has two keepers, so that each of them
+ * can be begun again by the other. As a signer descriptor 3 is that socket, and it gives up all it can
  * before it hears the first word.
  */
 #include <errno.h>
@@ -69,17 +70,16 @@ static int verb_run(int argc, char **argv)
 	return r ? log_error(0, "%s", why.text), r : 0;
 }
 
-/* The next front's end; -EPIPE: there are no more. */
-static int next_front(void)
+/* The next front's end, and who is to have it; -EPIPE: there are no more. */
+static int next_front(char *byte)
 {
 	struct pollfd ready = { .fd = WORDS_FD, .events = POLLIN };
 	ssize_t n = -EAGAIN;
 	int fd = -1;
-	char byte;
 
 	while (n == -EAGAIN || n == -EINTR)
 		if (poll(&ready, 1, -1) == 1)
-			n = sock_receive(WORDS_FD, &byte, 1, &fd, 1);
+			n = sock_receive(WORDS_FD, byte, 1, &fd, 1);
 	if (n <= 0)
 		closep(&fd);
 	return n <= 0 ? -EPIPE : fd;
@@ -90,6 +90,7 @@ static int verb_keep(int argc, char **argv)
 {
 	struct signer_options options;
 	int r = launch_read(argc, argv, &options), fd;
+	char byte = 0;
 
 	if (!r)
 		r = front_check(SOCK_SEQPACKET);
@@ -98,12 +99,13 @@ static int verb_keep(int argc, char **argv)
 	if (r)
 		return r;
 	signal(SIGCHLD, SIG_IGN); /* nobody waits for them: their front hears of their end */
-	while ((fd = next_front()) != -EPIPE) {
+	while ((fd = next_front(&byte)) != -EPIPE) {
+		const char *verb = byte == *LAUNCH_KEEP ? LAUNCH_KEEP : LAUNCH_RUN;
 		pid_t pid = fd < 0 ? -1 : fork();
 
 		if (!pid) {
-			log_error(launch_exec("/proc/self/exe", LAUNCH_RUN, &options, environ, fd),
-				  "begin a signer");
+			log_error(launch_exec("/proc/self/exe", verb, &options, environ, fd),
+				  "begin a signer's %s", verb);
 			_exit(1);
 		}
 		closep(&fd);

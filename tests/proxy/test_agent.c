@@ -5,8 +5,10 @@
  */
 #include "agent_end.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -320,6 +322,96 @@ static void who_takes_no_reply_keeps_nobody_waiting(void **state)
 	wire_out_done(&out);
 }
 
+/* --- processes that are ended -------------------------------------------------------------- */
+
+/* Those that begin so, with this test's store: how many, at most @max in @ret. */
+static unsigned pids(const char *verb, pid_t *ret, unsigned max)
+{
+	char want[256], have[4096];
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	unsigned n = 0;
+
+	assert_non_null(proc);
+	snprintf(want, sizeof(want), "terok-signer %s --store %s", verb, agent_end.database);
+	while ((entry = readdir(proc))) {
+		char file[300];
+		ssize_t size;
+		int fd;
+
+		snprintf(file, sizeof(file), "/proc/%s/cmdline", entry->d_name);
+		fd = *entry->d_name >= '1' && *entry->d_name <= '9'
+			 ? open(file, O_RDONLY | O_CLOEXEC)
+			 : -1;
+		if (fd < 0)
+			continue;
+		size = read(fd, have, sizeof(have) - 1);
+		close(fd);
+		for (ssize_t i = 0; i < size; i++)
+			have[i] = have[i] ?: ' ';
+		have[size > 0 ? size : 0] = '\0';
+		if (!strncmp(have, want, strlen(want)) && n < max)
+			ret[n++] = (pid_t)atoi(entry->d_name);
+	}
+	closedir(proc);
+	return n;
+}
+
+/* Until there are so many, none of which is @not: nothing tells of it. */
+static void until_there(const char *verb, unsigned n, pid_t not, pid_t *ret)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (pids(verb, ret, 8) == n && ret[0] != not &&(n < 2 || ret[1] != not ))
+			return;
+		usleep(10000);
+	}
+	fail_msg("there are not %u that %s", n, verb);
+}
+
+static void a_signer_that_is_ended_tells_who_waits(void **state)
+{
+	int fd = client_enter(agent_end.everybody, agent_end.token);
+	struct wire_out out = {};
+	pid_t pid[8];
+
+	(void)state;
+	assert_int_equal(client_lists(fd), 2);
+	until_there("run", 1, 0, pid);
+	kill(pid[0], SIGSTOP);
+	client_sign_put(&out, agent_end.ed, "data", 0);
+	client_say_frame(fd, wire_out_span(&out));
+	wire_out_done(&out);
+	usleep(50000); /* so that the agent has it: nothing tells */
+	kill(pid[0], SIGKILL);
+	client_fails(fd);
+	client_is_closed(fd);
+	until_there("run", 1, pid[0], pid);
+	fd = client_enter(agent_end.everybody, agent_end.token);
+	client_signs(fd, agent_end.ed, 0, "ssh-ed25519");
+	close(fd);
+}
+
+/* One after the other, so that also those that others have begun are ended. */
+static void a_keeper_that_is_ended_is_begun_again(void **state)
+{
+	pid_t pid[8], killed;
+
+	(void)state;
+	until_there("keep", 2, 0, pid);
+	for (int i = 0; i < 3; i++) {
+		int fd;
+
+		killed = pid[i % 2];
+		kill(killed, SIGKILL);
+		until_there("keep", 2, killed, pid);
+		until_there("run", 1, 0, (pid_t[8]){});
+		fd = client_enter(agent_end.everybody, agent_end.token);
+		assert_int_equal(client_lists(fd), 2);
+		client_signs(fd, agent_end.ed, 0, "ssh-ed25519");
+		close(fd);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +429,8 @@ int main(void)
 		cmocka_unit_test(a_task_has_so_many_sessions),
 		cmocka_unit_test(strangers_keep_nobody_of_another_listener_out),
 		cmocka_unit_test(who_takes_no_reply_keeps_nobody_waiting),
+		cmocka_unit_test(a_signer_that_is_ended_tells_who_waits),
+		cmocka_unit_test(a_keeper_that_is_ended_is_begun_again),
 	};
 
 	return cmocka_run_group_tests(tests, agent_setup, agent_teardown);

@@ -50,6 +50,13 @@ chmod 600 "$dir/elsewhere/new"
 kill "$(pgrep -f "^terok-signer run --store $dir/" | head -n 1)"
 is "a signer that dies is begun again" "$(for _ in 1 2 3 4 5; do listed p | wc -w; done | sort -n | tail -n 1)" 5
 
+keepers() { pgrep -f "^terok-signer keep --store $dir/" | sort -n | paste -sd' '; }
+before=$(keepers)
+kill -9 "${before%% *}"
+tries=300
+until now=$(keepers) && [ "${now#* }" != "$now" ] && [ "${now%% *}" = "${before##* }" ] || ((--tries == 0)); do read -rt 0.05 <> <(:) || :; done
+is "... and so is who begins signers, by another of its kind" "$((tries > 0)) $(for _ in 1 2 3 4 5; do listed p | wc -w; done | sort -n | tail -n 1)" "1 5"
+
 # --- the store ----------------------------------------------------------------------------------
 p ssh init s >"$dir/said"
 head -n 1 "$dir/said" | cut -d' ' -f1 >"$dir/main"
