@@ -30,6 +30,8 @@
 #define AGENT_HANDSHAKES  64  /* of one listener, that have not said who they are */
 #define AGENT_HANDSHAKE_S 5   /* for a length, and for the token behind it */
 #define AGENT_QUESTIONS   4   /* of one owner, that a person has before them */
+#define AGENT_ASKS        12  /* of one project, whose container or task it is, in a row */
+#define AGENT_ASK_EACH_S  10  /* and one more each so many seconds */
 #define AGENT_TAKE_S      30  /* for a client to take its reply */
 #define AGENT_SIGNER_S    60  /* for a signer to answer */
 #define AGENT_CONFIRM_S   120 /* for a person to answer */

@@ -19,6 +19,8 @@ static const struct ask_kind kind = {
 	.again = "try",
 };
 
+#define EACH_NS (AGENT_ASK_EACH_S * SECOND_NS)
+
 struct agent_question {
 	struct agent_client *client;
 	struct word_confirm confirm;
@@ -34,6 +36,33 @@ static void answer(struct agent_client *client, uint32_t number, int result, con
 		 (struct span){});
 }
 
+/* The project's, or a place that was quiet; NULL: so many ask that there is none. */
+static struct meter *meter_of(struct agent *agent, const char *project)
+{
+	struct agent_asks *quiet = NULL;
+	uint64_t now = now_boot_ns();
+
+	for (struct agent_asks *asks = agent->asks; asks < agent->asks + AGENT_ASKS_OF; asks++) {
+		if (!strcmp(asks->project, project))
+			return &asks->meter;
+		if (asks->meter.full_ns <= now)
+			quiet = asks;
+	}
+	if (!quiet)
+		return NULL;
+	*quiet = (struct agent_asks){};
+	snprintf(quiet->project, sizeof(quiet->project), "%s", project);
+	return &quiet->meter;
+}
+
+/* A container that goes takes its questions with it, and another like it has the same person. */
+static bool rate_allows(struct agent_client *client)
+{
+	struct meter *meter = meter_of(client->agent, client->project);
+
+	return meter && meter_take(meter, EACH_NS, AGENT_ASKS, now_boot_ns());
+}
+
 static void on_done(int error, bool allowed, const struct problem *why, void *user)
 {
 	struct agent_question *question = user;
@@ -41,6 +70,12 @@ static void on_done(int error, bool allowed, const struct problem *why, void *us
 
 	if (error)
 		log_error(0, "nobody can be asked: %s", why->text);
+	if (allowed) { /* who says yes is not bothered */
+		struct meter *meter = meter_of(client->agent, client->project);
+
+		if (meter)
+			meter_give(meter, EACH_NS);
+	}
 	answer(client, question->confirm.number,
 	       error     ? error
 	       : allowed ? CONFIRM_YES
@@ -60,7 +95,7 @@ void agent_ask(struct agent_client *client, const struct word_confirm *confirm)
 	struct ask ask;
 	int r;
 
-	if (!question || !runtime || !agent_may_ask(client)) {
+	if (!question || !runtime || !agent_may_ask(client) || !rate_allows(client)) {
 		answer(client, confirm->number, -EBUSY,
 		       runtime ? "too much is asked already" : "nobody can be asked");
 		free(question);

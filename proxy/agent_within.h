@@ -8,6 +8,7 @@
 #define PROXY_AGENT_WITHIN_H
 
 #include "agent.h"
+#include "base/meter.h"
 #include "base/sock.h"
 #include "service/ask.h"
 #include "signer/link.h"
@@ -75,6 +76,13 @@ struct agent_client {
 	struct agent_question *question;
 };
 
+/* How often a person was asked for a project lately: it outlives its containers, and their signers. */
+struct agent_asks {
+	char project[STORE_NAME_SIZE];
+	struct meter meter;
+};
+#define AGENT_ASKS_OF 64 /* that are told apart; others wait until one of them was quiet */
+
 struct agent {
 	struct loop *loop;
 	struct agent_options options;
@@ -92,6 +100,8 @@ struct agent {
 	uint64_t window_ns;
 	unsigned starts;
 	struct timer restart, reap;
+	/* agent_ask.c's */
+	struct agent_asks asks[AGENT_ASKS_OF];
 	/* agent_local.c's */
 	struct source watch;
 	struct timer look;

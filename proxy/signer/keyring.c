@@ -432,13 +432,7 @@ struct held *keyring_find(struct keyring *ring, struct span blob)
 /* A minute's worth at once, and then one each time that one has come back. */
 int held_take(struct held *held, uint64_t now_ns)
 {
-	uint64_t each = held->limits.per_minute ? MINUTE_NS / held->limits.per_minute : 0;
-	uint64_t from = held->meter.full_ns > now_ns ? held->meter.full_ns : now_ns;
+	unsigned n = held->limits.per_minute;
 
-	if (!each)
-		return 0;
-	if (from + each > now_ns + MINUTE_NS)
-		return -EBUSY;
-	held->meter.full_ns = from + each;
-	return 0;
+	return !n || meter_take(&held->meter, MINUTE_NS / n, n, now_ns) ? 0 : -EBUSY;
 }

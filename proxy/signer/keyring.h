@@ -14,6 +14,7 @@
 
 #include <sys/stat.h>
 
+#include "base/meter.h"
 #include "base/problem.h"
 #include "key.h"
 #include "key_file.h"
@@ -33,18 +34,13 @@ struct stamp {
 	bool settled; /* long enough ago that a change would be seen */
 };
 
-/* How often a key was used lately; it stays when its key is read anew. */
-struct meter {
-	uint64_t full_ns; /* when all of a minute's signatures will be there again */
-};
-
 struct held {
 	struct key *key;
 	char comment[KEY_COMMENT];
 	struct limits limits;
-	struct meter meter;
-	int64_t expires; /* seconds since 1970; 0: never */
-	int64_t row;     /* of the store; 0: a file */
+	struct meter meter; /* of this minute; it stays when its key is read anew */
+	int64_t expires;    /* seconds since 1970; 0: never */
+	int64_t row;        /* of the store; 0: a file */
 	char *private_key, *public_key;
 	struct stamp private_stamp, public_stamp;
 };

@@ -20,7 +20,7 @@ static struct refusals_of *of_get(struct refusals *refusals, const struct deed *
 	for (; of < refusals->of + refusals->n; of++) {
 		if (is_of(of, deed))
 			return of;
-		if (of->full_ns <= now && !of->left_out)
+		if (of->lines.full_ns <= now && !of->left_out)
 			quiet = of;
 	}
 	if (quiet)
@@ -39,12 +39,7 @@ static struct refusals_of *of_get(struct refusals *refusals, const struct deed *
 /* One line of its own. */
 static bool take(struct refusals_of *of, uint64_t now)
 {
-	uint64_t from = of->full_ns > now ? of->full_ns : now;
-
-	if (from + EACH_NS > now + REFUSALS_AT_ONCE * EACH_NS)
-		return false;
-	of->full_ns = from + EACH_NS;
-	return true;
+	return meter_take(&of->lines, EACH_NS, REFUSALS_AT_ONCE, now);
 }
 
 static void tell(struct refusals *refusals, struct refusals_of *of)

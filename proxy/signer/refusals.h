@@ -14,6 +14,7 @@
 
 #include "audit.h"
 #include "base/event.h"
+#include "base/meter.h"
 
 #define REFUSALS_AT_ONCE 60
 #define REFUSALS_EACH_S  10
@@ -21,7 +22,7 @@
 
 struct refusals_of {
 	char project[STORE_NAME_SIZE], task[STORE_NAME_SIZE], container[STORE_NAME_SIZE];
-	uint64_t full_ns;  /* when all lines are its again */
+	struct meter lines;
 	uint64_t left_out; /* since its last line */
 };
 

@@ -124,6 +124,30 @@ static void a_person_has_few_questions_of_one_task(void **state)
 	close(more);
 }
 
+static void who_comes_and_goes_asks_so_often_and_no_more(void **state)
+{
+	int fd;
+
+	(void)state;
+	person_comes();
+	fd = wants(); /* what is allowed does not count */
+	person_hears("connection_blocked");
+	person_answers("allow", OK);
+	is_signed(fd);
+	person_hears("verdict_applied");
+	person_hears("container_exited");
+	close(fd);
+	for (int i = 0; i < AGENT_ASKS; i++) {
+		fd = wants();
+		person_hears("connection_blocked");
+		close(fd);
+		person_hears("container_exited");
+	}
+	fd = wants();
+	client_fails(fd); /* at once */
+	close(fd);
+}
+
 static void a_hub_that_goes_says_no(void **state)
 {
 	int fd;
@@ -156,6 +180,7 @@ int main(void)
 		ASKED(while_one_waits_others_are_served),
 		ASKED(who_goes_while_it_waits_asks_no_more),
 		ASKED(a_person_has_few_questions_of_one_task),
+		ASKED(who_comes_and_goes_asks_so_often_and_no_more),
 		ASKED(a_hub_that_goes_says_no),
 		ASKED(without_a_hub_it_is_refused_at_once),
 	};
