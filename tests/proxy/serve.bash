@@ -37,7 +37,7 @@ until_there() { # FILE: at most 10 s
 cleanup() {
 	[ -z "$server" ] || kill "$server" 2>/dev/null
 	[ -z "$upstream" ] || kill "$upstream" 2>/dev/null
-	[ ${#others[@]} = 0 ] || kill "${others[@]}" 2>/dev/null
+	[ ${#others[@]} = 0 ] || kill -- "${others[@]}" 2>/dev/null
 	wait 2>/dev/null
 	rm -rf "$dir"
 }
