@@ -75,7 +75,8 @@ struct grpc_events {
 	 *	GRPC_DEADLINE_EXCEEDED, GRPC_UNAVAILABLE (the connection), or what the client did wrong
 	 * @text: for people, of the peer's choosing: log_safe(); never NULL
 	 *
-	 * Every message that was whole has been told before, unless it is held.
+	 * A client has been told every message before, and if it holds them waits for a status
+	 * until it does not; but not for the end of the connection or of the time.
 	 */
 	void (*over)(struct grpc_call *call, enum grpc_code code, const char *text);
 };

@@ -47,7 +47,7 @@ struct grpc_server_use {
 /**
  * grpc_server_new() - take connections from this listening socket
  * @fd:  TCP or unix, non-blocking; the server's now, also if this fails; -1: grpc_server_add() only
- * @tls: must outlive it, or be replaced by grpc_server_tls()
+ * @tls: for a server; it may be freed once this returns
  *
  * Return: 0; -EINVAL (limits, methods), -ENOMEM, or what epoll says.
  */
