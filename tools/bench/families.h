@@ -31,6 +31,7 @@ int bench_sandbox(void);    /* terok-sandbox run, over podman's */
 int bench_gate(void);       /* git over HTTP */
 int bench_ssh(void);        /* signatures of the SSH agent */
 int bench_proxy(void);      /* HTTP requests with other secrets */
+int bench_carry(void);      /* the memory that they and their bodies take */
 int bench_upgrade(void);    /* another build in its place */
 
 #endif

@@ -123,6 +123,7 @@ global
 defaults
 	mode http
 	option httplog
+	option http-no-delay
 	timeout connect 10s
 	timeout client 600s
 	timeout server 600s

@@ -10,7 +10,7 @@
  * A request without the secret that a proxy must have put into it is a 403. The load keeps
  * connections busy (each asks again when it has its reply), or asks at fixed times whether or
  * not replies came, and counts from those times: who is slow makes nobody wait unseen.
- * Called by: bench_proxy.c. One thread each.
+ * Called by: ways.c, bench_proxy.c, bench_carry.c. One thread each.
  */
 #ifndef BENCH_WEB_H
 #define BENCH_WEB_H

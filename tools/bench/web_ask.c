@@ -183,7 +183,7 @@ int web_events(const struct web_target *target, unsigned n, struct samples *out)
 	if (r < 0)
 		return (int)r;
 	memmove(buf, body, (size_t)r);
-	have = (size_t)r;
+	have = events_take(buf, (size_t)r, bench_ns(), out);
 	while (out->n - before < n) {
 		r = recv(fd, buf + have, sizeof(buf) - 1 - have, 0);
 		if (r <= 0)
