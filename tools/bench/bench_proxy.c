@@ -79,9 +79,9 @@ static int requests(const char *what, enum log log, enum scheme scheme, double *
 		c[w].enter = load_enter;
 		c[w].measure = flat_out;
 		c[w].leave = load_leave;
-		c[w].n = bench_pick(400, 150); /* milliseconds */
+		c[w].n = bench_pick(200, 60); /* milliseconds */
 	}
-	r = bench_rounds(c, DIRECT, bench_pick(15, 5));
+	r = bench_rounds(c, DIRECT, bench_pick(30, 12));
 	if (r)
 		return r;
 	bench_table(what, c, DIRECT, NGINX);
