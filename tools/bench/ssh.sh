@@ -21,6 +21,7 @@ for type in ed25519 rsa ecdsa; do
 	SSH_AUTH_SOCK=$folder/openssh ssh-add -q "$folder/$type" 2>/dev/null || exit 1
 	"$build/terok-proxy" ssh add p "$folder/$type" >/dev/null || exit 1
 done
+: >"$folder/log"
 "$build/terok-proxy" ssh agent --port 0 --socket-path "$folder/ours" 2>"$folder/log" &
 ours=$!
 until grep -q 'serves ' "$folder/log"; do
