@@ -69,7 +69,16 @@ server() { # PORT SCHEME LOG
 		access_log $3;
 		if (\$secret = "") { return 401; }
 		location / { proxy_pass $2://$2; }
-		location ~ ^/(events|bytes|sink) { proxy_pass $2://$2; proxy_buffering off; proxy_request_buffering off; }
+		location /events { proxy_pass $2://$2; proxy_buffering off; }
+		# of its own accord it carries 4 KiB at a time
+		location ~ ^/(bytes|sink) {
+			proxy_pass $2://$2;
+			proxy_buffering off;
+			proxy_request_buffering off;
+			proxy_buffers 8 64k;
+			proxy_buffer_size 64k;
+			client_body_buffer_size 64k;
+		}
 	}
 	E
 }

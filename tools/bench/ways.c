@@ -37,7 +37,7 @@ static int script_start(void)
 	int in[2], out[2];
 
 	snprintf(file, sizeof(file), "%s/proxy.sh", bench.source);
-	snprintf(here.folder, sizeof(here.folder), "%s/proxy", bench.dir);
+	snprintf(here.folder, sizeof(here.folder), "%s/%s", bench.dir, bench.family);
 	snprintf(plain, sizeof(plain), "%u", here.upstream.plain_port);
 	snprintf(tls, sizeof(tls), "%u", here.upstream.tls_port);
 	if (mkdir(here.folder, 0700) || pipe(in) || pipe(out))
