@@ -74,7 +74,7 @@ upstream_begin() { # two ports that nobody has
 		local nginx=$! i
 		for ((i = 0; i < 500; i++)); do
 			kill -0 $nginx 2>/dev/null || break
-			curl -s -o /dev/null --cacert "$dir/up/ca.pem" "https://localhost:$two/" && kill -0 $nginx && others+=($nginx) && two_ports="$one $two" && return
+			curl -s -o /dev/null --cacert "$dir/up/ca.pem" "https://localhost:$two/" && kill -0 $nginx && others+=("$nginx") && two_ports="$one $two" && return
 			sleep 0.02
 		done
 		kill $nginx 2>/dev/null

@@ -146,6 +146,7 @@ static inline bool in_files(const char *bytes)
 	assert_non_null(files);
 	while ((entry = readdir(files))) {
 		char *text = NULL;
+		ssize_t len;
 		size_t n = 0;
 		FILE *f;
 
@@ -153,8 +154,9 @@ static inline bool in_files(const char *bytes)
 		f = entry->d_type == DT_REG ? fopen(file, "re") : NULL;
 		if (!f)
 			continue;
-		if (getdelim(&text, &n, EOF, f) > 0)
-			found |= memmem(text, n, bytes, strlen(bytes)) != NULL;
+		len = getdelim(&text, &n, EOF, f); /* behind it is memory of whoever had it before */
+		if (len > 0)
+			found |= memmem(text, len, bytes, strlen(bytes)) != NULL;
 		free(text);
 		fclose(f);
 	}
