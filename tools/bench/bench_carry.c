@@ -137,7 +137,7 @@ static int bodies(const char *what, carry_fn fn)
 	ways_configs(c, DIRECT, what, LOG, HTTP);
 	for (int w = 0; w < DIRECT; w++) {
 		c[w].measure = carried;
-		c[w].n = bench_pick(1024, 128); /* MiB */
+		c[w].n = bench_pick(512, 128); /* MiB */
 	}
 	r = bench_rounds(c, DIRECT, bench_pick(7, 3));
 	r = r ?: carried_memory(c[OURS].user, mib * UINT64_C(1048576), &ours);

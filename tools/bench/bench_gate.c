@@ -10,12 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
 #include "families.h"
+#include "script.h"
 
 #define MIB         (1 << 20)
 #define REPOSITORY  "110" /* MiB */
@@ -28,50 +27,11 @@
 #define OWN         (8.0 * MIB)
 #define OWN_EACH    (MIB / 4.0)
 
-static struct {
-	pid_t pid;
-	FILE *to, *from;
-} script;
-
-static int script_start(void)
-{
-	char file[600], folder[600];
-	int in[2], out[2];
-
-	snprintf(file, sizeof(file), "%s/gate.sh", bench.source);
-	snprintf(folder, sizeof(folder), "%s/gate", bench.dir);
-	if (mkdir(folder, 0700) || pipe(in) || pipe(out))
-		return -errno;
-	fflush(NULL);
-	script.pid = fork();
-	if (!script.pid) {
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		close(in[1]);
-		close(out[0]);
-		execl(file, file, bench.build, bench.source, folder, REPOSITORY, NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	script.to = fdopen(in[1], "w");
-	script.from = fdopen(out[0], "r");
-	return script.pid < 0 || !script.to || !script.from ? -errno : 0;
-}
+static struct script script;
 
 static int script_hear(char line[static 64])
 {
 	return fgets(line, 64, script.from) ? 0 : -EPIPE;
-}
-
-static int script_end(void)
-{
-	int status;
-
-	fclose(script.to);
-	fclose(script.from);
-	waitpid(script.pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 static int timed(struct config *config, struct samples *out)
@@ -171,14 +131,15 @@ static int weights(void)
 int bench_gate(void)
 {
 	char line[64] = "";
-	int r = script_start();
+	const char *const more[] = { REPOSITORY, NULL };
+	int r = script_start(&script, "gate.sh", more) ?: script_hear(line);
 
-	if (!r)
-		r = script_hear(line);
-	if (r || strcmp(line, "ready\n"))
+	if (r || strcmp(line, "ready\n")) {
+		script_end(&script);
 		return bench_fail(r ?: -ENOTSUP, "git is not served here");
+	}
 	r = ls_remote();
 	r = r ?: clones();
 	r = r ?: weights();
-	return script_end() && !r ? bench_fail(-EPIPE, "the script failed") : r;
+	return script_end(&script) && !r ? bench_fail(-EPIPE, "the script failed") : r;
 }

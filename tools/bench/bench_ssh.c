@@ -12,14 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
 #include "families.h"
 #include "proxy/signer/wire.h"
+#include "script.h"
 
 #define DATA      200 /* bytes that are signed */
 #define CLIENTS   16
@@ -30,9 +29,8 @@
 enum { KEY_ED25519, KEY_RSA, KEY_ECDSA, KEYS };
 
 static struct {
-	pid_t pid;
-	FILE *to, *from;
-	char token[64], folder[300];
+	struct script script;
+	char token[64];
 	struct wire_out request[KEYS];
 } here;
 
@@ -41,42 +39,6 @@ struct peer {
 	int type, fd;
 };
 
-static int script_start(void)
-{
-	char file[600];
-	int in[2], out[2];
-
-	snprintf(file, sizeof(file), "%s/ssh.sh", bench.source);
-	snprintf(here.folder, sizeof(here.folder), "%s/ssh", bench.dir);
-	if (mkdir(here.folder, 0700) || pipe(in) || pipe(out))
-		return -errno;
-	fflush(NULL);
-	here.pid = fork();
-	if (!here.pid) {
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		close(in[1]);
-		close(out[0]);
-		execl(file, file, bench.build, here.folder, NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	here.to = fdopen(in[1], "w");
-	here.from = fdopen(out[0], "r");
-	return here.pid < 0 || !here.to || !here.from ? -errno : 0;
-}
-
-static int script_end(void)
-{
-	int status;
-
-	fclose(here.to);
-	fclose(here.from);
-	waitpid(here.pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 /* The token, then a request to sign for each type of key. */
 static int script_hear(void)
 {
@@ -84,14 +46,14 @@ static int script_hear(void)
 	struct wire_out one = {};
 	char line[4096];
 
-	if (!fgets(here.token, sizeof(here.token), here.from))
+	if (!fgets(here.token, sizeof(here.token), here.script.from))
 		return -EPIPE;
 	here.token[strcspn(here.token, "\n")] = '\0';
 	for (int i = 0; i < KEYS; i++) {
 		size_t n;
 		int got;
 
-		if (!fgets(line, sizeof(line), here.from))
+		if (!fgets(line, sizeof(line), here.script.from))
 			return -EPIPE;
 		n = strcspn(line, "\n");
 		got = EVP_DecodeBlock(blob, (unsigned char *)line, (int)n);
@@ -115,7 +77,8 @@ static int come(struct peer *peer)
 	struct wire_out token = {};
 	int r = 0;
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%.80s/%s", here.folder, peer->name);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.80s/%s", here.script.folder,
+		 peer->name);
 	peer->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (peer->fd < 0 || connect(peer->fd, (struct sockaddr *)&address, sizeof(address)))
 		return -errno;
@@ -274,7 +237,7 @@ static int crowd(void)
 
 int bench_ssh(void)
 {
-	int r = script_start() ?: script_hear();
+	int r = script_start(&here.script, "ssh.sh", NULL) ?: script_hear();
 
 	if (r)
 		bench_fail(r, "the agents that are compared do not both serve");
@@ -282,5 +245,5 @@ int bench_ssh(void)
 	r = r ?: pair(KEY_RSA, "RSA");
 	r = r ?: pair(KEY_ECDSA, "ECDSA");
 	r = r ?: crowd();
-	return script_end() && !r ? bench_fail(-EPIPE, "the script failed") : r;
+	return script_end(&here.script) && !r ? bench_fail(-EPIPE, "the script failed") : r;
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# gate.sh BUILD SOURCE FOLDER MIB - git served by the gate, by nginx with fcgiwrap, and by nobody
+# gate.sh BUILD FOLDER MIB - git served by the gate, by nginx with fcgiwrap, and by nobody
 #
 # For each line on stdin, which says what is to be done and how, what it took on stdout:
 #   ls gate|nginx, clone gate|nginx|pipe	nanoseconds of git ls-remote, of git clone --bare
@@ -9,7 +9,7 @@
 #   kill N		kills of the gate in the middle of a push: those after which the mirror was broken
 #			or lacked what was acknowledged, and pushes that were acknowledged
 set -u
-build=$1 folder=$3 mib=$4
+build=$1 folder=$2 mib=$3
 gate=$build/terok-gate
 export HOME=$folder/home GIT_TERMINAL_PROMPT=0 LC_ALL=C
 unset GIT_DIR GIT_EXEC_PATH NOTIFY_SOCKET

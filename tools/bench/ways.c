@@ -8,67 +8,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "script.h"
 #include "user/base/cleanup.h"
 
-#define SECRET   "sk-bench-0123456789abcdef0123456789abcdef"
-#define FILES    8192 /* a thousand connections, on both sides */
-#define NOT_HERE 77   /* the script's exit code */
+#define SECRET "sk-bench-0123456789abcdef0123456789abcdef"
+#define FILES  8192 /* a thousand connections, on both sides */
 
 static const char *const who_name[] = { "ours", "nginx", "HAProxy", "nobody" };
 static const char *const log_name[] = { "log", "quiet" };
 static const char *const scheme_name[] = { "http", "https" };
 
 static struct {
-	pid_t pid;
-	FILE *to, *from;
-	char folder[300];
+	struct script script;
 	struct web_upstream upstream;
 	struct way way[WHOS][LOGS][SCHEMES];
 } here;
-
-static int script_start(void)
-{
-	char file[600], plain[16], tls[16];
-	int in[2], out[2];
-
-	snprintf(file, sizeof(file), "%s/proxy.sh", bench.source);
-	snprintf(here.folder, sizeof(here.folder), "%s/%s", bench.dir, bench.family);
-	snprintf(plain, sizeof(plain), "%u", here.upstream.plain_port);
-	snprintf(tls, sizeof(tls), "%u", here.upstream.tls_port);
-	if (mkdir(here.folder, 0700) || pipe(in) || pipe(out))
-		return -errno;
-	fflush(NULL);
-	here.pid = fork();
-	if (!here.pid) {
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		close(in[1]);
-		close(out[0]);
-		execl(file, file, bench.build, here.folder, plain, tls, SECRET, NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	here.to = fdopen(in[1], "we");
-	here.from = fdopen(out[0], "re");
-	return here.pid < 0 || !here.to || !here.from ? -errno : 0;
-}
-
-static int script_end(void)
-{
-	int status;
-
-	fclose(here.to);
-	fclose(here.from);
-	waitpid(here.pid, &status, 0);
-	here.pid = 0;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 static int number(const char *const *names, int n, const char *name)
 {
@@ -83,7 +40,7 @@ static int script_hear(void)
 {
 	char line[256], who[16], log[16], scheme[16];
 
-	while (fgets(line, sizeof(line), here.from) && strcmp(line, "ready\n")) {
+	while (fgets(line, sizeof(line), here.script.from) && strcmp(line, "ready\n")) {
 		struct way one = {};
 		int w, l, s;
 
@@ -114,27 +71,30 @@ static int begin(void)
 {
 	const struct rlimit files = { FILES, FILES };
 	struct way *direct = way(DIRECT, LOG, HTTP);
+	char plain[16], tls[16];
+	const char *const more[] = { plain, tls, SECRET, NULL };
 	int r = web_upstream_listen(&here.upstream);
 
 	if (r || setrlimit(RLIMIT_NOFILE, &files))
 		return bench_fail(r ?: -errno, "the upstream");
-	r = script_start() ?: script_hear();
+	snprintf(plain, sizeof(plain), "%u", here.upstream.plain_port);
+	snprintf(tls, sizeof(tls), "%u", here.upstream.tls_port);
+	r = script_start(&here.script, "proxy.sh", more) ?: script_hear();
 	if (r) {
-		if (script_end() == NOT_HERE)
+		if (script_end(&here.script) == SCRIPT_NOT_HERE)
 			r = -ENOTSUP;
 		return bench_fail(r, "the proxies that are compared do not all serve");
 	}
 	direct->who = who_name[DIRECT];
 	direct->target.port = here.upstream.plain_port;
 	snprintf(direct->target.token, sizeof(direct->target.token), "%s", SECRET);
-	return web_upstream_start(&here.upstream, here.folder, SECRET, 1);
+	return web_upstream_start(&here.upstream, here.script.folder, SECRET, 1);
 }
 
 static void end(void)
 {
 	web_upstream_stop(&here.upstream);
-	if (here.pid > 0)
-		script_end();
+	script_end(&here.script);
 }
 
 int ways_run(int (*figures)(void))
