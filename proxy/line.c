@@ -87,9 +87,10 @@ static void link_line(struct line *line, struct line **list)
 
 static uint64_t deadline(const struct line *line)
 {
-	return line->moved_ns + (line->kept                   ? LINES_KEEP_NS
-				 : line->stage == STAGE_GREET ? UPSTREAM_CONNECT_MS * 1000000
-							      : UPSTREAM_IDLE_NS);
+	return line->moved_ns + (line->kept ? LINES_KEEP_NS
+				 : line->stage == STAGE_GREET
+				     ? UPSTREAM_CONNECT_MS * 1000000
+				     : upstream_idle_ns(line->lines->upstream));
 }
 
 static uint64_t close_old(struct lines *lines, uint64_t now, uint64_t first)

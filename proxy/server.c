@@ -644,6 +644,7 @@ static int parts_new(struct server *server, struct problem *why)
 	r = r ?: upstream_new(server->loop, options->ca_file, &server->upstream, why);
 	if (r)
 		return r;
+	upstream_limit(server->upstream, options->limits.idle_ns);
 	r = known_new(options->store, &server->known);
 	if (!r && options->audit)
 		r = audit_new(server->loop, options->audit, &server->audit);

@@ -18,6 +18,7 @@ struct upstream {
 	struct loop *loop;
 	CURLM *multi;
 	char *ca_file;
+	uint64_t idle_ns;
 	struct timer timer; /* libcurl's */
 	struct timer idle;
 	struct upstream_call *calls;
@@ -121,7 +122,7 @@ static int on_idle(struct timer *timer)
 	uint64_t now = now_boot_ns(), first = UINT64_MAX;
 
 	for (struct upstream_call *call = upstream->calls, *next; call; call = next) {
-		uint64_t at = call->moved_ns + UPSTREAM_IDLE_NS;
+		uint64_t at = call->moved_ns + upstream->idle_ns;
 
 		next = call->next;
 		if (at > now) {
@@ -156,7 +157,7 @@ int upstream_start(struct upstream_call *call)
 	upstream->calls = call;
 	upstream_moved(call);
 	if (!upstream->idle.loop)
-		timer_arm(upstream->loop, &upstream->idle, call->moved_ns + UPSTREAM_IDLE_NS,
+		timer_arm(upstream->loop, &upstream->idle, call->moved_ns + upstream->idle_ns,
 			  on_idle);
 	return 0;
 }
@@ -212,6 +213,16 @@ void upstream_call_done(struct upstream_call *call)
 	call->easy = NULL;
 }
 
+void upstream_limit(struct upstream *upstream, uint64_t idle_ns)
+{
+	upstream->idle_ns = idle_ns;
+}
+
+uint64_t upstream_idle_ns(const struct upstream *upstream)
+{
+	return upstream->idle_ns;
+}
+
 struct loop *upstream_loop(const struct upstream *upstream)
 {
 	return upstream->loop;
@@ -232,6 +243,7 @@ int upstream_new(struct loop *loop, const char *ca_file, struct upstream **ret, 
 	if (!upstream)
 		return problem(why, -ENOMEM, "no memory for upstreams");
 	upstream->loop = loop;
+	upstream->idle_ns = UPSTREAM_IDLE_NS;
 	if (ca_file && access(ca_file, R_OK)) {
 		free(upstream);
 		return problem(why, -errno, "who is to be trusted, %s: %s", ca_file,
@@ -258,8 +270,11 @@ int upstream_new(struct loop *loop, const char *ca_file, struct upstream **ret, 
 int upstream_alone(const struct upstream *upstream, struct upstream **ret)
 {
 	struct problem why;
+	int r = upstream_new(upstream->loop, upstream->ca_file, ret, &why);
 
-	return upstream_new(upstream->loop, upstream->ca_file, ret, &why);
+	if (!r)
+		(*ret)->idle_ns = upstream->idle_ns;
+	return r;
 }
 
 void upstream_free(struct upstream *upstream)

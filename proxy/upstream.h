@@ -62,6 +62,11 @@ void upstream_stop(struct upstream_call *call);
 /** upstream_moved() - bytes went or came */
 void upstream_moved(struct upstream_call *call);
 
+/** upstream_limit() - whoever does not move for so long is ended, in place of UPSTREAM_IDLE_NS */
+void upstream_limit(struct upstream *upstream, uint64_t idle_ns);
+/** upstream_idle_ns() - see there */
+uint64_t upstream_idle_ns(const struct upstream *upstream);
+
 /** upstream_loop() - that it is on */
 struct loop *upstream_loop(const struct upstream *upstream);
 

@@ -24,11 +24,13 @@
 #include "verbs.h"
 
 #define CONNECTIONS_MAX 65536
+#define SECONDS_MAX     86400
 
 struct serve {
 	struct opened opened;
 	struct server_options server;
-	const char *routes, *socket, *port, *pid_file, *connections, *log_level, *log_file;
+	const char *routes, *socket, *port, *pid_file, *connections, *head_time, *idle_time,
+	    *log_level, *log_file;
 	const char *agent_port, *keys_file, *audit, *ca_file;
 	bool detach, no_containers;
 	struct proxy_files files;
@@ -67,6 +69,15 @@ static int level_read(const char *text)
 			 text);
 }
 
+static int seconds(const char *name, const char *text, uint64_t *ret)
+{
+	unsigned value = (unsigned)(*ret / SECOND_NS);
+	int r = cli_number(name, text, 1, SECONDS_MAX, &value);
+
+	*ret = value * SECOND_NS;
+	return r;
+}
+
 static int options_check(struct serve *serve)
 {
 	unsigned *connections = &serve->server.limits.connections;
@@ -77,6 +88,10 @@ static int options_check(struct serve *serve)
 	r = cli_number("port", serve->port, 0, 65535, &serve->tcp_port);
 	if (!r)
 		r = cli_number("connections", serve->connections, 1, CONNECTIONS_MAX, connections);
+	if (!r)
+		r = seconds("head-time", serve->head_time, &serve->server.limits.head_ns);
+	if (!r)
+		r = seconds("idle-time", serve->idle_time, &serve->server.limits.idle_ns);
 	if (!r)
 		r = cli_number("ssh-agent-port", serve->agent_port, 0, 65535, &serve->agent_tcp);
 	/* a container that leaves connections open keeps no other one out */
@@ -113,6 +128,10 @@ static int options_read(struct serve *serve, int argc, char **argv)
 		  CLI_STRING, &serve->ca_file },
 		{ "connections", "N", "at once; more wait (4096)", CLI_STRING,
 		  &serve->connections },
+		{ "head-time", "SECONDS", "for a request's head (20)", CLI_STRING,
+		  &serve->head_time },
+		{ "idle-time", "SECONDS", "without a byte to or from who is waited for (1200)",
+		  CLI_STRING, &serve->idle_time },
 		{ "log-level", "LEVEL", "DEBUG, INFO, WARNING, ERROR", CLI_STRING,
 		  &serve->log_level },
 		{ "log-file", "FILE", "lines go there", CLI_STRING, &serve->log_file },

@@ -3,7 +3,7 @@
 # serve.bash - a proxy for a shell test: a store, routes, an upstream of its own, ports that are free
 #
 # Sourced. What a test starts besides, and does not end, is in others. begin, then serve [OPTIONS], is NAME COMMAND... for each case, and finish.
-for need in curl python3 openssl jq; do
+for need in curl python3 openssl jq ss; do
 	command -v $need >/dev/null || { echo "SKIP: $need is not installed (tools/deps --install test)"; exit 77; }
 done
 proxy=$B/terok-proxy here=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")")

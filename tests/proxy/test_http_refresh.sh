@@ -4,7 +4,7 @@
 #
 # The upstream takes one access token and one refresh token, which is good once.
 set -u
-dir='' port='' tls='' routes='' here='' audit='' server='' upstream=''
+dir='' port='' tls='' routes='' here='' audit='' server='' upstream='' proxy=''
 B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
 . "$(dirname "$0")/serve.bash"
 
@@ -54,6 +54,53 @@ others() {
 	credential n '{"type":"oauth","access_token":"access-1","refresh_token":"refresh-1"}' && fresh 4102444800 && code 401 "$(token n)" /new && [ ! -e "$dir/up/refreshed" ]
 }
 is "without a way in its route nothing is refreshed" others
-quiet() { ! grep -qa 'access-[12]\|refresh-[12]' "$dir/log" "$audit"; }
+stored() { "$proxy" credential list >/dev/null && python3 -c 'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("SELECT data FROM credentials WHERE provider = ?", ("o",)).fetchone()[0])' "$dir/c/credentials.db"; }
+says() { # STATUS BODY: what the token's URL says from now on
+	printf '%s %s' "$1" "$2" >"$dir/up/answer"
+}
+old_stays() { # statement 69: whatever is said that is no token leaves all of the credential
+	local status said before n
+	while read -r status said; do
+		fresh 4102444800 && serve && before=$(stored) && [ -n "$before" ] && says "$status" "$said" && code 401 "$t" /new && body old && [ "$(wc -l <"$dir/up/refreshed")" = 1 ] &&
+			[ "$(stored)" = "$before" ] && code 200 "$t" /echo && saw 'Bearer access-1' || { echo "after $status $said"; return 1; }
+	done <<-E
+		400 {"error":"invalid_grant"}
+		500 access-2
+		200
+		200 {}
+		200 []
+		200 {"access_token":""}
+		200 {"access_token":7}
+		200 {"access_token":"access-2"
+		200 {"access_token":null,"refresh_token":"refresh-2"}
+		200 "access-2"
+		200 <html>access-2</html>
+		201 {"access_token":"access-2"}
+		302 {"access_token":"access-2"}
+	E
+	n=$(head -c 70000 /dev/zero | tr '\0' a) && fresh 4102444800 && serve && before=$(stored) && says 200 '{"access_token":"'"$n"'"}' && code 401 "$t" /new && [ "$(stored)" = "$before" ]
+}
+is "whatever is no token leaves the credential as it was" old_stays
+kept_fields() { # statement 69: no refresh_token in the reply: the old one stays, and so does every other field
+	says 200 '{"access_token":"access-2","expires_in":7200}' && echo access-2 >"$dir/up/good" && rm -f "$dir/up/refreshed" &&
+		credential o '{"type":"oauth","more":"kept","access_token":"access-1","refresh_token":"refresh-1","expires_at":4102444800,"list":[1,{"a":"b"}],"beta_header":"b-1","scopes":"x y","refresh_token_expires_at":5}' &&
+		serve && code 200 "$t" /new && body good || return
+	# the one that is asked with next is the old one; the other fields are seen by a refresh that shows them, and by what is sent
+	code 200 "$t" /echo && saw 'Bearer access-2' && saw '^anthropic-beta: b-1' && rm -f "$dir/up/refreshed" && echo access-3 >"$dir/up/good" && says 200 '{"access_token":"access-3"}' && serve &&
+		code 200 "$t" /new && body good && [ "$(jq -r .refresh_token "$dir/up/refreshed")" = refresh-1 ] && code 200 "$t" /echo && saw 'Bearer access-3' && saw '^anthropic-beta: b-1'
+	local r=$?
+	rm -f "$dir/up/answer"
+	return $r
+}
+is "a reply without a refresh token keeps the old one, and what else is there" kept_fields
+rotated() { # ... and one with a new one has that asked with next
+	fresh 4102444800 && echo access-2 >"$dir/up/good" && serve && code 200 "$t" /new && body good && rm -f "$dir/up/refreshed" && echo access-3 >"$dir/up/good" &&
+		says 200 '{"access_token":"access-3","refresh_token":"refresh-3","token_type":"Bearer","other":1}' && serve && code 200 "$t" /new && body good && [ "$(jq -r .refresh_token "$dir/up/refreshed")" = refresh-2 ]
+	local r=$?
+	rm -f "$dir/up/answer"
+	return $r
+}
+is "a new refresh token is what is asked with next" rotated
+quiet() { ! grep -qa 'access-[123]\|refresh-[123]' "$dir/log" "$audit"; }
 is "no byte of them is in the log or the audit" quiet
 finish

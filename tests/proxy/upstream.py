@@ -192,6 +192,10 @@ def answer(conn, reader, head):
         plain(conn, b"good" if fine else b"old", b"200 OK" if fine else b"401 Unauthorized")
     elif path == "/token":
         note("refreshed", kept + b"\n")
+        if os.path.exists(f"{folder}/answer"):  # "STATUS BODY", as a test has it
+            status, said = open(f"{folder}/answer", "rb").read().split(b" ", 1)
+            plain(conn, said, status + b" As Said")
+            return True
         asked = json.loads(kept)
         with lock:
             known = open(f"{folder}/refresh").read().strip()
