@@ -149,6 +149,7 @@ MACHINE    := $(wildcard tests/machine/test_*.sh)
 NAMES      := $(B)/tests/names/server $(tunnel_OBJ:.o=)
 LATE       := $(B)/tests/names/late
 WEB        := $(B)/tests/web/hub
+GRPC_PEER  := $(B)/tests/registry/peer/grpc_peer
 BUILDS     := $(addprefix $(B)/tests/kernel/builds/,first other/bpfd grown/bpfd next/bpfd)
 SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/gate/test_*.sh tests/proxy/test_*.sh tests/registry/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh tests/web/test_*.sh)
 FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -160,7 +161,7 @@ PROTO      := $(patsubst user/proto/%.proto,$(B)/user/proto/%.pb-c.h,$(wildcard 
 PROXY_UNITS := $(patsubst %,$(B)/%.h,$(wildcard proxy/*.service proxy/*.socket))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(watcher_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(B)/proxy/signer/main.o $(signer_OBJ) $(store_OBJ) $(if $(registry_OBJ),$(B)/user/registry/main.o) $(registry_OBJ) $(if $(agentd_OBJ),$(B)/user/agentd/main.o) $(agentd_OBJ) $(grpc_OBJ) $(service_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(B)/proxy/signer/main.o $(signer_OBJ) $(store_OBJ) $(if $(registry_OBJ),$(B)/user/registry/main.o) $(registry_OBJ) $(if $(agentd_OBJ),$(B)/user/agentd/main.o) $(agentd_OBJ) $(grpc_OBJ) $(service_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(GRPC_PEER).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN1       := $(wildcard user/*.1 tools/*.1 gate/*.1 proxy/*.1)
 MAN3       := $(wildcard hub/*.3)
 MAN5       := $(wildcard user/*.5 gate/*.5 proxy/*.5)
@@ -271,13 +272,17 @@ $(BUILDS_OBJ): $(B)/%.o: %.c
 $(WEB): $(WEB).o $(ARCHIVES)
 $(WEB): private LIBS = $(AGENT_LIBS)
 
+# gRPC by our library, for peers by another.
+$(GRPC_PEER): $(GRPC_PEER).o $(call archives,grpc proto base)
+$(GRPC_PEER): private LIBS = $(REGISTRY_LIBS)
+
 # Fuzz targets: in B=build/fuzz with libFuzzer's main; elsewhere with one that replays seeds.
 $(FUZZ): $(B)/%: $(B)/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(ARCHIVES)
 $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
 $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_proxy*.c)): private LIBS += $(PROXY_LIBS)
 $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_grpc*.c tests/fuzz/fuzz_registry*.c tests/fuzz/fuzz_agentd*.c)): private LIBS += $(REGISTRY_LIBS)
 
-$(PROGRAMS) $(SIGNER) $(AGENTD) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(BUILDS):
+$(PROGRAMS) $(SIGNER) $(AGENTD) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(GRPC_PEER) $(BUILDS):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
@@ -406,7 +411,7 @@ help: ## this list
 run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what is missing
 	$(give_back)
 	@B=$(B) tools/demo
-test: $(PROGRAMS) $(SIGNER) $(AGENTD) $(WHY) $(COMPLETION) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
+test: $(PROGRAMS) $(SIGNER) $(AGENTD) $(WHY) $(COMPLETION) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(GRPC_PEER) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
 	$(give_back)
 	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN) $(MACHINE)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges

@@ -172,14 +172,20 @@ static int on_late(struct timer *timer)
 
 /* --- TLS ------------------------------------------------------------------------------ */
 
-/* What SSL_*() returned: 0: it waits for the socket; negative: it is the end. */
+/* What SSL_*() returned: true: it waits for the socket, and that is no error. */
+static bool tls_waits(struct conn *conn, int ret, int *error)
+{
+	*error = SSL_get_error(conn->ssl, ret);
+	conn->wants_write = *error == SSL_ERROR_WANT_WRITE;
+	return *error == SSL_ERROR_WANT_READ || *error == SSL_ERROR_WANT_WRITE;
+}
+
 static int tls_error(struct conn *conn, int ret)
 {
-	int error = SSL_get_error(conn->ssl, ret);
 	char why[sizeof(conn->why)];
+	int error;
 
-	conn->wants_write = error == SSL_ERROR_WANT_WRITE;
-	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+	if (tls_waits(conn, ret, &error))
 		return 0;
 	tls_why(conn->ssl, error, why, sizeof(why));
 	/* after a GOAWAY the reason is what that said */
@@ -218,18 +224,21 @@ static void connected(struct conn *conn, uint32_t events)
 static void shake(struct conn *conn)
 {
 	const unsigned char *alpn = NULL;
+	char why[sizeof(conn->why)] = "no memory";
 	unsigned n = 0;
-	int ret;
+	int ret, error;
 
 	ERR_clear_error();
 	errno = 0;
 	ret = SSL_do_handshake(conn->ssl);
-	if (peer_of(conn->ssl, &conn->peer)) {
-		broke(conn, "no memory");
-		return;
-	}
 	if (ret != 1) {
-		tls_error(conn, ret);
+		if (tls_waits(conn, ret, &error))
+			return;
+		tls_why(conn->ssl, error, why, sizeof(why));
+	}
+	if (peer_of(conn->ssl, &conn->peer) || ret != 1) { /* who it was is told in any case */
+		broke(conn, why);
+		ERR_clear_error();
 		return;
 	}
 	conn->wants_write = false;

@@ -1,0 +1,160 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# test_grpc_foreign.sh - user/grpc with a stock gRPC (grpcio): it calls our server, and serves our client
+set -u
+B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
+here=$(readlink -f "$(dirname "$0")")
+peer=$B/tests/registry/peer/grpc_peer
+/usr/bin/python3 -c 'import grpc, grpc_tools' 2>/dev/null || { echo "SKIP: python3-grpcio is not installed (tools/deps --install test)"; exit 77; }
+[ -x "$peer" ] || { echo "$peer is not there (make)"; exit 1; }
+dir=$(mktemp -d) bad=0 ours="" theirs=""
+end() {
+	exec 8>&- 9>&-
+	[ -z "$ours" ] || wait "$ours"
+	[ -z "$theirs" ] || wait "$theirs"
+	rm -rf "$dir"
+}
+trap end EXIT
+cd "$dir" || exit 1
+
+is() {
+	local name=$1
+	shift
+	if "$@" >"$dir/said" 2>&1; then
+		echo "ok $name"
+	else
+		echo "not ok $name"
+		sed 's/^/    /' "$dir/said"
+		bad=1
+	fi
+}
+# issue NAME CN EXTENSIONS [CA]: a key and a certificate
+issue() {
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" -keyout "$1.key" -out "$1.csr" 2>/dev/null &&
+		printf '%s\n' "$3" >"$1.ext" &&
+		openssl x509 -req -in "$1.csr" -CA "${4:-ca}.pem" -CAkey "${4:-ca}.key" -CAcreateserial -days 1 -extfile "$1.ext" -out "$1.pem" 2>/dev/null
+}
+root() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -days 1 -keyout "$1.key" -out "$1.pem" 2>/dev/null; }
+root ca && root foreign &&
+	issue server clawker-controlplane $'subjectAltName=DNS:clawker-controlplane,IP:127.0.0.1\nextendedKeyUsage=serverAuth' &&
+	issue client clawker-controlplane 'extendedKeyUsage=clientAuth' &&
+	issue agent clawker-clawkerd $'subjectAltName=URI:urn:clawker:agent:clawker.p.a\nextendedKeyUsage=clientAuth,serverAuth' &&
+	issue other other 'extendedKeyUsage=clientAuth' && issue noeku clawker-controlplane 'keyUsage=digitalSignature' &&
+	issue wrongca clawker-controlplane 'extendedKeyUsage=clientAuth' foreign &&
+	issue wrongserver clawker-controlplane 'subjectAltName=DNS:clawker-controlplane' foreign || { echo "certificates were not made"; exit 1; }
+/usr/bin/python3 -m grpc_tools.protoc -I"$here/../../user/proto" --python_out=. --grpc_python_out=. agent.proto clawkerd.proto || exit 1
+foreign() { timeout 120 /usr/bin/python3 "$here/foreign.py" "$1" "$dir" "${@:2}"; }
+# what a server says first; $1: the file that it writes
+port_of() {
+	local i
+	for i in $(seq 200); do
+		sed -n 's/^port //p;T;q' "$1" | grep . && return
+		read -rt 0.05 <> <(:)
+	done
+	return 1
+}
+
+# --- their client, our server -----------------------------------------------------------
+mkfifo one two
+"$peer" serve server.pem server.key ca.pem <one >serve.out 2>&1 &
+ours=$!
+exec 8>one
+port=$(port_of serve.out) || { cat serve.out; exit 1; }
+foreign client "$port" >client.out 2>client.err || { cat client.err; bad=1; }
+cat client.out
+grep -q '^not ok' client.out && bad=1
+told() { grep -q "call /test.Peer/Echo cn=clawker-controlplane uri=- authorization=Bearer t0k3n deadline=1" serve.out; }
+is "our server knows the token, the certificate and that there is a deadline" told
+late() { grep -q "over /test.Peer/Silent CANCELLED\|over /test.Peer/Silent DEADLINE_EXCEEDED" serve.out; }
+is "our server hears that a call is too late" late
+refuses() { [ "$(foreign refused "$port" "$1")" = "refused UNAVAILABLE" ]; }
+takes() { [ "$(foreign refused "$port" "$1")" = taken ]; }
+is "a client without a certificate is refused" refuses -
+is "one of another CA is refused" refuses wrongca
+is "one of ours is taken" takes other
+tls12() { ! openssl s_client -connect "127.0.0.1:$port" -tls1_2 -alpn h2 -cert client.pem -key client.key </dev/null >tls12 2>&1 && grep -q "alert protocol version" tls12 || { cat tls12; return 1; }; }
+is "TLS 1.2 is refused" tls12
+tls13() { openssl s_client -connect "127.0.0.1:$port" -tls1_3 -alpn h2 -cert client.pem -key client.key </dev/null >tls13 2>&1 && grep -q "ALPN protocol: h2" tls13 || { cat tls13; return 1; }; }
+is "TLS 1.3 with h2 is taken" tls13
+no_alpn() { openssl s_client -connect "127.0.0.1:$port" -tls1_3 -alpn http/1.1 -cert client.pem -key client.key </dev/null >alpn 2>&1; grep -q "alert no application protocol" alpn || { cat alpn; return 1; }; }
+is "another protocol is refused" no_alpn
+plain() { curl -sS --max-time 5 --http2-prior-knowledge "http://127.0.0.1:$port/" >plain 2>&1; [ $? -ne 0 ]; }
+is "plain HTTP/2 is refused" plain
+web() { [ "$(curl -sS --max-time 5 --http2 --tlsv1.3 --cacert ca.pem --cert client.pem --key client.key -o web -w '%{http_code}' -d x -H "$1" "https://127.0.0.1:$port/test.Peer/Echo")" = "$2" ]; }
+is "another content-type is 415" web "content-type: text/plain" 415
+lives() { [ "$(foreign idle "$port" 11)" = kept ] && ! grep -q "calm" serve.out; }
+is "a client that pings every 10 s, as stock keep-alive does, is kept" lives
+exec 8>&-
+wait "$ours"
+ours=""
+
+"$peer" serve agent.pem agent.key ca.pem clawker-controlplane <one >strict.out 2>&1 &
+ours=$!
+exec 8>one
+port=$(port_of strict.out) || { cat strict.out; exit 1; }
+# grpcio looks for the name that it calls: it is the agent's side that is tried here, by openssl
+strict() { # CERT: what the server says of it
+	: >strict.out
+	(echo; read -rt 1 <> <(:)) | timeout 10 openssl s_client -connect "127.0.0.1:$port" -tls1_3 -alpn h2 ${1:+-cert "$1.pem" -key "$1.key"} >strict.said 2>&1
+	grep -q "$2" strict.out || { cat strict.out strict.said; return 1; }
+}
+is "strict: another name is refused" strict other "not that of the name"
+is "strict: no client's use is refused" strict noeku "not that of the name"
+is "strict: another CA is refused" strict wrongca "unable to get local issuer"
+is "strict: no certificate is refused" strict "" "did not return a certificate"
+exec 8>&-
+wait "$ours"
+ours=""
+
+# --- our client, their server -----------------------------------------------------------
+foreign serve server <two >theirs.out 2>theirs.err &
+theirs=$!
+exec 9>two
+port=$(port_of theirs.out) || { cat theirs.out theirs.err; exit 1; }
+ours_calls() { timeout 60 "$peer" call "$port" agent.pem agent.key ca.pem "${as:-clawker-controlplane}" "$@" >call.out 2>&1; }
+said() { grep -qxF -- "$1" call.out || { cat call.out theirs.err; return 1; }; }
+register() { ours_calls /clawker.agent.v1.AgentService/Register 1 0 && said "message 0" && said "status OK "; }
+is "our client calls Register of theirs" register
+session() { ours_calls /clawker.clawkerd.v1.ClawkerdService/Session 20 0 && said "status OK " && [ "$(grep -c "^message .* hello$" call.out)" = 20 ]; }
+is "our client has a session with theirs" session
+big() { ours_calls /test.Peer/Echo 3 4194304 && said "status OK " && [ "$(grep -cx "message 4194304" call.out)" = 3 ]; }
+is "messages of 4 MiB go both ways" big
+deny() { ours_calls /test.Peer/Deny 1 1 && said "status PERMISSION_DENIED no: 100 % ü"; }
+is "their status and its text" deny
+broken() { ours_calls /test.Peer/Raise 1 1 && said "status UNKNOWN Exception calling application: on purpose"; }
+is "their exception" broken
+none() { ours_calls /test.Peer/None 1 1 && grep -q "^status UNIMPLEMENTED" call.out; }
+is "a method that they do not have" none
+deadline() { ours_calls /test.Peer/Silent 1 1 300 && said "status DEADLINE_EXCEEDED deadline exceeded" && grep -qx "deadline some" theirs.out; }
+is "a deadline, which they know of" deadline
+gone() { local i; for i in $(seq 100); do grep -qx gone theirs.out && return; read -rt 0.05 <> <(:); done; cat theirs.out; return 1; }
+is "they hear that it is over" gone
+cancel() { ours_calls /test.Peer/Echo 0 1 && said cancelled; }
+is "a call that we cancel" cancel
+said_back() { ours_calls /test.Peer/Said 1 1 0 authorization "Bearer a b" && said "status OK  x-peer=Bearer a b"; }
+is "headers of ours, and trailers of theirs" said_back
+wrong_name() { as=someone ours_calls /test.Peer/Echo 1 1 && grep -q "^down TLS: the peer's certificate: hostname mismatch" call.out || { cat call.out; return 1; }; }
+is "a server of another name is refused" wrong_name
+captured() { as=- ours_calls /test.Peer/Echo 1 1 && said "up clawker-controlplane chain=1 "; }
+is "and taken if any is" captured
+exec 9>&-
+wait "$theirs"
+theirs=""
+foreign serve wrongserver <two >theirs.out 2>theirs.err &
+theirs=$!
+exec 9>two
+port=$(port_of theirs.out) || { cat theirs.out theirs.err; exit 1; }
+wrong_ca() { ours_calls /test.Peer/Echo 1 1 && grep -q "^down TLS: the peer's certificate: unable to get local issuer certificate" call.out || { cat call.out; return 1; }; }
+is "a server of another CA is refused" wrong_ca
+capture() { as=- ours_calls /test.Peer/Echo 1 1 && said "up clawker-controlplane chain=0 unable to get local issuer certificate" && said "status OK "; }
+is "and captured, called, and said to be none" capture
+killed() {
+	timeout 60 "$peer" call "$port" agent.pem agent.key ca.pem - /test.Peer/Silent 1 1 >call.out 2>&1 &
+	local it=$! i
+	for i in $(seq 100); do grep -qx "deadline none" theirs.out && break; read -rt 0.05 <> <(:); done
+	kill -9 "$(sed -n 's/^pid //p' theirs.out)"
+	wait "$it"
+	grep -q "^status UNAVAILABLE the peer closed the connection" call.out || { cat call.out; return 1; }
+}
+is "a server that is killed in a call is UNAVAILABLE" killed
+exit $bad
