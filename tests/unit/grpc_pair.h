@@ -9,6 +9,7 @@
 #define TESTS_GRPC_PAIR_H
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ static struct {
 	struct heard asked; /* the server's last call */
 	unsigned ups, downs, empty, admitted;
 	char why[256], refused[256];
+	bool small; /* little fits into the socket */
 	bool admits_later, refuses, frees_when_down;
 	size_t flood_left;
 } now;
@@ -174,10 +176,28 @@ static inline void start_late(struct grpc_call *call, void *user)
 	grpc_call_events(call, &admit_events, &now.asked);
 }
 
+static inline size_t memory(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+static inline void start_memory(struct grpc_call *call, void *user)
+{
+	char text[32];
+	int n = snprintf(text, sizeof(text), "%zu", memory());
+
+	(void)user;
+	assert_int_equal(grpc_send(call, text, (size_t)n), 0);
+	grpc_end(call, GRPC_OK, NULL);
+}
+
 static const struct grpc_method methods[] = {
-	{ "/t.T/Echo", start_echo },    { "/t.T/Silent", start_silent },
-	{ "/t.T/Flood", start_flood },  { "/t.T/Refuse", start_refuse },
-	{ "/t.T/FreeAll", start_free }, { "/t.T/Late", start_late },
+	{ "/t.T/Memory", start_memory }, { "/t.T/Echo", start_echo },
+	{ "/t.T/Silent", start_silent }, { "/t.T/Flood", start_flood },
+	{ "/t.T/Refuse", start_refuse }, { "/t.T/FreeAll", start_free },
+	{ "/t.T/Late", start_late },
 };
 
 static inline void on_admit(struct grpc_call *call, void *user)
@@ -296,6 +316,11 @@ static inline void dial(void)
 	int fd[2];
 
 	pair(fd);
+	if (now.small) {
+		const int size = 4096;
+
+		setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	}
 	assert_int_equal(grpc_server_add(now.server, fd[0]), 0);
 	assert_int_equal(grpc_channel_adopt(now.loop, fd[1], now.client_tls, NULL,
 					    &now.client_limits, &channel_events, NULL,

@@ -399,6 +399,11 @@ static void conn_run(struct conn *conn, uint32_t events)
 
 	conn_enter(conn);
 	timer_disarm(&conn->again);
+	if (conn->fd < 0) { /* bytes are somebody else's */
+		stir(conn);
+		conn_leave(conn);
+		return;
+	}
 	if (conn->state == CONN_CONNECTS)
 		connected(conn, events);
 	if (!conn->dead && conn->state == CONN_SHAKES)
