@@ -287,6 +287,45 @@ static void one_that_is_ended_is_not_told(void **state)
 	loop = NULL;
 }
 
+static char kept[256];
+
+static void on_kept(const struct spawn_result *result, int error, void *user)
+{
+	snprintf(kept, sizeof(kept), "%s", error || !result->output ? "" : result->output);
+	on_done(result, error, user);
+}
+
+static void keep(const char *script, size_t max)
+{
+	const char *const argv[] = { "sh", "-c", script, NULL };
+	struct spawn spawn = { argv, NULL, 30 * SECOND, max };
+	struct spawn_child *child = NULL;
+
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(spawn_begin(loop, &spawn, on_kept, &told, &child, NULL), 0);
+	wait_for(1);
+}
+
+static void what_one_in_a_loop_writes_is_kept_if_there_is_room_for_it(void **state)
+{
+	(void)state;
+	keep("echo one; echo two >&2; echo three", 100);
+	assert_int_equal(told_error, 0);
+	assert_string_equal(kept, "one\nthree\n");
+	assert_string_equal(told.error, "two\n");
+	keep("printf 0123456789", 10);
+	assert_int_equal(told_error, 0);
+	assert_string_equal(kept, "0123456789");
+	keep("printf 0123456789a", 10);
+	assert_int_equal(told_error, -EFBIG);
+	keep("exec yes", 100000); /* it is ended, and does not keep us */
+	assert_int_equal(told_error, -EFBIG);
+	keep("exec >&-; echo so >&2; exit 3", 10); /* its end of output is not its end */
+	assert_int_equal(told_error, 0);
+	assert_int_equal(told.status, 3);
+	assert_string_equal(kept, "");
+}
+
 static void what_cannot_be_begun_is_named(void **state)
 {
 	const char *const argv[] = { "terok-no-such-program", NULL };
@@ -486,6 +525,7 @@ int main(void)
 		cmocka_unit_test(programs_run_beside_each_other),
 		cmocka_unit_test(whoever_holds_its_pipes_is_killed_with_it),
 		cmocka_unit_test(one_that_is_ended_is_not_told),
+		cmocka_unit_test(what_one_in_a_loop_writes_is_kept_if_there_is_room_for_it),
 		cmocka_unit_test(what_cannot_be_begun_is_named),
 		cmocka_unit_test(a_file_can_be_its_standard_input),
 	};

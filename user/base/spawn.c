@@ -369,7 +369,7 @@ int spawn_follow(const struct spawn *spawn, const struct spawn_watch *watch, int
 
 struct spawn_child {
 	struct run run;
-	struct source ended, err;
+	struct source ended, out, err;
 	struct timer late;
 	spawn_fn done;
 	void *user;
@@ -380,9 +380,11 @@ void spawn_end(struct spawn_child *child)
 	if (!child)
 		return;
 	source_del(&child->ended);
+	source_del(&child->out);
 	source_del(&child->err);
 	timer_disarm(&child->late);
 	finish(&child->run);
+	spawn_result_done(&child->run.result);
 	free(child);
 }
 
@@ -393,15 +395,19 @@ static int child_over(struct spawn_child *child, int error)
 	spawn_fn done = child->done;
 	void *user = child->user;
 
+	source_del(&child->out);
 	source_del(&child->err);
 	if (child->run.err >= 0)
 		drain_err(&child->run);
+	if (!error && child->run.out >= 0)
+		error = drain_out(&child->run);
 	source_del(&child->ended);
 	finish(&child->run);
 	result = child->run.result;
 	child->run = RUN_NONE;
 	spawn_end(child);
 	done(&result, error, user);
+	spawn_result_done(&result);
 	return 0;
 }
 
@@ -428,6 +434,20 @@ static int on_err(struct source *source, uint32_t events)
 	return 0;
 }
 
+static int on_out(struct source *source, uint32_t events)
+{
+	struct spawn_child *child = container_of(source, struct spawn_child, out);
+	int fd = child->run.out, r = drain_out(&child->run);
+
+	(void)events;
+	if (r)
+		return child_over(child, r);
+	if (child->run.out !=
+	    fd) /* its end: closed, which took it out of the loop's epoll as well */
+		source_del(source);
+	return 0;
+}
+
 int spawn_begin(struct loop *loop, const struct spawn *spawn, spawn_fn done, void *user,
 		struct spawn_child **ret, struct problem *why)
 {
@@ -439,9 +459,11 @@ int spawn_begin(struct loop *loop, const struct spawn *spawn, spawn_fn done, voi
 	child->run = RUN_NONE;
 	child->done = done;
 	child->user = user;
-	r = start(&child->run, spawn, true, why);
+	r = start(&child->run, spawn, !spawn->output_max, why);
 	if (!r)
 		r = source_add(loop, &child->ended, child->run.pidfd, EPOLLIN, on_ended);
+	if (!r && spawn->output_max)
+		r = source_add(loop, &child->out, child->run.out, EPOLLIN, on_out);
 	if (!r)
 		r = source_add(loop, &child->err, child->run.err, EPOLLIN, on_err);
 	if (r) {

@@ -85,8 +85,9 @@ struct spawn_child;
 typedef void (*spawn_fn)(const struct spawn_result *result, int error, void *user);
 
 /**
- * spawn_begin() - run and do not wait; its standard output is nobody's
- * @spawn: read before this returns, and not after
+ * spawn_begin() - run and do not wait
+ * @spawn: read before this returns, and not after; with an output_max of 0 its standard output is
+ *	   nobody's
  *
  * Return: 0, then @done comes; -ENOENT, -EACCES or another errno when it could not be started.
  */
