@@ -22,7 +22,7 @@
 #include "base/problem.h"
 
 static char box[64]; /* 0700 */
-static struct problem why;
+static struct problem why __attribute__((unused));
 
 static inline int box_make(void)
 {

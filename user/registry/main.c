@@ -9,6 +9,7 @@
 static const struct cli_verb verbs[] = {
 	{ "pki", "init | issue AGENT | rotate [WHAT...] | show",
 	  "certificates: of the control plane, of people's programs, of agents", verb_pki },
+	{ "agents", "[OPTIONS]", "who is registered", verb_agents },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -7,6 +7,7 @@
 #ifndef REGISTRY_VERBS_H
 #define REGISTRY_VERBS_H
 
+int verb_agents(int argc, char **argv);
 int verb_pki(int argc, char **argv);
 
 #endif
