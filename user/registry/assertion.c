@@ -181,9 +181,10 @@ static int object_of(const struct part *part, struct json_object **ret)
 
 static bool is(struct json_object *from, const char *key, const char *text)
 {
-	const char *have = json_text(from, key);
+	struct json_object *have = json_member(from, key, json_type_string);
 
-	return have && !strcmp(have, text);
+	return have && (size_t)json_object_get_string_len(have) == strlen(text) &&
+	       !strcmp(json_object_get_string(have), text);
 }
 
 /* A key that the head brings with it, or names somewhere else, is never looked at. */

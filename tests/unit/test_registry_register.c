@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+/* test_registry_register.c - user/registry/register.c: every answer that an agent can get, and what is on disk then */
+#include "registry_box.h"
+
+#include <sqlite3.h>
+
+#include "base/event.h"
+#include "base/log.h"
+#include "user/registry/register.h"
+
+static struct loop *loop;
+static struct agents *agents;
+static struct registrar *registrar;
+static char file[160];
+static struct leaf leaf;
+static struct resolved who;
+
+static int setup(void **state)
+{
+	(void)state;
+	log_setup("test", LOG_EMERG, false);
+	if (box_make())
+		return -1;
+	strcpy(file, in_box("controlplane.db"));
+	leaf = (struct leaf){ .present = true,
+			      .cn = "clawker-clawkerd",
+			      .container_san = SAN_FOUND,
+			      .container = "aa",
+			      .thumbprint = { 1 } };
+	who = (struct resolved){ "aa", "proj", "dev" };
+	return loop_new(&loop) ?: agents_open(file, &agents, &why)
+			       ?: registrar_new(loop, agents, &registrar);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	registrar_free(registrar);
+	agents_free(agents);
+	loop_free(loop);
+	return box_remove();
+}
+
+static void sql(const char *text)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static unsigned rows(const char *text)
+{
+	sqlite3_stmt *stmt;
+	sqlite3 *db;
+	unsigned n;
+
+	assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, text, -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	n = sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return n;
+}
+
+#define ALL "SELECT count(*) FROM agents"
+
+/* --- one of them ------------------------------------------------------------------------- */
+
+static struct register_ask ask;
+static struct reply got;
+static unsigned told, wanted;
+
+static void on_done(struct register_ask *one, const struct reply *reply)
+{
+	(void)one;
+	got = *reply;
+	if (++told == wanted)
+		loop_stop(loop);
+}
+
+static void turn(void)
+{
+	assert_int_equal(loop_run(loop), 0);
+}
+
+static enum reply_code registered(const char *agent, const char *project)
+{
+	ask = (struct register_ask){ .agent = agent,
+				     .project = project,
+				     .who = &who,
+				     .leaf = &leaf,
+				     .done = on_done,
+				     .spent = ask.spent };
+	told = 0;
+	wanted = 1;
+	got = (struct reply){};
+	register_begin(registrar, &ask);
+	if (!told)
+		turn();
+	/* a loop that was stopped is used up; what is open is committed */
+	registrar_free(registrar);
+	loop_free(loop);
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(registrar_new(loop, agents, &registrar), 0);
+	assert_int_equal(told, 1);
+	return got.code;
+}
+
+static void refused(enum reply_code code, const char *text)
+{
+	assert_int_equal(got.code, code);
+	assert_string_equal(got.text, text);
+}
+
+static void what_is_no_request_is_invalid(void **state)
+{
+	(void)state;
+	registered(NULL, NULL);
+	refused(REPLY_INVALID, "register: nil request");
+	registered("", "proj");
+	refused(REPLY_INVALID, "register: invalid agent name");
+	assert_int_equal(rows(ALL), 0);
+}
+
+static void nobody_registers_whom_nobody_resolved(void **state)
+{
+	(void)state;
+	*who.container = '\0';
+	registered("dev", "proj");
+	refused(REPLY_INTERNAL, "register: identity not resolved");
+	assert_int_equal(rows(ALL), 0);
+}
+
+static void without_a_certificate_it_is_denied(void **state)
+{
+	(void)state;
+	leaf.present = false;
+	registered("dev", "proj");
+	refused(REPLY_DENIED, REGISTER_FAILED);
+}
+
+static void what_the_request_says_must_be_what_the_labels_say(void **state)
+{
+	(void)state;
+	registered("other", "proj");
+	refused(REPLY_DENIED, REGISTER_FAILED);
+	registered("dev", "other");
+	refused(REPLY_DENIED, REGISTER_FAILED);
+	registered("dev", "");
+	refused(REPLY_DENIED, REGISTER_FAILED);
+	assert_int_equal(rows(ALL), 0);
+}
+
+static void the_certificate_must_be_of_the_container(void **state)
+{
+	(void)state;
+	leaf.container_san = SAN_MISSING;
+	registered("dev", "proj");
+	refused(REPLY_DENIED, REGISTER_FAILED);
+	leaf.container_san = SAN_MALFORMED;
+	registered("dev", "proj");
+	refused(REPLY_DENIED, REGISTER_FAILED);
+	leaf.container_san = SAN_FOUND;
+	strcpy(leaf.container, "bb");
+	registered("dev", "proj");
+	refused(REPLY_DENIED, REGISTER_FAILED);
+	assert_int_equal(rows(ALL), 0);
+}
+
+static void the_first_call_writes_a_row_and_the_second_is_welcome_too(void **state)
+{
+	struct agent row;
+
+	(void)state;
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+	assert_int_equal(agents_lookup(agents, "aa", &row, &why), 0);
+	assert_int_equal(row.thumbprint[0], 1);
+	assert_string_equal(row.name, "dev");
+	assert_string_equal(row.project, "proj");
+	assert_in_range(row.registered, time(NULL) - 60, time(NULL));
+	sql("UPDATE agents SET registered_at = 7");
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+	assert_int_equal(rows(ALL), 1);
+	assert_int_equal(rows(ALL " WHERE registered_at = 7"), 1);
+}
+
+static void a_row_is_what_the_labels_say_and_not_the_request(void **state)
+{
+	static char agent[] = "dev", project[] = "proj";
+
+	(void)state;
+	assert_int_equal(registered(agent, project), REPLY_OK);
+	assert_int_equal(
+	    rows(ALL " WHERE agent_name = 'dev' AND project = 'proj' AND container_id = 'aa'"
+		     " AND thumbprint_hex = '01' || substr(hex(zeroblob(31)), 1)"),
+	    1);
+}
+
+static void another_certificate_of_the_container_is_denied(void **state)
+{
+	(void)state;
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+	leaf.thumbprint[0] = 2;
+	registered("dev", "proj");
+	refused(REPLY_DENIED, REGISTER_FAILED);
+	assert_int_equal(rows(ALL " WHERE thumbprint_hex LIKE '01%'"), 1);
+	assert_int_equal(rows(ALL), 1);
+}
+
+static void a_malformed_row_is_evicted_and_written_anew(void **state)
+{
+	(void)state;
+	sql("INSERT INTO agents VALUES ('zz', 'aa', 'x', '', 1, 1)");
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+	assert_int_equal(rows(ALL), 1);
+	assert_int_equal(rows(ALL " WHERE thumbprint_hex LIKE '01%'"), 1);
+}
+
+static void what_cannot_be_evicted_read_or_written_is_an_error_of_ours(void **state)
+{
+	(void)state;
+	sql("INSERT INTO agents VALUES ('zz', 'aa', 'x', '', 1, 1);"
+	    "CREATE TRIGGER stay BEFORE DELETE ON agents BEGIN SELECT raise(ABORT, 'no'); END");
+	registered("dev", "proj");
+	refused(REPLY_INTERNAL, "register: evict malformed row failed");
+	sql("DROP TRIGGER stay; DELETE FROM agents;"
+	    "CREATE TRIGGER full BEFORE INSERT ON agents BEGIN SELECT raise(ABORT, 'no'); END");
+	registered("dev", "proj");
+	refused(REPLY_INTERNAL, "register: persist failed");
+	sql("DROP TRIGGER full; ALTER TABLE agents RENAME TO others");
+	registered("dev", "proj");
+	refused(REPLY_INTERNAL, "register: lookup failed");
+	sql("ALTER TABLE others RENAME TO agents");
+	assert_int_equal(rows(ALL), 0);
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+}
+
+/* A certificate of another container is in the registry already. */
+static void a_certificate_that_is_another_containers_is_not_written_twice(void **state)
+{
+	(void)state;
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+	strcpy(leaf.container, "bb");
+	strcpy(who.container, "bb");
+	registered("dev", "proj");
+	refused(REPLY_INTERNAL, "register: persist failed");
+	assert_int_equal(rows(ALL), 1);
+}
+
+static void an_assertion_is_used_with_the_row_or_not_at_all(void **state)
+{
+	uint8_t mine[LEAF_THUMBPRINT] = { 1 }, theirs[LEAF_THUMBPRINT] = { 9 };
+	struct spent spent = { "clawker-agent", "j", mine, time(NULL) + 100 };
+
+	(void)state;
+	ask.spent = &spent;
+	registered("other", "proj"); /* denied: it may be used still */
+	assert_int_equal(rows("SELECT count(*) FROM assertions_spent"), 0);
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+	assert_int_equal(registered("dev", "proj"), REPLY_OK); /* the first reply was lost */
+	assert_int_equal(rows("SELECT count(*) FROM assertions_spent"), 1);
+	spent.thumbprint = theirs;
+	leaf.thumbprint[0] = 9;
+	strcpy(who.container, "bb");
+	strcpy(leaf.container, "bb");
+	registered("dev", "proj");
+	refused(REPLY_DENIED, REGISTER_FAILED);
+	assert_int_equal(rows(ALL), 1);
+	ask.spent = NULL;
+}
+
+/* --- many ---------------------------------------------------------------------------------- */
+
+#define MANY 300
+
+static struct register_ask many[MANY];
+static struct leaf leaves[MANY];
+static struct resolved whos[MANY];
+static unsigned codes[REPLY_UNAUTHENTICATED + 1];
+
+static void on_one(struct register_ask *one, const struct reply *reply)
+{
+	codes[reply->code]++;
+	/* who is told may forget another that was to be told */
+	if (one == &many[0])
+		register_forget(&many[1]);
+	on_done(one, reply);
+}
+
+static void begin_many(void)
+{
+	memset(codes, 0, sizeof(codes));
+	told = 0;
+	for (int i = 0; i < MANY; i++) {
+		leaves[i] = leaf;
+		whos[i] = who;
+		memcpy(leaves[i].thumbprint, &(int){ i + 1 }, sizeof(int));
+		snprintf(leaves[i].container, sizeof(leaves[i].container), "%x", i);
+		strcpy(whos[i].container, leaves[i].container);
+		many[i] = (struct register_ask){ .agent = "dev",
+						 .project = "proj",
+						 .who = &whos[i],
+						 .leaf = &leaves[i],
+						 .done = on_one };
+		register_begin(registrar, &many[i]);
+	}
+}
+
+static void those_of_one_round_are_one_commit_and_nobody_is_told_before(void **state)
+{
+	(void)state;
+	wanted = MANY - 2;
+	begin_many();
+	assert_int_equal(told, 0);
+	assert_int_equal(rows(ALL), 0); /* for everybody else */
+	register_forget(&many[MANY - 1]);
+	turn();
+	assert_int_equal(told, MANY - 2);
+	assert_int_equal(codes[REPLY_OK], MANY - 2);
+	assert_int_equal(rows(ALL), MANY); /* whose caller has gone is registered nevertheless */
+}
+
+static void a_commit_that_fails_is_an_error_for_all_of_it(void **state)
+{
+	sqlite3 *db;
+
+	(void)state;
+	wanted = MANY - 1;
+	/* a constraint that is looked at when it is committed, and not before */
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db,
+			 "CREATE TABLE parent (id TEXT PRIMARY KEY);"
+			 "CREATE TABLE child (id TEXT REFERENCES parent (id) DEFERRABLE"
+			 " INITIALLY DEFERRED);"
+			 "CREATE TRIGGER deferred AFTER INSERT ON agents BEGIN INSERT INTO"
+			 " child VALUES (NEW.container_id); END",
+			 NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(db);
+	begin_many();
+	turn();
+	assert_int_equal(codes[REPLY_INTERNAL], MANY - 1);
+	assert_int_equal(codes[REPLY_OK], 0);
+	assert_int_equal(rows(ALL), 0);
+	refused(REPLY_INTERNAL, "register: persist failed");
+}
+
+static void who_was_seen_is_noted(void **state)
+{
+	(void)state;
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+	sql("UPDATE agents SET last_seen = 5");
+	registrar_touch(registrar, "aa");
+	registrar_free(registrar); /* which commits */
+	registrar = NULL;
+	assert_int_equal(rows(ALL " WHERE last_seen > 5"), 1);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(what_is_no_request_is_invalid),
+		CASE(nobody_registers_whom_nobody_resolved),
+		CASE(without_a_certificate_it_is_denied),
+		CASE(what_the_request_says_must_be_what_the_labels_say),
+		CASE(the_certificate_must_be_of_the_container),
+		CASE(the_first_call_writes_a_row_and_the_second_is_welcome_too),
+		CASE(a_row_is_what_the_labels_say_and_not_the_request),
+		CASE(another_certificate_of_the_container_is_denied),
+		CASE(a_malformed_row_is_evicted_and_written_anew),
+		CASE(what_cannot_be_evicted_read_or_written_is_an_error_of_ours),
+		CASE(a_certificate_that_is_another_containers_is_not_written_twice),
+		CASE(an_assertion_is_used_with_the_row_or_not_at_all),
+		CASE(those_of_one_round_are_one_commit_and_nobody_is_told_before),
+		CASE(a_commit_that_fails_is_an_error_for_all_of_it),
+		CASE(who_was_seen_is_noted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "peers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+struct peers {
+	struct runtime *runtime;
+	struct peer_ask *waiting; /* for the look that is at work, or for one after it */
+	bool looking;
+	uint64_t begun_ns; /* of the look that is at work */
+	uint64_t seen_ns;  /* when the last good one was begun; 0: there is none */
+	struct runtime_container *container;
+	unsigned n, failed;
+};
+
+enum peer_is peer_resolve(const struct runtime_seen *seen, const uint8_t addr[static 16],
+			  struct resolved *ret)
+{
+	const struct runtime_container *found = NULL;
+
+	*ret = (struct resolved){};
+	for (unsigned i = 0; i < seen->n; i++)
+		for (unsigned k = 0; k < seen->container[i].n_addr; k++) {
+			if (memcmp(seen->container[i].addr[k], addr, 16))
+				continue;
+			if (found && found != &seen->container[i])
+				return PEER_AMBIGUOUS;
+			found = &seen->container[i];
+		}
+	if (!found) /* where none could be looked at, it may have been any of them */
+		return seen->failed && !seen->n ? PEER_ERROR : PEER_NONE;
+	if (!found->labelled)
+		return PEER_UNLABELLED;
+	strcpy(ret->container, found->id);
+	strcpy(ret->project, found->project);
+	strcpy(ret->agent, found->agent);
+	return PEER_FOUND;
+}
+
+int peers_new(struct runtime *runtime, struct peers **ret)
+{
+	struct peers *peers = calloc(1, sizeof(*peers));
+
+	if (!peers)
+		return -ENOMEM;
+	peers->runtime = runtime;
+	*ret = peers;
+	return 0;
+}
+
+void peers_free(struct peers *peers)
+{
+	if (!peers)
+		return;
+	while (peers->waiting)
+		peers_forget(peers->waiting);
+	free(peers->container);
+	free(peers);
+}
+
+void peers_forget(struct peer_ask *ask)
+{
+	struct peer_ask **at;
+
+	if (!ask->peers)
+		return;
+	for (at = &ask->peers->waiting; *at != ask; at = &(*at)->next)
+		;
+	*at = ask->next;
+	ask->peers = NULL;
+}
+
+static void answer(struct peers *peers, struct peer_ask *ask, int error)
+{
+	const struct runtime_seen seen = { peers->container, peers->n, peers->failed };
+	struct resolved who = {};
+	enum peer_is is = error ? PEER_ERROR : peer_resolve(&seen, ask->addr, &who);
+
+	ask->done(ask, is, is == PEER_FOUND ? &who : NULL);
+}
+
+static void look(struct peers *peers);
+
+/* Those who came before it was begun; who is told may ask again, and end others. */
+static void answer_all(struct peers *peers, int error)
+{
+	struct peer_ask *ask;
+
+	do {
+		for (ask = peers->waiting; ask && ask->since_ns > peers->begun_ns; ask = ask->next)
+			;
+		if (ask) {
+			peers_forget(ask);
+			answer(peers, ask, error);
+		}
+	} while (ask);
+}
+
+static void on_seen(const struct runtime_seen *seen, int error, const char *why, void *user)
+{
+	struct peers *peers = user;
+	size_t size = seen ? seen->n * sizeof(*seen->container) : 0;
+
+	peers->looking = false;
+	free(peers->container);
+	peers->container = NULL;
+	peers->n = 0;
+	peers->seen_ns = 0;
+	if (size && !(peers->container = malloc(size)))
+		error = -ENOMEM;
+	if (!error) {
+		if (size)
+			memcpy(peers->container, seen->container, size);
+		peers->n = seen->n;
+		peers->failed = seen->failed;
+		peers->seen_ns = peers->begun_ns;
+	}
+	if (error)
+		log_error(error, "event=peer_lookup_list_failed %s", why ?: "");
+	else if (seen->failed)
+		log_warn(0, "event=peer_lookup_inspect_failed containers=%u", seen->failed);
+	answer_all(peers, error);
+	if (peers->waiting && !peers->looking)
+		look(peers);
+}
+
+/* Whoever asks while one is at work waits for the next. */
+static void look(struct peers *peers)
+{
+	int r;
+
+	peers->begun_ns = now_boot_ns();
+	peers->looking = true;
+	r = peers->runtime->look(peers->runtime, on_seen, peers);
+	if (r) {
+		peers->looking = false;
+		log_error(r, "event=peer_lookup_list_failed");
+		answer_all(peers, r);
+	}
+}
+
+void peers_ask(struct peers *peers, struct peer_ask *ask)
+{
+	if (peers->seen_ns && ask->since_ns <= peers->seen_ns && !peers->failed) {
+		answer(peers, ask, 0);
+		return;
+	}
+	ask->peers = peers;
+	ask->next = peers->waiting;
+	peers->waiting = ask;
+	if (!peers->looking)
+		look(peers);
+}
