@@ -38,13 +38,14 @@
 
 struct agent_options {
 	/* absolute paths; they stay until agent_free() */
-	const char *store;     /* credentials.db */
-	const char *keys_file; /* ssh-keys.json; NULL: none */
-	const char *key_file;  /* where the store's key is; NULL: where it is always */
-	const char *audit;     /* what was signed; NULL: nowhere */
-	const char *local;     /* folder of the host's sockets; NULL: none */
-	const char *runtime;   /* folder of the hub's sockets; NULL: nobody is asked */
-	const char *program;   /* the signer's; NULL: beside this one, or where it is installed */
+	const char *store;           /* credentials.db */
+	const char *keys_file;       /* ssh-keys.json; NULL: none */
+	const char *key_file;        /* where the store's key is; NULL: where it is always */
+	const char *passphrase_file; /* what that is made of; NULL: nobody said */
+	const char *audit;           /* what was signed; NULL: nowhere */
+	const char *local;           /* folder of the host's sockets; NULL: none */
+	const char *runtime;         /* folder of the hub's sockets; NULL: nobody is asked */
+	const char *program; /* the signer's; NULL: beside this one, or where it is installed */
 };
 
 struct agent;

@@ -16,7 +16,8 @@ static bool missing(const void *said, const char *path)
 int agent_place_find(const struct agent_said *said, struct agent_place *ret, struct problem *why)
 {
 	const struct proxy_said files = { .db = said->opened->path, .keys = said->keys };
-	const char *session = getenv("XDG_RUNTIME_DIR"), *key_file = said->opened->key_file;
+	const char *session = getenv("XDG_RUNTIME_DIR"), *key_file = said->opened->key_file,
+		   *passphrase_file = said->opened->passphrase_file;
 	const char *audit = said->audit && !strcmp(said->audit, "none") ? NULL : said->audit ?: "";
 	struct agent_place place = {};
 	int r = proxy_files_find(&files, &place.files, why);
@@ -25,6 +26,8 @@ int agent_place_find(const struct agent_said *said, struct agent_place *ret, str
 		return r;
 	if (key_file)
 		place.key_file = path_absolute(key_file);
+	if (passphrase_file)
+		place.passphrase_file = path_absolute(passphrase_file);
 	if (audit)
 		place.audit = *audit ? path_absolute(audit)
 				     : path_below(ROOT_CREDENTIALS, "ssh_audit.jsonl");
@@ -37,12 +40,14 @@ int agent_place_find(const struct agent_said *said, struct agent_place *ret, str
 	place.options = (struct agent_options){ .store = place.files.db,
 						.keys_file = place.files.keys,
 						.key_file = place.key_file,
+						.passphrase_file = place.passphrase_file,
 						.audit = place.audit,
 						.local = place.local,
 						.runtime = place.runtime };
 	*ret = place;
-	if (missing(key_file, place.key_file) || missing(audit, place.audit) ||
-	    missing(session, place.runtime) || (said->local && !place.local)) {
+	if (missing(key_file, place.key_file) || missing(passphrase_file, place.passphrase_file) ||
+	    missing(audit, place.audit) || missing(session, place.runtime) ||
+	    (said->local && !place.local)) {
 		agent_place_done(ret);
 		return problem(why, -ENOENT, "there is no home for the SSH agent's files");
 	}
@@ -53,6 +58,7 @@ void agent_place_done(struct agent_place *place)
 {
 	proxy_files_done(&place->files);
 	free(place->key_file);
+	free(place->passphrase_file);
 	free(place->audit);
 	free(place->local);
 	free(place->runtime);

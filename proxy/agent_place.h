@@ -22,7 +22,7 @@ struct agent_said {
 
 struct agent_place {
 	struct proxy_files files;
-	char *key_file, *audit, *local, *runtime;
+	char *key_file, *passphrase_file, *audit, *local, *runtime;
 	struct agent_options options; /* of all these, for agent_new() */
 };
 

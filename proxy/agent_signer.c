@@ -42,6 +42,7 @@ keeper_exec(const struct agent_options *options, const char *program, int fd)
 	const struct signer_options signer = { .store = options->store,
 					       .keys_file = options->keys_file,
 					       .key_file = options->key_file,
+					       .passphrase_file = options->passphrase_file,
 					       .audit = options->audit,
 					       .local = options->local };
 	const char *given = getenv("CREDENTIALS_DIRECTORY"); /* where a key of the store may be */

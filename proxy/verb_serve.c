@@ -250,7 +250,9 @@ static void on_end(struct stay *stay)
 static int store_get(struct serve *serve)
 {
 	int r = opened_store(&serve->opened, STORE_WRITE, &serve->store);
-	struct keys_options options = { .file = serve->opened.key_file, .make = true };
+	struct keys_options options = { .file = serve->opened.key_file,
+					.passphrase_file = serve->opened.passphrase_file,
+					.make = true };
 	struct problem why;
 
 	if (r)

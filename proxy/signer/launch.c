@@ -23,6 +23,7 @@ int launch_exec(const char *program, const char *verb, const struct signer_optio
 	} given[] = { { "--store", options->store },
 		      { "--keys-file", options->keys_file },
 		      { "--key-file", options->key_file },
+		      { "--passphrase-file", options->passphrase_file },
 		      { "--audit", options->audit } };
 	const char *argv[16] = { SIGNER_PROGRAM, verb };
 	unsigned n = 2;
@@ -53,6 +54,8 @@ int launch_read(int argc, char **argv, struct signer_options *ret)
 		{ "store", "FILE", "tokens, and keys in it", CLI_STRING, &to.store },
 		{ "keys-file", "FILE", "which files are whose keys", CLI_STRING, &to.keys_file },
 		{ "key-file", "FILE", "has the key of the store", CLI_STRING, &to.key_file },
+		{ "passphrase-file", "FILE", "has what that is made of", CLI_STRING,
+		  &to.passphrase_file },
 		{ "audit", "FILE", "what was signed for whom", CLI_STRING, &to.audit },
 		{ "local", NULL, "also for those who come without a token", CLI_FLAG, &to.local },
 		{},

@@ -279,6 +279,7 @@ static int begin(struct signer *signer, const struct signer_options *options, in
 						   .unlock = unlock,
 						   .denied = denied };
 	signer->keys.file = options->key_file;
+	signer->keys.passphrase_file = options->passphrase_file;
 	unlock(&signer->signing.rings);
 	if (!options->key_file) /* one that is made later is there */
 		files[KEY_FILE] = apart = keys_file_apart(signer->signing.store);

@@ -18,6 +18,7 @@
 struct signer_options {
 	const char *store, *keys_file, *audit; /* paths; keys_file and audit may be NULL */
 	const char *key_file;                  /* where the store's key is; NULL: keys_file() */
+	const char *passphrase_file;           /* what it is made of; NULL: nobody said */
 	bool local;                            /* without a token, by sockets of the host */
 };
 

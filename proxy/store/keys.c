@@ -194,10 +194,29 @@ static int find_in_file(struct store *store, const char *path, struct keys *ret,
 	return 0;
 }
 
+/* -ENOKEY: nobody has said one. Of a file @ret is the caller's, and of the options it is a copy. */
+static int passphrase_get(const struct keys_options *options, struct secret **ret,
+			  struct problem *why)
+{
+	const struct secret *said = options->passphrase;
+	int r;
+
+	if (!said && !options->passphrase_file)
+		return -ENOKEY;
+	if (said) {
+		*ret = secret_from(said->bytes, said->len);
+		return *ret ? 0 : problem(why, -ENOMEM, "no memory for a passphrase");
+	}
+	r = keys_private_read(options->passphrase_file, KEYS_FORBIDDEN_CREDENTIAL,
+			      KEYS_PASSPHRASE_MAX, ret, why);
+	return r == -ENOENT || r == -ENOKEY ? -EKEYREJECTED : r;
+}
+
 static int find_root(struct store *store, const struct keys_row *row,
 		     const struct keys_options *options, const char *file, struct keys *ret,
 		     struct problem *why)
 {
+	_cleanup_secret_ struct secret *passphrase = NULL;
 	struct secret *root = NULL;
 	struct problem ignored;
 	int r = from_credential(row, &root, why);
@@ -215,9 +234,10 @@ static int find_root(struct store *store, const struct keys_row *row,
 		return 0;
 	if (row->kind == KEYS_RANDOM)
 		return find_in_file(store, file, ret, why);
-	if (!options->passphrase)
-		return -ENOKEY;
-	r = keys_from_passphrase(row, options->passphrase, &root, why);
+	r = passphrase_get(options, &passphrase, why);
+	if (r)
+		return r;
+	r = keys_from_passphrase(row, passphrase, &root, why);
 	if (!r)
 		r = fit(store, root, KEYS_FROM_PASSPHRASE, ret, why);
 	return r == -EKEYREJECTED ? problem(why, r, "that is not the passphrase of %s", store->path)
@@ -230,18 +250,21 @@ static int find_root(struct store *store, const struct keys_row *row,
 static int choose(struct store *store, const struct keys_options *options, const char *file,
 		  struct keys_row *row, struct keys *ret, struct problem *why)
 {
+	_cleanup_secret_ struct secret *passphrase = NULL;
 	enum keys_source source = KEYS_FROM_CREDENTIAL;
 	struct secret *root = NULL;
-	int r;
+	int r = passphrase_get(options, &passphrase, why);
 
-	*row = (struct keys_row){ .kind = options->passphrase ? KEYS_OF_PASSPHRASE : KEYS_RANDOM,
+	if (r && r != -ENOKEY)
+		return r;
+	*row = (struct keys_row){ .kind = passphrase ? KEYS_OF_PASSPHRASE : KEYS_RANDOM,
 				  .cost = KEYS_COST };
 	if (RAND_bytes(row->salt, sizeof(row->salt)) != 1)
 		return problem(why, -EIO, "no random bytes");
-	r = options->passphrase ? -ENOKEY : from_credential(row, &root, why);
-	if (r == -ENOKEY && options->passphrase) {
+	r = passphrase ? -ENOKEY : from_credential(row, &root, why);
+	if (r == -ENOKEY && passphrase) {
 		source = KEYS_FROM_PASSPHRASE;
-		r = keys_from_passphrase(row, options->passphrase, &root, why);
+		r = keys_from_passphrase(row, passphrase, &root, why);
 	}
 	if (r == -ENOKEY && !unlocked_get(store->path, &root)) {
 		source = KEYS_FROM_KEYRING;

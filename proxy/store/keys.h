@@ -39,6 +39,7 @@ enum keys_kind { KEYS_NEVER_HAD, KEYS_RANDOM, KEYS_OF_PASSPHRASE };
 struct keys_options {
 	const char *file;                /* NULL: keys_file() */
 	const struct secret *passphrase; /* NULL: nobody was asked */
+	const char *passphrase_file;     /* is read if it takes one and there is none; NULL: none */
 	bool make; /* a store that never had a key gets one: what there is, or a new file */
 };
 

@@ -354,4 +354,13 @@ locked() {
 	mv "$dir/c-key/store.key.away" "$dir/c-key/store.key"
 }
 is "a store that is locked is said so, and health is well" locked
+passphrase() {
+	printf 'a long one\n' >"$dir/pass" && printf 'another\n' >"$dir/wrong" && chmod 0600 "$dir/pass" "$dir/wrong" &&
+		"$proxy" store rotate --new-passphrase-file "$dir/pass" && [ ! -e "$dir/c-key/store.key" ] || return
+	serve && code 503 "$api" /echo && serve --passphrase-file "$dir/wrong" && code 503 "$api" /echo && grep -q 'locked: that is not the passphrase' "$dir/log" || return
+	serve --passphrase-file "$dir/none" && code 503 "$api" /echo && grep -q "$dir/none: No such file" "$dir/log" || return
+	chmod 0644 "$dir/pass" && serve --passphrase-file "$dir/pass" && code 503 "$api" /echo && grep -q 'nobody else.s to read' "$dir/log" || return
+	chmod 0600 "$dir/pass" && serve --passphrase-file "$dir/pass" && code 200 "$api" /echo
+}
+is "one with a passphrase is served with the file of it, its user's alone" passphrase
 finish

@@ -50,11 +50,14 @@ chmod 600 "$dir/elsewhere/new"
 kill "$(pgrep -f "^terok-signer run --store $dir/" | head -n 1)"
 is "a signer that dies is begun again" "$(for _ in 1 2 3 4 5; do listed p | wc -w; done | sort -n | tail -n 1)" 5
 
-keepers() { pgrep -f "^terok-signer keep --store $dir/" | sort -n | paste -sd' '; }
-before=$(keepers)
-kill -9 "${before%% *}"
-tries=300
-until now=$(keepers) && [ "${now#* }" != "$now" ] && [ "${now%% *}" = "${before##* }" ] || ((--tries == 0)); do read -rt 0.05 <> <(:) || :; done
+# both of them, and none but those: one that begins a signer is called so for a moment
+keepers() { pgrep -f "^terok-signer keep --store $dir/" | paste -sd' '; }
+two_keepers() { until now=$(keepers) && [ "$(wc -w <<<"$now")" = 2 ] && [[ " $now " != *" $1 "* ]] || ((--tries == 0)); do read -rt 0.05 <> <(:) || :; done; }
+tries=600
+two_keepers none
+first=${now%% *}
+kill -9 "$first"
+two_keepers "$first"
 is "... and so is who begins signers, by another of its kind" "$((tries > 0)) $(for _ in 1 2 3 4 5; do listed p | wc -w; done | sort -n | tail -n 1)" "1 5"
 
 # --- the store ----------------------------------------------------------------------------------
@@ -93,6 +96,19 @@ agent --local
 is "while the store is locked its keys are not there" "$(listed s) $(listed q)" " tk-main:q"
 mv "$dir/away" "$dir/cred-key/store.key"
 is "... and when it is not, they are, at once" "$(listed s)" "tk-main:s tk-side:s:side locked-ed25519"
+
+agent_end
+echo "for a service" >"$dir/passphrase" && chmod 600 "$dir/passphrase"
+p store rotate --new-passphrase-file "$dir/passphrase" >/dev/null
+agent --local
+is "a store with a passphrase is locked" "$(listed s)" ""
+agent_end
+agent --local --passphrase-file "$dir/passphrase"
+is "... and not for who has it in a file" "$(listed s)" "tk-main:s tk-side:s:side locked-ed25519"
+agent_end
+p store rotate --passphrase-file "$dir/passphrase" --new-key >/dev/null
+agent --local
+is "... nor when it has a key again" "$(listed s)" "tk-main:s tk-side:s:side locked-ed25519"
 
 # --- limits -------------------------------------------------------------------------------------
 p ssh add l "$dir/keys/ed" --per-minute 2 >/dev/null
