@@ -154,7 +154,8 @@ static inline bool in_files(const char *bytes)
 		f = entry->d_type == DT_REG ? fopen(file, "re") : NULL;
 		if (!f)
 			continue;
-		len = getdelim(&text, &n, EOF, f); /* behind it is memory of whoever had it before */
+		len =
+		    getdelim(&text, &n, EOF, f); /* behind it is memory of whoever had it before */
 		if (len > 0)
 			found |= memmem(text, len, bytes, strlen(bytes)) != NULL;
 		free(text);
