@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "agent_place.h"
@@ -328,6 +329,7 @@ static int log_open(const struct serve *serve)
 
 static int begin(struct serve *serve)
 {
+	static const struct rlimit none;
 	struct problem why;
 	int r = places_find(serve);
 
@@ -339,6 +341,9 @@ static int begin(struct serve *serve)
 	}
 	r = r ?: log_open(serve);
 	r = r ?: confine_privs();
+	/* also of what it begins, until that has said so itself */
+	if (!r && setrlimit(RLIMIT_CORE, &none))
+		r = -errno;
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	r = r ?: store_get(serve);
