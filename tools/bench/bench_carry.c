@@ -124,9 +124,8 @@ static int carried_memory(const struct way *way, uint64_t bytes, double *more)
 		 : 0;
 }
 
-static int bodies(const char *what, carry_fn fn)
+static int bodies(const char *what, carry_fn fn, enum scheme scheme, unsigned mib)
 {
-	unsigned mib = bench_pick(10240, 512);
 	struct config c[DIRECT] = {};
 	struct figure ns;
 	char text[64];
@@ -134,7 +133,7 @@ static int bodies(const char *what, carry_fn fn)
 	int r;
 
 	carry = fn;
-	ways_configs(c, DIRECT, what, LOG, HTTP);
+	ways_configs(c, DIRECT, what, LOG, scheme);
 	for (int w = 0; w < DIRECT; w++) {
 		c[w].measure = carried;
 		c[w].n = bench_pick(512, 128); /* MiB */
@@ -161,8 +160,12 @@ static int figures(void)
 {
 	int r = idle();
 
-	r = r ?: bodies("download", web_download);
-	return r ?: bodies("upload", web_upload);
+	r = r ?: bodies("download", web_download, HTTP, bench_pick(10240, 512));
+	r = r ?: bodies("upload", web_upload, HTTP, bench_pick(10240, 512));
+	r = r
+		?: bodies("download, TLS to the upstream", web_download, HTTPS,
+			  bench_pick(1024, 128));
+	return r ?: bodies("upload, TLS to the upstream", web_upload, HTTPS, bench_pick(1024, 128));
 }
 
 int bench_carry(void)
