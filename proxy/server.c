@@ -16,6 +16,7 @@
 #include "forward.h"
 #include "known.h"
 #include "refresh.h"
+#include "complaints.h"
 #include "route.h"
 #include "service/doors.h"
 #include "websocket.h"
@@ -63,6 +64,7 @@ struct server {
 	struct known *known;
 	struct refresh *refresh;
 	struct audit *audit; /* NULL: nothing is noted */
+	struct complaints *complaints;
 	struct table *table;
 	struct timer again;    /* who is to be sent again is */
 	struct source changes; /* inotify, of the folder of routes */
@@ -224,16 +226,30 @@ static void note(struct exchange *x)
 
 /* --- replies of our own --------------------------------------------------------------- */
 
+/* A line of the log, if who asks has one left. */
+static void complain(struct exchange *x, const char *text)
+{
+	const struct server *server = x->server;
+	const struct door_owner *door = http_owner(x->request);
+	const char *from = door && (const void *)door != server ? door->name : "";
+	char path[160], method[24], name[DOOR_CONTAINER];
+
+	if (complaints_may(server->complaints, from, x->began_ns))
+		log_warn(0, "%s%s%s %.*s: %s", log_safe(name, sizeof(name), from),
+			 *from ? ": " : "", log_safe(method, sizeof(method), x->method),
+			 (int)strcspn(x->path, "?"), log_safe(path, sizeof(path), x->path), text);
+}
+
 static void refuse(struct exchange *x, unsigned status, const char *outcome, const char *text)
 {
 	static const struct http_header plain[] = { { "Content-Type",
 						      "text/plain; charset=utf-8" } };
-	char path[160], method[24];
+	char line[STORE_NAME_SIZE + 64];
 
 	x->status = status;
 	x->outcome = outcome;
-	log_warn(0, "%s %.*s: %u %s", log_safe(method, sizeof(method), x->method),
-		 (int)strcspn(x->path, "?"), log_safe(path, sizeof(path), x->path), status, text);
+	snprintf(line, sizeof(line), "%u %s", status, text);
+	complain(x, line);
 	http_reply(x->request, status, plain, 1, text, strlen(text));
 }
 
@@ -288,7 +304,7 @@ static const struct token *token_for(struct exchange *x)
 		return refuse(x, 401, "missing_token", "Missing authentication"), NULL;
 	r = n < TOKEN_MAX ? known_token(x->server->known, text, n, &token, &why) : -ENOENT;
 	if (r && r != -ENOENT && r != -EKEYEXPIRED) {
-		log_warn(0, "%s", why.text);
+		complain(x, why.text);
 		return refuse(x, 503, "store_error", "Credential store is not available"), NULL;
 	}
 	if (!r) {
@@ -315,7 +331,7 @@ static const struct credential_use *credential_for(struct exchange *x)
 	else if (r == -EKEYREJECTED)
 		refuse(x, 503, "store_locked", "Credential store is locked");
 	else {
-		log_warn(0, "%s", why.text);
+		complain(x, why.text);
 		refuse(x, 503, "store_error", "Credential store is not available");
 	}
 	return NULL;
@@ -646,6 +662,7 @@ static int parts_new(struct server *server, struct problem *why)
 		return r;
 	upstream_limit(server->upstream, options->limits.idle_ns);
 	r = known_new(options->store, &server->known);
+	r = r ?: complaints_new(server->loop, &server->complaints);
 	if (!r && options->audit)
 		r = audit_new(server->loop, options->audit, &server->audit);
 	r = r ?: http_new(server->loop, &options->limits, &use, server, &server->http);
@@ -687,6 +704,7 @@ void server_free(struct server *server)
 	upstream_free(server->upstream);
 	known_free(server->known);
 	audit_free(server->audit);
+	complaints_free(server->complaints);
 	timer_disarm(&server->again);
 	after_cancel(&server->round);
 	source_del(&server->changes);

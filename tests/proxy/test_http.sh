@@ -320,7 +320,16 @@ audited() { # statement 76
 	chmod 0644 "$audit" && code 200 "$api" /echo && chmod 0600 "$audit" && [ "$(wc -l <"$audit")" = 2 ]
 }
 is "each request is a line of audit, and one that cannot be noted is served" audited
-none_lost() { # lines are written by the round: who stops it has them all
+flood() { # 100 that are refused: some lines of the log, all of the audit
+	local before lines
+	before=$(grep -c 'Missing authentication' "$dir/log")
+	: >"$audit"
+	curl -s -o /dev/null "http://127.0.0.1:$port/flood?[1-100]" || return
+	lines=$(($(grep -c 'Missing authentication' "$dir/log") - before))
+	echo "$lines lines" && [ $lines -lt 30 ] && [ "$(grep -c '"path":"/flood","status":401' "$audit")" = 100 ]
+}
+is "who floods the log has some lines of it, and all of the audit" flood
+none_lost() { # lines are written by the round: who stops it has them all, and of the flood its number
 	local i jobs='' until=$((SECONDS + 20))
 	: >"$audit"
 	for i in 1 2 3 4; do
@@ -331,7 +340,7 @@ none_lost() { # lines are written by the round: who stops it has them all
 	kill "$server" && wait "$server"
 	server=
 	wait $jobs # curl says that some were refused
-	[ "$(cat "$dir"/codes.* | grep -c 200)" -gt 50 ] && [ "$(cat "$dir"/codes.* | grep -c 200)" = "$(grep -c '"status":200' "$audit")" ]
+	grep -q ' more requests were refused' "$dir/log" && [ "$(cat "$dir"/codes.* | grep -c 200)" -gt 50 ] && [ "$(cat "$dir"/codes.* | grep -c 200)" = "$(grep -c '"status":200' "$audit")" ]
 	local r=$?
 	serve --log-level DEBUG
 	return $r
