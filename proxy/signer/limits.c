@@ -187,6 +187,12 @@ int limits_of_terms(const struct ssh_key_terms *terms, struct limits *ret, struc
 	}
 	if (r)
 		return r;
+	/* made into a number without a sign it would be no limit at all */
+	if (terms->per_minute < 0 || terms->total < 0) {
+		limits_done(ret);
+		*ret = (struct limits){};
+		return problem(why, -EINVAL, "a limit of it is below nothing");
+	}
 	ret->confirm |= terms->confirm;
 	if (terms->per_minute)
 		ret->per_minute = terms->per_minute > LIMITS_PER_MINUTE

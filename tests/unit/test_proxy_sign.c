@@ -306,6 +306,26 @@ static int limits_from(const char *text, struct limits *ret)
 	return r;
 }
 
+static void a_limit_below_nothing_is_none_that_a_row_can_have(void **state)
+{
+	struct ssh_key_terms terms = { .destinations = "{\"namespaces\":[\"git\"]}" };
+	struct limits limits = {};
+	struct problem why = {};
+
+	(void)state;
+	assert_int_equal(limits_of_terms(&terms, &limits, &why), 0);
+	limits_done(&limits);
+	limits = (struct limits){};
+	terms.per_minute = -1;
+	assert_int_equal(limits_of_terms(&terms, &limits, &why), -EINVAL);
+	terms.destinations = NULL;
+	assert_int_equal(limits_of_terms(&terms, &limits, &why), -EINVAL);
+	assert_non_null(strstr(why.text, "limit"));
+	terms.per_minute = 0;
+	terms.total = INT64_MIN;
+	assert_int_equal(limits_of_terms(&terms, &limits, &why), -EINVAL);
+}
+
 static void destination_limits(const char *user, struct limits *ret)
 {
 	char text[1024], base64[256];
@@ -616,6 +636,7 @@ int main(void)
 		cmocka_unit_test(a_key_comes_back_from_its_bytes),
 		cmocka_unit_test(a_login_and_a_text_are_known_and_nothing_that_is_nearly_one),
 		cmocka_unit_test(a_host_proves_where_a_connection_leads),
+		cmocka_unit_test(a_limit_below_nothing_is_none_that_a_row_can_have),
 		cmocka_unit_test(what_no_host_signed_is_not_believed),
 		cmocka_unit_test(after_a_login_a_connection_is_bound_no_more),
 		cmocka_unit_test(hops_have_an_end),
