@@ -175,9 +175,10 @@ static int from_file(const char *path, struct secret **ret, struct problem *why)
 static int find_in_file(struct store *store, const char *path, struct keys *ret,
 			struct problem *why)
 {
-	char next[PATH_MAX];
+	_cleanup_close_ int turn = -1;
 	struct secret *root = NULL;
 	struct problem other;
+	char next[PATH_MAX];
 	int r = from_file(path, &root, why);
 
 	if (!r)
@@ -189,7 +190,9 @@ static int find_in_file(struct store *store, const char *path, struct keys *ret,
 	    from_file(next, &root, &other) || fit(store, root, KEYS_FROM_FILE, ret, &other))
 		return r == -ENOKEY ? r
 				    : problem(why, r, "%s is not the key of %s", path, store->path);
-	if (rename(next, path) && errno != ENOENT)
+	turn = keys_turn(store, &other);
+	/* whoever had the turn may have put it there, and another in its place */
+	if (turn >= 0 && keys_file_holds(next, ret->root) && rename(next, path))
 		return 0; /* it is found again where it is */
 	return 0;
 }

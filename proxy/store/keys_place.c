@@ -16,11 +16,13 @@
 #include <unistd.h>
 
 #include "base/dir.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "keys_source.h"
 #include "keys_within.h"
 
-#define NAME "store.key"
+#define NAME   "store.key"
+#define WAIT_S 10 /* for who changes the key: a rotation seals thousands of rows in a second */
 
 static int folder_length(const struct store *store)
 {
@@ -78,8 +80,23 @@ char *keys_file_apart(const struct store *store)
 	return apart(store, "/" NAME);
 }
 
-/* Does that file hold this key? */
-static bool holds(const char *path, const struct secret *root)
+int keys_turn(const struct store *store, struct problem *why)
+{
+	_cleanup_free_ char *folder = strndup(store->path, (size_t)folder_length(store));
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (!folder)
+		return problem(why, -ENOMEM, "no memory for a path");
+	fd = open(*folder ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = fd < 0 ? -errno : lock_take(fd, WAIT_S);
+	if (r)
+		return problem(why, r, "%s: another program changes its key: %s", store->path,
+			       strerror(-r));
+	return TAKE_FD(fd);
+}
+
+bool keys_file_holds(const char *path, const struct secret *root)
 {
 	_cleanup_secret_ struct secret *text = NULL, *key = NULL;
 
@@ -88,17 +105,18 @@ static bool holds(const char *path, const struct secret *root)
 	       !memcmp(key->bytes, root->bytes, root->len);
 }
 
-/* Within a transaction: no rotation is in the middle of making another. */
+/* In its turn, within a transaction: no rotation is in the middle of making another. */
 static int move(struct store *store, const struct keys *keys, const char *from, const char *to,
 		struct problem *why)
 {
-	int r = store_begin(store, why);
+	_cleanup_close_ int turn = keys_turn(store, why);
+	int r = turn < 0 ? turn : store_begin(store, why);
 
 	if (r)
 		return r;
 	for (enum store_class class = 0; !r && class < STORE_CLASSES_; class ++)
 		r = ring_fits(store, class, keys->key[class], why);
-	if (!r && !access(to, F_OK) && !holds(to, keys->root))
+	if (!r && !access(to, F_OK) && !keys_file_holds(to, keys->root))
 		r = problem(why, -EEXIST, "%s is another key", to);
 	r = r ?: keys_file_write(to, keys->root, why);
 	if (!r && unlink(from) && errno != ENOENT)
@@ -114,7 +132,7 @@ void keys_set_apart(struct store *store, const struct keys *keys)
 
 	if (!folder || !to || !from || keys->source != KEYS_FROM_FILE ||
 	    store->may != STORE_WRITE || access(from, F_OK) || !can_be(folder) ||
-	    !holds(from, keys->root))
+	    !keys_file_holds(from, keys->root))
 		return;
 	if (move(store, keys, from, to, &why))
 		log_warn(0, "the key of %s stays where who serves can read it: %s", store->path,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "unlocked.h"
 #include "keys_within.h"
 #include "reseal.h"
@@ -75,28 +76,59 @@ static int rotate_rows(struct store *store, struct keys *old, struct keys *new,
 	return r < 0 ? r : n;
 }
 
-/* The rows are of the new key: it takes the place of the old one wherever that was. */
+/*
+ * The rows are of the new key: it takes the place of the old one wherever that was, also where that
+ * was not found: in a file, while the keyring had it.
+ */
 static void settle(struct store *store, const struct keys *old, const struct keys *new,
 		   const char *next, const char *file)
 {
 	struct secret *cached = NULL;
 
-	if (new->source == KEYS_FROM_FILE)
-		rename(next, file); /* keys_find() does it again if this fails */
-	else if (old->source == KEYS_FROM_FILE)
-		unlink(file);
+	if (new->source == KEYS_FROM_FILE) {
+		if (rename(next, file)) /* keys_find() does it again */
+			log_warn(-errno, "the new key stays %s", next);
+	} else if (keys_file_holds(file, old->root) && unlink(file)) {
+		log_warn(-errno, "%s stays, with the key of before, which opens copies of before",
+			 file);
+	}
 	if (!unlocked_get(store->path, &cached))
 		unlocked_put(store->path, new->root, 0);
 	secret_free(cached);
 }
 
-/* Nobody else has rotated since @old was found: what is next to the file may be the only copy of theirs. */
+/* Nobody else has rotated since @old was found: they have the key now. */
 static int still_ours(struct store *store, const struct keys *old, struct problem *why)
 {
 	int r = 0;
 
 	for (enum store_class class = 0; !r && class < STORE_CLASSES_; class ++)
 		r = ring_fits(store, class, old->key[class], why);
+	return r;
+}
+
+/*
+ * What a rotation left that was ended before its key had a name may be the only copy. If it is of
+ * now it has its name; if not, it was ended within its commit: who finds all of that in the log, when
+ * nobody has it open any more, takes it for one. A commit of ours in its place ends that.
+ */
+static int take_over(struct store *store, struct keys *old, const char *next, const char *file,
+		     struct problem *why)
+{
+	struct keys_row row = {};
+	int r;
+
+	if (access(next, F_OK))
+		return 0;
+	r = store_begin(store, why);
+	if (r)
+		return r;
+	r = still_ours(store, old, why);
+	r = r ?: keys_row_read(store, &row, why);
+	r = r ?: keys_row_write(store, &row, why);
+	r = store_end(store, r, why);
+	if (!r && keys_file_holds(next, old->root) && rename(next, file))
+		r = problem(why, -errno, "%s cannot be %s: %s", next, file, strerror(errno));
 	return r;
 }
 
@@ -117,16 +149,20 @@ static int rotate(struct store *store, struct keys *old, const char *next,
 int keys_rotate(struct store *store, struct keys *keys, const char *file,
 		const struct keys_change *change, struct problem *why)
 {
-	_cleanup_free_ char *usual = keys_file(store);
+	_cleanup_close_ int turn = keys_turn(store, why);
+	_cleanup_free_ char *usual = keys_file(store); /* as it is in our turn */
 	bool root = change->root || change->passphrase;
 	struct keys new = {};
 	char next[PATH_MAX];
 	int r;
 
+	if (turn < 0)
+		return turn;
 	file = file ?: usual;
 	if (!file || snprintf(next, sizeof(next), "%s.next", file) >= (int)sizeof(next))
 		return problem(why, -ENAMETOOLONG, "the path of the key is too long");
-	r = store_begin(store, why);
+	r = root ? take_over(store, keys, next, file, why) : 0;
+	r = r ?: store_begin(store, why);
 	if (r)
 		return r;
 	r = store_end(store, rotate(store, keys, next, change, &new, why), why);

@@ -40,6 +40,17 @@ int keys_new(struct secret **ret, struct problem *why);
 /** keys_set_apart() - @keys are in a file beside the store: it moves, if that can be */
 void keys_set_apart(struct store *store, const struct keys *keys);
 
+/**
+ * keys_turn() - be the one who puts files of the store's key in others' places
+ *
+ * From before a transaction until a new key has its name: a file of before is somebody's only copy.
+ * Return: a descriptor, until it is closed; negative errno: another program has it for long.
+ */
+int keys_turn(const struct store *store, struct problem *why);
+
+/** keys_file_holds() - is this key in that file? */
+bool keys_file_holds(const char *path, const struct secret *root);
+
 /** keys_file_write() - a key, in a file that is whole or not there */
 int keys_file_write(const char *path, const struct secret *key, struct problem *why);
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_proxy_keys.c - proxy/store/keys*.c: what a store is locked with, and those who use it together */
+#include <sys/prctl.h>
+
 #include "store_box.h"
 
 /* --- keys --------------------------------------------------------------------------------- */
@@ -526,6 +528,104 @@ static void a_writer_that_is_killed_leaves_all_that_it_told(void **state)
 	}
 }
 
+/* Stores and rotates, and is told by others that they were first. */
+static void rotate_beside(unsigned who)
+{
+	struct store *mine = unlocked(STORE_WRITE);
+	char provider[16];
+
+	snprintf(provider, sizeof(provider), "p%u", who);
+	for (;;) {
+		struct keys_change change = { .root = true };
+		struct keys keys = {};
+		int r = keys_find(mine, NULL, &keys, &why);
+
+		if (!r)
+			r = keys_rotate(mine, &keys, NULL, &change, &why);
+		if (r >= 0)
+			r = put(mine, "default", provider, JSON);
+		if (r < 0 && r != -EKEYREJECTED) { /* another was first */
+			fprintf(stderr, "%s\n", why.text);
+			_exit(1);
+		}
+		keys_done(&keys);
+	}
+}
+
+static void rotations_at_the_same_time_leave_a_key_whoever_is_killed(void **state)
+{
+	(void)state;
+	store_free(unlocked(STORE_WRITE));
+	for (unsigned round = 0; round < 20; round++) {
+		pid_t pids[4];
+		int status[4];
+
+		for (unsigned i = 0; i < 4; i++) {
+			pids[i] = fork();
+			if (!pids[i]) {
+				prctl(PR_SET_PDEATHSIG, SIGKILL); /* also where this fails */
+				rotate_beside(i);
+			}
+		}
+		usleep(20000 + round * 3000); /* at any moment of theirs */
+		for (unsigned i = 0; i < 4; i++)
+			kill(pids[i], SIGKILL);
+		for (unsigned i = 0; i < 4; i++)
+			assert_int_equal(waitpid(pids[i], &status[i], 0), pids[i]);
+		for (unsigned i = 0; i < 4; i++)
+			assert_true(WIFSIGNALED(status[i]));
+		store = unlocked(STORE_WRITE);
+		store_free(store);
+		store = NULL;
+	}
+}
+
+static void a_passphrase_takes_the_place_of_a_file_that_the_keyring_hid(void **state)
+{
+	struct keys_change change = { .passphrase = secret_from("open sesame", 11) };
+	struct keys keys = {};
+
+	(void)state;
+	store = unlocked(STORE_WRITE);
+	assert_int_equal(put(store, "default", "claude", JSON), 0);
+	assert_int_equal(keys_find(store, NULL, &keys, &why), 0);
+	assert_int_equal(keys.source, KEYS_FROM_FILE);
+	if (unlocked_put(path, keys.root, 0))
+		fail_msg("there is no keyring here");
+	keys_done(&keys);
+	assert_int_equal(keys_find(store, NULL, &keys, &why), 0);
+	assert_int_equal(keys.source, KEYS_FROM_KEYRING);
+	assert_int_equal(access(key_file, F_OK), 0);
+	assert_int_equal(keys_rotate(store, &keys, NULL, &change, &why), 1);
+	assert_int_equal(access(key_file, F_OK), -1);
+	keys_done(&keys);
+	secret_free((struct secret *)change.passphrase);
+	holds(store, "default", "claude", JSON);
+}
+
+static void a_key_that_has_no_name_yet_is_not_written_over(void **state)
+{
+	char next[120];
+	struct keys keys = {}, again = {};
+
+	(void)state;
+	snprintf(next, sizeof(next), "%s.next", key_file);
+	store = unlocked(STORE_WRITE);
+	assert_int_equal(put(store, "default", "claude", JSON), 0);
+	assert_int_equal(keys_find(store, NULL, &keys, &why), 0);
+	/* as a rotation leaves it that is killed behind its commit */
+	assert_int_equal(rename(key_file, next), 0);
+	/* one that fails, with all but the commit done: its row cannot be read */
+	by_hand("INSERT INTO credentials VALUES ('default', 'broken', 'terok-sealed:1:xxxx')");
+	assert_true(keys_rotate(store, &keys, NULL, &(struct keys_change){ .root = true }, &why) <
+		    0);
+	assert_int_equal(keys_find(store, NULL, &again, &why), 0);
+	assert_int_equal(again.source, KEYS_FROM_FILE);
+	holds(store, "default", "claude", JSON);
+	keys_done(&keys);
+	keys_done(&again);
+}
+
 int main(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -536,6 +636,9 @@ int main(void)
 		CASE(a_credential_of_systemds_is_the_first_to_be_asked_and_must_be_right),
 		CASE(a_key_beside_the_store_moves_apart_when_it_is_opened_to_write),
 		CASE(a_copy_that_was_left_beside_the_store_goes_and_another_key_stays),
+		CASE(rotations_at_the_same_time_leave_a_key_whoever_is_killed),
+		CASE(a_passphrase_takes_the_place_of_a_file_that_the_keyring_hid),
+		CASE(a_key_that_has_no_name_yet_is_not_written_over),
 		CASE(a_passphrase_is_kept_by_the_keyring_until_it_is_locked),
 		CASE(a_rotation_seals_all_rows_and_whoever_runs_goes_on),
 		CASE(with_a_new_key_whoever_runs_with_the_old_one_is_locked),
