@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 #define SPARE_MAX 16
 
 static bool unlocked; /* one could not be */
@@ -42,8 +44,12 @@ struct secret *secret_new(size_t size)
 		munmap(secret, mapped);
 		return NULL;
 	}
-	if (mlock(secret, mapped))
+	if (mlock(secret, mapped)) {
+		if (!unlocked)
+			log_warn(-errno, "secrets are not kept from swap; more memory that is "
+					 "locked (ulimit -l) is needed");
 		unlocked = true;
+	}
 	*secret = secret_in(secret, size, mapped);
 	return secret;
 }

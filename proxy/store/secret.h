@@ -27,7 +27,7 @@ struct secret {
 /**
  * secret_new() - room for @size bytes, which are NUL; len is @size, and may be made smaller
  *
- * Pages that cannot be locked are had unlocked, which secret_is_locked() tells of all.
+ * Pages that cannot be locked are had unlocked, which the log says once, and secret_is_locked().
  * Return: the caller's to secret_free(); NULL: no memory, or larger than SECRET_MAX.
  */
 struct secret *secret_new(size_t size);

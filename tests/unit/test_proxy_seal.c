@@ -149,6 +149,42 @@ static void flags_of(const void *at, char *ret, size_t size)
 	fclose(maps);
 }
 
+#ifndef CONFINE_SANITIZED
+/* A user, whom the limit is for, with two secrets that cannot be. */
+static int without_locks(int told)
+{
+	const struct rlimit none = { 0, 0 };
+	struct secret *one, *two;
+
+	if (dup2(told, 2) < 0 || setrlimit(RLIMIT_MEMLOCK, &none) ||
+	    (!geteuid() && setresuid(65534, 65534, 65534)))
+		return 2;
+	one = secret_new(SECRET_MAX); /* no spare page, which is locked already */
+	two = secret_new(SECRET_MAX);
+	return !one || !two || secret_is_locked();
+}
+
+static void who_cannot_lock_its_secrets_says_so_once(void **state)
+{
+	char said[512] = "";
+	int ends[2], status = -1;
+	const char *line;
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	if (!fork())
+		_exit(without_locks(ends[1]));
+	close(ends[1]);
+	assert_true(wait(&status) > 0);
+	assert_int_equal(status, 0);
+	assert_true(read(ends[0], said, sizeof(said) - 1) > 0);
+	close(ends[0]);
+	line = strstr(said, "not kept from swap");
+	assert_non_null(line);
+	assert_null(strstr(line + 1, "not kept from swap"));
+}
+#endif
+
 static void a_secret_is_locked_not_dumped_and_not_in_a_child(void **state)
 {
 	struct secret *secret = secret_from("swordfish", 9);
@@ -388,6 +424,9 @@ int main(void)
 		cmocka_unit_test(as_text_it_is_only_what_we_write),
 		cmocka_unit_test(each_class_has_a_key_of_its_own),
 		cmocka_unit_test(a_secret_is_locked_not_dumped_and_not_in_a_child),
+#ifndef CONFINE_SANITIZED
+		cmocka_unit_test(who_cannot_lock_its_secrets_says_so_once),
+#endif
 		cmocka_unit_test(a_secret_is_read_to_its_end_less_a_newline),
 		cmocka_unit_test(the_text_of_a_key_is_digits_or_its_bytes),
 		cmocka_unit_test(a_credential_is_one_of_the_shapes),
