@@ -328,9 +328,14 @@ static const struct credential_use *credential_for(struct exchange *x)
 		refuse(x, 502, "credential_missing", "Credential not configured for this provider");
 	else if (r == -EINVAL)
 		refuse(x, 502, "credential_misconfigured", "Credential misconfigured");
-	else if (r == -EKEYREJECTED)
+	else if (r == -EKEYREJECTED) {
+		/* we gave up the files that the new one could be in */
+		if (!store_locked(x->server->options.store, STORE_HTTP))
+			complain(x,
+				 "the store has another key than we began with; try: terok-proxy "
+				 "stop; terok-proxy start");
 		refuse(x, 503, "store_locked", "Credential store is locked");
-	else {
+	} else {
 		complain(x, why.text);
 		refuse(x, 503, "store_error", "Credential store is not available");
 	}

@@ -262,9 +262,11 @@ static int run_rotate(int argc, char **argv)
 	keys_done(&keys);
 	if (r < 0)
 		return r == -EINVAL ? -EIO : r;
-	printf("%d sealed anew%s\n", r,
-	       change.root || next ? "; programs that run with the old key are locked: restart them"
-				   : "");
+	printf(
+	    "%d sealed anew%s\n", r,
+	    change.root || next
+		? "; a proxy that runs with the old key is locked; try: terok-proxy stop; terok-proxy start"
+		: "");
 	return 0;
 }
 

@@ -27,4 +27,11 @@ revoked() {
 is "a token that is used all the time is none when revoke has returned" revoked
 is "a credential is the new one when set has returned" changes credential "$proxy" "$token"
 is "routes are the new ones when their file has its name" changes routes "$server" "$routes" "$token"
+rotated() { # it gave up the file of the key, and cannot know the new one
+	code 200 "$token" /echo && "$proxy" store rotate && code 200 "$token" /echo || return
+	"$proxy" store rotate --new-key | grep -q 'terok-proxy stop; terok-proxy start' || return
+	code 503 "$token" /echo && body 'Credential store is locked' && grep -q 'another key than we began with; try: terok-proxy stop' "$dir/log" || return
+	serve && code 200 "$token" /echo
+}
+is "a store with another key is said so, with what to do" rotated
 finish
