@@ -135,6 +135,19 @@ def answer(conn, reader, head):
         if len(kept) < 65536:
             kept += piece
     note("wholes", target + b"\n")
+    served = f"{folder}/files{path}"
+    if method in (b"GET", b"PUT") and os.path.isdir(f"{folder}/files"):  # a registry: for who has its token
+        if header(head, "authorization") != b"Bearer " + open(f"{folder}/good", "rb").read().strip():
+            plain(conn, b"{}", b"401 Unauthorized", b"Content-Type: application/json\r\n")
+            return True
+        if method == b"PUT":
+            open(served, "wb").write(kept)
+            plain(conn, b'{"ok":true}', b"201 Created", b"Content-Type: application/json\r\n")
+            return True
+        if os.path.isfile(served):
+            kind = b"application/octet-stream" if path.endswith(".tgz") else b"application/json"
+            plain(conn, open(served, "rb").read(), more=b"Content-Type: " + kind + b"\r\n")
+            return True
     if path == "/echo":
         plain(conn, head + kept)
     elif path == "/sum":
