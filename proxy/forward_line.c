@@ -442,7 +442,8 @@ static ssize_t fill(struct forward *forward, char *bytes, size_t size)
 			return 0;
 		}
 		if (n < 0)
-			return reply_end(&by->reply) ? broken(forward) : over(forward);
+			return n != -ENODATA || reply_end(&by->reply) ? broken(forward)
+								      : over(forward);
 		body = reply_take(&by->reply, bytes, (size_t)n, &used);
 		if (body < 0 || unused(by, rest, bytes, used, (size_t)n))
 			return broken(forward);

@@ -83,7 +83,7 @@ exec 9<>"$dir/never"
 run_client() {
 	echo "$newer" >"$dir/up/good" && printf '200 {"access_token":"%s","refresh_token":"%s","expires_in":3600}' "$newer" "$newer_refresh" >"$dir/up/answer" || return
 	: >"$dir/client/out"
-	env -i PATH="$PATH" TOKENS="$api $bare $gitlab $o $down" python3 "$dir/up/client.py" "$here" "$port" "$dir/client/kept" <"$dir/never" >"$dir/client/out" 2>&1 &
+	env -i PATH="$PATH" PYTHONDONTWRITEBYTECODE=1 TOKENS="$api $bare $gitlab $o $down" python3 "$dir/up/client.py" "$here" "$port" "$dir/client/kept" <"$dir/never" >"$dir/client/out" 2>&1 &
 	client=$!
 	others=("$client")
 	local i
