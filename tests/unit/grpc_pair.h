@@ -169,13 +169,6 @@ static inline void start_free(struct grpc_call *call, void *user)
 	grpc_server_free(TAKE_PTR(now.server));
 }
 
-static inline void start_late(struct grpc_call *call, void *user)
-{
-	(void)user;
-	now.asked = (struct heard){ .call = call };
-	grpc_call_events(call, &admit_events, &now.asked);
-}
-
 static inline size_t memory(void)
 {
 	struct mallinfo2 info = mallinfo2();
@@ -197,7 +190,6 @@ static const struct grpc_method methods[] = {
 	{ "/t.T/Memory", start_memory }, { "/t.T/Echo", start_echo },
 	{ "/t.T/Silent", start_silent }, { "/t.T/Flood", start_flood },
 	{ "/t.T/Refuse", start_refuse }, { "/t.T/FreeAll", start_free },
-	{ "/t.T/Late", start_late },
 };
 
 static inline void on_admit(struct grpc_call *call, void *user)

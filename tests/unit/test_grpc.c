@@ -215,6 +215,9 @@ static void a_deadline_is_kept_on_both_sides(void **state)
 	(void)state;
 	up();
 	call_for(&heard, "/t.T/Silent", SECOND_NS / 10, &client_events);
+	while (!now.asked.call)
+		turn_for(SECOND_NS / 1000);
+	assert_in_range(grpc_deadline_ns(now.asked.call), 1, now_boot_ns() + SECOND_NS / 10);
 	await(&heard.overs, 1);
 	assert_int_equal(heard.code, GRPC_DEADLINE_EXCEEDED);
 	await(&now.asked.overs, 1);
@@ -222,24 +225,6 @@ static void a_deadline_is_kept_on_both_sides(void **state)
 	call(&heard, "/t.T/Echo"); /* the connection is as it was */
 	assert_int_equal(grpc_send(heard.call, "x", 1), 0);
 	await(&heard.messages, 1);
-}
-
-static void a_server_ends_what_is_too_late_by_itself(void **state)
-{
-	static struct heard heard = {};
-	const uint64_t ns = SECOND_NS / 10;
-
-	(void)state;
-	up();
-	/* the client holds no deadline of its own: only the header says it */
-	call_for(&heard, "/t.T/Late", ns, &client_events);
-	while (!now.asked.call)
-		turn_for(SECOND_NS / 1000);
-	assert_true(grpc_deadline_ns(now.asked.call) <= now_boot_ns() + ns);
-	grpc_hold(heard.call, true);
-	await(&now.asked.overs, 1);
-	await(&heard.overs, 1);
-	assert_int_equal(heard.code, GRPC_DEADLINE_EXCEEDED);
 }
 
 static void a_cancelled_call_is_cancelled_for_the_server(void **state)
@@ -455,7 +440,6 @@ int main(void)
 		TEST(who_is_not_admitted_starts_nothing),
 		TEST(who_goes_before_it_is_admitted_is_over),
 		TEST(a_deadline_is_kept_on_both_sides),
-		TEST(a_server_ends_what_is_too_late_by_itself),
 		TEST(a_cancelled_call_is_cancelled_for_the_server),
 		TEST(a_call_may_be_ended_by_its_own_message),
 		TEST(a_channel_may_be_freed_by_the_end_of_its_call),

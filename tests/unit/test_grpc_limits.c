@@ -280,7 +280,19 @@ static struct {
 	unsigned goaways;
 	uint32_t error;
 	char said[64];
+	char status[8]; /* the last grpc-status */
+	bool timeout;   /* requests say one */
 } raw;
+
+static int on_raw_header(nghttp2_session *http, const nghttp2_frame *frame, const uint8_t *name,
+			 size_t n_name, const uint8_t *value, size_t n_value, uint8_t flags,
+			 void *user)
+{
+	(void)http, (void)frame, (void)flags, (void)user;
+	if (n_name == 11 && !memcmp(name, "grpc-status", 11))
+		snprintf(raw.status, sizeof(raw.status), "%.*s", (int)n_value, (const char *)value);
+	return 0;
+}
 
 static int on_raw_frame(nghttp2_session *http, const nghttp2_frame *frame, void *user)
 {
@@ -337,6 +349,7 @@ static void begin_raw(void)
 	assert_int_equal(session_new(raw.conn), 0);
 	nghttp2_session_callbacks_new(&cb);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_raw_frame);
+	nghttp2_session_callbacks_set_on_header_callback(cb, on_raw_header);
 	assert_int_equal(nghttp2_session_client_new(&raw.http, cb, NULL), 0);
 	nghttp2_session_callbacks_del(cb);
 	nghttp2_submit_settings(raw.http, 0, NULL, 0);
@@ -365,10 +378,14 @@ static int32_t ask_raw(const nghttp2_data_provider *provider)
 	{                                                                                          \
 		(uint8_t *)(n), (uint8_t *)(v), sizeof(n) - 1, sizeof(v) - 1, 0                    \
 	}
-	const nghttp2_nv nv[] = { H(":method", "POST"), H(":scheme", "https"), H(":path", "/a/b"),
-				  H(":authority", "a"), H("content-type", "application/grpc") };
+	const nghttp2_nv nv[] = { H(":method", "POST"),
+				  H(":scheme", "https"),
+				  H(":path", "/a/b"),
+				  H(":authority", "a"),
+				  H("content-type", "application/grpc"),
+				  H("grpc-timeout", "20m") };
 
-	return nghttp2_submit_request(raw.http, NULL, nv, 5, provider, NULL);
+	return nghttp2_submit_request(raw.http, NULL, nv, raw.timeout ? 6 : 5, provider, NULL);
 }
 
 static ssize_t never(nghttp2_session *http, int32_t id, uint8_t *bytes, size_t n, uint32_t *flags,
@@ -479,6 +496,41 @@ static void empty_data_comes_as_often_as_it_may(void **state)
 	end_raw();
 }
 
+static void a_mistake_counts_as_often_as_a_reset(void **state)
+{
+	(void)state;
+	now.limits.resets = 20;
+	now.limits.resets_per_s = 1;
+	begin_raw();
+	for (unsigned i = 0; i < 21; i++) {
+		int32_t id = ask_raw(&never_ends);
+
+		assert_int_equal(raw.goaways, 0);
+		pump();
+		frame(NGHTTP2_WINDOW_UPDATE, 0, id, "\x7f\xff\xff\xff", 4); /* too far */
+		pump();
+	}
+	is_calmed("too_many_errors");
+	end_raw();
+}
+
+static void a_deadline_that_the_client_only_says_is_kept(void **state)
+{
+	(void)state;
+	begin_raw();
+	raw.timeout = true;
+	assert_true(ask_raw(&never_ends) > 0);
+	pump();
+	assert_string_equal(raw.status, "");
+	for (int i = 0; i < 1000 && !*raw.status; i++) {
+		turn_for(SECOND_NS / 1000);
+		pump();
+	}
+	assert_string_equal(raw.status, "4");
+	assert_int_equal(raw.conn->n_calls, 0);
+	end_raw();
+}
+
 /* --- what an idle one costs ----------------------------------------------------------- */
 
 #define SESSIONS 100
@@ -573,6 +625,8 @@ int main(void)
 		TEST(streams_are_reset_as_often_as_they_may),
 		TEST(settings_come_as_often_as_they_may),
 		TEST(empty_data_comes_as_often_as_it_may),
+		TEST(a_mistake_counts_as_often_as_a_reset),
+		TEST(a_deadline_that_the_client_only_says_is_kept),
 		TEST(a_session_that_is_idle_costs_little),
 	};
 
