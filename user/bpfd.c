@@ -67,6 +67,7 @@ static const struct cli_program program = {
 	.name = "terok-bpfd",
 	.version = TEROK_VERSION,
 	.summary = "Guard the egress of containers: the kernel decides, people answer.",
+	.section = "8",
 	.verbs = verbs,
 };
 

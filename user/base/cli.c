@@ -28,7 +28,7 @@ static void program_help(void)
 	for (const struct cli_verb *v = program->verbs; v->name; v++)
 		printf("  %-*s  %s\n", (int)width, v->name, v->help);
 	printf("\nOptions:\n  --help, --version; %s VERB --help\n", program->name);
-	printf("\nSee %s(%s).\n", program->name, strstr(program->name, "bpfd") ? "8" : "1");
+	printf("\nSee %s(%s).\n", program->name, program->section ?: "1");
 }
 
 /* A name of one letter has one dash. */

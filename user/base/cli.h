@@ -29,6 +29,7 @@ struct cli_program {
 	const char *name, *version, *summary;
 	const struct cli_verb *verbs;
 	const char *default_verb; /* run when none is given; NULL: that is a mistake */
+	const char *section;      /* of its manual page; NULL: 1 */
 };
 
 enum cli_kind { CLI_FLAG, CLI_STRING, CLI_LIST };

@@ -17,6 +17,7 @@ static const struct cli_program program = {
 	.name = "terok-cp",
 	.version = TEROK_VERSION,
 	.summary = "Which agent is which, and a line to each of them.",
+	.section = "8",
 	.verbs = verbs,
 };
 
