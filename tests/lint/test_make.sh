@@ -45,6 +45,7 @@ dest/opt/lib/systemd/user/terok-clearance-hub.service
 dest/opt/lib/systemd/user/terok-clearance-hub.socket
 dest/opt/lib/systemd/user/terok-clearance-notifier.service
 dest/opt/lib/systemd/user/terok-clearance-verdict.service
+dest/opt/libexec/terok/terok-agentd
 dest/opt/libexec/terok/terok-hook
 dest/opt/libexec/terok/terok-signer
 dest/opt/sbin/terok-bpfd
@@ -67,6 +68,7 @@ dest/opt/share/man/man5/terok-annotations.5
 dest/opt/share/man/man5/terok-files.5
 dest/opt/share/man/man5/terok-profile.5
 dest/opt/share/man/man7/terok-firewall1.7
+dest/opt/share/man/man8/terok-agentd.8
 dest/opt/share/man/man8/terok-bpfd.8
 dest/opt/share/man/man8/terok-cp.8
 dest/opt/share/man/man8/terok-hook.8
