@@ -8,6 +8,8 @@
 #include "base/cleanup.h"
 #include "forward_within.h"
 
+#define FREE_MAX 64 /* that wait to be used again */
+
 /* --- the reply ------------------------------------------------------------------------ */
 
 static void fail(struct forward *forward, const char *text, const char *outcome)
@@ -117,15 +119,40 @@ void forward_gone(struct forward *forward, enum forward_end end)
 
 /* --- a request ------------------------------------------------------------------------ */
 
+/* One that was used shortly before is faster than what malloc() has of that size. */
+static struct forward *take(struct forwards *forwards)
+{
+	struct forward *forward = forwards->free;
+
+	if (forward) {
+		forwards->free = forward->next;
+		forwards->n_free--;
+	} else
+		forward = malloc(sizeof(*forward));
+	if (forward)
+		memset(forward, 0, offsetof(struct forward, reply));
+	return forward;
+}
+
+static void give_back(struct forward *forward, struct forwards *forwards)
+{
+	if (forwards->n_free == FREE_MAX) {
+		free(forward);
+		return;
+	}
+	forward->next = forwards->free;
+	forwards->free = forward;
+	forwards->n_free++;
+}
+
 int forward_start(struct forwards *forwards, struct http_request *request,
 		  const struct forward_want *want, struct forward **ret)
 {
-	struct forward *forward = malloc(sizeof(*forward));
+	struct forward *forward = take(forwards);
 	int r;
 
 	if (!forward)
 		return -ENOMEM;
-	memset(forward, 0, offsetof(struct forward, reply));
 	forward->forwards = forwards;
 	forward->request = request;
 	forward->want = *want;
@@ -262,7 +289,7 @@ void forward_free(struct forward *forward)
 	free(forward->redirect);
 	free(forward->head);
 	free(forward->up);
-	free(forward);
+	give_back(forward, forward->forwards);
 }
 
 /* --- all of them ---------------------------------------------------------------------- */
@@ -300,6 +327,10 @@ void forwards_free(struct forwards *forwards)
 {
 	if (!forwards)
 		return;
+	for (struct forward *forward; (forward = forwards->free);) {
+		forwards->free = forward->next;
+		free(forward);
+	}
 	forward_curl_free(forwards);
 	lines_free(forwards->lines);
 	free(forwards);

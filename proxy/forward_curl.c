@@ -373,12 +373,12 @@ static int set_request(struct by_curl *by, bool fresh)
 
 static struct by_curl *take(struct forwards *forwards)
 {
-	struct by_curl *by = forwards->free;
+	struct by_curl *by = forwards->curl_free;
 	CURL *easy;
 
 	if (by) {
-		forwards->free = by->next;
-		forwards->n_free--;
+		forwards->curl_free = by->next;
+		forwards->n_curl_free--;
 		return by;
 	}
 	by = malloc(sizeof(*by));
@@ -412,15 +412,15 @@ static void give_back(struct by_curl *by, struct forwards *forwards, bool chunke
 {
 	explicit_bzero(by->lines, by->lines_n);
 	by->lines_n = 0;
-	if (forwards->n_free == FREE_MAX || chunked) {
+	if (forwards->n_curl_free == FREE_MAX || chunked) {
 		upstream_call_done(&by->call);
 		free(by);
 		return;
 	}
 	curl_easy_setopt(by->call.easy, CURLOPT_HTTPHEADER, NULL);
-	by->next = forwards->free;
-	forwards->free = by;
-	forwards->n_free++;
+	by->next = forwards->curl_free;
+	forwards->curl_free = by;
+	forwards->n_curl_free++;
 }
 
 static void stop(struct forward *forward)
@@ -517,8 +517,8 @@ const struct forward_way forward_by_curl = { start, stop, more, fill, runs };
 
 void forward_curl_free(struct forwards *forwards)
 {
-	for (struct by_curl *by; (by = forwards->free);) {
-		forwards->free = by->next;
+	for (struct by_curl *by; (by = forwards->curl_free);) {
+		forwards->curl_free = by->next;
 		upstream_call_done(&by->call);
 		free(by);
 	}

@@ -497,7 +497,7 @@ static void on_failed(struct line *line, int r, void *user)
 	(void)line;
 	stop(forward);
 	if (r == -EPROTO)
-		lines_learn(forward->forwards->lines, forward->want.place, false);
+		lines_doubt(forward->forwards->lines, forward->want.place);
 	/* they may speak something else by now, which libcurl finds out */
 	if (r == -EPROTO && unsent) {
 		forward->sent = 0;

@@ -60,14 +60,16 @@ struct forwards {
 	struct upstream *upstream;
 	struct lines *lines;
 	struct http *http;
-	struct by_curl *free, *pending; /* that wait to be used again; whose heads are there */
-	unsigned n_free;
+	struct forward *free;                /* that wait to be used again */
+	struct by_curl *curl_free, *pending; /* the same; whose heads are there */
+	unsigned n_free, n_curl_free;
 	char wire[WIRE_MAX];            /* a request's head, while it is written */
 	char in[HEAD_MAX + (64 << 10)]; /* what was just read */
 };
 
 struct forward {
 	struct forwards *forwards;
+	struct forward *next;          /* of those that are free */
 	const struct forward_way *way; /* NULL: it was never started */
 	struct http_request *request;
 	struct forward_want want;

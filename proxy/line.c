@@ -39,6 +39,7 @@ struct line {
 struct known {
 	char *origin;
 	uint64_t until_ns;
+	bool speaks;
 };
 
 struct lines {
@@ -439,26 +440,47 @@ void line_free(struct line *line)
 
 /* --- what is spoken where ------------------------------------------------------------- */
 
-bool lines_speak(const struct lines *lines, const struct route_place *place)
+/* Of that origin; NULL: nothing, or not any more. */
+static struct known *known_of(const struct lines *lines, const struct route_place *place)
 {
 	const struct known *known = &lines->known[mark_of(place->origin) % LINES_KNOWN];
+	bool same = known->origin && !strcmp(known->origin, place->origin);
 
-	return !place->tls || (known->origin && !strcmp(known->origin, place->origin) &&
-			       known->until_ns > now_boot_ns());
+	return same && known->until_ns > now_boot_ns() ? (struct known *)known : NULL;
+}
+
+static void know(struct lines *lines, const struct route_place *place, bool speaks)
+{
+	struct known *known = &lines->known[mark_of(place->origin) % LINES_KNOWN];
+
+	free(known->origin);
+	known->origin = strdup(place->origin);
+	known->until_ns = now_boot_ns() + LINES_KNOWN_NS;
+	known->speaks = speaks;
+}
+
+bool lines_speak(const struct lines *lines, const struct route_place *place)
+{
+	const struct known *known = place->tls ? known_of(lines, place) : NULL;
+
+	return !place->tls || (known && known->speaks);
 }
 
 void lines_learn(struct lines *lines, const struct route_place *place, bool speaks)
 {
-	struct known *known = &lines->known[mark_of(place->origin) % LINES_KNOWN];
-	bool same = known->origin && !strcmp(known->origin, place->origin);
+	struct known *known = place->tls ? known_of(lines, place) : NULL;
 
-	if (!speaks && !same)
-		return;
-	if (!same) {
-		free(known->origin);
-		known->origin = strdup(place->origin);
-	}
-	known->until_ns = speaks ? now_boot_ns() + LINES_KNOWN_NS : 0;
+	if (known && !known->speaks)
+		return; /* we could not, lately */
+	if (speaks)
+		know(lines, place, true);
+	else if (known)
+		known->until_ns = 0;
+}
+
+void lines_doubt(struct lines *lines, const struct route_place *place)
+{
+	know(lines, place, false);
 }
 
 /* --- all of them ---------------------------------------------------------------------- */

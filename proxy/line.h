@@ -49,6 +49,8 @@ void lines_free(struct lines *lines);
 bool lines_speak(const struct lines *lines, const struct route_place *place);
 /** lines_learn() - that it is, or is not */
 void lines_learn(struct lines *lines, const struct route_place *place, bool speaks);
+/** lines_doubt() - TLS did not begin with us: it is not learnt again for a while */
+void lines_doubt(struct lines *lines, const struct route_place *place);
 
 enum line_which {
 	LINE_ANY,
