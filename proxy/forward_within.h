@@ -64,7 +64,7 @@ struct forwards {
 	struct by_curl *curl_free, *pending; /* the same; whose heads are there */
 	unsigned n_free, n_curl_free;
 	char wire[WIRE_MAX];            /* a request's head, while it is written */
-	char in[HEAD_MAX + (64 << 10)]; /* what was just read */
+	char in[HEAD_MAX + (16 << 10)]; /* what was just read */
 };
 
 struct forward {

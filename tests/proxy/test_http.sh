@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_http.sh - the proxy's HTTP side with curl, against an upstream behind TLS with the test's own CA
 #
-# A store, routes and ports of its own; "statement N" is of the contract's list.
+# A store, routes and ports of its own; "statement N" is of the contract's list. With SCHEME=http the
+# upstream is in the clear (test_http_plain.sh).
 set -u
 dir='' port='' plain='' tls='' routes='' audit='' db='' proxy='' here=''
 B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
 . "$(dirname "$0")/serve.bash"
 
 begin
-up=https://localhost:$tls
+[ "${SCHEME:=https}" = https ] && at=$tls || at=$plain
+up=$SCHEME://localhost:$at
 routes_write() {
 	cat >"$routes.new" <<-E
 		{"api": {"upstream": "$up"}, "plain": {"upstream": "http://localhost:$plain/base/"},
@@ -130,7 +132,7 @@ headers() {
 	code 200 "$api" /echo -H 'X-B: 1' -H 'X-a: 2' -H 'X-B: 3' -H 'Accept-Encoding: x-odd, gzip' -H 'X-Empty;' -H 'Connection: X-Hop, close' -H 'X-Hop: 1' \
 		-H 'TE: trailers' -H 'User-Agent: me' -H 'Accept:' &&
 		grep -ai '^x-' "$dir/body" | tr -d '\r' | tr '\n' '|' | grep -qxF 'X-B: 1|X-a: 2|X-B: 3|X-Empty:|' && saw '^Accept-Encoding: x-odd, gzip' &&
-		didnt '^te:' && didnt '^connection:' && didnt '^accept:' && saw '^User-Agent: me' && saw "^Host: localhost:$tls" || return
+		didnt '^te:' && didnt '^connection:' && didnt '^accept:' && saw '^User-Agent: me' && saw "^Host: localhost:$at" || return
 	code 200 "$api" /echo -H 'Accept-Encoding:' && didnt accept-encoding
 }
 is "headers go in their order, twice if they came twice, without those of one hop" headers
@@ -213,6 +215,20 @@ is "a WebSocket to nobody is 502" nosocket
 
 # --- what goes wrong --------------------------------------------------------------------------
 
+renew() { # SUBJECT-ALT-NAME CA: its certificate from now on
+	openssl x509 -req -in "$dir/up/csr.pem" -CA "$dir/up/$2.pem" -CAkey "$dir/up/$2.key" -CAcreateserial -days 2 -out "$dir/up/cert.new" -extfile <(echo "subjectAltName=$1") 2>/dev/null &&
+		mv "$dir/up/cert.new" "$dir/up/cert.pem"
+}
+impostor() { # also where it is known what is spoken, and libcurl is not asked first
+	local as
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$dir/up/odd.key" -out "$dir/up/odd.pem" -days 2 -subj "/CN=another CA" 2>/dev/null
+	for as in 'DNS:localhost odd' 'DNS:elsewhere ca' 'DNS:*.localhost ca' 'IP:127.0.0.1 ca'; do
+		renew DNS:localhost ca && serve --log-level DEBUG && code 200 "$api" /bye && code 200 "$api" /bye && : >"$dir/up/seen" || return
+		renew $as && code 502 "$api" /echo && body 'Upstream request failed' && [ ! -s "$dir/up/seen" ] && grep -q "an upstream's TLS: " "$dir/log" || { echo "taken: $as"; return 1; }
+	done
+	renew DNS:localhost ca && code 200 "$api" /echo && serve --log-level DEBUG # which has no doubts
+}
+[ "$SCHEME" = http ] || is "an upstream whose certificate becomes another's is 502, and hears nothing" impostor
 down() { # statement 60
 	local t
 	t=$(token down) && code 502 "$t" / && body 'Upstream request failed' && code 502 "$api" /junk && body 'Upstream request failed' && hasnt localhost &&
@@ -238,6 +254,89 @@ redirects() { # statement 66
 		code 302 "$api" "/redirect?http://127.0.0.1:$plain/echo" && has "^location: http://127.0.0.1:$plain/echo" && code 302 "$api" "/redirect?//evil/echo"
 }
 is "a redirect is followed without the secret, and not away from the upstream" redirects
+
+# --- upstreams that are not as they should be ---------------------------------------------------
+
+hex() { printf "$1" | od -An -v -tx1 | tr -d ' \n'; }
+two_ways() { # of a reply as of a request
+	local what ok='HTTP/1.1 200 OK\r\n'
+	while IFS= read -r what; do
+		code 502 "$api" "/raw?$(hex "$what")" && body 'Upstream request failed' || { echo "taken: $what"; return 1; }
+	done <<-E
+		${ok}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n
+		${ok}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd
+		${ok}Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc
+		${ok}Content-Length: +3\r\n\r\nabc
+		${ok}Content-Length: 3, 3\r\n\r\nabc
+		${ok}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n
+		HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n
+		${ok}X: a\r\n Content-Length: 3\r\n\r\nabc
+		${ok}Content-Length : 3\r\n\r\nabc
+		HTTP/1.1 200 OK\nContent-Length: 3\n\nabc
+		HTTP/2 200 OK\r\nContent-Length: 3\r\n\r\nabc
+		HTTP/1.1 101 Odd\r\n\r\n
+		SSH-2.0-x\r\n\r\n
+	E
+}
+is "a reply that could be read in two ways is none" two_ways
+bad_chunks() { # the head has gone on by then
+	local what
+	for what in 'zz\r\nabc\r\n0\r\n\r\n' '3\r\nabcXX0\r\n\r\n' '3\nabc\r\n0\r\n\r\n' '0\r\nBad Trailer: x\r\n\r\n' 'fffffffffffffffff\r\nabc'; do
+		! curl -s -m 10 -o /dev/null -H "Authorization: $api" "http://127.0.0.1:$port/raw?$(hex "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n$what")" || { echo "whole: $what"; return 1; }
+	done
+}
+is "chunks that are none cut a reply" bad_chunks
+too_much() { # more than one reply: the rest is nobody's
+	local i second
+	second=$(hex 'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled')
+	for i in 1 2 3; do
+		code 200 "$api" "/raw?$(hex 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc')$second" && body abc && code 200 "$api" /hello && body /hello &&
+			code 200 "$api" "/raw?$(hex 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n')$second" && body abc && code 200 "$api" /hello && body /hello &&
+			code 204 "$api" "/raw?$(hex 'HTTP/1.1 204 OK\r\n\r\n')$second" && code 200 "$api" /hello && body /hello || return
+	done
+}
+is "what an upstream says without being asked is nobody's reply" too_much
+pieces() {
+	code 200 "$api" "/pieces?$(hex 'HTTP/1.1 103 Early\r\nLink: <a>\r\n\r\nHTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 11\r\n\r\nbyte for by')" && body 'byte for by' && has '^x-a: 1' &&
+		code 200 "$api" "/pieces?$(hex 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbyte\r\n7\r\n for by\r\n0\r\nX-Sum: 1\r\n\r\n')" && body 'byte for by'
+}
+is "a reply may come byte for byte" pieces
+interims() { # for ever would fill memory
+	code 200 "$api" "/raw?$(for i in $(seq 200); do hex 'HTTP/1.1 102 Wait\r\n\r\n'; done; hex 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')" && body ok
+}
+is "replies before a reply are passed on" interims
+bye() { # a POST must not go twice, so it must not meet a connection that has ended
+	local i
+	: >"$dir/up/seen"
+	for i in 1 2 3 4 5; do code 200 "$api" /bye && code 200 "$api" /sum -d x || return; done
+	[ "$(grep -ac '^POST /sum ' "$dir/up/seen")" = 5 ]
+}
+is "a POST does not meet a connection that has ended" bye
+kept() {
+	local i
+	code 200 "$api" /echo && : >"$dir/up/from"
+	for i in $(seq 20); do code 200 "$api" /echo && code 200 "$api" /sum -d x && code 200 "$api" /trailers && code 204 "$api" /204 && code 200 "$api" /head -I || return; done
+	[ ! -s "$dir/up/from" ] || { echo "$(wc -l <"$dir/up/from") new connections"; return 1; }
+}
+is "one connection has all requests, one after the other" kept
+early_kept() { # what still comes of the body is of no other request
+	raw "POST /early?keeps HTTP/1.1\r\nHost: x\r\nAuthorization: $api\r\nContent-Length: 9\r\n\r\nabc" | head -1 | grep -q ' 413 ' &&
+		code 200 "$api" /echo && saw '^GET /echo'
+}
+is "a reply that comes early ends its connection" early_kept
+stalled() { # an upstream that does not read stops its client, and nothing is lost
+	local before after got
+	head -c 20000000 /dev/zero >"$dir/sent.0"
+	before=$(awk '/VmRSS/{print $2}' "/proc/$server/status")
+	curl -s -m 60 -T "$dir/sent.0" -X POST -H Expect: -H "Authorization: $api" "http://127.0.0.1:$port/stall" -o "$dir/body" &
+	got=$!
+	until grep -qa '^POST /stall' "$dir/up/seen"; do sleep 0.01; done
+	echo x >"$dir/up/go" # opens when the upstream waits there
+	wait $got && body /stall || return
+	after=$(awk '/VmHWM/{print $2}' "/proc/$server/status")
+	echo "$before $after" && { sanitized || [ $((after - before)) -lt 8000 ]; }
+}
+is "an upstream that does not read stops its client" stalled
 
 # --- what is refused -------------------------------------------------------------------------
 
@@ -355,7 +454,7 @@ bad_routes() { # statement 54
 	server=
 	echo '{"good": {"upstream": "https://x"}, "lame": {"auth_header": "x"}}' >"$dir/bad.json"
 	! "$proxy" serve --port "$port" --ssh-agent-port 0 --ssh-keys-file "$dir/c/ssh-keys.json" --no-containers --routes-file "$dir/bad.json" 2>"$dir/body" && grep -q 'route lame: upstream is missing' "$dir/body" && ! "$proxy" route lint --routes-file "$dir/bad.json" 2>"$dir/body" &&
-		grep -q 'route lame' "$dir/body" && "$proxy" route lint --routes-file "$routes" >"$dir/body" 2>&1 && saw "^api.*https://localhost:$tls"
+		grep -q 'route lame' "$dir/body" && "$proxy" route lint --routes-file "$routes" >"$dir/body" 2>&1 && saw "^api.*$up"
 }
 is "a route without an upstream is named at the start, and by route lint" bad_routes
 locked() {

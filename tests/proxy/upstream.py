@@ -118,7 +118,7 @@ def answer(conn, reader, head):
         note("again", b"x")
         return False
     if path == "/early":
-        plain(conn, b"too big", b"413 Payload Too Large", b"Connection: close\r\n")
+        plain(conn, b"too big", b"413 Payload Too Large", b"Connection: close\r\n" if query != "keeps" else b"")
         while True:  # until the other side ends: a connection that is reset loses what was said
             reader.more()
     if path == "/expect":
@@ -126,6 +126,8 @@ def answer(conn, reader, head):
             plain(conn, b"no", b"417 Expectation Failed", b"Connection: close\r\n")
             return False
         conn.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if path == "/stall":  # it reads nothing of a body until it is told to
+        wait_go()
     if path == "/ws":
         return websocket(conn, reader, head)
     n, digest, kept = 0, hashlib.sha256(), b""
@@ -196,6 +198,14 @@ def answer(conn, reader, head):
     elif path == "/close":
         conn.sendall(b"HTTP/1.1 200 OK\r\n\r\nuntil the end")
         return False
+    elif path == "/raw":  # whatever the query says
+        conn.sendall(bytes.fromhex(query))
+    elif path == "/pieces":  # the same, each byte by itself
+        for byte in bytes.fromhex(query):
+            conn.sendall(bytes([byte]))
+    elif path == "/bye":  # it ends after a reply that did not say so
+        plain(conn, b"bye")
+        return False
     elif path == "/junk":
         conn.sendall(b"HTTP/1.1 200 OK\r\nBad Name: x\r\nContent-Length: 0\r\n\r\n")
     elif path == "/new":  # only the newest token is good
@@ -224,9 +234,11 @@ def answer(conn, reader, head):
     return True
 
 
-def serve(conn, peer, context):
+def serve(conn, peer, tls):
     try:
-        if context:
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # the certificate may be another one by now
+            context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
             conn = context.wrap_socket(conn, server_side=True)
         conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         note("from", b"%d\n" % peer[1])
@@ -242,17 +254,15 @@ def serve(conn, peer, context):
         conn.close()
 
 
-def listen(context, sock):
+def listen(tls, sock):
     while True:
         conn, peer = sock.accept()
-        threading.Thread(target=serve, args=(conn, peer, context), daemon=True).start()
+        threading.Thread(target=serve, args=(conn, peer, tls), daemon=True).start()
 
 
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
 socks = [socket.create_server(("127.0.0.1", 0), backlog=128) for _ in range(2)]
 with open(f"{folder}/ports.new", "w") as f:
     f.write("%d %d\n" % tuple(s.getsockname()[1] for s in socks))
 os.rename(f"{folder}/ports.new", f"{folder}/ports")
-threading.Thread(target=listen, args=(context, socks[1]), daemon=True).start()
-listen(None, socks[0])
+threading.Thread(target=listen, args=(True, socks[1]), daemon=True).start()
+listen(False, socks[0])
