@@ -37,8 +37,18 @@ static struct {
 	size_t fill_left; /* bytes of a stream */
 	bool fill_waits;  /* once */
 	bool fill_aborts; /* where it would end */
+	unsigned trims;   /* of memory */
 	char body[4096];
 } now;
+
+int __wrap_malloc_trim(size_t pad);
+
+int __wrap_malloc_trim(size_t pad)
+{
+	(void)pad;
+	now.trims++;
+	return 0;
+}
 
 static int on_pause(struct timer *timer)
 {
@@ -552,6 +562,39 @@ static void an_owner_has_so_many_connections_and_the_next_waits(void **state)
 	close(fd[1]), close(fd[2]), close(fd[3]);
 }
 
+/* @n requests at once, of which a quarter stays; a second later. */
+static void crowd(int n)
+{
+	int fd[64];
+
+	for (int i = 0; i < n; i++) {
+		fd[i] = client();
+		say(fd[i], "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+	}
+	turn();
+	for (int i = 0; i < n; i++)
+		if (i >= n / 4)
+			close(fd[i]);
+	turn_for(SECOND_NS + SECOND_NS / 5);
+	for (int i = 0; i < n / 4; i++)
+		close(fd[i]);
+	turn();
+}
+
+static void memory_of_many_requests_is_given_back_once(void **state)
+{
+	(void)state;
+	serve(NULL);
+	now.head = later;
+	crowd(63);
+	assert_int_equal(now.trims, 0);
+	crowd(64);
+	assert_int_equal(now.overs, 63 + 64);
+	assert_int_equal(now.trims, 1);
+	crowd(63); /* which is few again */
+	assert_int_equal(now.trims, 1);
+}
+
 static void what_is_open_at_the_end_is_over(void **state)
 {
 	int fd;
@@ -586,6 +629,7 @@ int main(void)
 		T(each_byte_may_stand_where_the_standard_has_it),
 		T(who_is_late_is_shut_out),
 		T(an_owner_has_so_many_connections_and_the_next_waits),
+		T(memory_of_many_requests_is_given_back_once),
 		T(what_is_open_at_the_end_is_over),
 	};
 

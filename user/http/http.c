@@ -3,11 +3,13 @@
  * http.c - listeners, connections, whose turn it is
  *
  * A limit means that we stop to accept, and nobody is refused. Who was woken runs after what the
- * loop has found, in the same round.
+ * loop has found, in the same round. After a burst of requests the memory that they had goes back
+ * to the system, once.
  */
 #include "http/http.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -18,7 +20,9 @@
 #include "base/cleanup.h"
 #include "http/within.h"
 
-#define ACCEPTS 16 /* in one round of the loop */
+#define ACCEPTS 16        /* in one round of the loop */
+#define MANY    64        /* requests at once: of fewer there is little to give back */
+#define CALM_NS SECOND_NS /* giving back 20 MiB takes 2 ms: not between two bursts */
 
 /* --- whose turn it is ----------------------------------------------------------------- */
 
@@ -77,6 +81,33 @@ void peer_ready(struct peer *peer)
 	http->last_ready = &peer->next_ready;
 	if (!http->again.loop)
 		timer_arm(http->loop, &http->again, 0, on_again);
+}
+
+/* --- memory of many requests ----------------------------------------------------------- */
+
+static bool calm(const struct http *http)
+{
+	return http->most >= MANY && http->n_requests <= http->most / 4;
+}
+
+static int on_calm(struct timer *timer)
+{
+	struct http *http = container_of(timer, struct http, calm);
+
+	if (!calm(http))
+		return 0; /* the next one that is over sees to it */
+	malloc_trim(0); /* all of them was freed, and the C library keeps it between what is left */
+	http->most = http->n_requests;
+	return 0;
+}
+
+void request_counted(struct http *http, bool more)
+{
+	http->n_requests += more ? 1 : -1U;
+	if (http->n_requests > http->most)
+		http->most = http->n_requests;
+	if (!more && !http->calm.loop && calm(http))
+		timer_arm(http->loop, &http->calm, now_boot_ns() + CALM_NS, on_calm);
 }
 
 /* --- connections ---------------------------------------------------------------------- */
@@ -293,5 +324,6 @@ void http_free(struct http *http)
 		peer_free(http->peers);
 	timer_disarm(&http->again);
 	timer_disarm(&http->watch);
+	timer_disarm(&http->calm);
 	free(http);
 }

@@ -135,6 +135,7 @@ int request_new(struct peer *peer, const char *bytes, size_t n, struct http_requ
 		free(request);
 		return r;
 	}
+	request_counted(request->http, true);
 	*ret = request;
 	return 0;
 }
@@ -152,6 +153,7 @@ void request_over(struct http_request *request, bool whole)
 	free(request->trailers);
 	free(request->more);
 	free(request);
+	request_counted(http, false);
 }
 
 void http_wake(struct http_request *request)
@@ -415,6 +417,7 @@ void request_refuse(struct peer *peer, unsigned status, const char *text)
 	}
 	request->http = peer->http;
 	request->peer = peer;
+	request_counted(request->http, true);
 	request->head.method = request->head.target = "";
 	request->head.version = "HTTP/1.1";
 	request->body = BODY_RAW; /* whatever still comes */

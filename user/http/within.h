@@ -111,9 +111,11 @@ struct http {
 	void *user;
 	struct timer again; /* when somebody is ready */
 	struct timer watch; /* when somebody is late */
+	struct timer calm;  /* when memory of many requests may be given back */
 	struct listener *listeners;
 	struct peer *peers, *first_ready, **last_ready;
 	unsigned n_peers;
+	unsigned n_requests, most; /* now; since memory was given back */
 	bool running, closing;
 	char in[2 * PIECE + 1];
 	char out[ROOM + PIECE + AFTER];
@@ -128,6 +130,8 @@ void peer_ready(struct peer *peer);
 /* http.c */
 /** peer_free() - close it; its request is over before */
 void peer_free(struct peer *peer);
+/** request_counted() - there is one more, or one less */
+void request_counted(struct http *http, bool more);
 /** listeners_check() - is there room for who waits? */
 void listeners_check(struct http *http);
 
