@@ -101,6 +101,13 @@ rotated() { # ... and one with a new one has that asked with next
 	return $r
 }
 is "a new refresh token is what is asked with next" rotated
+limit() { # a newer one that is refused as well ends it: sent twice, not for ever
+	fresh 4102444800 && echo none >"$dir/up/good" && says 200 '{"access_token":"access-2"}' && serve && : >"$dir/up/seen" && code 401 "$t" /new -m 5 -d x && body old && [ "$(grep -ac '^POST /new ' "$dir/up/seen")" = 2 ]
+	local r=$?
+	rm -f "$dir/up/answer"
+	return $r
+}
+is "a new token that is refused as well is not sent for ever" limit
 quiet() { ! grep -qa 'access-[123]\|refresh-[123]' "$dir/log" "$audit"; }
 is "no byte of them is in the log or the audit" quiet
 finish
