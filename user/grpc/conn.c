@@ -60,6 +60,7 @@ static void cut_calls(struct conn *conn, enum grpc_code code, const char *why)
 int conn_kill(struct conn *conn, enum grpc_code code, const char *why)
 {
 	const struct conn_use *use;
+	int r;
 
 	if (conn->dead)
 		return 0;
@@ -76,9 +77,7 @@ int conn_kill(struct conn *conn, enum grpc_code code, const char *why)
 	conn->use = NULL;
 	if (use)
 		use->down(conn, why);
-	else
-		why = NULL;
-	int r = conn->close_ret;
+	r = conn->close_ret;
 	conn_leave(conn);
 	return r;
 }

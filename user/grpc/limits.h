@@ -4,6 +4,9 @@
  *
  * Those of one server or channel. A peer that goes beyond what only an attack needs is told
  * ENHANCE_YOUR_CALM and its connection ends; beyond what a mistake can do, its call ends.
+ *
+ * What one address can make us keep is .per_address * .streams * (.window + .message + .queue): a
+ * server for strangers whose messages are short says so.
  */
 #ifndef GRPC_LIMITS_H
 #define GRPC_LIMITS_H
