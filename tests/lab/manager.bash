@@ -59,8 +59,7 @@ manager_inside() {
 # manager_begin [COMMAND...]: as whom; ctl is the script's
 manager_begin() {
 	local i
-	# what a sanitizer's build looks for leaks with is among the calls that its units refuse
-	"$@" env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" $manager --user --log-target=console --log-level=notice 2>"$dir/manager.log" &
+	"$@" $manager --user --log-target=console --log-level=notice 2>"$dir/manager.log" &
 	manager_pid=$!
 	trap 'kill -TERM $manager_pid 2>/dev/null; wait' EXIT
 	for ((i = 0; i < 100; i++)); do

@@ -34,6 +34,15 @@ static int dump_forbid(void)
 #endif
 }
 
+#ifdef CONFINE_SANITIZED
+/* Its run time's question: leaks are looked for by calls that the filter of a service's unit refuses. */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+	return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) > 0;
+}
+#endif
+
 int confine_privs(void)
 {
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : dump_forbid();
