@@ -149,11 +149,11 @@ is "of 200 that are refused sixty are noted" "$((noted >= 60 && noted <= 63))" 1
 is "... and signatures of the same project as before" "$(yes_no signs l main git) $(last outcome task)" "yes signed t"
 is "... and others' refusals" "$(yes_no signs l main file) $(last outcome task)" "no refused t"
 is "... those that are not have a line with their number" "$(left "$audit")" "$((200 - noted)) flood refused"
-truncate -s 8M "$audit"
+cp "$audit" "$dir/noted" && truncate -s 8M "$audit"
 refused 1 "$(token l late)"
 is "when half of the file is full what is refused is in another" "$(lines late refused "$audit") $(lines late refused "$audit.refused")" "0 1"
 is "... and a signature where it was" "$(yes_no signs l main git) $(tail -n 1 "$audit" | tr -d '\0' | grep -c signed)" "yes 1"
-rm "$audit" "$audit.refused"
+mv "$dir/noted" "$audit" && rm "$audit.refused"
 
 # --- on the host --------------------------------------------------------------------------------
 until [ -S "$dir/run/ssh-agent-local-p.sock" ]; do read -rt 0.05 <> <(:) || :; done
@@ -162,10 +162,12 @@ is "the host has a socket for the project, its user's alone" "$(listed host | cu
 
 # --- secrets ------------------------------------------------------------------------------------
 signer=$(pgrep -f "^terok-signer run --store $dir/" | head -n 1)
-is "the signer has no network, no core dump and no file but its own" \
+sanitized() { nm -D "$proxy" | grep -q __asan_init; } # base/confine.h: its run time has to look
+! sanitized || echo "SKIP what signer and front give up: a sanitizer's build is not confined, and maps all of memory"
+sanitized || is "the signer has no network, no core dump and no file but its own" \
 	"$(grep -c Seccomp:.2 "/proc/$signer/status") $(awk '/^CapEff/ { print $2 }' "/proc/$signer/status") $(find "/proc/$signer/fd" -lname 'socket:*' | wc -l)" \
 	"1 0000000000000000 1"
-is "... and its front no capability and few calls" \
+sanitized || is "... and its front no capability and few calls" \
 	"$(grep -c Seccomp:.2 "/proc/$agent_pid/status") $(awk '/^CapEff/ { print $2 }' "/proc/$agent_pid/status")" "1 0000000000000000"
 is "no token is in a log, an audit line or a command line" "$(cat "$dir/log" "$audit" /proc/"$signer"/cmdline /proc/$agent_pid/cmdline | tr '\0' ' ' | grep -cE 'terok-p-[0-9a-f]{9}')" 0
 
@@ -190,10 +192,10 @@ holds() {
 		print("yes" if found else "no")
 	END
 }
-if [ "$(id -u)" = 0 ]; then
+if [ "$(id -u)" = 0 ] && ! sanitized; then
 	signs q other || bad=1
 	is "a key is in the signer's memory, and not in its front's" "$(holds "$signer" "$dir/keys/other") $(holds "$agent_pid" "$dir/keys/other")" "yes no"
-else
+elif ! sanitized; then
 	echo "SKIP a key is in the signer's memory, and not in its front's: not root"
 fi
 
