@@ -282,6 +282,7 @@ $(FUZZ): $(B)/%: $(B)/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(ARCHIVES)
 $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
 $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_proxy*.c)): private LIBS += $(PROXY_LIBS)
 $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_grpc*.c tests/fuzz/fuzz_registry*.c tests/fuzz/fuzz_agentd*.c)): private LIBS += $(REGISTRY_LIBS)
+$(B)/tests/fuzz/fuzz_agentd_command: private LIBS += -Wl,--wrap=child_begin,--wrap=reaper_watch,--wrap=reaper_release,--wrap=kill
 
 $(PROGRAMS) $(SIGNER) $(AGENTD) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(GRPC_PEER) $(BUILDS):
 	$(call say,LD)
