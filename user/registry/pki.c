@@ -12,13 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth.h"
 #include "base/dir.h"
 #include "base/paths.h"
 #include "service/own_file.h"
 
-#define FILE_MAX    (64 * 1024) /* ours have 2 KiB */
-#define SIGNER      CERT_ROLES_ /* its bit */
-#define AGENT_TOKEN "clawker-agent"
+#define FILE_MAX (64 * 1024) /* ours have 2 KiB */
+#define SIGNER   CERT_ROLES_ /* its bit */
 
 DEFINE_CLEANUP(BIO, BIO_free_all)
 
@@ -352,7 +352,7 @@ int pki_issue(const struct pki *pki, const struct cert_agent *agent, const char 
 	_cleanup_(bundle_done) struct bundle bundle = { .dir = -1 };
 	_cleanup_cert_ struct cert cert = {};
 	_cleanup_free_ char *token = NULL;
-	struct assertion_wish wish = { .client = AGENT_TOKEN,
+	struct assertion_wish wish = { .client = AUTH_CLIENT_AGENT,
 				       .audience = audience,
 				       .thumbprint = ret->thumbprint,
 				       .now = now,

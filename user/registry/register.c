@@ -15,6 +15,7 @@ struct registrar {
 	struct register_ask *first, **last; /* wait for the commit */
 	struct register_ask *told;          /* those of a commit, while they are told of it */
 	bool open;                          /* something is to be committed */
+	int failed; /* a commit of some who are not told yet: they are all told so */
 };
 
 int registrar_new(struct loop *loop, struct agents *agents, struct registrar **ret)
@@ -167,14 +168,26 @@ static struct reply row_check(struct registrar *registrar, struct register_ask *
 
 /* --- a commit ---------------------------------------------------------------------------- */
 
+int registrar_commit(struct registrar *registrar, struct problem *why)
+{
+	int r = agents_commit(registrar->agents, why);
+
+	registrar->open = false;
+	if (r && registrar->first)
+		registrar->failed = r;
+	return r;
+}
+
 static int on_commit(struct timer *timer)
 {
 	struct registrar *registrar = container_of(timer, struct registrar, commit);
 	struct problem why = {};
-	int r = registrar->open ? agents_commit(registrar->agents, &why) : 0;
 	struct register_ask *ask;
+	int r = registrar->failed;
 
-	registrar->open = false;
+	if (registrar->open)
+		r = registrar_commit(registrar, &why);
+	registrar->failed = 0;
 	/* who is told may ask again, which is for the next commit, or forget others */
 	registrar->told = registrar->first;
 	registrar->first = NULL;
@@ -200,6 +213,12 @@ static int open_commit(struct registrar *registrar, struct problem *why)
 	registrar->open = true;
 	timer_arm(registrar->loop, &registrar->commit, 0, on_commit);
 	return 0;
+}
+
+int registrar_spend(struct registrar *registrar, const struct spent *spent, struct problem *why)
+{
+	return open_commit(registrar, why)
+		   ?: agents_spend(registrar->agents, spent, time(NULL), why);
 }
 
 static struct reply decide(struct registrar *registrar, struct register_ask *ask)

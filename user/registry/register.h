@@ -52,6 +52,12 @@ void register_begin(struct registrar *registrar, struct register_ask *ask);
 /** register_forget() - done() is not called; what it wrote is written. Nothing if it was called */
 void register_forget(struct register_ask *ask);
 
+/** registrar_spend() - an assertion is used, with the next commit; as agents_spend() */
+int registrar_spend(struct registrar *registrar, const struct spent *spent, struct problem *why);
+
+/** registrar_commit() - what is open, now; those who wait for it are told by the loop, as it went */
+int registrar_commit(struct registrar *registrar, struct problem *why);
+
 /** registrar_touch() - @container was seen now, with the next commit */
 void registrar_touch(struct registrar *registrar, const char *container);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * verb_pki.c - terok-cp pki init, issue, rotate, show: who the parts of this house are to each other
+ * verb_pki.c - terok-cp pki init, issue, rotate, assert, show: who the parts of this house are to each other
  *
  * A private key is written to its file and never shown.
  */
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "auth.h"
 #include "base/cli.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -19,7 +20,8 @@
 
 #define ALL_BUT_CA                                                                                 \
 	((1U << CERT_SERVER) | (1U << CERT_CLI) | (1U << CERT_CLIENT) | (1U << CERT_ROLES_))
-#define TEXT_MAX 512
+#define TEXT_MAX      512
+#define ASSERT_LIFE_S 300
 
 DEFINE_CLEANUP(BIO, BIO_free_all)
 
@@ -133,6 +135,30 @@ static int issue(const struct pki_wish *wish, const char *folder, const char *ag
 	json_add_string(&json, "folder", wish->out);
 	json_close_object(&json);
 	return print(&json);
+}
+
+/* --- assert ---------------------------------------------------------------------------- */
+
+/* For one call of people's program, soon: it goes into an environment or a pipe. */
+static int assert_cli(const struct pki_wish *wish, const char *folder, struct problem *why)
+{
+	_cleanup_pki_ struct pki pki = {};
+	_cleanup_cert_ struct cert cli = {};
+	_cleanup_free_ char *token = NULL;
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	const struct assertion_wish say = { .client = AUTH_CLIENT_CLI,
+					    .audience = wish->audience ?: ASSERTION_AUDIENCE,
+					    .thumbprint = digest,
+					    .now = time(NULL),
+					    .life_s = ASSERT_LIFE_S };
+	int r = pki_open(folder, &pki, why) ?: pki_read(folder, CERT_CLI, &cli, why);
+
+	if (!r && X509_digest(cli.cert, EVP_sha256(), digest, NULL) != 1)
+		r = problem(why, -EIO, "no thumbprint could be made");
+	r = r ?: assertion_make(pki.signer, &say, &token, why);
+	if (!r)
+		puts(token);
+	return r;
 }
 
 /* --- show ------------------------------------------------------------------------------ */
@@ -257,17 +283,21 @@ static int dispatch(const struct pki_wish *wish, const char *folder, char **word
 			return wrong("issue needs AGENT, --container ID and --out DIR");
 		return said(issue(wish, folder, word[1], &why), &why);
 	}
-	if (wish->project || wish->container || wish->out || wish->audience)
-		return wrong("--project, --container, --out and --audience are issue's");
+	if (wish->project || wish->container || wish->out)
+		return wrong("--project, --container and --out are issue's");
+	if (!strcmp(word[0], "assert") && n == 1)
+		return said(assert_cli(wish, folder, &why), &why);
+	if (wish->audience)
+		return wrong("--audience is issue's, and assert's");
 	if (!strcmp(word[0], "rotate"))
 		return said(rotate(wish, folder, word + 1, n - 1, &why), &why);
 	if (n != 1)
-		return wrong("init and show take no more words");
+		return wrong("init, assert and show take no more words");
 	if (!strcmp(word[0], "init"))
 		return said(init(wish, folder, &why), &why);
 	if (!strcmp(word[0], "show"))
 		return said(show(wish, folder, &why), &why);
-	return wrong("init, issue, rotate or show?");
+	return wrong("init, issue, rotate, assert or show?");
 }
 
 int verb_pki(int argc, char **argv)
@@ -282,8 +312,7 @@ int verb_pki(int argc, char **argv)
 		  &wish.container },
 		{ "out", "DIR", "the agent's bundle, which is not there yet", CLI_STRING,
 		  &wish.out },
-		{ "audience", "URL", "whom the agent's assertion is for", CLI_STRING,
-		  &wish.audience },
+		{ "audience", "URL", "whom the assertion is for", CLI_STRING, &wish.audience },
 		{ "json", NULL, "one JSON object", CLI_FLAG, &wish.json },
 		{},
 	};

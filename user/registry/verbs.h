@@ -9,5 +9,6 @@
 
 int verb_agents(int argc, char **argv);
 int verb_pki(int argc, char **argv);
+int verb_serve(int argc, char **argv);
 
 #endif

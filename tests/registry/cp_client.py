@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A stock gRPC (grpcio) as an agent, and as people's program, of terok-cp serve.
+
+cp_client.py register BUNDLE PORT AGENT PROJECT [TOKEN-FILE]   "CODE text"; - is no token
+cp_client.py raw BUNDLE PORT PATH HEX                          any bytes to any method, with the bundle's token
+cp_client.py list PKI PORT TOKEN-FILE                          a line for each agent
+cp_client.py many PORT BUNDLE AGENT N                          N calls over one kept connection: seconds, p99 in ms
+BUNDLE has cert.pem, key.pem, ca.pem, assertion.jwt; PKI cli.pem and ca.pem.
+"""
+import sys
+import time
+
+import grpc
+
+REGISTER = "/clawker.agent.v1.AgentService/Register"
+LIST = "/clawker.admin.v1.AdminService/ListAgents"
+
+
+def read(name):
+    with open(name, "rb") as f:
+        return f.read()
+
+
+def channel(cert, key, ca, port):
+    credentials = grpc.ssl_channel_credentials(read(ca), read(key), read(cert))
+    return grpc.secure_channel(f"127.0.0.1:{port}", credentials,
+                               options=[("grpc.ssl_target_name_override", "clawker-controlplane"),
+                                        ("grpc.enable_http_proxy", 0)])
+
+
+def varint(n):
+    out = b""
+    while n > 127:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+
+
+def text(field, value):
+    value = value.encode()
+    return bytes([field << 3 | 2]) + varint(len(value)) + value if value else b""
+
+
+def fields(data):
+    """number, value of each field: of varints and bytes"""
+    def number():
+        nonlocal at
+        n = shift = 0
+        while True:
+            n |= (data[at] & 127) << shift
+            shift += 7
+            at += 1
+            if data[at - 1] < 128:
+                return n
+    at = 0
+    while at < len(data):
+        tag = number()
+        if tag & 7 == 0:
+            yield tag >> 3, number()
+        else:
+            n = number()
+            yield tag >> 3, data[at:at + n]
+            at += n
+
+
+def call(on, path, message, token):
+    headers = [("authorization", "Bearer " + token)] if token else []
+    try:
+        return "OK", on.unary_unary(path)(message, timeout=20, metadata=headers)
+    except grpc.RpcError as e:
+        return e.code().name, e.details()
+
+
+def bundle(where, port):
+    return channel(where + "/cert.pem", where + "/key.pem", where + "/ca.pem", port)
+
+
+def main(verb, *args):
+    if verb == "register":
+        where, port, agent, project, *rest = args
+        token = read(rest[0] if rest else where + "/assertion.jwt").decode() if rest != ["-"] else None
+        code, said = call(bundle(where, port), REGISTER, text(1, agent) + text(2, project), token)
+        print(code, said if code != "OK" else len(said))
+    elif verb == "raw":
+        where, port, path, message = args
+        print(*call(bundle(where, port), path, bytes.fromhex(message), read(where + "/assertion.jwt").decode()))
+    elif verb == "list":
+        pki, port, token = args
+        on = channel(pki + "/cli.pem", pki + "/cli.pem", pki + "/ca.pem", port)
+        code, said = call(on, LIST, b"", read(token).decode().strip())
+        if code != "OK":
+            print(code, said)
+            return
+        for _, agent in fields(said):
+            of = dict(fields(agent))
+            print(*(of.get(n, b"").decode() for n in (1, 6, 2, 3)), of[4], of[5])
+    elif verb == "many":
+        port, where, agent, n = args
+        on, token = bundle(where, port), read(where + "/assertion.jwt").decode()
+        took, at = [], time.monotonic()
+        for _ in range(int(n)):
+            begun = time.monotonic()
+            code, said = call(on, REGISTER, text(1, agent), token)
+            took.append(time.monotonic() - begun)
+            if code != "OK":
+                sys.exit(f"{code} {said}")
+        print(f"{time.monotonic() - at:.3f} {sorted(took)[int(len(took) * .99)] * 1000:.2f}")
+
+
+main(*sys.argv[1:])
