@@ -2,6 +2,7 @@
 /* test_agentd_session.c - user/agentd/session.c and pipeline.c: commands in, real programs, responses out */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -721,6 +722,7 @@ static void a_stage_is_its_user_for_good(void **state)
 	(void)state;
 	if (geteuid())
 		skip(); /* one who is not root is nobody else */
+	assert_int_equal(setgroups(2, (gid_t[]){ 4, 27 }), 0); /* what it must not keep */
 	shell_make(2, text);
 	stages[0].uid = 65534;
 	stages[0].gid = 4242;
