@@ -80,7 +80,7 @@ no_alpn() { openssl s_client -connect "127.0.0.1:$port" -tls1_3 -alpn http/1.1 -
 is "another protocol is refused" no_alpn
 plain() { curl -sS --max-time 5 --http2-prior-knowledge "http://127.0.0.1:$port/" >plain 2>&1; [ $? -ne 0 ]; }
 is "plain HTTP/2 is refused" plain
-web() { [ "$(curl -sS --max-time 5 --http2 --tlsv1.3 --cacert ca.pem --cert client.pem --key client.key -o web -w '%{http_code}' -d x -H "$1" "https://127.0.0.1:$port/test.Peer/Echo")" = "$2" ]; }
+web() { [ "$(curl -sS --max-time 5 --http2 --tlsv1.3 --cacert ca.pem --cert client.pem --key client.key -o web -w '%{http_code}' -X POST -H "$1" "https://127.0.0.1:$port/test.Peer/Echo")" = "$2" ]; }
 is "another content-type is 415" web "content-type: text/plain" 415
 lives() { [ "$(foreign idle "$port" 11)" = kept ] && ! grep -q "calm" serve.out; }
 is "a client that pings every 10 s, as stock keep-alive does, is kept" lives
@@ -125,9 +125,10 @@ broken() { ours_calls /test.Peer/Raise 1 1 && said "status UNKNOWN Exception cal
 is "their exception" broken
 none() { ours_calls /test.Peer/None 1 1 && grep -q "^status UNIMPLEMENTED" call.out; }
 is "a method that they do not have" none
-deadline() { ours_calls /test.Peer/Silent 1 1 300 && said "status DEADLINE_EXCEEDED deadline exceeded" && grep -qx "deadline some" theirs.out; }
+heard() { local i; for i in $(seq 200); do grep -qx "$1" theirs.out && return; read -rt 0.05 <> <(:); done; cat theirs.out; return 1; }
+deadline() { ours_calls /test.Peer/Silent 1 1 1000 && { grep -qix "status DEADLINE_EXCEEDED deadline exceeded" call.out || { cat call.out; return 1; }; } && heard "deadline some"; }
 is "a deadline, which they know of" deadline
-gone() { local i; for i in $(seq 100); do grep -qx gone theirs.out && return; read -rt 0.05 <> <(:); done; cat theirs.out; return 1; }
+gone() { heard gone; }
 is "they hear that it is over" gone
 cancel() { ours_calls /test.Peer/Echo 0 1 && said cancelled; }
 is "a call that we cancel" cancel

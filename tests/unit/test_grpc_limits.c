@@ -253,6 +253,21 @@ static void a_server_that_stands_still_is_dead(void **state)
 	loop_free(other);
 }
 
+static void a_deadline_needs_no_server_that_keeps_it(void **state)
+{
+	static struct heard heard;
+	struct loop *other;
+
+	(void)state;
+	other = still();
+	call_for(&heard, "/t.T/Silent", SECOND_NS / 20, &client_events);
+	await(&heard.overs, 1);
+	assert_int_equal(heard.code, GRPC_DEADLINE_EXCEEDED);
+	assert_int_equal(now.downs, 0);
+	grpc_server_free(TAKE_PTR(now.server));
+	loop_free(other);
+}
+
 static void a_peer_that_does_not_read_is_dead(void **state)
 {
 	static struct heard heard;
@@ -619,6 +634,7 @@ int main(void)
 		TEST(what_waits_for_a_peer_has_an_end),
 		TEST(an_idle_connection_lives_by_pings),
 		TEST(a_server_that_stands_still_is_dead),
+		TEST(a_deadline_needs_no_server_that_keeps_it),
 		TEST(a_peer_that_does_not_read_is_dead),
 		TEST(pings_come_as_often_as_they_may),
 		TEST(whoever_is_told_something_may_ping_again),
