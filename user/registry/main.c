@@ -11,7 +11,6 @@ static const struct cli_verb verbs[] = {
 	  "certificates: of the control plane, of people's programs, of agents", verb_pki },
 	{ "agents", "[OPTIONS]", "who is registered", verb_agents },
 	{ "serve", "[OPTIONS]", "agents register, people's programs ask", verb_serve },
-	{ "serve", "[OPTIONS]", "agents register, people's programs ask", verb_serve },
 	{ NULL, NULL, NULL, NULL },
 };
 
