@@ -8,110 +8,23 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-
-struct watched {
-	struct source source;
-	struct upstream *upstream;
-};
+#include "service/multi.h"
 
 struct upstream {
-	struct loop *loop;
-	CURLM *multi;
+	struct multi multi;
 	char *ca_file;
 	uint64_t idle_ns;
-	struct timer timer; /* libcurl's */
 	struct timer idle;
 	struct upstream_call *calls;
-	void (*after)(void *user);
-	void *user;
 };
 
-/* --- libcurl on the loop -------------------------------------------------------------- */
-
-static void ended(struct upstream *upstream)
+static void ended(void *mine, CURLcode result)
 {
-	CURLMsg *message;
-	int left;
+	struct upstream_call *call = mine;
 
-	while ((message = curl_multi_info_read(upstream->multi, &left))) {
-		struct upstream_call *call;
-		CURLcode result = message->data.result;
-
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-		if (!call->stays || result)
-			upstream_stop(call);
-		call->over(call, result);
-	}
-	if (upstream->after)
-		upstream->after(upstream->user);
-}
-
-static int on_socket(struct source *source, uint32_t events)
-{
-	struct upstream *upstream = container_of(source, struct watched, source)->upstream;
-	int what = 0, running;
-
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		what |= CURL_CSELECT_IN;
-	if (events & EPOLLOUT)
-		what |= CURL_CSELECT_OUT;
-	curl_multi_socket_action(upstream->multi, source->fd, what, &running);
-	ended(upstream);
-	return 0;
-}
-
-static int on_timer(struct timer *timer)
-{
-	struct upstream *upstream = container_of(timer, struct upstream, timer);
-	int running;
-
-	curl_multi_socket_action(upstream->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	ended(upstream);
-	return 0;
-}
-
-static int on_watch(CURL *easy, curl_socket_t fd, int what, void *user, void *mine)
-{
-	struct upstream *upstream = user;
-	struct watched *watched = mine;
-	uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) |
-			  (what & CURL_POLL_OUT ? EPOLLOUT : 0);
-
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		if (watched)
-			source_del(&watched->source);
-		free(watched);
-		curl_multi_assign(upstream->multi, fd, NULL);
-		return 0;
-	}
-	if (watched)
-		return source_set(&watched->source, events) ? -1 : 0;
-	watched = calloc(1, sizeof(*watched));
-	if (!watched)
-		return -1;
-	watched->upstream = upstream;
-	if (source_add(upstream->loop, &watched->source, fd, events, on_socket)) {
-		free(watched);
-		return -1;
-	}
-	curl_multi_assign(upstream->multi, fd, watched);
-	return 0;
-}
-
-static int on_when(CURLM *multi, long ms, void *user)
-{
-	struct upstream *upstream = user;
-
-	(void)multi;
-	if (ms < 0)
-		timer_disarm(&upstream->timer);
-	else
-		timer_arm(upstream->loop, &upstream->timer,
-			  ms ? now_boot_ns() + (uint64_t)ms * 1000000 : 0, on_timer);
-	return 0;
+	if (!call->stays || result)
+		upstream_stop(call);
+	call->over(call, result);
 }
 
 /* --- who does not move ---------------------------------------------------------------- */
@@ -133,7 +46,7 @@ static int on_idle(struct timer *timer)
 		call->over(call, CURLE_OPERATION_TIMEDOUT);
 	}
 	if (first != UINT64_MAX)
-		timer_arm(upstream->loop, timer, first, on_idle);
+		timer_arm(upstream->multi.loop, timer, first, on_idle);
 	return 0;
 }
 
@@ -148,7 +61,7 @@ int upstream_start(struct upstream_call *call)
 {
 	struct upstream *upstream = call->upstream;
 
-	if (curl_multi_add_handle(upstream->multi, call->easy))
+	if (curl_multi_add_handle(upstream->multi.handle, call->easy))
 		return -EIO;
 	call->next = upstream->calls;
 	call->slot = &upstream->calls;
@@ -157,7 +70,7 @@ int upstream_start(struct upstream_call *call)
 	upstream->calls = call;
 	upstream_moved(call);
 	if (!upstream->idle.loop)
-		timer_arm(upstream->loop, &upstream->idle, call->moved_ns + upstream->idle_ns,
+		timer_arm(upstream->multi.loop, &upstream->idle, call->moved_ns + upstream->idle_ns,
 			  on_idle);
 	return 0;
 }
@@ -170,7 +83,7 @@ void upstream_stop(struct upstream_call *call)
 	if (call->next)
 		call->next->slot = call->slot;
 	call->slot = NULL;
-	curl_multi_remove_handle(call->upstream->multi, call->easy);
+	curl_multi_remove_handle(call->upstream->multi.handle, call->easy);
 }
 
 static bool set_common(struct upstream *upstream, CURL *easy)
@@ -225,13 +138,13 @@ uint64_t upstream_idle_ns(const struct upstream *upstream)
 
 struct loop *upstream_loop(const struct upstream *upstream)
 {
-	return upstream->loop;
+	return upstream->multi.loop;
 }
 
 void upstream_after(struct upstream *upstream, void (*fn)(void *user), void *user)
 {
-	upstream->after = fn;
-	upstream->user = user;
+	upstream->multi.after = fn;
+	upstream->multi.user = user;
 }
 
 /* --- all of it ------------------------------------------------------------------------ */
@@ -242,7 +155,6 @@ int upstream_new(struct loop *loop, const char *ca_file, struct upstream **ret, 
 
 	if (!upstream)
 		return problem(why, -ENOMEM, "no memory for upstreams");
-	upstream->loop = loop;
 	upstream->idle_ns = UPSTREAM_IDLE_NS;
 	if (ca_file && access(ca_file, R_OK)) {
 		free(upstream);
@@ -250,19 +162,13 @@ int upstream_new(struct loop *loop, const char *ca_file, struct upstream **ret, 
 			       strerror(errno));
 	}
 	upstream->ca_file = ca_file ? strdup(ca_file) : NULL;
-	if (!curl_global_init(CURL_GLOBAL_DEFAULT))
-		upstream->multi = curl_multi_init();
-	if (!upstream->multi || (ca_file && !upstream->ca_file)) {
+	if (multi_init(&upstream->multi, loop, ended) || (ca_file && !upstream->ca_file)) {
 		upstream_free(upstream);
 		return problem(why, -ENOMEM, "libcurl does not begin");
 	}
-	curl_multi_setopt(upstream->multi, CURLMOPT_SOCKETFUNCTION, on_watch);
-	curl_multi_setopt(upstream->multi, CURLMOPT_SOCKETDATA, upstream);
-	curl_multi_setopt(upstream->multi, CURLMOPT_TIMERFUNCTION, on_when);
-	curl_multi_setopt(upstream->multi, CURLMOPT_TIMERDATA, upstream);
-	curl_multi_setopt(upstream->multi, CURLMOPT_MAXCONNECTS, UPSTREAM_CONNECTIONS);
+	curl_multi_setopt(upstream->multi.handle, CURLMOPT_MAXCONNECTS, UPSTREAM_CONNECTIONS);
 	/* HTTP/2 too: one client that does not read would stop all streams of its connection */
-	curl_multi_setopt(upstream->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	curl_multi_setopt(upstream->multi.handle, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	*ret = upstream;
 	return 0;
 }
@@ -270,7 +176,7 @@ int upstream_new(struct loop *loop, const char *ca_file, struct upstream **ret, 
 int upstream_alone(const struct upstream *upstream, struct upstream **ret)
 {
 	struct problem why;
-	int r = upstream_new(upstream->loop, upstream->ca_file, ret, &why);
+	int r = upstream_new(upstream->multi.loop, upstream->ca_file, ret, &why);
 
 	if (!r)
 		(*ret)->idle_ns = upstream->idle_ns;
@@ -283,8 +189,7 @@ void upstream_free(struct upstream *upstream)
 		return;
 	while (upstream->calls)
 		upstream_stop(upstream->calls);
-	curl_multi_cleanup(upstream->multi);
-	timer_disarm(&upstream->timer);
+	multi_done(&upstream->multi);
 	timer_disarm(&upstream->idle);
 	free(upstream->ca_file);
 	free(upstream);

@@ -64,7 +64,9 @@ static const struct cli_verb verbs[] = {
 	{ "say", "", "Say something", verb_say },
 	{},
 };
-static const struct cli_program program = { "test", "1", "A test.", verbs, NULL };
+static const struct cli_program program = {
+	.name = "test", .version = "1", .summary = "A test.", .verbs = verbs
+};
 
 static int run(char **argv)
 {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "service/multi.h"
 
 struct introspection {
 	struct introspect *introspect;
@@ -23,20 +24,13 @@ struct introspection {
 };
 
 struct introspect {
-	struct loop *loop;
-	CURLM *multi;
-	struct timer timer;
+	struct multi multi;
 	char *url, *ca_file;
 	struct introspection *all;
 	unsigned n;
 };
 
-struct watched {
-	struct source source;
-	struct introspect *introspect;
-};
-
-/* --- libcurl on the loop --------------------------------------------------------------- */
+/* --- how they end ---------------------------------------------------------------------- */
 
 void introspect_end(struct introspection *introspection)
 {
@@ -51,7 +45,7 @@ void introspect_end(struct introspection *introspection)
 	*at = introspection->next;
 	introspect->n--;
 	if (introspection->easy) {
-		curl_multi_remove_handle(introspect->multi, introspection->easy);
+		curl_multi_remove_handle(introspect->multi.handle, introspection->easy);
 		curl_easy_cleanup(introspection->easy);
 	}
 	if (introspection->form)
@@ -81,85 +75,9 @@ static void over(struct introspection *introspection, CURLcode result)
 	free(reply);
 }
 
-static void ended(struct introspect *introspect)
+static void ended(void *mine, CURLcode result)
 {
-	CURLMsg *message;
-	int left;
-
-	while ((message = curl_multi_info_read(introspect->multi, &left))) {
-		struct introspection *introspection;
-
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&introspection);
-		over(introspection, message->data.result);
-	}
-}
-
-static int on_socket(struct source *source, uint32_t events)
-{
-	struct introspect *introspect = container_of(source, struct watched, source)->introspect;
-	int what = 0, running;
-
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		what |= CURL_CSELECT_IN;
-	if (events & EPOLLOUT)
-		what |= CURL_CSELECT_OUT;
-	curl_multi_socket_action(introspect->multi, source->fd, what, &running);
-	ended(introspect);
-	return 0;
-}
-
-static int on_timer(struct timer *timer)
-{
-	struct introspect *introspect = container_of(timer, struct introspect, timer);
-	int running;
-
-	curl_multi_socket_action(introspect->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	ended(introspect);
-	return 0;
-}
-
-static int on_watch(CURL *easy, curl_socket_t fd, int what, void *user, void *mine)
-{
-	struct introspect *introspect = user;
-	struct watched *watched = mine;
-	uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) |
-			  (what & CURL_POLL_OUT ? EPOLLOUT : 0);
-
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		if (watched)
-			source_del(&watched->source);
-		free(watched);
-		curl_multi_assign(introspect->multi, fd, NULL);
-		return 0;
-	}
-	if (watched)
-		return source_set(&watched->source, events) ? -1 : 0;
-	watched = calloc(1, sizeof(*watched));
-	if (!watched)
-		return -1;
-	watched->introspect = introspect;
-	if (source_add(introspect->loop, &watched->source, fd, events, on_socket)) {
-		free(watched);
-		return -1;
-	}
-	curl_multi_assign(introspect->multi, fd, watched);
-	return 0;
-}
-
-static int on_when(CURLM *multi, long ms, void *user)
-{
-	struct introspect *introspect = user;
-
-	(void)multi;
-	if (ms < 0)
-		timer_disarm(&introspect->timer);
-	else
-		timer_arm(introspect->loop, &introspect->timer,
-			  ms ? now_boot_ns() + (uint64_t)ms * 1000000 : 0, on_timer);
-	return 0;
+	over(mine, result);
 }
 
 /* --- questions ------------------------------------------------------------------------- */
@@ -225,7 +143,7 @@ int introspect_ask(struct introspect *introspect, const char *token, const char 
 	introspect->n++;
 	introspection->easy = curl_easy_init();
 	if (!introspection->easy || !prepare(introspection, token, scope) ||
-	    curl_multi_add_handle(introspect->multi, introspection->easy)) {
+	    curl_multi_add_handle(introspect->multi.handle, introspection->easy)) {
 		introspect_end(introspection);
 		return -ENOMEM;
 	}
@@ -240,20 +158,13 @@ int introspect_new(struct loop *loop, const char *url, const char *ca_file, stru
 
 	if (strncmp(url, "https://", 8))
 		return problem(why, -EINVAL, "%.150s: tokens are asked about by https alone", url);
-	if (curl_global_init(CURL_GLOBAL_DEFAULT))
-		return problem(why, -EIO, "libcurl does not begin");
 	introspect = calloc(1, sizeof(*introspect));
 	if (!introspect)
 		return problem(why, -ENOMEM, "no memory");
-	introspect->loop = loop;
 	introspect->url = strdup(url);
 	introspect->ca_file = ca_file ? strdup(ca_file) : NULL;
-	introspect->multi = curl_multi_init();
-	if (!introspect->url || (ca_file && !introspect->ca_file) || !introspect->multi ||
-	    curl_multi_setopt(introspect->multi, CURLMOPT_SOCKETFUNCTION, on_watch) ||
-	    curl_multi_setopt(introspect->multi, CURLMOPT_SOCKETDATA, introspect) ||
-	    curl_multi_setopt(introspect->multi, CURLMOPT_TIMERFUNCTION, on_when) ||
-	    curl_multi_setopt(introspect->multi, CURLMOPT_TIMERDATA, introspect)) {
+	if (!introspect->url || (ca_file && !introspect->ca_file) ||
+	    multi_init(&introspect->multi, loop, ended)) {
 		introspect_free(introspect);
 		return problem(why, -ENOMEM, "no memory");
 	}
@@ -267,9 +178,7 @@ void introspect_free(struct introspect *introspect)
 		return;
 	while (introspect->all)
 		introspect_end(introspect->all);
-	if (introspect->multi)
-		curl_multi_cleanup(introspect->multi);
-	timer_disarm(&introspect->timer);
+	multi_done(&introspect->multi);
 	free(introspect->url);
 	free(introspect->ca_file);
 	free(introspect);
