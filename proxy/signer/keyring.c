@@ -13,7 +13,6 @@
 #include "key_file.h"
 #include "keys_json.h"
 #include "openssh_key.h"
-#include "proxy/store/ssh_key.h"
 
 #define SETTLED_NS (SECOND_NS / 10) /* more than a tick of the clock that files are stamped with */
 #define MINUTE_NS  (60 * SECOND_NS)
@@ -258,7 +257,7 @@ static int on_row(const struct ssh_key *row, void *user)
 
 	if (rows->n == KEYRING_KEYS)
 		return 0;
-	r = ssh_key_check(rows->store, row, &why);
+	r = ssh_key_check(rows->store, row, held.half, &why);
 	if (r == -EKEYREJECTED && store_locked(rows->store, STORE_SSH))
 		return 0; /* that was said */
 	if (r || limits_of_terms(&row->terms, &held.limits, &why)) {
@@ -272,18 +271,26 @@ static int on_row(const struct ssh_key *row, void *user)
 	return 0;
 }
 
+/*
+ * The limits are of what the row had when they were looked at. Whoever writes to it can have it be
+ * plain text at that moment, whose limits are anybody's, and another's sealed key at this one.
+ */
 static int row_key(struct keyrings *rings, struct keyring *before, struct held *held,
 		   struct span blob, struct problem *why)
 {
 	_cleanup_secret_ struct secret *der = NULL;
 	struct held *was = find_blob(before, blob);
+	uint8_t half[SSH_KEY_HALF];
 	int r;
 
-	if (was && was->row == held->row) {
+	if (was && was->row == held->row && !memcmp(was->half, held->half, sizeof(half))) {
 		held->key = key_ref(was->key);
 		return 0;
 	}
 	r = ssh_key_private(rings->store, held->row, &der, why);
+	r = r ?: ssh_key_half(der, half, why);
+	if (!r && memcmp(half, held->half, sizeof(half)))
+		r = problem(why, -EBADMSG, "it was changed at this moment");
 	if (!r && openssh_key_is(der)) /* as the vault's first layout had them */
 		r = key_file_parse(der, NULL, &held->key, why);
 	else if (!r)

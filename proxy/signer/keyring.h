@@ -19,6 +19,7 @@
 #include "key.h"
 #include "key_file.h"
 #include "limits.h"
+#include "proxy/store/ssh_key.h"
 #include "proxy/store/store.h"
 
 #define KEYRINGS_MAX  256 /* projects that are remembered */
@@ -38,9 +39,10 @@ struct held {
 	struct key *key;
 	char comment[KEY_COMMENT];
 	struct limits limits;
-	struct meter meter; /* of this minute; it stays when its key is read anew */
-	int64_t expires;    /* seconds since 1970; 0: never */
-	int64_t row;        /* of the store; 0: a file */
+	struct meter meter;         /* of this minute; it stays when its key is read anew */
+	int64_t expires;            /* seconds since 1970; 0: never */
+	int64_t row;                /* of the store; 0: a file */
+	uint8_t half[SSH_KEY_HALF]; /* of a row: what the limits were said of */
 	char *private_key, *public_key;
 	struct stamp private_stamp, public_stamp;
 };

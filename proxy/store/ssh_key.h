@@ -21,6 +21,7 @@
 #define SSH_KEY_BLOB_MAX         16384 /* bytes of a public key */
 #define SSH_KEY_DESTINATIONS_MAX 16384 /* bytes of text */
 #define SSH_KEYS_MAX             1000  /* in a store */
+#define SSH_KEY_HALF             32    /* bytes of a digest of a private half */
 
 /* What a key may be used for in a project; all zero: for everything. */
 struct ssh_key_terms {
@@ -41,7 +42,7 @@ struct ssh_key {
 	const char *project;     /* of the assignment; NULL: it has none */
 	struct ssh_key_terms terms;
 	bool sealed;         /* its private half: it is not an older program's */
-	const uint8_t *seal; /* of project and terms, for ssh_key_check(); NULL: none */
+	const uint8_t *seal; /* of all that holds, for ssh_key_check(); NULL: none */
 	size_t seal_size;
 };
 
@@ -58,11 +59,16 @@ int ssh_key_each(struct store *store, const char *project,
 /**
  * ssh_key_check() - are project and terms of @key, as ssh_key_each() told it, those that somebody with
  * the key of STORE_SSH said?
+ * @half: of which private half they are: it is another one's to look whether he has that
  *
  * Return: 0, also for one in plain text; -EPERM: nobody did; -EBADMSG: it was something else;
  * -EKEYREJECTED: locked.
  */
-int ssh_key_check(struct store *store, const struct ssh_key *key, struct problem *why);
+int ssh_key_check(struct store *store, const struct ssh_key *key, uint8_t half[SSH_KEY_HALF],
+		  struct problem *why);
+
+/** ssh_key_half() - what tells one private half from others */
+int ssh_key_half(const struct secret *private_der, uint8_t ret[SSH_KEY_HALF], struct problem *why);
 
 /** ssh_key_private() - its private half; -ENOENT, -EKEYREJECTED, -EBADMSG as credential_load() */
 int ssh_key_private(struct store *store, int64_t id, struct secret **ret, struct problem *why);

@@ -10,12 +10,17 @@
 
 #define TABLE "ssh_key_seals"
 
-/* All that holds but how often it was used; destinations that are none are not empty ones. */
-static char *text_of(const struct ssh_key_terms *terms)
+/*
+ * All that holds but how often it was used; destinations that are none are not empty ones. First the
+ * private half: a row that had another one while its terms were sealed does not lend them to this one.
+ */
+static char *text_of(const struct ssh_key_terms *terms, const uint8_t half[SSH_KEY_HALF])
 {
-	char *text;
+	char digits[2 * SSH_KEY_HALF + 1], *text;
 
-	return asprintf(&text, "%d %lld %lld %lld %c%s", terms->confirm,
+	for (unsigned i = 0; i < SSH_KEY_HALF; i++)
+		sprintf(digits + 2 * i, "%02x", half[i]);
+	return asprintf(&text, "%s %d %lld %lld %lld %c%s", digits, terms->confirm,
 			(long long)terms->per_minute, (long long)terms->total,
 			(long long)terms->expires, terms->destinations ? '+' : '-',
 			terms->destinations ?: "") < 0
@@ -23,16 +28,37 @@ static char *text_of(const struct ssh_key_terms *terms)
 		   : text;
 }
 
+int ssh_key_half(const struct secret *private_der, uint8_t ret[SSH_KEY_HALF], struct problem *why)
+{
+	_Static_assert(SSH_KEY_HALF == INDEX_DIGEST, "a digest of this size is made");
+
+	return index_digest(private_der->bytes, private_der->len, ret)
+		   ? problem(why, -EIO, "no digest could be made")
+		   : 0;
+}
+
+/* As the row has it now: who asks while a row is told is told of the same moment. */
+static int half_now(struct store *store, int64_t id, uint8_t ret[SSH_KEY_HALF], struct problem *why)
+{
+	_cleanup_secret_ struct secret *der = NULL;
+
+	return ssh_key_private(store, id, &der, why) ?: ssh_key_half(der, ret, why);
+}
+
 static int put(struct store *store, const struct ssh_key *key, struct problem *why)
 {
 	const struct seal_place place = { TABLE, key->project, key->fingerprint };
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	_cleanup_free_ char *text = text_of(&key->terms);
+	_cleanup_free_ char *text = NULL;
 	_cleanup_free_ uint8_t *seal = NULL;
-	int r =
-	    text ? ring_seal(store, &store->ring[STORE_SSH], &place, text, strlen(text), &seal, why)
-		 : problem(why, -ENOMEM, "no memory for terms");
+	uint8_t half[SSH_KEY_HALF];
+	int r = half_now(store, key->id, half, why);
 
+	if (!r && !(text = text_of(&key->terms, half)))
+		r = problem(why, -ENOMEM, "no memory for terms");
+	if (!r)
+		r = ring_seal(store, &store->ring[STORE_SSH], &place, text, strlen(text), &seal,
+			      why);
 	if (!r)
 		r = db_prepare(store->db,
 			       "INSERT INTO " TABLE " (scope, key_id, seal) VALUES (?1, ?2, ?3)"
@@ -106,21 +132,24 @@ int ssh_seal_before(struct store *store, struct problem *why)
 	return r;
 }
 
-int ssh_key_check(struct store *store, const struct ssh_key *key, struct problem *why)
+int ssh_key_check(struct store *store, const struct ssh_key *key, uint8_t half[SSH_KEY_HALF],
+		  struct problem *why)
 {
 	const struct seal_place place = { TABLE, key->project, key->fingerprint };
-	_cleanup_free_ char *text = text_of(&key->terms);
 	_cleanup_secret_ struct secret *secret = NULL;
+	_cleanup_free_ char *text = NULL;
 	int r;
 
-	if (!key->sealed) /* who could change its terms could read it */
-		return 0;
-	if (!text)
-		return problem(why, -ENOMEM, "no memory for terms");
-	if (!key->seal)
+	if (key->sealed && !key->seal)
 		return problem(why, -EPERM,
 			       "what it may be used for was not said by who has the store's key; "
 			       "try: terok-proxy ssh add");
+	r = half_now(store, key->id, half, why);
+	if (r || !key->sealed) /* who could change its terms could read it */
+		return r;
+	text = text_of(&key->terms, half);
+	if (!text)
+		return problem(why, -ENOMEM, "no memory for terms");
 	r = ring_open(store, &store->ring[STORE_SSH], &place, key->seal, key->seal_size, &secret,
 		      why);
 	if (!r && (secret->len != strlen(text) || memcmp(secret->bytes, text, secret->len)))

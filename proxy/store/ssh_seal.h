@@ -3,8 +3,9 @@
  * ssh_seal.h - the seal of what a key may be used for in a project
  *
  * Who serves HTTP writes to the store's file, and could write other terms into it. So whoever has the
- * key of STORE_SSH seals them when a key is assigned, for the project and the key's fingerprint, and
- * the signer compares: terms without that seal are nobody's. How often a key was used is not in it,
+ * key of STORE_SSH seals them when a key is assigned, for the project, the key's fingerprint and its
+ * private half, and the signer compares: terms without that seal are nobody's. Without the half a row
+ * could have plain text of anything while terms are sealed, and the key again afterwards. How often a key was used is not in it,
  * nor whether the terms were other ones later.
  *
  * Older programs know nothing of it. Those assign keys that they leave in plain text, which only who

@@ -5,6 +5,7 @@
  */
 #include "store_box.h"
 
+#include "proxy/signer/keyring.h"
 #include "proxy/store/within.h"
 
 #define TERMS(sql) "UPDATE ssh_key_terms SET " sql " WHERE scope = 'p'"
@@ -38,7 +39,9 @@ static void key_is_there(void)
 
 static int check(const struct ssh_key *key, void *user)
 {
-	*(int *)user = ssh_key_check(store, key, &why);
+	uint8_t half[SSH_KEY_HALF];
+
+	*(int *)user = ssh_key_check(store, key, half, &why);
 	return 1;
 }
 
@@ -197,6 +200,72 @@ static void a_key_that_an_older_program_leaves_has_the_terms_it_leaves_there(voi
 	assert_int_equal(checked("old"), -EBADMSG);
 }
 
+#define PLAIN                                                                                      \
+	"CREATE TABLE aside AS SELECT id, private_der FROM ssh_keys;"                              \
+	"UPDATE ssh_keys SET private_der = 'plain'; DELETE FROM ssh_key_seals;"
+#define BACK                                                                                       \
+	"UPDATE ssh_keys SET private_der ="                                                        \
+	" (SELECT private_der FROM aside WHERE aside.id = ssh_keys.id)"
+
+static void
+what_is_sealed_while_a_row_has_another_key_is_none_of_the_key_that_comes_back(void **state)
+{
+	(void)state;
+	key_is_there();
+	store_free(TAKE_PTR(store));
+	by_hand(PLAIN TERMS("confirm = 0"));
+	store = unlocked(STORE_WRITE); /* as somebody who adds another key does */
+	assert_int_equal(number("SELECT count(*) FROM ssh_key_seals"), 2);
+	by_hand(BACK);
+	assert_int_equal(checked("p"), -EBADMSG);
+	assert_int_equal(checked("q"), -EBADMSG);
+}
+
+/* What the signer has of p: is the key there, and does it ask a person? */
+static const struct held *held(struct keyrings *rings, const struct key *key)
+{
+	struct keyring *ring;
+
+	if (keyring_get(rings, "p", &ring, &why))
+		fail_msg("%s", why.text);
+	return keyring_find(ring, wire_out_span(&key->blob));
+}
+
+static void a_key_that_the_signer_has_is_not_for_terms_of_what_lies_in_its_place(void **state)
+{
+	const struct ssh_key_terms terms = { .confirm = true };
+	struct keyrings rings = {};
+	struct ssh_key row = { .type = "ed25519", .comment = "" };
+	_cleanup_secret_ struct secret *der = NULL;
+	struct key *key;
+	struct span blob;
+
+	(void)state;
+	assert_int_equal(key_make(KEY_ED25519, &key, &why), 0);
+	der = key_der(key);
+	assert_non_null(der);
+	blob = wire_out_span(&key->blob);
+	row.blob = blob.at;
+	row.blob_size = blob.n;
+	row.fingerprint = key->fingerprint;
+	store = unlocked(STORE_WRITE);
+	assert_int_equal(ssh_key_add(store, &row, der, &id, &why), 0);
+	assert_int_equal(ssh_key_assign(store, "p", id, &terms, &why), 0);
+	rings.store = unlocked(STORE_READ);
+	assert_true(held(&rings, key)->limits.confirm);
+	by_hand(PLAIN TERMS("confirm = 0"));
+	assert_null(held(&rings, key));
+	by_hand(BACK);
+	assert_null(held(&rings, key));
+	assert_int_equal(ssh_key_assign(store, "p", id, &terms, &why), 0);
+	assert_true(held(&rings, key)->limits.confirm);
+	by_hand(TERMS("confirm = 0"));
+	assert_null(held(&rings, key));
+	keyrings_done(&rings);
+	store_free(rings.store);
+	key_unref(key);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -208,6 +277,8 @@ int main(void)
 		CASE(a_seal_stays_when_all_is_sealed_anew_and_goes_with_its_key),
 		CASE(a_store_of_before_is_taken_as_it_is_once),
 		CASE(a_key_that_an_older_program_leaves_has_the_terms_it_leaves_there),
+		CASE(what_is_sealed_while_a_row_has_another_key_is_none_of_the_key_that_comes_back),
+		CASE(a_key_that_the_signer_has_is_not_for_terms_of_what_lies_in_its_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
