@@ -325,7 +325,7 @@ static int set_lines(struct by_curl *by)
 			return -E2BIG;
 		accept |= !strncasecmp(line, "accept:", 7);
 		expects |= !strncasecmp(line, "expect:", 7);
-		if (end[-1] == ':')
+		if (strchr(line, ':') == end - 1)
 			end[-1] = ';';
 		add_node(by, line);
 	}

@@ -23,8 +23,8 @@ rss() { awk '/'"$1"'/{print $2}' "/proc/$server/status"; }
 sanitized() { grep -qa __asan_init "$proxy"; } # its memory is no measure
 
 get() {
-	code 200 "$api" '/echo?a=%2F&b' -H 'X-Mine: 1' -H 'X-MINE: 2' -H 'TE: trailers' -H 'Connection: X-Hop' -H 'X-Hop: 1' && saw '^:path: /echo?a=%2F&b' && saw '^:method: GET' && saw "^authorization: Bearer $secret" &&
-		saw '^x-mine: 1, 2' && didnt x-hop && didnt terok-p- && didnt '^transfer-encoding' && didnt '^te:' && has '^HTTP/1.1 200' && [ "$(grep -aic '^x-a: \|^set-cookie: ' "$dir/head")" = 4 ]
+	code 200 "$api" '/echo?a=%2F&b' -H 'X-Mine: 1' -H 'X-MINE: 2' -H 'TE: trailers' -H 'X-Colon: a:' -H 'X-None;' -H 'Connection: X-Hop' -H 'X-Hop: 1' && saw '^:path: /echo?a=%2F&b' && saw '^:method: GET' && saw "^authorization: Bearer $secret" &&
+		saw '^x-mine: 1, 2' && saw '^x-colon: a:' && saw '^x-none:' && didnt x-hop && didnt terok-p- && didnt '^transfer-encoding' && didnt '^te:' && has '^HTTP/1.1 200' && [ "$(grep -aic '^x-a: \|^set-cookie: ' "$dir/head")" = 4 ]
 }
 is "GET: its headers, its path, the secret and no token; a reply with its own" get
 small() {
