@@ -42,8 +42,11 @@ static void unfold(struct by_curl *by)
 		memset(by->head + by->head_n - 2, ' ', 2);
 }
 
-/* HTTP/2 has no version in its lines; what libcurl makes of it is read as any other. */
-static size_t first_line(char *to, const char *line, size_t n)
+/*
+ * HTTP/2 has no version in its lines; what libcurl makes of it is read as any other. Its streams are
+ * apart, and their connection is used again.
+ */
+static size_t first_line(struct by_curl *by, char *to, const char *line, size_t n)
 {
 	static const char two[] = "HTTP/2", one[] = "HTTP/1.1";
 
@@ -51,6 +54,7 @@ static size_t first_line(char *to, const char *line, size_t n)
 		memcpy(to, line, n);
 		return n;
 	}
+	curl_easy_setopt(by->call.easy, CURLOPT_FORBID_REUSE, 0L);
 	memcpy(to, one, sizeof(one) - 1);
 	memcpy(to + sizeof(one) - 1, line + sizeof(two) - 1, n - (sizeof(two) - 1));
 	return n + sizeof(one) - sizeof(two);
@@ -69,7 +73,7 @@ static int add_line(struct by_curl *by, const char *line, size_t n)
 	if (n && (*line == ' ' || *line == '\t'))
 		unfold(by);
 	if (by->head_n == by->head_at && !by->head_over)
-		to += first_line(to, line, n);
+		to += first_line(by, to, line, n);
 	else
 		to = mempcpy(to, line, n);
 	to = mempcpy(to, "\r\n", 2);
@@ -357,6 +361,8 @@ static int set_request(struct by_curl *by, bool fresh)
 
 	r = r ?: curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, target_of(by));
 	r = r ?: curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)fresh);
+	/* what came after a reply of HTTP/1.1 would be the next one, which may be somebody else's */
+	r = r ?: curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 	r = r ?: curl_easy_setopt(easy, CURLOPT_UPLOAD, 0L);
 	r = r ?: curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 	if (head)

@@ -152,6 +152,7 @@ static int job_send(struct job *job, const char *url)
 	    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, job->headers) ||
 	    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, REFRESH_TOTAL_MS) ||
 	    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) || /* it must not go twice */
+	    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L) ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer) ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEDATA, job))
 		return -ENOMEM;
