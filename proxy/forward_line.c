@@ -510,12 +510,11 @@ static int start(struct forward *forward, bool fresh)
 {
 	static const struct line_use use = { on_can, on_failed };
 	struct by_line *by = &forward->by_line;
-	enum line_which which = fresh ? LINE_NEW : forward->may_repeat ? LINE_ANY : LINE_ALIVE;
 	int r;
 
 	*by = (struct by_line){};
 	forward->sent++;
-	r = line_take(forward->forwards->lines, forward->want.place, which, &use, forward,
+	r = line_take(forward->forwards->lines, forward->want.place, fresh, &use, forward,
 		      &by->line);
 	if (!r && line_is_open(by->line))
 		send_first(forward);

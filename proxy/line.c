@@ -352,7 +352,8 @@ void line_wait(struct line *line, bool in, bool out)
 
 /* --- its life ------------------------------------------------------------------------- */
 
-static struct line *kept_for(struct lines *lines, const char *origin, enum line_which which)
+/* One that has said something since the loop looked, which would be the reply, is none. */
+static struct line *kept_for(struct lines *lines, const char *origin)
 {
 	uint64_t mark = mark_of(origin);
 
@@ -360,7 +361,7 @@ static struct line *kept_for(struct lines *lines, const char *origin, enum line_
 		next = line->next;
 		if (line->mark != mark || strcmp(line->origin, origin) != 0)
 			continue;
-		if (which != LINE_ALIVE || is_silent(line))
+		if (is_silent(line))
 			return line;
 		line_free(line);
 	}
@@ -388,10 +389,10 @@ static int line_new(struct lines *lines, const char *origin, struct line **ret)
 	return 0;
 }
 
-int line_take(struct lines *lines, const struct route_place *place, enum line_which which,
+int line_take(struct lines *lines, const struct route_place *place, bool fresh,
 	      const struct line_use *use, void *user, struct line **ret)
 {
-	struct line *line = which == LINE_NEW ? NULL : kept_for(lines, place->origin, which);
+	struct line *line = fresh ? NULL : kept_for(lines, place->origin);
 	int r = 0;
 
 	if (line) {

@@ -52,14 +52,8 @@ void lines_learn(struct lines *lines, const struct route_place *place, bool spea
 /** lines_doubt() - TLS did not begin with us: it is not learnt again for a while */
 void lines_doubt(struct lines *lines, const struct route_place *place);
 
-enum line_which {
-	LINE_ANY,
-	LINE_ALIVE, /* if it was kept, it is looked at first: this must not be sent twice */
-	LINE_NEW,
-};
-
-/** line_take() - one to there, which may still have to be made. 0; -ENOMEM, -EIO */
-int line_take(struct lines *lines, const struct route_place *place, enum line_which which,
+/** line_take() - one to there, which may still have to be made; @fresh: it is. 0; -ENOMEM, -EIO */
+int line_take(struct lines *lines, const struct route_place *place, bool fresh,
 	      const struct line_use *use, void *user, struct line **ret);
 
 /** line_is_open() - else can() says when */

@@ -5,10 +5,11 @@ liar.py serve FOLDER               listens where FOLDER/liar has it ("PLAIN TLS"
                                    and whatever else truly
 liar.py try GROUP PORT TOKEN       each lie of a group through the proxy: what came must be one of what the case
                                    allows, and whoever asks next, there or elsewhere, has their own reply
+liar.py behind PORT TOKEN PID      while the proxy, PID, is stopped a request comes in, and then what its upstream says unasked
 
 A lie may come in pieces; None is a moment in which the proxy can take the connection back.
 """
-import os, socket, ssl, struct, sys, threading, time
+import os, signal, socket, ssl, struct, sys, threading, time
 from wire import Conn, Cut, Wrong, read_reply
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -211,8 +212,25 @@ def try_one(group, number, port, token):
         other.close()
 
 
+def behind(port, token, pid):
+    one, other = Conn(port, 20), Conn(port, 20)
+    honest(other, token, b"before")
+    ask(one, b"/lie?surplus-5", token)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        other.send(b"GET /honest?behind HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n" % token)
+        time.sleep(0.2)  # until what comes late has come
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    reply = read_reply(other, interim=[])
+    if reply.body != b"honest /honest?behind":
+        raise Wrong(f"{reply.status} {reply.body[:100]!r}")
+
+
 if sys.argv[1] == "serve":
     listen_all(sys.argv[2])
+if sys.argv[1] == "behind":
+    sys.exit(behind(int(sys.argv[2]), sys.argv[3].encode(), int(sys.argv[4])))
 group, port, token = sys.argv[2], int(sys.argv[3]), sys.argv[4].encode()
 wrong = 0
 for number in range(len(LIES[group])):

@@ -37,6 +37,8 @@ is "a reply of two lengths, or none that is a number, is 502 or cut" lie lengths
 is "a reply of a length and a coding ends where its chunks do, or is 502" lie both
 is "chunks that are none cut their reply" lie chunks
 is "what an upstream says unasked is nobody's reply" lie surplus
+behind() { python3 "$here/liar.py" behind "$port" "$bare" "$server" && python3 "$here/liar.py" behind "$port" "$sealed" "$server"; }
+is "... also if it comes with the next request" behind
 curls() { python3 "$here/liar.py" try surplus "$port" "$curls" && grep -q 'TLS: hostname mismatch' "$dir/log"; }
 is "... nor where each request is libcurl's" curls
 is "replies before the reply pass, are 502, and confuse nobody" lie interim
