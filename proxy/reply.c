@@ -20,6 +20,8 @@ int reply_begin(struct reply *reply, const struct http_head *head, bool bare)
 		return -EBADMSG;
 	reply->keeps = old ? http_list_has(head, "Connection", "keep-alive")
 			   : !http_list_has(head, "Connection", "close");
+	/* one that says it has what it cannot have may well send it, as the next reply */
+	reply->keeps &= head->status != 204 || !length;
 	if (!has_body(head, bare))
 		reply->at = REPLY_OVER;
 	else if (length == HTTP_CHUNKED)

@@ -211,6 +211,19 @@ static void a_connection_is_kept_if_nobody_says_otherwise(void **state)
 			       false),
 			 0);
 	assert_true(reply.keeps);
+	assert_int_equal(begin("HTTP/1.1 204 x\r\nContent-Length: 0\r\n\r\n", false), 0);
+	assert_true(reply.keeps);
+}
+
+static void a_204_that_says_it_has_a_body_is_the_last(void **state)
+{
+	(void)state;
+	assert_int_equal(begin("HTTP/1.1 204 x\r\nContent-Length: 5\r\n\r\n", false), 0);
+	assert_int_equal(reply.at, REPLY_OVER);
+	assert_false(reply.keeps);
+	assert_int_equal(begin("HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n", false), 0);
+	assert_int_equal(reply.at, REPLY_OVER);
+	assert_false(reply.keeps);
 }
 
 int main(void)
@@ -225,6 +238,7 @@ int main(void)
 		cmocka_unit_test_teardown(head_204_and_304_have_none_whatever_they_say, teardown),
 		cmocka_unit_test_teardown(an_end_that_is_said_in_two_ways_is_none, teardown),
 		cmocka_unit_test_teardown(a_connection_is_kept_if_nobody_says_otherwise, teardown),
+		cmocka_unit_test_teardown(a_204_that_says_it_has_a_body_is_the_last, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
