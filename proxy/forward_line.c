@@ -336,7 +336,8 @@ static int heads(struct forward *forward, char *in, size_t n)
 			settle(forward, in + at, n - at);
 			return 1;
 		}
-		if (++by->interims > INTERIMS_MAX)
+		by->interims_n += end;
+		if (++by->interims > INTERIMS_MAX || by->interims_n > HEAD_MAX)
 			return -EBADMSG;
 		if (forward->reply.status == 100) {
 			timer_disarm(&by->later);

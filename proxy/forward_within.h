@@ -18,7 +18,7 @@
 #define HOPS_MAX 5 /* redirects of one request */
 #define INTERIMS_MAX                                                                               \
 	256 /* replies before a reply: one that works for long says so each few seconds */
-#define HEAD_MAX  (64 << 10)                                   /* bytes of a reply's head */
+#define HEAD_MAX  (64 << 10) /* bytes of a reply's head; of all those before it */
 #define WIRE_MAX  (HTTP_HEAD_MAX + FORWARD_SECRET + (8 << 10)) /* bytes of a request's head */
 #define FRAME     24                                           /* bytes around a chunk */
 #define EXPECT_NS SECOND_NS /* then a body is sent without that it was asked for */
@@ -50,6 +50,7 @@ struct by_line {
 	char *rest;             /* came with the head, or after it, and is not used yet */
 	size_t rest_at, rest_n; /* bytes */
 	unsigned interims;
+	size_t interims_n;         /* bytes, which wait together for a client that does not read */
 	struct reply reply;        /* where in its body it is */
 	bool waits, expects, deaf; /* for more to send at once; for 100; it is sent no more */
 	bool began, spoke, woken;  /* bytes went; bytes came; the client's side was told */

@@ -84,6 +84,7 @@ LIES = {
         b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 2000, b"HTTP/1.1 102 Processing\r\n\r\n" * 100, b"HTTP/1.1 199 x\r\n\r\n",
         b"HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n")] + [
         bad(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n" + POISON),
+        bad((b"HTTP/1.1 103 Early Hints\r\nLink: " + b"x" * 60000 + b"\r\n\r\n") * 20 + five(b"Content-Length: 5\r\n")),
         bad(b"HTTP/1.1 103 Early Hints\r\nBad Name: x\r\n\r\n" + POISON), bad(b"HTTP/1.1 100 Continue\r\n\r\n", then=END),
         bad(b"HTTP/1.1 103 Early Hints\r\n", then=END), bad(b"HTTP/1.1 103 Early Hints\r\n\r\nhello" + POISON)],
     "endless": [bad(OK + b"X: ", endless(b"x")), bad(OK, endless(b"X: y\r\n")), bad(b"HTTP/1.1 200 ", endless(b"x")), bad(endless(b"x")), bad(endless(b"\r\n")),
