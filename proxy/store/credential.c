@@ -14,10 +14,13 @@ int credential_load(struct store *store, const char *set, const char *provider, 
 	_cleanup_free_ uint8_t *sealed = NULL;
 	const char *text;
 	size_t n, size;
-	int r = store_kept(store, KEPT_CREDENTIAL,
-			   "SELECT data FROM credentials WHERE credential_set = ? AND provider = ?",
-			   &stmt, why);
+	int r = store_here(store, why);
 
+	if (!r)
+		r = store_kept(
+		    store, KEPT_CREDENTIAL,
+		    "SELECT data FROM credentials WHERE credential_set = ? AND provider = ?", &stmt,
+		    why);
 	if (r)
 		return r;
 	sqlite3_bind_text(stmt, 1, set, -1, SQLITE_STATIC);

@@ -48,11 +48,13 @@ int ssh_key_each(struct store *store, const char *project,
 		 int (*fn)(const struct ssh_key *key, void *user), void *user, struct problem *why)
 {
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	int r = db_prepare(store->db,
-			   KEY_SQL " WHERE a.scope = ?1 OR ?1 IS NULL"
-				   " ORDER BY a.scope, a.assigned_at, k.id",
-			   &stmt, why);
+	int r = store_here(store, why);
 
+	if (!r)
+		r = db_prepare(store->db,
+			       KEY_SQL " WHERE a.scope = ?1 OR ?1 IS NULL"
+				       " ORDER BY a.scope, a.assigned_at, k.id",
+			       &stmt, why);
 	if (r)
 		return r;
 	sqlite3_bind_text(stmt, 1, project, -1, SQLITE_STATIC);

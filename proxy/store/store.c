@@ -171,9 +171,13 @@ int store_kept(struct store *store, enum kept which, const char *sql, sqlite3_st
 
 int store_begin(struct store *store, struct problem *why)
 {
+	int r;
+
 	if (store->may == STORE_READ)
 		return problem(why, -EROFS, "%s was opened only to read it", store->path);
-	return busy(store, db_exec(store->db, "BEGIN IMMEDIATE", why), why);
+	store->looked_ns = 0; /* what is written to another file is lost */
+	r = store_here(store, why);
+	return r ?: busy(store, db_exec(store->db, "BEGIN IMMEDIATE", why), why);
 }
 
 int store_end(struct store *store, int r, struct problem *why)

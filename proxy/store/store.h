@@ -76,6 +76,7 @@ int store_seal(struct store *store, struct problem *why);
  * store_changed() - has another process, or another handle, written since this was last asked?
  *
  * Return: 1, 0, or a negative errno: to be taken for 1. Costs nothing while nobody writes at all.
+ * -EIDRM: another file is at its path, or none. What is asked for each request says so as well.
  */
 int store_changed(struct store *store);
 

@@ -7,6 +7,11 @@
  * memory that its processes share: as long as that is the same, the answer is that of before.
  * It is only ever compared: whatever is not as it was is for sqlite to say.
  *
+ * Neither tells of a file that was put in the place of this one: who takes a token out of that has
+ * taken it out of the store, and we would let it pass for ever. So now and then we look, and serve
+ * nothing from a file that is not the store any more. Nor is the new one opened: the log of the old one
+ * may be beside it still, which sqlite would write into it.
+ *
  * Owns nothing: the memory is sqlite's, as long as the file is open. Called by: the store's files.
  * Threads: as the store.
  */
@@ -14,7 +19,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/event.h"
 #include "within.h"
+
+#define LOOK_NS 1000000 /* a look at a name costs more than all else that is asked */
 
 /* For a file with a write-ahead log: others have no such memory, and asking would make it. */
 int store_watch(struct store *store, struct problem *why)
@@ -55,6 +63,24 @@ static bool mark_same(const struct store *store, uint32_t ret[STORE_MARK])
 	return same && !memcmp(ret, ret + STORE_MARK / 2, STORE_MARK / 2 * sizeof(*ret));
 }
 
+int store_here(struct store *store, struct problem *why)
+{
+	uint64_t now = now_boot_ns();
+	int moved = 0;
+
+	if (!store->lost && now - store->looked_ns >= LOOK_NS) {
+		store->looked_ns = now;
+		store->lost = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED,
+						   &moved) == SQLITE_OK &&
+			      moved;
+	}
+	return store->lost ? problem(why, -EIDRM,
+				     "%s is another file than we have open, or none is there; try: "
+				     "terok-proxy stop; terok-proxy start",
+				     store->path)
+			   : 0;
+}
+
 int store_version(struct store *store, int64_t *ret, struct problem *why)
 {
 	_cleanup_rest_ sqlite3_stmt *stmt = NULL;
@@ -62,8 +88,10 @@ int store_version(struct store *store, int64_t *ret, struct problem *why)
 	uint32_t mark[STORE_MARK] = {};
 	/* who reads already is told of the file as it was when that began */
 	bool reads = sqlite3_txn_state(store->db, NULL) != SQLITE_TXN_NONE;
-	int r;
+	int r = store_here(store, why);
 
+	if (r)
+		return r;
 	if (store->mark && mark_same(store, mark) && *mark) {
 		*ret = store->version_seen;
 		return 0;

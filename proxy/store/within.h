@@ -33,6 +33,8 @@ struct store {
 	const volatile uint32_t *mark;  /* sqlite's, as long as db is; NULL: the file has none */
 	uint32_t mark_seen[STORE_MARK]; /* when it was asked for its version; all 0: not yet */
 	int64_t version_seen;
+	uint64_t looked_ns; /* whether it still is there */
+	bool lost;          /* it is not */
 	struct index index;
 	struct ring ring[STORE_CLASSES_];
 	sqlite3_stmt *kept[KEPT_MAX_];
@@ -54,6 +56,9 @@ static inline void store_restp(sqlite3_stmt **stmt)
 
 /** store_version() - a number that changes when somebody else has written */
 int store_version(struct store *store, int64_t *ret, struct problem *why);
+
+/** store_here() - is what we have open what is at its path? 0; -EIDRM */
+int store_here(struct store *store, struct problem *why);
 
 /** store_watch() - from now on that costs nothing while nobody writes, if the file can have it so */
 int store_watch(struct store *store, struct problem *why);

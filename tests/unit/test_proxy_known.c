@@ -103,6 +103,61 @@ static void another_process_s_change_is_seen_by_the_next_who_asks(void **state)
 	assert_string_equal(value(), "two");
 }
 
+/* Waits until a look at the file's name is due again. */
+static void later(void)
+{
+	const struct timespec pause = { .tv_nsec = 2000000 };
+
+	while (nanosleep(&pause, NULL))
+		;
+}
+
+/* A copy in its place, as a backup is put back; NULL: nothing is. */
+static void replaced(const char *copy)
+{
+	char command[400];
+
+	if (copy)
+		snprintf(command, sizeof(command), "mv %s %s", copy, path);
+	else
+		snprintf(command, sizeof(command), "mv %s %s.away", path, path);
+	assert_int_equal(system(command), 0);
+	later();
+}
+
+static void nothing_is_served_of_a_file_that_is_the_store_no_more(void **state)
+{
+	struct token token;
+	char copy[128], command[300];
+	struct secret *secret;
+
+	(void)state;
+	snprintf(copy, sizeof(copy), "%s/copy.db", dir);
+	for (int there = 0; there < 2; there++) {
+		begin();
+		token = minted(store, 100, 0);
+		assert_int_equal(granted(&token), 0);
+		assert_string_equal(value(), "one");
+		snprintf(command, sizeof(command), "VACUUM INTO '%s'", copy);
+		unlink(copy);
+		by_hand(command);
+		later();
+		assert_int_equal(granted(&token), 0);
+		replaced(there ? copy : NULL);
+		assert_int_equal(granted(&token), -EIDRM);
+		assert_int_equal(credential_load(store, "default", "claude", &secret, &why),
+				 -EIDRM);
+		assert_int_equal(ssh_key_each(store, NULL, NULL, NULL, &why), -EIDRM);
+		/* nor is anything written to it that somebody would miss */
+		assert_int_equal(put(store, "default", "claude", JSON), -EIDRM);
+		assert_int_equal(token_mint(store, &token, &why), -EIDRM);
+		known_free(TAKE_PTR(known));
+		store_free(TAKE_PTR(store));
+		snprintf(command, sizeof(command), "rm -rf %s/c %s/c-key", dir, dir);
+		assert_int_equal(system(command), 0);
+	}
+}
+
 /*
  * What is withdrawn is no token once that has returned, however often it was just looked for.
  * The other process says of each that it has returned, in memory: no call of either lies between.
@@ -224,6 +279,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, end)
 	const struct CMUnitTest tests[] = {
 		T(another_process_s_change_is_seen_by_the_next_who_asks),
+		T(nothing_is_served_of_a_file_that_is_the_store_no_more),
 		T(a_token_that_is_used_without_a_pause_ends_with_its_withdrawal),
 		T(the_end_of_its_time_is_seen_without_a_change),
 		T(a_budget_is_written_down_before_it_is_used_and_what_is_left_goes_back),
