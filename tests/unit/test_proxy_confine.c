@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 
 #include "base/confine.h"
 #include "proxy/confine.h"
@@ -167,6 +168,17 @@ static void the_key_of_ssh_is_out_of_its_reach(void **state)
 	assert_true(in_a_front(reaches_keys_here) >= 5);
 }
 
+/* setxattrat() by its number: it is newer than libc and libseccomp. */
+static bool marks(const char *file)
+{
+	const struct {
+		const char *value;
+		unsigned size, flags;
+	} mark = { "x", 1, 0 };
+
+	return !syscall(463, AT_FDCWD, file, 0, "user.terok-test", &mark, sizeof(mark));
+}
+
 /* Each of them: how many can be done. */
 static int tries(void)
 {
@@ -178,6 +190,10 @@ static int tries(void)
 	n += makes_socket(AF_VSOCK, SOCK_STREAM) + makes_socket(AF_PACKET, SOCK_DGRAM);
 	n += syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_PROCESS_KEYRING, 1) >= 0;
 	n += syscall(SYS_add_key, "user", "terok-test", "x", 1, KEY_SPEC_PROCESS_KEYRING) >= 0;
+	n += !truncate(other, 1);
+	n +=
+	    !chmod(other, 0644) + !fchmodat(AT_FDCWD, other, 0600, 0) + !chown(other, -1, getgid());
+	n += !setxattr(other, "user.terok", "x", 1, 0) + marks(other);
 	n += !unshare(CLONE_NEWUSER);
 	return n;
 }
@@ -210,6 +226,27 @@ static void nothing_else_does(void **state)
 	assert_int_equal(in_a_front(tries_confined), 0);
 }
 
+static int empties(void)
+{
+	if (confine_privs() || confine_files())
+		return 99;
+	return !truncate(other, 1) || errno != EACCES;
+}
+
+static void what_may_not_be_written_may_not_be_made_empty_either(void **state)
+{
+	(void)state;
+#ifdef CONFINE_SANITIZED
+	print_message("a sanitizer's build is not confined\n");
+	skip();
+#endif
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 3) {
+		print_message("Landlock of this kernel knows nothing of that\n");
+		skip();
+	}
+	assert_int_equal(in_a_front(empties), 0);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup_files, teardown)
 
 int main(void)
@@ -217,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(what_it_is_for_goes_on),
 		CASE(nothing_else_does),
+		CASE(what_may_not_be_written_may_not_be_made_empty_either),
 		CASE(the_key_of_ssh_is_out_of_its_reach),
 	};
 

@@ -116,8 +116,10 @@ int confine_files(void)
 	return confine_files_but(NULL, 0);
 }
 
-#define FIRST_RIGHTS ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
-#define RIGHT_REFER  (UINT64_C(1) << 13) /* linux/landlock.h of 5.19: moved from folder to folder */
+#define FIRST_RIGHTS   ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
+#define RIGHT_REFER    (UINT64_C(1) << 13) /* linux/landlock.h of 5.19: moved from folder to folder */
+
+#define RIGHT_TRUNCATE (UINT64_C(1) << 14) /* of 6.2: made empty, by its name alone as well */
 
 #ifndef CONFINE_SANITIZED
 static long landlock_version(void)
@@ -156,7 +158,7 @@ int confine_files_but(const struct confine_folder *folders, unsigned n)
 				LANDLOCK_ACCESS_FS_READ_DIR,
 		[CONFINE_WORK] = (FIRST_RIGHTS & ~LANDLOCK_ACCESS_FS_EXECUTE) | RIGHT_REFER,
 	};
-	/* every right of Landlock's first version: all that matters without open files */
+	/* every right of Landlock's first version, and what empties a file that cannot be opened */
 	struct landlock_ruleset_attr attr = {
 		.handled_access_fs = FIRST_RIGHTS,
 	};
@@ -167,6 +169,8 @@ int confine_files_but(const struct confine_folder *folders, unsigned n)
 			attr.handled_access_fs |= RIGHT_REFER;
 	if (attr.handled_access_fs & RIGHT_REFER && landlock_version() < 2)
 		return -EOPNOTSUPP;
+	if (landlock_version() >= 3)
+		attr.handled_access_fs |= RIGHT_TRUNCATE;
 	fd = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (fd < 0)
 		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
@@ -176,6 +180,8 @@ int confine_files_but(const struct confine_folder *folders, unsigned n)
 			.parent_fd = folders[i].fd,
 		};
 
+		if (beneath.allowed_access & LANDLOCK_ACCESS_FS_WRITE_FILE)
+			beneath.allowed_access |= attr.handled_access_fs & RIGHT_TRUNCATE;
 		if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0))
 			return -errno;
 	}
@@ -232,6 +238,20 @@ static int namespaces_refuse(scmp_filter_ctx filter)
 	return r;
 }
 
+/* Some are newer than the library: those have one number on every architecture that Debian builds for. */
+static int number_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		int nr;
+	} late[] = { { "fchmodat2", 452 }, { "setxattrat", 463 }, { "removexattrat", 466 } };
+	int nr = seccomp_syscall_resolve_name(name);
+
+	for (size_t i = 0; nr == __NR_SCMP_ERROR && i < sizeof(late) / sizeof(*late); i++)
+		nr = strcmp(late[i].name, name) ? nr : late[i].nr;
+	return nr;
+}
+
 static bool has(const int *families, int family)
 {
 	while (*families && *families != family)
@@ -265,7 +285,7 @@ int confine_calls_but(const char *const *names, const int *families)
 	if (!r)
 		r = families_refuse(filter, families);
 	for (; !r && *names; names++) {
-		int nr = seccomp_syscall_resolve_name(*names);
+		int nr = number_of(*names);
 
 		/* one that has no number on this architecture cannot be called */
 		if (nr > 0)

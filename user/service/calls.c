@@ -5,8 +5,11 @@
 
 /* By what they would do. */
 static const char *const calls[] = {
-	/* other programs: left out of it where those are begun */
+	/* those up to OF_PROGRAMS are left out of it where programs are begun: they are, and git makes them */
 	"execve", "execveat",
+	/* files of which only the name is asked, wherever Landlock lets nothing be opened */
+	"truncate", "chmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchownat", "setxattr",
+	"lsetxattr", "setxattrat", "removexattr", "lremovexattr", "removexattrat",
 	/* other processes */
 	"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd", "kcmp",
 	/* large parts of the kernel that nobody here uses */
@@ -24,9 +27,9 @@ static const char *const calls[] = {
 	"swapon", "swapoff", "acct", "syslog", "settimeofday", "clock_settime", "clock_adjtime",
 	"adjtimex", "iopl", "ioperm", "sethostname", "setdomainname", "vhangup", NULL
 };
-#define EXECS 2
+#define OF_PROGRAMS 15
 
 int calls_give_up(const int *families, enum calls_may may)
 {
-	return confine_calls_but(may == CALLS_PROGRAMS ? calls + EXECS : calls, families);
+	return confine_calls_but(may == CALLS_PROGRAMS ? calls + OF_PROGRAMS : calls, families);
 }
