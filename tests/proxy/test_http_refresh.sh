@@ -101,6 +101,26 @@ rotated() { # ... and one with a new one has that asked with next
 	return $r
 }
 is "a new refresh token is what is asked with next" rotated
+# meanwhile COMMAND...: while what a refresh asked for is on its way
+meanwhile() {
+	fresh 4102444800 && touch "$dir/up/hold" && serve && : >"$dir/log" || return
+	curl -s -m 20 -o "$dir/late" -H "Authorization: $t" "http://127.0.0.1:$port/new" &
+	local asks=$! r=0
+	until_there "$dir/up/refreshed" && "$@" || r=1
+	rm -f "$dir/up/hold"
+	timeout 10 sh -c 'echo go >"$1"' sh "$dir/up/go" || r=1
+	wait $asks
+	[ $r = 0 ] && [ "$(cat "$dir/up/good")" = access-2 ] && grep -q 'not refreshed: .*changed meanwhile' "$dir/log"
+}
+replaced() { # what somebody has said while the upstream made new tokens of the old ones
+	local newer='{"type":"oauth","access_token":"access-9","refresh_token":"refresh-9","expires_at":4102444800,"of":"somebody"}'
+	meanwhile credential o "$newer" && code 200 "$t" /echo && saw 'Bearer access-9' && didnt access-2 &&
+		serve && code 200 "$t" /echo && saw 'Bearer access-9' && rm -f "$dir/up/refreshed" && echo refresh-9 >"$dir/up/refresh" && echo none >"$dir/up/good" &&
+		code 200 "$t" /new && body good && [ "$(jq -r .refresh_token "$dir/up/refreshed")" = refresh-9 ]
+}
+is "a credential that was replaced while its refresh was on its way is not written over" replaced
+deleted() { meanwhile "$proxy" credential delete o && ! "$proxy" credential list | grep -q '\bo\b' && code 502 "$t" /echo; }
+is "one that was deleted meanwhile does not come back" deleted
 limit() { # a newer one that is refused as well ends it: sent twice, not for ever
 	fresh 4102444800 && echo none >"$dir/up/good" && says 200 '{"access_token":"access-2"}' && serve && : >"$dir/up/seen" && code 401 "$t" /new -m 5 -d x && body old && [ "$(grep -ac '^POST /new ' "$dir/up/seen")" = 2 ]
 	local r=$?
