@@ -3,6 +3,7 @@
 """A stock gRPC (grpcio) as an agent, and as people's program, of terok-cp serve.
 
 cp_client.py register BUNDLE PORT AGENT PROJECT [TOKEN-FILE]   "CODE text"; - is no token
+cp_client.py sized BUNDLE PORT AGENT PROJECT BYTES             the same, in a message of so many bytes
 cp_client.py raw BUNDLE PORT PATH HEX                          any bytes to any method, with the bundle's token
 cp_client.py list PKI PORT TOKEN-FILE                          a line for each agent
 cp_client.py many PORT BUNDLE AGENT N                          N calls over one kept connection: seconds, p99 in ms
@@ -81,6 +82,13 @@ def main(verb, *args):
         where, port, agent, project, *rest = args
         token = read(rest[0] if rest else where + "/assertion.jwt").decode() if rest != ["-"] else None
         code, said = call(bundle(where, port), REGISTER, text(1, agent) + text(2, project), token)
+        print(code, said if code != "OK" else len(said))
+    elif verb == "sized":
+        where, port, agent, project, size = args
+        message = text(1, agent) + text(2, project)
+        message += text(15, "x" * (int(size) - len(message) - 4))  # of a field that nobody knows
+        assert len(message) == int(size)
+        code, said = call(bundle(where, port), REGISTER, message, read(where + "/assertion.jwt").decode())
         print(code, said if code != "OK" else len(said))
     elif verb == "raw":
         where, port, path, message = args

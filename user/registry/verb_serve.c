@@ -29,6 +29,11 @@
 #define AGENT_PORT 7444
 #define ADMIN_PORT 7443
 
+/* An agent calls once and says two names: what its container can make us keep is 24 MiB. */
+#define AGENT_CONNECTIONS 16
+#define AGENT_STREAMS     8
+#define AGENT_MESSAGE     (64 << 10) /* bytes */
+
 static const struct service cp = { .program = "terok-cp", .noun = "control plane" };
 
 struct serve {
@@ -108,15 +113,14 @@ static void on_refused(const struct grpc_peer *peer, const char *why, void *user
 }
 
 static int listen_at(struct serve *serve, const char *bind, unsigned port,
-		     const struct grpc_server_use *use, struct grpc_server **ret,
-		     struct problem *why)
+		     const struct grpc_server_use *use, const struct grpc_limits *limits,
+		     struct grpc_server **ret, struct problem *why)
 {
-	const struct grpc_limits limits = GRPC_LIMITS;
 	int fd = -1, r = listen_tcp(&cp, bind, port, &fd, why);
 
 	if (r)
 		return r;
-	r = grpc_server_new(serve->loop, fd, serve->tls, use, &limits, ret);
+	r = grpc_server_new(serve->loop, fd, serve->tls, use, limits, ret);
 	if (r)
 		return problem(why, r, "port %u cannot be served: %s", port, strerror(-r));
 	log_info("serves %s at %s port %u", use->methods[0].path, bind, port);
@@ -125,6 +129,8 @@ static int listen_at(struct serve *serve, const char *bind, unsigned port,
 
 static int listen_both(struct serve *serve, struct problem *why)
 {
+	const struct grpc_limits of_people = GRPC_LIMITS;
+	struct grpc_limits of_agents = GRPC_LIMITS;
 	unsigned agent_port = AGENT_PORT, admin_port = ADMIN_PORT;
 	int r;
 
@@ -139,11 +145,14 @@ static int listen_both(struct serve *serve, struct problem *why)
 	serve->admin_use = serve->agents_use;
 	serve->admin_use.methods = admin_methods;
 	serve->admin_use.user = serve->to_admin;
+	of_agents.per_address = AGENT_CONNECTIONS;
+	of_agents.streams = AGENT_STREAMS;
+	of_agents.message = of_agents.queue = AGENT_MESSAGE;
 	r = listen_at(serve, serve->agent_bind ?: "127.0.0.1", agent_port, &serve->agents_use,
-		      &serve->agent_server, why);
+		      &of_agents, &serve->agent_server, why);
 	return r
 		   ?: listen_at(serve, serve->admin_bind ?: "127.0.0.1", admin_port,
-				&serve->admin_use, &serve->admin_server, why);
+				&serve->admin_use, &of_people, &serve->admin_server, why);
 }
 
 /* Whether or not that went well: what it knows too much of costs an agent nothing. */
