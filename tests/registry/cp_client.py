@@ -116,4 +116,5 @@ def main(verb, *args):
         print(f"{time.monotonic() - at:.3f} {sorted(took)[int(len(took) * .99)] * 1000:.2f}")
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

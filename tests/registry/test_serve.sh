@@ -84,7 +84,7 @@ is "and none at all" grep -q 'alert certificate required\|tlsv13 alert' <(tls $a
 is "plain text is refused" same "$(curl -s --max-time 5 --http2-prior-knowledge "http://127.0.0.1:$agent_port/" -o /dev/null -w '%{http_code}')" 000
 
 # --- what one peer may take
-limits() { PYTHONPATH=$here timeout 60 /usr/bin/python3 "$here/cp_limits.py" "$@"; }
+limits() { timeout 60 /usr/bin/python3 "$here/cp_limits.py" "$@"; }
 is "a message of 64 KiB is read" same "$(client sized "$dir/a" $agent_port dev proj 65536)" "OK 0"
 is "a byte more is too much" same "$(client sized "$dir/a" $agent_port dev proj 65537 | cut -d' ' -f1)" RESOURCE_EXHAUSTED
 is "an agent has 8 calls at once on a connection, and with a ninth it is cut off" \
