@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/spawn.h"
 
 #define CLOSED_ON_EXEC (1U << 2) /* CLOSE_RANGE_CLOEXEC, which older headers do not have */
 
@@ -30,18 +31,6 @@ static _Noreturn void fail(const struct child_spec *spec, enum child_step step, 
 	ssize_t n = write(spec->said, &failure, sizeof(failure));
 
 	_exit(n == sizeof(failure) ? 127 : 126);
-}
-
-/* Signals as a program expects them: we ignore some and block all that we hear of. */
-static void signals_default(void)
-{
-	sigset_t none;
-
-	for (int i = 1; i < NSIG; i++)
-		if (i != SIGKILL && i != SIGSTOP)
-			signal(i, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* The kernel refuses a terminal to a group in the background, unless that blocks SIGTTOU. */
@@ -98,7 +87,7 @@ static _Noreturn void become(const struct child_spec *spec)
 	/* as that user: a folder that is not theirs is not entered for them */
 	if (spec->cwd && *spec->cwd && chdir(spec->cwd))
 		fail(spec, STEP_FOLDER, errno);
-	signals_default();
+	spawn_reset_signals();
 	environ = (char **)spec->env;
 	execvp(spec->argv[0], spec->argv);
 	fail(spec, STEP_RUN, errno);
