@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -342,17 +343,32 @@ static const struct credential_use *credential_for(struct exchange *x)
 	return NULL;
 }
 
-/* Some upstreams take a method or a path from these, and not from the first line. */
-static bool says_other(struct http_request *request)
+/* For who has headers in an environment, as CGI does, these two are one. */
+static bool is_same(const char *name, const char *one)
+{
+	while (*name && (tolower((unsigned char)*name) == tolower((unsigned char)*one) ||
+			 (*name == '_' && *one == '-')))
+		name++, one++;
+	return !*name && !*one;
+}
+
+static int other(const char *name, const char *value, void *user)
 {
 	static const char *const names[] = { "X-HTTP-Method-Override", "X-HTTP-Method",
 					     "X-Method-Override",      "X-Original-URL",
 					     "X-Rewrite-URL",          NULL };
 
-	for (const char *const *name = names; *name; name++)
-		if (http_header(request, *name, 0))
-			return true;
-	return false;
+	(void)value, (void)user;
+	for (const char *const *one = names; *one; one++)
+		if (is_same(name, *one))
+			return 1;
+	return 0;
+}
+
+/* Some upstreams take a method or a path from a header, and not from the first line. */
+static bool says_other(struct http_request *request)
+{
+	return http_headers(request, other, NULL);
 }
 
 static bool allowed(struct exchange *x, const struct token *token)

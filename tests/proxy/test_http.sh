@@ -89,7 +89,7 @@ other_method() { # HEAD with a body went on as PUT; and what some upstreams take
 	local t header before
 	t=$(token api --method GET --method HEAD --path '/echo') && before=$(grep -ac '^PUT' "$dir/up/seen")
 	raw "HEAD /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: $t\r\nContent-Length: 2\r\n\r\nxx" | head -1 | grep -q ' 400 ' || return
-	for header in X-HTTP-Method-Override X-HTTP-Method X-Method-Override X-Original-URL X-Rewrite-URL; do code 403 "$t" /echo -H "$header: DELETE" || return; done
+	for header in X-HTTP-Method-Override X-HTTP-Method X-Method-Override X-Original-URL X-Rewrite-URL X_HTTP_METHOD-override; do code 403 "$t" /echo -H "$header: DELETE" || return; done
 	code 200 "$api" /echo -H 'X-HTTP-Method-Override: DELETE' && [ "$(grep -ac '^PUT' "$dir/up/seen")" = "$before" ]
 }
 is "a token's methods and paths are what the upstream sees" other_method
