@@ -42,6 +42,7 @@ struct forward_want {
 	const struct route_header
 	    *extra; /* @n_extra: appended to the client's, unless they are there */
 	unsigned n_extra;
+	bool stays; /* redirects are the client's to follow: not each path is allowed to it */
 	/* the upstream said 401: 0: so be it; 1: forward_again() or forward_go_on() follows */
 	int (*refused)(void *user);
 	/* the reply is known: its status, or the outcome of one that we made */

@@ -273,7 +273,7 @@ char *forward_redirect(const struct forward *forward)
 	case 308: break;
 	default: return NULL;
 	}
-	if (!to || forward->hops == HOPS_MAX || forward->upload ||
+	if (!to || forward->want.stays || forward->hops == HOPS_MAX || forward->upload ||
 	    !forward_is_safe(http_method(forward->request)))
 		return NULL;
 	if (!strncasecmp(to, forward->want.place->origin, n) && to[n] == '/')

@@ -487,6 +487,7 @@ static void send_on(struct exchange *x, const struct credential_use *use)
 	struct forward_want want = { .place = route_place(x->route, x->path),
 				     .secret = secret_of(x->route, use),
 				     .drop = x->route->header,
+				     .stays = *x->token.paths,
 				     .refused = on_refused,
 				     .known = on_known,
 				     .user = x };

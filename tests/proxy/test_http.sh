@@ -254,6 +254,11 @@ redirects() { # statement 66
 		code 302 "$api" "/redirect?http://127.0.0.1:$plain/echo" && has "^location: http://127.0.0.1:$plain/echo" && code 302 "$api" "/redirect?//evil/echo"
 }
 is "a redirect is followed without the secret, and not away from the upstream" redirects
+redirected() {
+	local t
+	t=$(token api --path '/redirect') && code 302 "$t" '/redirect?/echo' && has '^location: /echo' && didnt '^GET' && code 403 "$t" /echo
+}
+is "... nor to where its token may not go" redirected
 
 # --- upstreams that are not as they should be ---------------------------------------------------
 
