@@ -176,14 +176,12 @@ int forward_start(struct forwards *forwards, struct http_request *request,
 
 int forward_again(struct forward *forward, const struct forward_secret *secret)
 {
-	int r;
-
 	if (forward->up_lost)
 		return -ESTALE; /* the beginning of its body is not there any more */
 	forward->way->stop(forward);
-	r = start(forward, secret);
-	forward->down_failed |= r != 0; /* of the reply that it had only the head is left */
-	return r;
+	if (start(forward, secret))
+		forward_fail(forward); /* the reply that it had was its way's */
+	return 0;
 }
 
 void forward_go_on(struct forward *forward)

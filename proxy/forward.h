@@ -59,9 +59,9 @@ void forwards_free(struct forwards *forwards);
 int forward_start(struct forwards *forwards, struct http_request *request,
 		  const struct forward_want *want, struct forward **ret);
 
-/** forward_again() - with another secret; forward_go_on() - with the reply that it had */
+/** forward_again() - with another secret. 0; -ESTALE: it cannot, and goes on with what it had */
 int forward_again(struct forward *forward, const struct forward_secret *secret);
-/** forward_go_on() - see there */
+/** forward_go_on() - with the reply that it had */
 void forward_go_on(struct forward *forward);
 
 /** forward_body() - as http's body(); forward_fill() - as its fill() */
