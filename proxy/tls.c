@@ -63,7 +63,10 @@ int tls_new(const char *ca_file, struct tls **ret, struct problem *why)
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				      SSL_MODE_RELEASE_BUFFERS);
-	/* many upstreams end without a good-bye; where a reply ends is known by HTTP */
+	/*
+	 * Many upstreams end without a good-bye, and libcurl lets them; where a reply ends is known
+	 * by HTTP. One with neither a length nor chunks can be cut on its way, and looks whole.
+	 */
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 					 SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_read_ahead(context, 1);
