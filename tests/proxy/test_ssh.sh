@@ -29,6 +29,14 @@ is "an unknown token sees nothing" "$(with nobody ssh-add -l 2>&1 >/dev/null | h
 is "... nor does one for something else" "$(listed http)" ""
 bridge none "$(token without t)"
 is "a project without keys is closed" "$(listed none)" ""
+# what sorts them asks glibc 2.36 how much memory there is
+python3 - "$dir/cred/credentials.db" <<-END
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1], timeout=10)
+	db.executemany("INSERT INTO proxy_tokens VALUES (?, 'many', 't', 'default', 'ssh')", [("terok-p-%032x" % i,) for i in range(1000)])
+	db.commit()
+END
+is "... and a thousand tokens beside it are not too many" "$(listed q)" "tk-main:q"
 
 # --- files that change --------------------------------------------------------------------------
 key new ed25519 "tk-side:p:new"
