@@ -12,6 +12,8 @@
 #include "keys_source.h"
 #include "keys_within.h"
 
+#define ROTATIONS 8 /* that may be while somebody unlocks a store */
+
 static const char *const kinds[] = { [KEYS_RANDOM] = "key", [KEYS_OF_PASSPHRASE] = "passphrase" };
 static const char *const labels[] = {
 	[STORE_HTTP] = "terok-proxy http", [STORE_SSH] = "terok-proxy ssh"
@@ -172,8 +174,7 @@ static int from_file(const char *path, struct secret **ret, struct problem *why)
  * The file; or the one that a rotation had written before it was ended: between the store's
  * commit and the new name of the file there is a moment.
  */
-static int find_in_file(struct store *store, const char *path, struct keys *ret,
-			struct problem *why)
+static int find_once(struct store *store, const char *path, struct keys *ret, struct problem *why)
 {
 	_cleanup_close_ int turn = -1;
 	struct secret *root = NULL;
@@ -195,6 +196,15 @@ static int find_in_file(struct store *store, const char *path, struct keys *ret,
 	if (turn >= 0 && keys_file_holds(next, ret->root) && rename(next, path))
 		return 0; /* it is found again where it is */
 	return 0;
+}
+
+/* Twice: the second of two files may have been given the name of the first between two looks. */
+static int find_in_file(struct store *store, const char *path, struct keys *ret,
+			struct problem *why)
+{
+	int r = find_once(store, path, ret, why);
+
+	return r == -EKEYREJECTED || r == -ENOKEY ? find_once(store, path, ret, why) : r;
 }
 
 /* -ENOKEY: nobody has said one. Of a file @ret is the caller's, and of the options it is a copy. */
@@ -349,8 +359,8 @@ int keys_find(struct store *store, const struct keys_options *options, struct ke
 	return r;
 }
 
-int keys_unlock(struct store *store, const struct keys_options *options, unsigned classes,
-		struct problem *why)
+static int unlock(struct store *store, const struct keys_options *options, unsigned classes,
+		  struct problem *why)
 {
 	struct keys keys = {};
 	int r = keys_find(store, options, &keys, why);
@@ -362,4 +372,22 @@ int keys_unlock(struct store *store, const struct keys_options *options, unsigne
 	if (!r && store->may == STORE_WRITE)
 		r = store_seal(store, why);
 	return r < 0 ? r : 0;
+}
+
+/* Who rotates at this moment changes what fits what: asked again, it is not locked. */
+int keys_unlock(struct store *store, const struct keys_options *options, unsigned classes,
+		struct problem *why)
+{
+	int64_t before = 0, now = 0;
+	int r = -EKEYREJECTED;
+
+	for (unsigned i = 0; r == -EKEYREJECTED && i < ROTATIONS; i++) {
+		if (i && before == now)
+			break;
+		r = store_version(store, &before, why);
+		r = r ?: unlock(store, options, classes, why);
+		if (r == -EKEYREJECTED && store_version(store, &now, NULL))
+			break;
+	}
+	return r;
 }

@@ -528,6 +528,8 @@ static void a_writer_that_is_killed_leaves_all_that_it_told(void **state)
 	}
 }
 
+#define OPENED 300 /* times */
+
 /* Stores and rotates, and is told by others that they were first. */
 static void rotate_beside(unsigned who)
 {
@@ -550,6 +552,32 @@ static void rotate_beside(unsigned who)
 		}
 		keys_done(&keys);
 	}
+}
+
+static void who_opens_it_while_it_is_rotated_is_not_locked_out(void **state)
+{
+	unsigned locked = 0;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	store_free(unlocked(STORE_WRITE));
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		rotate_beside(0);
+	}
+	for (unsigned i = 0; i < OPENED; i++) {
+		struct store *one = opened(STORE_WRITE);
+
+		locked += !!keys_unlock(one, NULL, BOTH, &why);
+		store_free(one);
+	}
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status)); /* it had gone on until then */
+	if (locked)
+		fail_msg("%u of %u: %s", locked, OPENED, why.text);
 }
 
 static void rotations_at_the_same_time_leave_a_key_whoever_is_killed(void **state)
@@ -636,6 +664,7 @@ int main(void)
 		CASE(a_credential_of_systemds_is_the_first_to_be_asked_and_must_be_right),
 		CASE(a_key_beside_the_store_moves_apart_when_it_is_opened_to_write),
 		CASE(a_copy_that_was_left_beside_the_store_goes_and_another_key_stays),
+		CASE(who_opens_it_while_it_is_rotated_is_not_locked_out),
 		CASE(rotations_at_the_same_time_leave_a_key_whoever_is_killed),
 		CASE(a_passphrase_takes_the_place_of_a_file_that_the_keyring_hid),
 		CASE(a_key_that_has_no_name_yet_is_not_written_over),
