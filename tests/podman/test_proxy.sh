@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # test_proxy.sh - the proxy's listeners in a container are that container's: HTTP and the SSH agent's
-# port; they come and go with it, and what its tokens are worth ends there; rootful and a user's
+# port; they come and go with it, and what its tokens are worth ends there; its processes never have
+# a secret (statement 77); rootful and a user's
 . "$(dirname "$0")/lib.sh"
 PROXY=$B/terok-proxy
 [ -x "$PROXY" ] || fail "$PROXY is not there (make)"
@@ -21,7 +22,7 @@ ip link set lo up
 
 as_root() { env HOME=/run/home "$@"; }
 declare -A base=([root]=/run/proxy [dev]=/home/dev/proxy) proxy=() token=()
-SECRET=real-secret-of-a-test-0123456789
+SECRET=$(head -c 30 /dev/urandom | base64 -w 0 | tr '+/' 'xy') # nothing else has 8 bytes of it
 
 # an upstream that notes what it is shown, and says whether that is the secret
 cat >/run/upstream <<-END
@@ -86,6 +87,71 @@ own() {
 	grep -aq "200 OK" /run/got || { cat -v /run/got; return 1; }
 }
 
+# --- secrets (statement 77): looked for by tests/proxy/scan.py in all processes of a container
+echo "$SECRET" >/run/secrets
+pids() { # WHO NAME: all processes of it
+	local of p
+	of=$(readlink "/proc/$(as_"$1" podman inspect "$2" --format '{{.State.Pid}}')/ns/pid")
+	for p in /proc/[0-9]*; do [ "$(readlink "$p/ns/pid")" != "$of" ] || echo "${p#/proc/}"; done
+}
+# scan WHO NAME TEXTS: memory, environment, command lines and files of a container; fails if one of TEXTS is there
+scan() {
+	local p d where=()
+	for p in $(pids "$1" "$2"); do where+=("mem:$p" "/proc/$p/environ" "/proc/$p/cmdline"); done
+	for d in "/proc/$p/root"/* "/proc/$p/root/dev/shm"; do
+		case ${d##*/root/} in proc | sys | dev) continue ;; esac # those are the kernel's
+		if [ ! -L "$d" ] && [ -d "$d" ] || [ -f "$d" ]; then where+=("$d"); fi
+	done
+	/usr/bin/python3 "$HERE/../proxy/scan.py" "$3" "${where[@]}"
+}
+# keep WHO NAME FLAG... -- SCRIPT: a process of the container that goes on until keep_end; SAID is its first line
+keep() {
+	local who=$1 name=$2 flags=()
+	shift 2
+	while [ "$1" != -- ]; do flags+=("$1") && shift; done
+	[ -p /run/says ] || mkfifo /run/says /run/waits
+	exec 6<>/run/says 5<>/run/waits
+	as_"$who" podman exec -i "${flags[@]}" "$name" sh -c "$2; read -r end" <&5 >&6 5>&- 6>&- &
+	KEPT=$!
+	read -r -t 20 SAID <&6 || fail "$who: nothing runs in $name"
+}
+keep_end() {
+	echo end >&5
+	wait $KEPT
+	exec 5>&- 6>&-
+}
+ASKS='busybox rm -f /ask; busybox mkfifo /ask; exec 3<>/ask
+busybox printf "GET /v1/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nConnection: close\r\n\r\n" "$TOKEN" >&3
+reply=$(nc -w 5 127.0.0.1 18731 <&3); echo "$reply" >/reply; echo "${reply##*
+}"'
+PLANTS='read -r plain; read -r hex; read -r base64; echo "$base64" >/planted; echo "$plain" >/dev/shm/planted; echo planted'
+# forms FOUND PLACE FORM...: each of the forms was found there
+forms() {
+	local found=$1 place=$2 form
+	shift 2
+	for form; do grep -q "^$place.*: secret 0, $form, from byte 0" <<<"$found" || { echo "no $form in $place: $found"; return 1; }; done
+}
+secrets() { # WHO
+	local who=$1 found p
+	echo "${token[$who.alpha]}" >/run/token
+	keep "$who" a -e "TOKEN=${token[$who.alpha]}" -- "$ASKS"
+	[ "$SAID" = good ] || fail "$who: a process in it has '$SAID'"
+	check "$who: no run of the secret's bytes is in a container that uses it" scan "$who" a /run/secrets
+	refuse "$who: where its token is" scan "$who" a /run/token
+	check "$who: ... in memory, environment and files" test "$(grep -c '^mem:\|/environ: ' /run/out)" -ge 2
+	keep_end
+	{ echo "$SECRET" && printf %s "$SECRET" | od -An -tx1 | tr -d ' \n' && echo && printf %s "$SECRET" | base64 -w 0 && echo; } >/run/plants
+	keep "$who" a -e "PLANT=$SECRET" -- 'echo; '"$PLANTS"
+	cat /run/plants >&5
+	read -r -t 20 SAID <&6 && [ "$SAID" = planted ] || fail "$who: nothing was planted"
+	found=$(scan "$who" a /run/secrets) && fail "$who: what was planted is not found: $found"
+	check "$who: one that is planted is found in memory: plain, hex, base64" forms "$found" mem: plain hex base64+0
+	check "$who: ... in an environment" forms "$found" '/proc/[0-9]*/environ' plain
+	check "$who: ... and in files" forms "$found" '/proc/[0-9]*/root/planted' base64+0
+	check "$who: ... of memory as well" forms "$found" '/proc/[0-9]*/root/dev/shm/planted' plain
+	keep_end
+}
+
 socat TCP-LISTEN:17999,bind=127.0.0.1,fork,reuseaddr EXEC:/run/upstream &
 upstream=$!
 for _ in $(seq 100); do ss -Hltn 'sport = :17999' | grep -q . && break || sleep 0.05; done
@@ -108,6 +174,7 @@ for who in root dev; do
 	check "$who: its token has the upstream" get $who a "$a"
 	check "$who: ... which was shown the secret" grep -qx good /run/got
 	refuse "$who: ... and not the token" grep -q "$a" /run/shown
+	secrets $who
 	check "$who: the other's has the other's" get $who b "$b"
 	refuse "$who: a token of another project is none" get $who a "$b"
 	refuse "$who: nor is one's own in another's container" get $who b "$a"
