@@ -22,6 +22,8 @@ static void begin(void)
 	struct problem why;
 
 	log_setup("fuzz", LOG_EMERG, false);
+	if (loop_new(&signing.refusals.loop))
+		abort();
 	for (int i = 0; i < 2; i++)
 		if (key_make(i ? KEY_P256 : KEY_ED25519, &held[i].key, &why))
 			abort();
