@@ -4,7 +4,7 @@
 #
 # The upstream is node's, behind TLS of the test's own CA (upstream_h2.js).
 set -u
-dir='' port='' routes='' here='' server='' proxy='' audit=''
+dir='' port='' plain='' tls='' routes='' here='' server='' proxy='' audit=''
 B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
 . "$(dirname "$0")/serve.bash"
 command -v node >/dev/null || { echo "SKIP: node is not installed (tools/deps --install proxy)"; exit 77; }
@@ -13,10 +13,12 @@ begin
 node "$here/upstream_h2.js" "$dir/up" 2>"$dir/up/h2err" &
 others=($!)
 until_there "$dir/up/h2" || { cat "$dir/up/h2err"; exit 1; }
-echo '{"api": {"upstream": "https://localhost:'"$(cat "$dir/up/h2")"'"}}' >"$routes"
-secret=real-secret-0123456789
+up=https://localhost:$(cat "$dir/up/h2")
+echo '{"api": {"upstream": "'"$up"'"}, "other": {"upstream": "'"$up"'"}}' >"$routes"
+secret=real-secret-0123456789 others_secret=the-others-secret-0123456789
 credential api '{"type":"api_key","key":"'$secret'"}'
-api=$(token api)
+credential other '{"type":"api_key","key":"'$others_secret'"}'
+api=$(token api) other=$(token other)
 serve --log-level DEBUG
 sessions() { cut -d' ' -f1 "$dir/up/h2seen" | sort -u | wc -l; }
 rss() { awk '/'"$1"'/{print $2}' "/proc/$server/status"; }
@@ -71,6 +73,27 @@ together() {
 	return $r
 }
 is "60 at once, of which none is answered before the last is there" together
+mixed() { # two routes at one upstream
+	local i pids=() token s
+	for i in $(seq 40); do
+		token=$api
+		[ $((i % 2)) = 0 ] || token=$other
+		curl -s -m 30 -o "$dir/mixed$i" -D "$dir/head$i" -H "Authorization: $token" -H "X-Mine: mine-$i" "http://127.0.0.1:$port/mixed?40&word-$i" & pids+=($!)
+	done
+	wait "${pids[@]}" || return
+	for i in $(seq 40); do
+		s=$secret
+		[ $((i % 2)) = 0 ] || s=$others_secret
+		[ "$(sort "$dir/mixed$i" | uniq -c | tr -s ' ')" = " 2000 word-$i mine-$i Bearer $s" ] && tr -d '\r' <"$dir/head$i" | grep -qix "x-word: word-$i" || { sort "$dir/mixed$i" | uniq -c | head -n 3; return 1; }
+	done
+	rm "$dir"/mixed* "$dir"/head?*
+}
+is "40 at once, answered a piece of each in turn, have each its own reply, by its own secret" mixed
+redirects() {
+	code 200 "$api" "/redirect?/echo" && saw '^:path: /echo' && didnt "$secret" && didnt authorization && code 200 "$api" "/redirect?$up/echo" && didnt "$secret" &&
+		: >"$dir/up/seen" && code 302 "$api" "/redirect?https://localhost:$tls/echo" && has "^location: https://localhost:$tls/echo" && code 302 "$api" "/redirect?http://localhost:$plain/echo" && [ ! -s "$dir/up/seen" ]
+}
+is "a redirect is followed without the secret, and not away from the upstream" redirects
 stopped() {
 	local i readers=()
 	for i in 1 2 3 4; do
@@ -126,6 +149,6 @@ gone() { # clients that go in the middle leave no stream behind
 	echo "$fds, then $(ls "/proc/$server/fd" | wc -l)"; [ "$(ls "/proc/$server/fd" | wc -l)" -le $((fds + 2)) ] && code 200 "$api" /echo
 }
 is "clients that go leave nothing" gone
-quiet() { ! grep -qa "$secret\|terok-p-" "$dir/log" "$audit"; }
+quiet() { ! grep -qa "$secret\|$others_secret\|terok-p-" "$dir/log" "$audit"; }
 is "no secret and no token is in the log or the audit" quiet
 finish

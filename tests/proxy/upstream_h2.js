@@ -10,7 +10,7 @@ const http2 = require('http2'), fs = require('fs'), crypto = require('crypto');
 const folder = process.argv[2];
 const server = http2.createSecureServer({ key: fs.readFileSync(`${folder}/key.pem`), cert: fs.readFileSync(`${folder}/cert.pem`), allowHTTP1: false });
 const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM, NGHTTP2_NO_ERROR, NGHTTP2_ENHANCE_YOUR_CALM } = http2.constants;
-let sessions = 0, held = [];
+let sessions = 0, held = [], mixed = [];
 
 function big(stream, left) {
 	const block = Buffer.alloc(65536, 'x');
@@ -86,6 +86,20 @@ const does = {
 		for (const one of held) { one.respond({ ':status': 200 }); one.end(String(held.length)); }
 		held = [];
 	},
+	// the same, but the last is answered first, each with its own word and what it showed, a piece of each in turn
+	'/mixed': (stream, headers, query) => {
+		const [n, mine] = query.split('&');
+		mixed.push([stream, mine, `${mine} ${headers['x-mine']} ${headers.authorization}\n`.repeat(100)]);
+		if (mixed.length < Number(n))
+			return;
+		mixed.reverse();
+		for (const [one, word] of mixed) one.respond({ ':status': 200, 'x-word': word });
+		for (let i = 0; i < 20; i++)
+			for (const [one, , piece] of mixed) one.write(piece);
+		for (const [one] of mixed) one.end();
+		mixed = [];
+	},
+	'/redirect': (stream, headers, query) => { stream.respond({ ':status': 302, location: query }); stream.end('moved'); },
 };
 
 server.on('session', (session) => { session.number = ++sessions; session.on('error', () => {}); });
