@@ -194,17 +194,6 @@ static void on_member(const struct json_span *key, const struct json_span *value
 	}
 }
 
-/* Somebody may have set or deleted it meanwhile: what they said holds. */
-static bool is_as_it_was(const struct job *job)
-{
-	_cleanup_secret_ struct secret *now = NULL;
-	int r = credential_load(job->refresh->store, job->set, job->provider, &now, NULL);
-
-	if (r)
-		return r != -ENOENT;
-	return now->len == job->json->len && !memcmp(now->bytes, job->json->bytes, now->len);
-}
-
 static int answer_keep(struct job *job, struct problem *why)
 {
 	_cleanup_secret_ struct secret *json = NULL;
@@ -221,11 +210,9 @@ static int answer_keep(struct job *job, struct problem *why)
 					     ? (int64_t)answer.expires_in
 					     : REFRESH_EXPIRES_S);
 	r = r ?: credential_renew(job->json, answer.access, answer.refresh, expires, &json, why);
-	if (!r && !is_as_it_was(job))
-		r = problem(why, -ESTALE, "it was changed meanwhile");
 	r = r
-		?: credential_store(job->refresh->store, job->set, job->provider, json->bytes,
-				    json->len, why);
+		?: credential_replace(job->refresh->store, job->set, job->provider, job->json,
+				      json->bytes, json->len, why);
 	secret_free(answer.access);
 	secret_free(answer.refresh);
 	return r;

@@ -74,8 +74,22 @@ static int put_sealed(struct store *store, const char *set, const char *provider
 	return db_step(stmt, why);
 }
 
-int credential_store(struct store *store, const char *set, const char *provider, const char *json,
-		     size_t size, struct problem *why)
+/* Within the caller's transaction: what somebody said meanwhile holds. */
+static int is_still(struct store *store, const char *set, const char *provider,
+		    const struct secret *was, struct problem *why)
+{
+	_cleanup_secret_ struct secret *now = NULL;
+	int r = credential_load(store, set, provider, &now, why);
+
+	if (r && r != -ENOENT)
+		return r;
+	if (r || now->len != was->len || memcmp(now->bytes, was->bytes, now->len))
+		return problem(why, -ESTALE, "it was changed meanwhile");
+	return 0;
+}
+
+int credential_replace(struct store *store, const char *set, const char *provider,
+		       const struct secret *was, const char *json, size_t size, struct problem *why)
 {
 	struct credential_use use = {};
 	int r = store_name_check("set", set, why) ?: store_name_check("provider", provider, why);
@@ -85,7 +99,16 @@ int credential_store(struct store *store, const char *set, const char *provider,
 	credential_use_done(&use);
 	if (!r)
 		r = store_begin(store, why);
-	return r ?: store_end(store, put_sealed(store, set, provider, json, size, why), why);
+	if (r)
+		return r;
+	r = was ? is_still(store, set, provider, was, why) : 0;
+	return store_end(store, r ?: put_sealed(store, set, provider, json, size, why), why);
+}
+
+int credential_store(struct store *store, const char *set, const char *provider, const char *json,
+		     size_t size, struct problem *why)
+{
+	return credential_replace(store, set, provider, NULL, json, size, why);
 }
 
 int credential_each(struct store *store, const char *set,

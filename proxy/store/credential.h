@@ -83,6 +83,15 @@ int credential_load(struct store *store, const char *set, const char *provider, 
 int credential_store(struct store *store, const char *set, const char *provider, const char *json,
 		     size_t size, struct problem *why);
 
+/**
+ * credential_replace() - the same, if what is there is still @was (NULL: whatever it is)
+ *
+ * Return: as credential_store(); -ESTALE: somebody has changed or deleted it, which holds.
+ */
+int credential_replace(struct store *store, const char *set, const char *provider,
+		       const struct secret *was, const char *json, size_t size,
+		       struct problem *why);
+
 /* One credential without its secret. */
 struct credential {
 	const char *set, *provider;
