@@ -505,6 +505,37 @@ static void a_file_can_be_its_standard_input(void **state)
 	fclose(file);
 }
 
+static void keep_following(const char *script)
+{
+	const char *const argv[] = { "sh", "-c", script, NULL };
+	struct spawn spawn = { argv, NULL, 30 * SECOND, 1000 };
+	struct spawn_child *child = NULL;
+
+	memset(seen, 0, sizeof(seen));
+	n_bites = 0;
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(spawn_begin_follow(loop, &spawn, on_bytes, on_done, &told, &child, NULL),
+			 0);
+	wait_for(1);
+}
+
+static void what_one_in_a_loop_writes_is_handed_over_as_it_comes(void **state)
+{
+	(void)state;
+	enough_after = 0;
+	keep_following("echo one; sleep 0.1; echo two; echo oh >&2; exit 3");
+	assert_int_equal(told_error, 0);
+	assert_int_equal(told.status, 3);
+	assert_int_equal(told.size, 0);
+	assert_string_equal(seen[0], "one\ntwo\n");
+	assert_string_equal(told.error, "oh\n");
+	assert_true(n_bites > 1);
+	enough_after = 1;
+	keep_following("echo one; exec sleep 20");
+	assert_int_equal(told_error, -ECANCELED);
+	enough_after = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -526,6 +557,7 @@ int main(void)
 		cmocka_unit_test(whoever_holds_its_pipes_is_killed_with_it),
 		cmocka_unit_test(one_that_is_ended_is_not_told),
 		cmocka_unit_test(what_one_in_a_loop_writes_is_kept_if_there_is_room_for_it),
+		cmocka_unit_test(what_one_in_a_loop_writes_is_handed_over_as_it_comes),
 		cmocka_unit_test(what_cannot_be_begun_is_named),
 		cmocka_unit_test(a_file_can_be_its_standard_input),
 	};

@@ -376,6 +376,7 @@ struct spawn_child {
 	struct run run;
 	struct source ended, out, err;
 	struct timer late;
+	spawn_bytes_fn bytes; /* NULL: its output is kept for done() */
 	spawn_fn done;
 	void *user;
 };
@@ -393,6 +394,18 @@ void spawn_end(struct spawn_child *child)
 	free(child);
 }
 
+/* What it has written, to who wants it at once. */
+static int take_out(struct spawn_child *child)
+{
+	int r = drain_out(&child->run), enough;
+
+	if (!child->bytes || !child->run.result.size)
+		return r;
+	enough = child->bytes(1, child->run.result.output, child->run.result.size, child->user);
+	child->run.result.size = 0;
+	return r ?: enough > 0 ? -ECANCELED : enough;
+}
+
 /* It has ended, or has to: what is left of its group goes, then it is told. */
 static int child_over(struct spawn_child *child, int error)
 {
@@ -405,7 +418,7 @@ static int child_over(struct spawn_child *child, int error)
 	if (child->run.err >= 0)
 		drain_err(&child->run);
 	if (!error && child->run.out >= 0)
-		error = drain_out(&child->run);
+		error = take_out(child);
 	source_del(&child->ended);
 	finish(&child->run);
 	result = child->run.result;
@@ -442,7 +455,7 @@ static int on_err(struct source *source, uint32_t events)
 static int on_out(struct source *source, uint32_t events)
 {
 	struct spawn_child *child = container_of(source, struct spawn_child, out);
-	int fd = child->run.out, r = drain_out(&child->run);
+	int fd = child->run.out, r = take_out(child);
 
 	(void)events;
 	if (r)
@@ -456,12 +469,19 @@ static int on_out(struct source *source, uint32_t events)
 int spawn_begin(struct loop *loop, const struct spawn *spawn, spawn_fn done, void *user,
 		struct spawn_child **ret, struct problem *why)
 {
+	return spawn_begin_follow(loop, spawn, NULL, done, user, ret, why);
+}
+
+int spawn_begin_follow(struct loop *loop, const struct spawn *spawn, spawn_bytes_fn bytes,
+		       spawn_fn done, void *user, struct spawn_child **ret, struct problem *why)
+{
 	struct spawn_child *child = calloc(1, sizeof(*child));
 	int r;
 
 	if (!child)
 		return -ENOMEM;
 	child->run = RUN_NONE;
+	child->bytes = bytes;
 	child->done = done;
 	child->user = user;
 	r = start(&child->run, spawn, !spawn->output_max, why);

@@ -94,6 +94,15 @@ typedef void (*spawn_fn)(const struct spawn_result *result, int error, void *use
 int spawn_begin(struct loop *loop, const struct spawn *spawn, spawn_fn done, void *user,
 		struct spawn_child **ret, struct problem *why);
 
+/**
+ * spawn_begin_follow() - the same, and what it writes on standard output is handed over as it comes
+ * @bytes: ends it by what it returns, and by nothing else; done() is told -ECANCELED of 1
+ *
+ * @spawn's output_max is for what waits at once; nothing is kept for done().
+ */
+int spawn_begin_follow(struct loop *loop, const struct spawn *spawn, spawn_bytes_fn bytes,
+		       spawn_fn done, void *user, struct spawn_child **ret, struct problem *why);
+
 /** spawn_end() - end it and its group now; done() is not called. NULL: nothing */
 void spawn_end(struct spawn_child *child);
 
