@@ -262,6 +262,14 @@ void register_begin(struct registrar *registrar, struct register_ask *ask)
 	registrar->last = &ask->next;
 }
 
+int registrar_evict(struct registrar *registrar, const char *container, struct problem *why)
+{
+	/* what others have begun is committed first: if that fails, it is theirs alone */
+	int r = registrar->open ? registrar_commit(registrar, why) : 0;
+
+	return r ?: agents_evict(registrar->agents, container, why);
+}
+
 void registrar_touch(struct registrar *registrar, const char *container)
 {
 	struct problem why = {};

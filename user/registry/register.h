@@ -58,6 +58,9 @@ int registrar_spend(struct registrar *registrar, const struct spent *spent, stru
 /** registrar_commit() - what is open, now; those who wait for it are told by the loop, as it went */
 int registrar_commit(struct registrar *registrar, struct problem *why);
 
+/** registrar_evict() - the row of @container goes, now; as agents_evict(), registrar_commit() */
+int registrar_evict(struct registrar *registrar, const char *container, struct problem *why);
+
 /** registrar_touch() - @container was seen now, with the next commit */
 void registrar_touch(struct registrar *registrar, const char *container);
 

@@ -178,8 +178,7 @@ static void on_inspected(const struct spawn_result *result, int error, void *use
 	scan_ended(scan, found < 0 ? 0 : (unsigned)found, 0, NULL);
 }
 
-/* What podman finds itself and its containers by. */
-static void environment(const char *env[static 7])
+void podman_environment(const char *env[static PODMAN_ENV])
 {
 	static const char *const names[] = {
 		"PATH",          "HOME",           "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME",
@@ -202,11 +201,11 @@ static int begin(struct scan *scan, const char *const *argv, size_t max, spawn_f
 		 struct problem *why)
 {
 	uint64_t now = now_boot_ns();
-	const char *env[7];
+	const char *env[PODMAN_ENV];
 	const struct spawn spawn = { argv, env, scan->until_ns > now ? scan->until_ns - now : 1,
 				     max };
 
-	environment(env);
+	podman_environment(env);
 	return spawn_begin(scan->podman->loop, &spawn, done, scan, &scan->child, why);
 }
 

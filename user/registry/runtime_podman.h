@@ -2,7 +2,7 @@
 /*
  * runtime_podman.h - podman's words: a list of ids, and what it inspects, to structs
  *
- * Called by: runtime_podman.c, tests. Threads: no state, any.
+ * Called by: runtime_podman.c, feeder, tests. Threads: no state, any.
  */
 #ifndef REGISTRY_RUNTIME_PODMAN_H
 #define REGISTRY_RUNTIME_PODMAN_H
@@ -22,5 +22,10 @@ int podman_ids(const char *text, size_t size, struct runtime_container *ret);
  */
 int podman_inspected(const char *text, size_t size, const char *network,
 		     struct runtime_container *container, unsigned n);
+
+#define PODMAN_ENV 7 /* with a NULL */
+
+/** podman_environment() - what podman finds itself and its containers by; borrowed from ours */
+void podman_environment(const char *env[static PODMAN_ENV]);
 
 #endif
