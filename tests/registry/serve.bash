@@ -18,7 +18,7 @@ cleanup() {
 	rm -rf "$dir"
 }
 trap cleanup EXIT
-export HOME=$dir LC_ALL=C TEROK_CREDENTIALS_DIR=$dir/c TEROK_SANDBOX_STATE_DIR=$dir/s GRPC_VERBOSITY=NONE
+export HOME=$dir LC_ALL=C TEROK_CREDENTIALS_DIR=$dir/c TEROK_SANDBOX_STATE_DIR=$dir/s TEROK_SANDBOX_RUNTIME_DIR=$dir/r GRPC_VERBOSITY=NONE
 unset NOTIFY_SOCKET http_proxy https_proxy HTTPS_PROXY
 db=$dir/s/controlplane/controlplane.db log=$dir/log
 agent_port=$((20000 + RANDOM % 6000)) admin_port=$((26000 + RANDOM % 6000))
@@ -43,6 +43,10 @@ mkdir "$dir/bin"
 cat >"$dir/bin/podman" <<'END'
 #!/bin/bash
 dir=$(dirname "$(dirname "$0")")
+case "$*" in # who follows what happens: nothing does, and nobody is dialled
+ps*json*) echo '[]'; exit ;;
+events*) exec sleep 1000 ;;
+esac
 echo "$*" >>"$dir/asked"
 [ ! -e "$dir/away" ] || { echo "away" >&2; exit 125; }
 case $1 in

@@ -58,8 +58,6 @@ static void cut(struct dial *dial)
 static void failed(struct dial *dial, const char *reason)
 {
 	cut(dial);
-	log_warn(0, "event=agent.session.failed container=%.12s reason=%s attempts=%u", dial->id,
-		 reason, dial->attempts);
 	TELL(dial, .type = AGENT_EVENT_FAILED, .address = dial->address, .reason = reason,
 	     .attempts = dial->attempts);
 	if (dial->again && dial->close_failed < DIAL_CLOSES)
@@ -319,8 +317,8 @@ static void established(struct dial *dial)
 	dial->session_ns = now_boot_ns();
 	dial->strange = 0;
 	leaf_hex(dial->leaf.thumbprint, hex);
-	log_info("event=agent.session.connected container=%.12s thumbprint=%s chain=%s", dial->id,
-		 hex, *dial->why_not ? dial->why_not : "believed");
+	if (*dial->why_not)
+		note(dial, "agentdial_peer_not_verified", dial->why_not);
 	TELL(dial, .type = AGENT_EVENT_CONNECTED, .address = dial->address,
 	     .attempts = dial->attempts, .peer_name = dial->leaf.agent,
 	     .peer_thumbprint = dial->leaf.present ? hex : NULL);

@@ -10,7 +10,10 @@ static const struct cli_verb verbs[] = {
 	{ "pki", "init | issue AGENT | rotate [WHAT...] | assert | show",
 	  "certificates: of the control plane, of people's programs, of agents", verb_pki },
 	{ "agents", "[OPTIONS]", "who is registered", verb_agents },
-	{ "serve", "[OPTIONS]", "agents register, people's programs ask", verb_serve },
+	{ "serve", "[OPTIONS]", "agents register and have sessions, people's programs ask",
+	  verb_serve },
+	{ "watch", "[OPTIONS]", "what happens to agents, as it happens", verb_watch },
+	{ "plan", "lint FILE", "is that a plan of what runs before an agent starts?", verb_plan },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -3,7 +3,7 @@
  * verb_serve.c - terok-cp serve: the registry is opened, rows of containers that are gone go, then
  * agents and people's programs are served until it is told to end
  *
- * SIGHUP: certificates and keys are read again; if they cannot be, those that there are stay.
+ * Containers of agents are dialled beside that (sessions.c). SIGHUP: certificates and keys are read again; if they cannot be, those that there are stay.
  */
 #include <errno.h>
 #include <signal.h>
@@ -21,9 +21,11 @@
 #include "grpc/tls.h"
 #include "methods.h"
 #include "pki.h"
+#include "line.h"
 #include "reap.h"
 #include "service/listen.h"
 #include "service/own_file.h"
+#include "sessions.h"
 #include "verbs.h"
 
 #define AGENT_PORT 7444
@@ -38,7 +40,8 @@ static const struct service cp = { .program = "terok-cp", .noun = "control plane
 
 struct serve {
 	const char *pki_dir, *db, *network, *audience, *introspect, *introspect_ca;
-	const char *agent_bind, *admin_bind, *agent_port, *admin_port;
+	const char *agent_bind, *admin_bind, *agent_port, *admin_port, *session_port;
+	const char *plan, *socket;
 	char *folder, *path;
 	struct own_file alone; /* one writer, as long as it is held */
 	struct loop *loop;
@@ -56,6 +59,7 @@ struct serve {
 	struct grpc_server_use agents_use, admin_use;
 	struct grpc_server *agent_server, *admin_server;
 	struct reap *reap;
+	struct sessions *sessions;
 	int failed;
 };
 
@@ -164,9 +168,9 @@ static void on_reaped(unsigned evicted, const char *degraded, void *user)
 	serve->reap = NULL;
 	if (evicted)
 		log_info("event=agent.reap.evicted rows=%u", evicted);
-	serve->failed = listen_both(serve, &why);
+	serve->failed = listen_both(serve, &why) ?: sessions_begin(serve->sessions, degraded);
 	if (serve->failed) {
-		log_error(0, "serve: %s", why.text);
+		log_error(0, "serve: %s", *why.text ? why.text : strerror(-serve->failed));
 		loop_stop(serve->loop);
 		return;
 	}
@@ -183,7 +187,7 @@ static int on_signal(struct signals *signals, int number)
 	if (number != SIGHUP) {
 		notify_say(&serve->notify, "STOPPING=1");
 		loop_stop(serve->loop);
-	} else if (certificates_read(serve, &why)) {
+	} else if (certificates_read(serve, &why) || sessions_renew(serve->sessions, &why)) {
 		log_error(0, "certificates were not read again: %s", why.text);
 	} else {
 		log_info("certificates were read again");
@@ -231,6 +235,21 @@ static int gates_open(struct serve *serve, struct problem *why)
 	return r ?: admission_new(&use, &serve->to_agents);
 }
 
+static int sessions_open(struct serve *serve, struct problem *why)
+{
+	struct sessions_use use = { .loop = serve->loop,
+				    .runtime = serve->runtime,
+				    .agents = serve->agents,
+				    .registrar = serve->registrar,
+				    .folder = serve->folder,
+				    .plan = serve->plan,
+				    .socket = serve->socket,
+				    .port = LINE_PORT };
+
+	(void)cli_number("session-port", serve->session_port, 1, 65535, &use.port);
+	return sessions_new(&use, &serve->sessions, why);
+}
+
 static int begin(struct serve *serve, struct problem *why)
 {
 	static const int more[] = { SIGHUP, 0 };
@@ -244,6 +263,7 @@ static int begin(struct serve *serve, struct problem *why)
 		return problem(why, -ENOENT, "where the certificates are is not known: no home");
 	r = loop_new(&serve->loop) ?: signals_add(serve->loop, &serve->signals, more, on_signal);
 	r = r ?: certificates_read(serve, why) ?: registry_open(serve, why) ?: gates_open(serve, why);
+	r = r ?: sessions_open(serve, why);
 	return r
 		   ?: reap_begin(serve->loop, serve->runtime, serve->agents, on_reaped, serve,
 				 &serve->reap);
@@ -260,6 +280,7 @@ static void serve_done(struct serve *serve)
 	runtime_free(serve->runtime);
 	peers_free(serve->peers);
 	reap_end(serve->reap);
+	sessions_free(serve->sessions);
 	registrar_free(serve->registrar);
 	agents_free(serve->agents);
 	grpc_tls_free(serve->tls);
@@ -278,6 +299,7 @@ static int options_check(const struct serve *serve)
 	int r = cli_number("agent-port", serve->agent_port, 1, 65535, &port);
 
 	r = r ?: cli_number("admin-port", serve->admin_port, 1, 65535, &port);
+	r = r ?: cli_number("session-port", serve->session_port, 1, 65535, &port);
 	if (!r && serve->introspect_ca && !serve->introspect)
 		r = log_error(-EINVAL, "serve: --introspect-ca is for --introspect");
 	return r;
@@ -295,6 +317,10 @@ int verb_serve(int argc, char **argv)
 		{ "admin-bind", "ADDRESS", "where people's programs do (127.0.0.1)", CLI_STRING,
 		  &serve.admin_bind },
 		{ "admin-port", "N", "of it (7443)", CLI_STRING, &serve.admin_port },
+		{ "session-port", "N", "where agents' peers listen (7700)", CLI_STRING,
+		  &serve.session_port },
+		{ "plan", "FILE", "what runs before an agent starts", CLI_STRING, &serve.plan },
+		{ "socket", "PATH", "of those who watch", CLI_STRING, &serve.socket },
 		{ "pki-dir", "DIR", "certificates and keys", CLI_STRING, &serve.pki_dir },
 		{ "db", "FILE", "the registry", CLI_STRING, &serve.db },
 		{ "network", "NAME", "podman's, that agents are in (clawker-net)", CLI_STRING,

@@ -9,6 +9,8 @@
 
 int verb_agents(int argc, char **argv);
 int verb_pki(int argc, char **argv);
+int verb_plan(int argc, char **argv);
 int verb_serve(int argc, char **argv);
+int verb_watch(int argc, char **argv);
 
 #endif

@@ -1,0 +1,213 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# test_session.sh - terok-cp serve and a real terok-agentd: a session, its plan, its end, and what watch shows of it
+#
+# The container is played: a podman that a script plays says that it runs, at 127.0.0.1, and what happens to it.
+set -u
+for need in jq sqlite3; do
+	command -v $need >/dev/null || { echo "SKIP: $need is not installed (tools/deps --install test)"; exit 77; }
+done
+cp=$B/terok-cp bad=0 server='' agent='' watcher=''
+for program in "$cp" "$B/terok-agentd"; do
+	[ -x "$program" ] || { echo "$program is not there (make)"; exit 1; }
+done
+dir=$(mktemp -d)
+cleanup() {
+	for pid in $watcher $server $agent $(cat "$dir/pids" 2>/dev/null); do
+		kill "$pid" 2>/dev/null
+	done
+	wait 2>/dev/null
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+export HOME=$dir LC_ALL=C TEROK_CREDENTIALS_DIR=$dir/c TEROK_SANDBOX_STATE_DIR=$dir/s TEROK_SANDBOX_RUNTIME_DIR=$dir/r
+unset NOTIFY_SOCKET
+log=$dir/log seen=$dir/seen
+agent_port=$((20000 + RANDOM % 4000)) admin_port=$((24000 + RANDOM % 4000)) session_port=$((28000 + RANDOM % 4000))
+
+is() { # is NAME CMD...: CMD succeeds
+	local name=$1 out
+	shift
+	if out=$("$@" 2>&1); then
+		echo "ok $name"
+	else
+		echo "not ok $name"
+		tail -n 5 <<<"$out" | sed 's/^/    /'
+		bad=1
+	fi
+}
+same() { [ "$1" = "$2" ] || { printf "'%s' is not\n'%s'\n" "$1" "$2"; return 1; }; }
+until_true() { # until_true CMD...: it becomes so, in ten seconds
+	local i
+	for ((i = 0; i < 500; i++)); do
+		! "$@" || return 0
+		sleep 0.02
+	done
+	return 1
+}
+
+# --- a runtime: a file "there" has the id of the container that runs; lines of "happens" are its events
+mkdir "$dir/bin"
+cat >"$dir/bin/podman" <<'END2'
+#!/bin/bash
+dir=$(dirname "$(dirname "$0")")
+labels='{"dev.clawker.managed":"true","dev.clawker.purpose":"agent","dev.clawker.agent":"dev","dev.clawker.project":"proj"}'
+id=$(cat "$dir/there" 2>/dev/null)
+case "$1 $*" in
+ps*json*) [ -z "$id" ] || printf '[{"Id":"%s","Names":["c"],"State":"running","Labels":%s}]\n' "$id" "$labels"
+	[ -n "$id" ] || echo '[]' ;;
+ps*) [ -z "$id" ] || echo "$id" ;;
+container*) printf '[{"Id":"%s","Config":{"Labels":%s},"NetworkSettings":{"Networks":{"clawker-net":{"IPAddress":"127.0.0.1"}}}}]\n' "$id" "$labels" ;;
+events*) exec tail -n +1 -s 0.02 -f "$dir/happens" ;;
+esac
+END2
+chmod 755 "$dir/bin/podman"
+export PATH=$dir/bin:$PATH
+touch "$dir/happens"
+happens() { # happens STATUS: of the container
+	printf '{"ID":"aa","Name":"c","Status":"%s","Type":"container","Attributes":{"dev.clawker.purpose":"agent","dev.clawker.agent":"dev","dev.clawker.project":"proj"}}\n' "$1" >>"$dir/happens"
+}
+
+cat >"$dir/plan" <<END2
+{"steps":[
+ {"name":"first","uid":$(id -u),"gid":$(id -g),"command":"cat >$dir/first; pwd >>$dir/first; echo \$WORD >>$dir/first","stdin":"in\n","cwd":"/","env":{"WORD":"so"}},
+ {"name":"second","uid":$(id -u),"gid":$(id -g),"command":["/bin/sh","-c","if [ -e $dir/fails ]; then echo oh no >&2; exit 4; fi"],"timeout":5}
+]}
+END2
+chmod 600 "$dir/plan"
+is "the plan is one" same "$("$cp" plan lint "$dir/plan" | cut -d' ' -f1,2 | tr '\n' ' ')" "0 first 1 second 2 agent-ready "
+sed 's/"uid"/"user"/' "$dir/plan" >"$dir/wrong"
+is "and one with a key that nobody knows is not" same "$("$cp" plan lint "$dir/wrong" 2>&1 | grep -c 'step 1 (first): user is no key')" 1
+
+serves() { [ "$(grep -c ' serves ' "$log")" -ge 2 ]; }
+serve() { # [OPTIONS]
+	local try
+	for ((try = 0; try < 20; try++)); do
+		: >"$log"
+		"$cp" serve --agent-port $agent_port --admin-port $admin_port --session-port $session_port "$@" 2>>"$log" &
+		server=$!
+		until_true eval 'serves || ! kill -0 $server 2>/dev/null'
+		! serves || return 0
+		grep -q 'already in use' "$log" || break
+		agent_port=$((20000 + RANDOM % 4000)) admin_port=$((24000 + RANDOM % 4000))
+	done
+	echo "not ok it serves"
+	sed 's/^/    /' "$log"
+	exit 1
+}
+watch() {
+	: >"$seen"
+	"$cp" watch --json >"$seen" 2>"$dir/watch.err" &
+	watcher=$!
+	until_true test -s "$seen"
+}
+end() { # end PID [SIGNAL]
+	kill "${2--TERM}" "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+}
+up() { # terok-agentd listens; its command outlives it if it is killed, so it says its number
+	: >"$dir/agent.log"
+	CLAWKER_USER=$(id -u):$(id -g) CLAWKER_AGENT=dev CLAWKER_PROJECT=proj CLAWKER_CP_AGENT_ADDR=127.0.0.1:$agent_port \
+		"$B/terok-agentd" --listen 127.0.0.1:$session_port --bootstrap "$dir/a" -- \
+		/bin/sh -c "echo \$\$ >>$dir/pids; exec sleep 1000" >/dev/null 2>"$dir/agent.log" &
+	agent=$!
+	until_true grep -q 'listens at' "$dir/agent.log" || { cat "$dir/agent.log"; exit 1; }
+}
+told() { jq -r 'select(.event) | .event' "$seen" | grep '^agent\.' | sed 's/^agent\.//' | tr '\n' ' '; }
+has() { [[ $(told) == *"$1"* ]]; }
+count() { told | tr ' ' '\n' | grep -cx "$1"; }
+INIT="init.started init.step.started init.step.completed init.step.started init.step.completed init.step.started init.step.completed init.completed "
+
+"$cp" pki init >/dev/null
+"$cp" pki issue dev --container aa --project proj --out "$dir/a" >/dev/null
+serve --plan "$dir/plan"
+watch
+is "the first line is the world, of which nothing is known" same "$(head -n 1 "$seen" | jq -c .snapshot)" '{"containers":[],"agents":[]}'
+
+# --- a container starts
+up
+echo aa >"$dir/there"
+happens start
+until_true has "init.completed"
+is "a container that starts has a session, registers, has its plan run and starts" same "$(told)" \
+	"session.connecting session.connected registered $INIT"
+is "it runs as the plan says" same "$(tr '\n' ' ' <"$dir/first")" "in / so "
+is "its steps are in their order" same "$(jq -r 'select(.event=="agent.init.step.completed") | .step' "$seen" | tr '\n' ' ')" "first second agent-ready "
+is "whose session it is is told" same "$(jq -r 'select(.event=="agent.session.connected") | .peer_agent_full_name, .peer_thumbprint, .address' "$seen" | tr '\n' ' ')" \
+	"clawker.proj.dev $(openssl x509 -in "$dir/a/cert.pem" -outform DER | sha256sum | cut -d' ' -f1) 127.0.0.1:$session_port "
+is "and it is in the registry" same "$("$cp" agents --json | jq -r '.[0].container_id')" aa
+is "its command runs" pgrep -P "$agent" -x sleep
+end $watcher
+watch
+is "who comes later sees the world as it is" same \
+	"$(head -n 1 "$seen" | jq -r '.snapshot.agents[0] | .session, .trust, .registered, .init.status' | tr '\n' ' ')" "connected  true completed "
+
+# --- the control plane is killed, and comes again
+end $watcher
+end $server -KILL
+serve --plan "$dir/plan"
+watch
+until_true has init.completed || until_true grep -q '"completed"' "$seen"
+is "a control plane that was killed has its session again, of one that it knows" \
+	same "$(grep -c 'event=agent.registered\|event=agent.untrusted' "$log")" 0
+is "and the plan is run again" grep -q 'event=agent.init.completed' "$log"
+
+# --- the peer is killed
+end $watcher
+watch
+end $agent -KILL
+until_true has session.broken
+is "a peer that is killed is a session that breaks" same "$(jq -r 'select(.event=="agent.session.broken") | .container_id' "$seen")" aa
+touch "$dir/fails"
+up
+until_true has init.failed
+is "it is dialled until it is there again; a step that fails ends its plan" same "$(told)" \
+	"session.broken session.connecting session.connected init.started init.step.started init.step.completed init.step.started init.step.failed init.failed "
+is "with what it wrote" same "$(jq -r 'select(.event=="agent.init.failed") | .failed_step, .reason, .detail' "$seen" | tr '\n' ' ')" \
+	"second exit_code exit_code=4; stderr: oh no  "
+is "and its command does not run" same "$(pgrep -P "$agent" -x sleep | wc -l)" 0
+rm "$dir/fails"
+
+# --- another certificate, of another authority
+end $agent -KILL
+until_true eval '[ "$(count session.broken)" = 2 ]'
+mkdir "$dir/other" && mv "$dir/a" "$dir/good"
+TEROK_CREDENTIALS_DIR=$dir/other "$cp" pki init >/dev/null
+TEROK_CREDENTIALS_DIR=$dir/other "$cp" pki issue dev --container aa --project proj --out "$dir/a" >/dev/null
+chmod u+w "$dir/a" "$dir/a/ca.pem" && cat "$dir/good/ca.pem" >"$dir/a/ca.pem" && chmod 400 "$dir/a/ca.pem"
+up
+until_true has untrusted
+is "a peer with another certificate has its session, and is not trusted" same \
+	"$(jq -r 'select(.event=="agent.untrusted") | .reason' "$seen")" cert_thumbprint_mismatch
+until_true eval '[ "$(count init.completed)" = 1 ]'
+is "and its plan is run" has "session.connected untrusted $INIT"
+is "that its chain is not believed is logged" grep -q 'event=agentdial_peer_not_verified' "$log"
+
+# --- it stops
+happens died
+rm "$dir/there"
+until_true grep -q docker.container.die "$seen"
+end $agent
+is "of one that stops nothing more is told" same "$(told | sed 's/.*untrusted/untrusted/')" "untrusted $INIT"
+is "and it keeps its row" same "$("$cp" agents --json | jq length)" 1
+happens remove
+until_true eval '[ "$("$cp" agents --json | jq length)" = 0 ]'
+is "one that is removed loses it" same "$("$cp" agents --json | jq length)" 0
+happens start
+until_true has session.failed
+is "one that does not run is told so" same "$(jq -r 'select(.event=="agent.session.failed") | .reason' "$seen")" container_not_running
+
+# --- people watch
+"$cp" watch >"$dir/text" 2>/dev/null &
+other=$!
+until_true test -s "$dir/text" # whom it knows
+happens start
+until_true grep -q 'agent.session.failed.*container_not_running' "$dir/text"
+is "for people an event is a line" grep -q 'agent.session.failed.*container_not_running' "$dir/text"
+end $other
+end $server
+wait $watcher
+is "who watches hears of the end" same "$? $(grep -c 'has ended' "$dir/watch.err")" "1 1"
+watcher='' server='' agent=''
+is "a plan that is none is no control plane" same "$("$cp" serve --plan "$dir/wrong" 2>&1 | grep -c 'user is no key')" 1
+exit $bad

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sessions.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "bus.h"
+#include "dialer.h"
+#include "feeder.h"
+#include "line.h"
+#include "pki.h"
+#include "watch.h"
+#include "world.h"
+
+struct sessions {
+	struct sessions_use use;
+	struct bus *bus;
+	struct world *world;
+	struct plan *plan;
+	struct lines *lines;
+	struct dialer *dialer;
+	struct feeder *feeder;
+	struct watch *watch;
+};
+
+static void on_apply(void *user, const struct agent_event *event)
+{
+	world_apply(user, event);
+}
+
+/* What containers and peers chose stands in the events themselves, for those who watch. */
+static void on_log(void *user, const struct agent_event *event)
+{
+	char name[64], step[64], reason[128];
+
+	(void)user;
+	/* a host's ordinary life; and what reap.c has said */
+	if (event->type == AGENT_EVENT_CONTAINER || event->type == AGENT_EVENT_REAP_DEGRADED)
+		return;
+	log_info("event=%s container=%.12s%s%s%s%s", agent_event_name(event, name, sizeof(name)),
+		 event->container ?: "", event->step ? " step=" : "",
+		 log_safe(step, sizeof(step), event->step ?: ""), event->reason ? " reason=" : "",
+		 log_safe(reason, sizeof(reason), event->reason ?: ""));
+}
+
+/* --- who acts on what containers do ----------------------------------------------------------- */
+
+static void on_dial(void *user, const char *container)
+{
+	struct sessions *sessions = user;
+	int r = dialer_dial(sessions->dialer, container);
+
+	if (r)
+		log_error(r, "event=agentdial_refused container=%.12s", container);
+}
+
+static void on_cancel(void *user, const char *container)
+{
+	struct sessions *sessions = user;
+
+	dialer_cancel(sessions->dialer, container);
+}
+
+static int on_evict(void *user, const char *container, struct problem *why)
+{
+	struct sessions *sessions = user;
+
+	return registrar_evict(sessions->use.registrar, container, why);
+}
+
+/* --- begin and end ---------------------------------------------------------------------------- */
+
+/* Who a peer is is not TLS's to say: it is told, and the session is there. */
+static int tls_read(const char *folder, struct grpc_tls **ret, struct problem *why)
+{
+	_cleanup_free_ char *ca = NULL, *client = NULL;
+	struct grpc_tls_use use = { .client = true, .verify = GRPC_VERIFY_CAPTURE };
+
+	if (asprintf(&ca, "%s/" PKI_CA_FILE, folder) < 0 ||
+	    asprintf(&client, "%s/%s", folder, pki_file(CERT_CLIENT)) < 0)
+		return problem(why, -ENOMEM, "no memory for a path");
+	use.cert.file = use.key.file = client;
+	use.ca.file = ca;
+	return grpc_tls_new(&use, ret, why);
+}
+
+static int lines_begin(struct sessions *sessions, struct problem *why)
+{
+	struct grpc_tls *tls = NULL;
+	int r = tls_read(sessions->use.folder, &tls, why);
+
+	if (r)
+		return r;
+	r = lines_grpc_new(sessions->use.loop, tls, (uint16_t)sessions->use.port, &sessions->lines);
+	if (r)
+		grpc_tls_free(tls);
+	return r;
+}
+
+static int dialer_begin(struct sessions *sessions)
+{
+	const struct dialer_use use = { .loop = sessions->use.loop,
+					.runtime = sessions->use.runtime,
+					.lines = sessions->lines,
+					.agents = sessions->use.agents,
+					.bus = sessions->bus,
+					.plan = sessions->plan,
+					.times = DIAL_TIMES };
+
+	return dialer_new(&use, &sessions->dialer);
+}
+
+/* A control plane that nobody can watch is better than none. */
+static void watch_begin(struct sessions *sessions)
+{
+	_cleanup_free_ char *path = watch_path(sessions->use.socket);
+	struct problem why = {};
+	int r = !path ? -ENOMEM
+		      : watch_new(sessions->use.loop, sessions->bus, sessions->world, path,
+				  &sessions->watch, &why);
+
+	if (r)
+		log_warn(0, "nobody can watch: %s", *why.text ? why.text : strerror(-r));
+}
+
+int sessions_new(const struct sessions_use *use, struct sessions **ret, struct problem *why)
+{
+	struct sessions *sessions = calloc(1, sizeof(*sessions));
+	int r = sessions ? world_new(&sessions->world) : -ENOMEM;
+
+	if (!r) {
+		const struct bus_first first = { on_apply, on_log, sessions->world };
+
+		sessions->use = *use;
+		r = bus_new(use->loop, &first, &sessions->bus);
+	}
+	if (!r && use->plan)
+		r = plan_read(use->plan, &sessions->plan, why);
+	r = r ?: lines_begin(sessions, why) ?: dialer_begin(sessions);
+	if (r) {
+		sessions_free(sessions);
+		return r;
+	}
+	watch_begin(sessions);
+	*ret = sessions;
+	return 0;
+}
+
+int sessions_begin(struct sessions *sessions, const char *degraded)
+{
+	const struct feeder_use use = { .loop = sessions->use.loop,
+					.bus = sessions->bus,
+					.dial = on_dial,
+					.cancel = on_cancel,
+					.evict = on_evict,
+					.user = sessions };
+	const struct agent_event event = { .type = AGENT_EVENT_REAP_DEGRADED, .detail = degraded };
+
+	if (*degraded)
+		(void)bus_publish(sessions->bus, &event);
+	return feeder_new(&use, &sessions->feeder);
+}
+
+int sessions_renew(struct sessions *sessions, struct problem *why)
+{
+	struct grpc_tls *tls = NULL;
+	int r = tls_read(sessions->use.folder, &tls, why);
+
+	if (!r)
+		lines_grpc_tls(sessions->lines, tls);
+	return r;
+}
+
+void sessions_free(struct sessions *sessions)
+{
+	if (!sessions)
+		return;
+	feeder_free(sessions->feeder);
+	dialer_free(sessions->dialer);
+	lines_free(sessions->lines);
+	watch_free(sessions->watch);
+	bus_free(sessions->bus);
+	world_free(sessions->world);
+	plan_free(sessions->plan);
+	free(sessions);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sessions.h - what serve needs to have sessions with agents: events, the world, who dials whom
+ *
+ * Here it is put together; what each part is stands in its own header. Owned by: serve. Called by:
+ * serve. Threads: none.
+ */
+#ifndef REGISTRY_SESSIONS_H
+#define REGISTRY_SESSIONS_H
+
+#include "agents.h"
+#include "base/event.h"
+#include "register.h"
+#include "runtime.h"
+
+struct sessions;
+
+struct sessions_use {
+	struct loop *loop;
+	struct runtime *runtime;
+	struct agents *agents;
+	struct registrar *registrar;
+	const char *folder; /* of certificates */
+	const char *plan;   /* a file; NULL: agents start at once */
+	const char *socket; /* of those who watch; NULL: where they look for it */
+	unsigned port;      /* of peers */
+};
+
+/** sessions_new() - what @use names is borrowed; nobody is dialled yet. -errno with @why */
+int sessions_new(const struct sessions_use *use, struct sessions **ret, struct problem *why);
+
+/** sessions_begin() - containers are looked for, and dialled; @degraded: "" or why rows are too many */
+int sessions_begin(struct sessions *sessions, const char *degraded);
+
+/** sessions_renew() - certificates are read again, for sessions from now on; -errno with @why */
+int sessions_renew(struct sessions *sessions, struct problem *why);
+
+/** sessions_free() - after the runtime was freed; the loop must be there. NULL: nothing */
+void sessions_free(struct sessions *sessions);
+
+#endif
