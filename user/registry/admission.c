@@ -100,9 +100,10 @@ static void caller_free(struct caller *caller)
 void caller_end(struct caller *caller, const struct reply *reply)
 {
 	struct grpc_call *call = caller->call;
+	const struct reply last = *reply; /* which may be the caller's own */
 
 	caller_free(caller);
-	grpc_end(call, (enum grpc_code)reply_grpc(reply->code), reply->text);
+	grpc_end(call, (enum grpc_code)reply_grpc(last.code), last.text);
 }
 
 void caller_over(struct grpc_call *call, enum grpc_code code, const char *text)
