@@ -75,6 +75,7 @@ struct server {
 	struct counter counter[COUNTERS_MAX];
 	unsigned n_counters;
 	bool ending, looked;
+	bool other_key; /* which is said once, however many lines containers have had */
 };
 
 /* --- routes --------------------------------------------------------------------------- */
@@ -331,10 +332,11 @@ static const struct credential_use *credential_for(struct exchange *x)
 		refuse(x, 502, "credential_misconfigured", "Credential misconfigured");
 	else if (r == -EKEYREJECTED) {
 		/* we gave up the files that the new one could be in */
-		if (!store_locked(x->server->options.store, STORE_HTTP))
-			complain(x,
-				 "the store has another key than we began with; try: terok-proxy "
-				 "stop; terok-proxy start");
+		if (!store_locked(x->server->options.store, STORE_HTTP) && !x->server->other_key) {
+			x->server->other_key = true;
+			log_warn(0, "the store has another key than we began with; try: "
+				    "terok-proxy stop; terok-proxy start");
+		}
 		refuse(x, 503, "store_locked", "Credential store is locked");
 	} else {
 		complain(x, why.text);

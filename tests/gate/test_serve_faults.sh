@@ -148,7 +148,7 @@ acts <<'EOT'
 echo $$ >>"$(dirname "$0")/../told/pid"
 printf 'Content-Type: x\n\n'
 head -c 100
-sleep 1000
+exec sleep 1000
 EOT
 client() {
 	rm -f "$dir/told/pid"
@@ -181,7 +181,7 @@ acts <<'EOT'
 echo $$ >"$(dirname "$0")/../told/pid"
 printf 'Content-Type: x\n\nall'
 exec >&-
-sleep 1000
+exec sleep 1000
 EOT
 lingers() { # statement 11
 	local began=$SECONDS
@@ -190,7 +190,7 @@ lingers() { # statement 11
 is "one that has said all and does not end is killed after 30 seconds" lingers
 acts <<'EOT'
 echo $$ >"$(dirname "$0")/../told/pid"
-sleep 1000
+exec sleep 1000
 EOT
 dies() {
 	rm -f "$dir/told/pid"
