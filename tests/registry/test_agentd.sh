@@ -7,6 +7,11 @@
 # shellcheck source=tests/podman/lib.sh
 . "$(dirname "$0")/../podman/lib.sh"
 /usr/bin/python3 -c 'import grpc, grpc_tools' 2>/dev/null || skip "no python3-grpcio, python3-grpc-tools"
+# The next Debian's libraries lie over this one's there, and neither openssl nor grpcio runs with them.
+if [ -z "${PODMANS-}" ]; then
+	echo "SKIP $NAME with podman 5: its lab has no openssl that runs" >&2
+	export PODMANS=machine
+fi
 enter_lab
 [ -x "$B/terok-agentd" ] || fail "$B/terok-agentd is not there (make)"
 SRC=$(readlink -f "$(dirname "$0")/../..")
