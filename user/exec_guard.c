@@ -20,10 +20,10 @@
 #include "reached.h"
 
 #define PARENT     "/terok" /* below the cgroup2 root, shared by all execs */
-#define OPEN_TRIES 10
-#define TELL_TRIES 100 /* against a transient agent that ends while we arrive ... */
-#define TELL_MS    20  /* ... which takes a moment */
-#define NAME_TRIES 16  /* cgroups of killed execs that had our pid */
+#define OPEN_TRIES 100      /* against a transient agent that ends while we arrive ... */
+#define TELL_TRIES 100
+#define TELL_MS    20 /* ... which takes a moment, and on a busy machine a second */
+#define NAME_TRIES 16 /* cgroups of killed execs that had our pid */
 
 /* Inside another exec's guard our cgroup goes below its, so that both guards hold. */
 static void choose_parent(struct exec_guard *own)
@@ -152,7 +152,8 @@ int exec_guard_names(struct exec_guard *own, const struct exec_options *options,
 
 /*
  * A transient agent that has just lost its last guard unloads everything: if that falls
- * between our opening and our attaching, begin again, with an agent that stays.
+ * between our opening and our attaching, begin again, with an agent that stays. Until it
+ * has gone it is still one that is there.
  */
 static int attach(struct exec_guard *own, const struct guard_spec *spec, struct problem *why)
 {
@@ -162,6 +163,8 @@ static int attach(struct exec_guard *own, const struct guard_spec *spec, struct 
 		bool existing;
 
 		kernel_freep(&own->kernel);
+		if (i)
+			poll(NULL, 0, TELL_MS);
 		r = i ? agent_ensure(why) : 0;
 		if (!r)
 			r = kernel_open(&own->kernel, why);
