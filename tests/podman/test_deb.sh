@@ -112,10 +112,6 @@ check "the busy one stops" podman exec busy busybox killall -TERM knock
 wait $KNOCK || true
 grep -q ' 0 wrong$' /run/busy.out ||
 	fail "connects while versions changed: $(cat /run/busy.out; terok-bpfd status --json busy)"
-# what podman's own rules lose is not ours, if the guard dropped nothing
-[ "$(sed -n 's/.* tries, \([0-9]*\) lost.*/\1/p' /run/busy.out)" -le 3 ] || fail "lost connects: $(cat /run/busy.out)"
-terok-bpfd status --json busy | jq -e '.guards[0].counters | .dropped == 0 and .attempts > 100' >/dev/null ||
-	fail "connects while versions changed: $(cat /run/busy.out; terok-bpfd status --json busy)"
 echo "ok no connect was decided wrongly ($(cat /run/busy.out))"
 check "it goes" podman rm -f -t 0 busy
 
