@@ -4,7 +4,8 @@
 scan.py SECRETS WHERE...     SECRETS: a file, a secret a line; WHERE: a file, a folder, or mem:PID for all that a process can
                              read of its memory. Says what was found and where, which form and which part; exit 1 if any was
 
-A run of 15 bytes has one of the parts of 8 that are looked for, whole.
+A run of 15 characters has one of the parts of 8 that are looked for, whole, in each form: 8 bytes of UTF-16 are but 4
+characters, of hex 4 bytes of a secret, and a process without any secret holds hundreds of such by chance.
 """
 import base64, os, sys
 
@@ -12,22 +13,24 @@ PART = 8
 
 
 def forms(secret):
-    yield "plain", secret
-    yield "backwards", secret[::-1]
-    yield "hex", secret.hex().encode()
-    yield "HEX", secret.hex().upper().encode()
-    yield "utf-16", secret.decode().encode("utf-16-le")
+    """name, text, and how much of it stands for a character of the secret"""
+    yield "plain", secret, 1
+    yield "backwards", secret[::-1], 1
+    yield "hex", secret.hex().encode(), 2
+    yield "HEX", secret.hex().upper().encode(), 2
+    yield "utf-16", secret.decode().encode("utf-16-le"), 2
     for shift in range(3):
         text = base64.b64encode(b"\0" * shift + secret)[4 if shift else 0:].rstrip(b"=")[:-1]
-        yield f"base64+{shift}", text
-        yield f"base64url+{shift}", text.replace(b"+", b"-").replace(b"/", b"_")
+        yield f"base64+{shift}", text, 1
+        yield f"base64url+{shift}", text.replace(b"+", b"-").replace(b"/", b"_"), 1
 
 
 def parts(secrets):
     for number, secret in enumerate(secrets):
-        for name, text in forms(secret):
-            for at in range(0, len(text) - PART + 1, PART):
-                yield number, name, at, text[at:at + PART]
+        for name, text, width in forms(secret):
+            size = PART * width
+            for at in range(0, len(text) - size + 1, size):
+                yield number, name, at, text[at:at + size]
 
 
 def pieces(where):

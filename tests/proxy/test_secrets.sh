@@ -29,7 +29,7 @@ scan() { python3 "$here/scan.py" "$dir/up/secrets" "$@"; }
 
 plants() { # the scanner's own control: each form in a file, and one in a process
 	printf 'x%s' "$key" >"$dir/plants/plain" && printf '%s' "${pat:7:20}" >"$dir/plants/part" && printf 'ab%s' "$access" | base64 -w 0 >"$dir/plants/base64" && printf 'a%s' "$access" | base64 -w 0 >"$dir/plants/base64-1" &&
-		printf '%s' "$refresh" | od -An -tx1 | tr -d ' \n' >"$dir/plants/hex" && rev <<<"$newer" >"$dir/plants/back" || return
+		printf '%s' "$refresh" | od -An -tx1 | tr -d ' \n' >"$dir/plants/hex" && rev <<<"$newer" >"$dir/plants/back" && printf 'x%s' "${key:3:15}" | iconv -t utf-16le >"$dir/plants/utf-16" && printf '%s' "${pat:5:15}" | od -An -tx1 | tr -d ' \n' >"$dir/plants/hex-part" || return
 	local plant planted
 	for plant in "$dir"/plants/*; do ! scan "$plant" || { echo "$plant is not found"; return 1; }; done
 	python3 -c 'import base64, sys

@@ -7,33 +7,32 @@
 # shellcheck source=tests/podman/lib.sh
 . "$(dirname "$0")/../podman/lib.sh"
 /usr/bin/python3 -c 'import grpc, grpc_tools' 2>/dev/null || skip "no python3-grpcio, python3-grpc-tools"
-# The next Debian's libraries lie over this one's there, and neither openssl nor grpcio runs with them.
-if [ -z "${PODMANS-}" ]; then
-	echo "SKIP $NAME with podman 5: its lab has no openssl that runs" >&2
-	export PODMANS=machine
-fi
+# Where another podman's libraries lie over this machine's, neither openssl nor grpcio runs: both look
+# at the machine's own files, in the lab's network, and share with it what is in LAB_DIR.
+[ -n "${LAB_DIR-}" ] || exec 8</proc/self/ns/mnt
 enter_lab
+on_machine() { nsenter --mount=/proc/self/fd/8 "$@"; }
 [ -x "$B/terok-agentd" ] || fail "$B/terok-agentd is not there (make)"
 SRC=$(readlink -f "$(dirname "$0")/../..")
-PKI=/run/pki STUBS=/run/stubs
+PKI=$LAB_DIR/pki STUBS=$LAB_DIR/stubs
 CONTAINER=0123456789abcdef
-mkdir -p $PKI $STUBS
-/usr/bin/python3 -m grpc_tools.protoc -I"$SRC/user/proto" --python_out=$STUBS --grpc_python_out=$STUBS \
+mkdir -p "$PKI" "$STUBS"
+on_machine /usr/bin/python3 -m grpc_tools.protoc -I"$SRC/user/proto" --python_out="$STUBS" --grpc_python_out="$STUBS" \
 	"$SRC"/user/proto/{agent,clawkerd}.proto
 
 # ca NAME; leaf NAME CA CN EKU [SAN]
 ca() {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$PKI/$1.key" \
+	on_machine openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$PKI/$1.key" \
 		-out "$PKI/$1.pem" -days 1 -subj "/CN=$1" -addext basicConstraints=critical,CA:TRUE 2>/dev/null
 }
 leaf() {
-	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$PKI/$1.key" \
+	on_machine openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$PKI/$1.key" \
 		-out "$PKI/$1.csr" -subj "/CN=$3" 2>/dev/null
 	{
 		echo "extendedKeyUsage=$4"
 		[ -z "${5-}" ] || echo "subjectAltName=$5"
 	} >"$PKI/ext"
-	openssl x509 -req -in "$PKI/$1.csr" -CA "$PKI/$2.pem" -CAkey "$PKI/$2.key" -CAcreateserial -days 1 \
+	on_machine openssl x509 -req -in "$PKI/$1.csr" -CA "$PKI/$2.pem" -CAkey "$PKI/$2.key" -CAcreateserial -days 1 \
 		-extfile "$PKI/ext" -out "$PKI/$1.pem" 2>/dev/null
 }
 ca ca
@@ -51,9 +50,9 @@ leaf foreign foreign-ca clawker-controlplane clientAuth
 bundle() {
 	rm -rf "$1"
 	mkdir -m 700 "$1"
-	cp $PKI/agent.pem "$1/cert.pem"
-	cp $PKI/agent.key "$1/key.pem"
-	cp $PKI/ca.pem "$1/ca.pem"
+	cp "$PKI/agent.pem" "$1/cert.pem"
+	cp "$PKI/agent.key" "$1/key.pem"
+	cp "$PKI/ca.pem" "$1/ca.pem"
 	echo header.claims.signature >"$1/assertion.jwt"
 	chmod 400 "$1"/*
 }
@@ -65,7 +64,7 @@ RUN=(podman --runtime "$(runtime runc)" run --ulimit host --network host
 	-v "$B/terok-agentd:/agentd:ro" -v /run/bundle:/run/clawker/bootstrap:ro
 	--entrypoint /agentd -e CLAWKER_AGENT=web -e CLAWKER_PROJECT=proj
 	-e CLAWKER_CP_AGENT_ADDR=127.0.0.1:7444)
-cp_says() { timeout 60 "$SRC/tests/registry/control_plane.py" $STUBS $PKI "$@"; }
+cp_says() { on_machine timeout 60 "$SRC/tests/registry/control_plane.py" "$STUBS" "$PKI" "$@"; }
 LISTENS=127.0.0.1:7700
 
 # up NAME ARG...: a container whose agentd listens
@@ -145,7 +144,7 @@ down web
 holds() {
 	[ -p /run/holds ] || mkfifo /run/holds
 	exec 7<>/run/holds # open as long as it may write there
-	"$SRC/tests/registry/control_plane.py" $STUBS $PKI $LISTENS hold >/run/holds 2>/run/hold.err &
+	nsenter --mount=/proc/self/fd/8 "$SRC/tests/registry/control_plane.py" "$STUBS" "$PKI" $LISTENS hold >/run/holds 2>/run/hold.err &
 	HOLDER=$!
 	read -r -t 20 word <&7 && [ "$word" = holds ] || fail "no session: $(cat /run/hold.err)"
 }
