@@ -10,9 +10,43 @@
 #include <unistd.h>
 
 #include "base/dir.h"
+#include "base/event.h"
 
-#define BUSY_MS            5000
-#define VACUUM_INCREMENTAL 2 /* as PRAGMA auto_vacuum says it */
+#define BUSY_NS            (5 * SECOND_NS)
+#define BUSY_WHOLE_NS      (30 * SECOND_NS)
+#define LOOK_US            2000 /* who writes without a pause leaves short gaps */
+#define VACUUM_INCREMENTAL 2    /* as PRAGMA auto_vacuum says it */
+
+/*
+ * A lock that others have is waited for as long as they go on: sqlite's own wait sleeps for 100 ms
+ * between two looks, and misses each gap of one who writes without a pause. The log of writes
+ * tells who goes on. A statement waits in one piece, so that one wait for each thread is enough.
+ */
+static int on_busy(void *user, int looks)
+{
+	static _Thread_local struct {
+		uint64_t began_ns, went_on_ns;
+		struct timespec written;
+	} wait;
+	const char *path = sqlite3_db_filename(user, "main");
+	uint64_t now = now_boot_ns();
+	struct stat log;
+
+	if (!looks) {
+		wait.began_ns = wait.went_on_ns = now;
+		wait.written = (struct timespec){};
+	}
+	if (path && *path && !stat(sqlite3_filename_wal(path), &log) &&
+	    (log.st_mtim.tv_sec != wait.written.tv_sec ||
+	     log.st_mtim.tv_nsec != wait.written.tv_nsec)) {
+		wait.written = log.st_mtim;
+		wait.went_on_ns = now;
+	}
+	if (now - wait.went_on_ns >= BUSY_NS || now - wait.began_ns >= BUSY_WHOLE_NS)
+		return 0;
+	usleep(LOOK_US);
+	return 1;
+}
 
 /* What the kernel said: the cause, which "disk I/O error" is not; 0: it said nothing. */
 static int db_cause(sqlite3 *db, int code)
@@ -145,7 +179,7 @@ int db_open_raised(const char *dir, const char *name, const struct db_layouts *l
 		r = db_problem(db, path, code, why);
 	else if (sqlite3_db_readonly(db, "main")) /* it was tried for writing first */
 		r = problem(why, -EROFS, "%s: cannot be opened for writing", path);
-	sqlite3_busy_timeout(db, BUSY_MS);
+	sqlite3_busy_handler(db, on_busy, db);
 	if (!r)
 		r = vacuum_choose(db, why); /* first: an empty file only takes it before the rest */
 	/* NORMAL: a killed process loses nothing, a machine without power the last moments */
@@ -209,7 +243,7 @@ int db_open_reader(const char *dir, const char *name, int known, sqlite3 **ret, 
 	code = sqlite3_open_v2(path, &db, flags, NULL);
 	if (code != SQLITE_OK)
 		r = db_problem(db, path, code, why);
-	sqlite3_busy_timeout(db, BUSY_MS);
+	sqlite3_busy_handler(db, on_busy, db);
 	if (!r)
 		r = layout_get(db, &have, why);
 	if (!r && !have)

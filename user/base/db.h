@@ -5,8 +5,9 @@
  * A file has one owner and is 0600 in a folder that only its owner writes to. Write-ahead
  * log: readers and one writer at a time, a killed process leaves the last commit. Layouts
  * are numbered (PRAGMA user_version) and only ever move forward.
- * sqlite's codes become errno here: -ENOSPC no room, -EROFS, -EBUSY somebody writes for
- * longer than 5 s, -EUCLEAN not a database or broken, -EIO the rest.
+ * sqlite's codes become errno here: -ENOSPC no room, -EROFS, -EBUSY somebody else holds it, for
+ * 5 s in which nothing was written or for 30 s in which much was, -EUCLEAN not a database or
+ * broken, -EIO the rest.
  * Threads: a handle belongs to one.
  */
 #ifndef BASE_DB_H
