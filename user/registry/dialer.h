@@ -15,7 +15,7 @@
 
 #include "agents.h"
 #include "bus.h"
-#include "line.h"
+#include "session_line.h"
 #include "plan.h"
 #include "runtime.h"
 

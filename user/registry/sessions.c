@@ -9,7 +9,7 @@
 #include "bus.h"
 #include "dialer.h"
 #include "feeder.h"
-#include "line.h"
+#include "session_line.h"
 #include "pki.h"
 #include "watch.h"
 #include "world.h"

@@ -21,7 +21,7 @@
 #include "grpc/tls.h"
 #include "methods.h"
 #include "pki.h"
-#include "line.h"
+#include "session_line.h"
 #include "reap.h"
 #include "service/listen.h"
 #include "service/own_file.h"

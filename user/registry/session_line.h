@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * line.h - a line to an agent's peer: one connection, one Session on it, messages as bytes
+ * session_line.h - a line to an agent's peer: one connection, one Session on it, messages as bytes
  *
  * Whoever the peer is has a line: who that was is told and not judged here, for the control plane
  * must be able to command one that was taken over. An interface, so that tests can have peers that
  * lie and descriptors that cannot be closed; lines_grpc_new() is the one there is. Threads: none.
  */
-#ifndef REGISTRY_LINE_H
-#define REGISTRY_LINE_H
+#ifndef REGISTRY_SESSION_LINE_H
+#define REGISTRY_SESSION_LINE_H
 
 #include "base/event.h"
 #include "grpc/tls.h"

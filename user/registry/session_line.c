@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "line.h"
+#include "session_line.h"
 
 #include <errno.h>
 #include <netinet/in.h>
