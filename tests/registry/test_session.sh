@@ -77,7 +77,7 @@ END2
 chmod 600 "$dir/plan"
 is "the plan is one" same "$("$cp" plan lint "$dir/plan" | cut -d' ' -f1,2 | tr '\n' ' ')" "0 first 1 second 2 agent-ready "
 sed 's/"uid"/"user"/' "$dir/plan" >"$dir/wrong"
-is "and one with a key that nobody knows is not" same "$("$cp" plan lint "$dir/wrong" 2>&1 | grep -c 'step 1 (first): user is no key')" 1
+is "and one with a key that nobody knows is not" same "$("$cp" plan lint "$dir/wrong" 2>&1 | grep -c "$dir/wrong:2: step 1: user is no key")" 1
 
 serves() { [ "$(grep -c ' serves ' "$log")" -ge 2 ]; }
 serve() { # [OPTIONS]

@@ -43,6 +43,42 @@ static void members_are_told_in_their_order(void **state)
 			    "i=i-12;d=d0.5;e=d1E9;s=sx\\ny;");
 }
 
+static void tell_value(const struct json_span *value, void *user)
+{
+	static const struct json_span none = { "", 0, json_type_string, false };
+
+	tell(&none, value, user);
+}
+
+static const char *each(const char *text)
+{
+	*told = '\0';
+	return json_each(text, strlen(text), tell_value, NULL) ? "refused" : told;
+}
+
+static void values_of_an_array_are_told_in_their_order(void **state)
+{
+	(void)state;
+	assert_string_equal(each(" [ ]\n"), "");
+	assert_string_equal(each("[1,\"a\", {\"b\":[2]} ,[3],null]"),
+			    "=i1;=sa;=o{\"b\":[2]};=a[3];=nnull;");
+	assert_string_equal(each("{}"), "refused");
+	assert_string_equal(each("[1,]"), "refused");
+	assert_string_equal(each("[1]]"), "refused");
+	assert_string_equal(each("[1"), "refused");
+}
+
+static void where_it_is_wrong_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(json_wrong(BYTES("{\"a\":1}")), 7);
+	assert_int_equal(json_wrong(BYTES("{\"a\":1} x")), 8);
+	assert_int_equal(json_wrong(BYTES("{\"a\":1,}")), 7);
+	assert_int_equal(json_wrong(BYTES("[1,\n2,\nx]")), 7);
+	assert_int_equal(json_wrong(BYTES("")), 0);
+	assert_int_equal(json_wrong(BYTES("{\"a\":")), 5);
+}
+
 static void only_one_whole_object_is_one(void **state)
 {
 	const char *const wrong[] = { "",
@@ -139,6 +175,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_are_told_in_their_order),
+		cmocka_unit_test(values_of_an_array_are_told_in_their_order),
+		cmocka_unit_test(where_it_is_wrong_is_told),
 		cmocka_unit_test(only_one_whole_object_is_one),
 		cmocka_unit_test(escapes_are_resolved),
 		cmocka_unit_test(a_key_is_what_it_says_however_it_is_written),

@@ -64,7 +64,7 @@ static void what_is_wrong_is_named_with_its_step(void **state)
 		{ "{\"steps\":[{\"name\":\"a\"," STEP "},{\"name\":\"a\"," STEP "}]}",
 		  "step 2 (a): name is another step's" },
 		{ "{\"steps\":[{\"name\":\"a\"," STEP ",\"user\":1}]}",
-		  "step 1 (a): user is no key of a step" },
+		  "step 1: user is no key of a step" },
 		{ "{\"steps\":[{\"name\":\"a\",\"gid\":2,\"command\":\"x\"}]}",
 		  "step 1 (a): uid is missing" },
 		{ "{\"steps\":[{\"name\":\"a\",\"uid\":2,\"command\":\"x\"}]}",
@@ -113,6 +113,40 @@ static void what_is_wrong_is_named_with_its_step(void **state)
 	}
 }
 
+/* The line where it stands is the first word: behind a file's name it is what editors go to. */
+static void what_is_wrong_has_its_line(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} row[] = {
+		{ "{\n\"steps\":[],\n\"steps\":[]}", "3: steps is there twice" },
+		{ "{\n\"steps\":[],\n\n\"st\\u0065p\":[]}", "4: step is no key of a plan" },
+		{ "{\"st\\u0065ps\":[],\n\"steps\":[]}", "2: steps is there twice" },
+		{ "{\"steps\":[\n{\"name\":\"a\",\n\"uid\":0,\n\"uid\":1,\"gid\":2,\"command\":\"x\"}]}",
+		  "4: step 1: uid is there twice" },
+		{ "{\"steps\":[\n{\"name\":\"a\",\n\"name\":\"b\"," STEP "}]}",
+		  "3: step 1: name is there twice" },
+		{ "{\"steps\":[\n{\"name\":\"a\"," STEP ",\n\"\\u001b[2J\":1}]}",
+		  "3: step 1: ?[2J is no key of a step" },
+		{ "{\"steps\":[\n{\"name\":\"a\"," STEP
+		  ",\"env\":{\"A\":\"1\",\n\"\\u0041\":\"2\"}}]}",
+		  "3: step 1 (a): A is there twice" },
+		{ "{\"steps\":[\n\n{\"name\":\"a\",\n\"gid\":2,\"command\":\"x\"}]}",
+		  "3: step 1 (a): uid is missing" },
+		{ "{\"steps\":[\n{\"name\":\"a\"," STEP ",\n}]}", "3: it is no JSON from here on" },
+		{ "\n\n[]", "3: it is no object" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(row) / sizeof(*row); i++) {
+		struct plan *plan = NULL;
+
+		assert_int_equal(parse(row[i].text, &plan), -EINVAL);
+		assert_null(plan);
+		assert_string_equal(why.text, row[i].says);
+	}
+}
+
 static void there_are_so_many_steps_and_no_more(void **state)
 {
 	_cleanup_(plan_freep) struct plan *plan = NULL;
@@ -134,7 +168,7 @@ static void there_are_so_many_steps_and_no_more(void **state)
 			assert_int_equal(parse(text, &plan), -EINVAL);
 		}
 	}
-	assert_string_equal(why.text, "it has 65 steps, more than 64");
+	assert_string_equal(why.text, "1: it has 65 steps, more than 64");
 }
 
 static void a_file_of_others_is_no_plan(void **state)
@@ -164,6 +198,7 @@ int main(void)
 		cmocka_unit_test(a_plan_has_its_steps_in_their_order),
 		cmocka_unit_test(a_plan_without_steps_is_one),
 		cmocka_unit_test(what_is_wrong_is_named_with_its_step),
+		cmocka_unit_test(what_is_wrong_has_its_line),
 		cmocka_unit_test(there_are_so_many_steps_and_no_more),
 		cmocka_unit_test(a_file_of_others_is_no_plan),
 	};

@@ -184,7 +184,8 @@ static bool object_scan(struct scan *scan, unsigned depth, json_member_fn fn, vo
 	return take(scan, '}');
 }
 
-static bool array_scan(struct scan *scan, unsigned depth)
+/* The same of an array, behind its bracket. */
+static bool array_scan(struct scan *scan, unsigned depth, json_element_fn fn, void *user)
 {
 	struct json_span value;
 
@@ -193,6 +194,8 @@ static bool array_scan(struct scan *scan, unsigned depth)
 	do {
 		if (!value_scan(scan, depth + 1, &value))
 			return false;
+		if (fn)
+			fn(&value, user);
 	} while (take(scan, ','));
 	return take(scan, ']');
 }
@@ -217,7 +220,7 @@ static bool value_scan(struct scan *scan, unsigned depth, struct json_span *ret)
 	case '[':
 		ret->type = json_type_array;
 		scan->at++;
-		ok = array_scan(scan, depth);
+		ok = array_scan(scan, depth, NULL, NULL);
 		break;
 	case 't': ret->type = json_type_boolean, ok = word_scan(scan, "true"); break;
 	case 'f': ret->type = json_type_boolean, ok = word_scan(scan, "false"); break;
@@ -243,12 +246,29 @@ int json_scan(const char *text, size_t size, json_member_fn fn, void *user)
 	return take(&scan, '{') && object_scan(&scan, 1, fn, user) && at_end(&scan) ? 0 : -EINVAL;
 }
 
+int json_each(const char *text, size_t size, json_element_fn fn, void *user)
+{
+	struct scan scan = { (const uint8_t *)text, (const uint8_t *)text + size };
+
+	return take(&scan, '[') && array_scan(&scan, 1, fn, user) && at_end(&scan) ? 0 : -EINVAL;
+}
+
 bool json_check(const char *text, size_t size)
 {
 	struct scan scan = { (const uint8_t *)text, (const uint8_t *)text + size };
 	struct json_span value;
 
 	return value_scan(&scan, 1, &value) && at_end(&scan);
+}
+
+size_t json_wrong(const char *text, size_t size)
+{
+	struct scan scan = { (const uint8_t *)text, (const uint8_t *)text + size };
+	struct json_span value;
+
+	if (value_scan(&scan, 1, &value))
+		space_skip(&scan);
+	return (const char *)scan.at - text;
 }
 
 /* The code point of the escape at @s, and its bytes. */

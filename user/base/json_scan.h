@@ -34,8 +34,16 @@ typedef void (*json_member_fn)(const struct json_span *key, const struct json_sp
  */
 int json_scan(const char *text, size_t size, json_member_fn fn, void *user);
 
+typedef void (*json_element_fn)(const struct json_span *value, void *user);
+
+/** json_each() - the same of an array: its values, in their order */
+int json_each(const char *text, size_t size, json_element_fn fn, void *user);
+
 /** json_check() - is @text one JSON value, with nothing but white space around it? */
 bool json_check(const char *text, size_t size);
+
+/** json_wrong() - where it ceases to be one: bytes from its beginning; @size: at its end, or not at all */
+size_t json_wrong(const char *text, size_t size);
 
 /** json_span_is() - is it the string @text? */
 bool json_span_is(const struct json_span *span, const char *text);

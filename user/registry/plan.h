@@ -3,8 +3,8 @@
  * plan.h - what is run in each agent's container before its own command: a file of people's, to steps
  *
  * The file decides what runs as which user in every container of an agent, so it must be ours
- * alone, and it is read strictly: a key that nobody knows, a name that two steps have, a text with
- * a NUL refuse all of it. After the last step the peer is told that the agent may start; that
+ * alone, and it is read strictly: a key that nobody knows or that is there twice (of which programs
+ * take either), a name that two steps have, a text with a NUL refuse all of it. After the last step the peer is told that the agent may start; that
  * step is in every plan, and is not written down.
  *
  * Owned by: serve. Called by: executor, serve, verb_plan. Threads: no state, any.
@@ -48,7 +48,7 @@ struct plan {
 	unsigned n; /* without PLAN_READY */
 };
 
-/** plan_parse() - a file's bytes; -EINVAL with @why, which names the step; -ENOMEM */
+/** plan_parse() - a file's bytes; -EINVAL with @why, which has the line first, and the step; -ENOMEM */
 int plan_parse(const char *text, size_t size, struct plan **ret, struct problem *why);
 
 /** plan_read() - a file; as plan_parse(), -ENOENT none, or as own_file_read(); with @why */
