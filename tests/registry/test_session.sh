@@ -22,7 +22,7 @@ cleanup() {
 trap cleanup EXIT
 export HOME=$dir LC_ALL=C TEROK_CREDENTIALS_DIR=$dir/c TEROK_SANDBOX_STATE_DIR=$dir/s TEROK_SANDBOX_RUNTIME_DIR=$dir/r
 unset NOTIFY_SOCKET
-log=$dir/log seen=$dir/seen
+log=$dir/log seen=$dir/seen db=$dir/s/controlplane/controlplane.db
 agent_port=$((20000 + RANDOM % 4000)) admin_port=$((24000 + RANDOM % 4000)) session_port=$((28000 + RANDOM % 4000))
 
 is() { # is NAME CMD...: CMD succeeds
@@ -116,6 +116,7 @@ up() { # terok-agentd listens; its command outlives it if it is killed, so it sa
 told() { jq -r 'select(.event) | .event' "$seen" | grep '^agent\.' | sed 's/^agent\.//' | tr '\n' ' '; }
 has() { [[ $(told) == *"$1"* ]]; }
 count() { told | tr ' ' '\n' | grep -cx "$1"; }
+MORE="init.started init.step.started init.step.completed init.step.started init.step.completed init.step.started init.step.completed init.step.started init.step.completed init.completed"
 INIT="init.started init.step.started init.step.completed init.step.started init.step.completed init.step.started init.step.completed init.completed "
 
 "$cp" pki init >/dev/null
@@ -141,6 +142,28 @@ end $watcher
 watch
 is "who comes later sees the world as it is" same \
 	"$(head -n 1 "$seen" | jq -r '.snapshot.agents[0] | .session, .trust, .registered, .init.status' | tr '\n' ' ')" "connected  true completed "
+
+# --- another plan, while the session is there
+steps=$(count init.step.completed)
+cp "$dir/plan" "$dir/plan.before"
+jq '.steps += [{"name":"third","command":"exit 0","uid":'"$(id -u)"',"gid":'"$(id -g)"'}]' "$dir/plan.before" >"$dir/plan"
+kill -HUP "$server"
+until_true grep -q 'the plan was read again' "$log"
+is "after a SIGHUP sessions that there are keep their plan" same "$(count init.step.completed)" "$steps"
+echo '{"steps":[{"name":"a","uid":0,"uid":1}]}' >"$dir/plan"
+kill -HUP "$server"
+until_true grep -q 'the plan was not read again' "$log"
+is "one that is none is named with its line, and changes nothing" grep -q "the plan was not read again: $dir/plan:1: step 1: uid is there twice" "$log"
+sqlite3 "$db" 'UPDATE agents SET last_seen = 5'
+end $agent
+up
+until_true has "init.step.completed init.completed session.broken session.connecting session.connected $MORE"
+is "the next session has the new one" same "$(jq -r 'select(.event=="agent.init.step.completed") | .step' "$seen" | tail -n 4 | tr '\n' ' ')" \
+	"first second third agent-ready "
+seen_since() { [ "$(sqlite3 "$db" 'SELECT last_seen FROM agents')" -gt 5 ]; }
+until_true seen_since
+is "that it was seen is in the registry" test "$("$cp" agents --json | jq '.[0].last_seen_unix')" -gt 5
+mv "$dir/plan.before" "$dir/plan"
 
 # --- the control plane is killed, and comes again
 end $watcher

@@ -68,12 +68,22 @@ static uint64_t fake_random(void)
 	return random_value;
 }
 
+static unsigned times_seen;
+
+static void note_seen(void *user, const char *container)
+{
+	(void)user;
+	assert_string_equal(container, A);
+	times_seen++;
+}
+
 static int setup(void **state)
 {
 	(void)state;
 	empty_runtime();
 	opens = closes = 0;
 	open_fails = close_fails = 0;
+	times_seen = 0;
 	random_value = randoms = 0;
 	line = NULL;
 	uris[0] = (char *)"urn:clawker:agent:clawker.proj.dev";
@@ -88,6 +98,7 @@ static int setup(void **state)
 				   .lines = &lines,
 				   .agents = agents,
 				   .bus = bus,
+				   .seen = note_seen,
 				   .times = DIAL_TIMES,
 				   .random = fake_random };
 	use.times.backoff_ns = SECOND_NS / 1000;
@@ -202,6 +213,25 @@ static void one_that_the_registry_knows_is_connected_and_no_more_is_said(void **
 	ready(0);
 	assert_int_equal(last_event()->type, AGENT_EVENT_INIT_COMPLETED);
 	assert_int_equal(dialer_count(dialer), 1);
+}
+
+/* When its session begins and when it ends; nobody else's is it, whatever it says. */
+static void who_has_the_certificate_of_its_row_is_seen(void **state)
+{
+	(void)state;
+	row(1);
+	session();
+	assert_int_equal(times_seen, 1);
+	over(true, "");
+	assert_int_equal(times_seen, 2);
+	up();
+	over(true, ""); /* there was no session */
+	assert_int_equal(times_seen, 2);
+	peer.thumbprint[0] = 2;
+	up();
+	ack();
+	over(true, "");
+	assert_int_equal(times_seen, 2);
 }
 
 static void another_certificate_is_told_and_the_plan_runs(void **state)
@@ -698,6 +728,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 		TEST(one_that_the_registry_knows_is_connected_and_no_more_is_said),
+		TEST(who_has_the_certificate_of_its_row_is_seen),
 		TEST(another_certificate_is_told_and_the_plan_runs),
 		TEST(a_peer_that_cannot_be_identified_is_told_and_the_plan_runs),
 		TEST(a_chain_that_is_not_believed_ends_nothing),

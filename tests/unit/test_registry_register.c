@@ -361,6 +361,59 @@ static void who_was_seen_is_noted(void **state)
 	assert_int_equal(rows(ALL " WHERE last_seen > 5"), 1);
 }
 
+static int on_fsynced(struct timer *timer)
+{
+	(void)timer;
+	loop_stop(loop);
+	return 0;
+}
+
+/* How often the file of what is committed has changed: each commit writes to it. */
+static void many_that_are_seen_are_one_commit(void **state)
+{
+	struct timer timer = {};
+	sqlite3 *db;
+	int64_t before, version = 0;
+	sqlite3_stmt *stmt;
+
+	(void)state;
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+	sql("UPDATE agents SET last_seen = 5");
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA data_version", -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	before = sqlite3_column_int64(stmt, 0);
+	for (unsigned i = 1; i < REGISTRAR_SEEN_MAX; i++) {
+		registrar_touch(registrar, i % 2 ? "aa" : "gone");
+		sqlite3_reset(stmt);
+		assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+		assert_int_equal(sqlite3_column_int64(stmt, 0), before); /* nothing is written */
+	}
+	registrar_touch(registrar, "aa"); /* so many are, now */
+	timer_arm(loop, &timer, now_boot_ns() + SECOND_NS / 50, on_fsynced);
+	turn();
+	sqlite3_reset(stmt);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	version = sqlite3_column_int64(stmt, 0);
+	assert_int_equal(version, before + 1);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	assert_int_equal(rows(ALL " WHERE last_seen > 5"), 1);
+}
+
+static void who_was_seen_is_written_after_a_while(void **state)
+{
+	struct timer timer = {};
+
+	(void)state;
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+	sql("UPDATE agents SET last_seen = 5");
+	registrar_touch(registrar, "aa");
+	timer_arm(loop, &timer, now_boot_ns() + REGISTRAR_SEEN_NS + SECOND_NS / 2, on_fsynced);
+	turn();
+	assert_int_equal(rows(ALL " WHERE last_seen > 5"), 1);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -380,6 +433,8 @@ int main(void)
 		CASE(those_of_one_round_are_one_commit_and_nobody_is_told_before),
 		CASE(a_commit_that_fails_is_an_error_for_all_of_it),
 		CASE(who_was_seen_is_noted),
+		CASE(many_that_are_seen_are_one_commit),
+		CASE(who_was_seen_is_written_after_a_while),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,10 +40,19 @@ static void untrusted(struct dial *dial, const char *reason, const char *detail)
 
 /* --- the ends of a cycle -------------------------------------------------------------------- */
 
+/* The agent was here: when its session begins, and again when that ends. */
+static void was_here(const struct dial *dial)
+{
+	if (dial->known && dial->use->seen)
+		dial->use->seen(dial->use->user, dial->id);
+}
+
 /* The line, and what lives on it. */
 static void cut(struct dial *dial)
 {
 	timer_disarm(&dial->timer);
+	was_here(dial);
+	dial->known = false;
 	executor_free(TAKE_PTR(dial->executor));
 	if (!dial->line)
 		return;
@@ -247,6 +256,7 @@ static void register_done(struct dial *dial)
 	switch (dial_classify(dial->use->agents, dial->id, &dial->leaf, &why)) {
 	case ROW_MATCH:
 		log_info("event=agent_registered container=%.12s", dial->id);
+		dial->known = true; /* that it was seen now stands in its row */
 		TELL(dial, .type = AGENT_EVENT_REGISTERED, .ok = true);
 		break;
 	case ROW_MISS: register_failed(dial, "it says so, and has no row"); break;
@@ -323,7 +333,11 @@ static void established(struct dial *dial)
 	     .attempts = dial->attempts, .peer_name = dial->leaf.agent,
 	     .peer_thumbprint = dial->leaf.present ? hex : NULL);
 	switch (dial_classify(dial->use->agents, dial->id, &dial->leaf, &why)) {
-	case ROW_MATCH: init(dial); return;
+	case ROW_MATCH:
+		dial->known = true;
+		was_here(dial);
+		init(dial);
+		return;
 	case ROW_MISS: register_begin_at(dial); return;
 	case ROW_MISMATCH: untrusted(dial, "cert_thumbprint_mismatch", why.text); break;
 	default: untrusted(dial, "cert_invalid", why.text);

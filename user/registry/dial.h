@@ -41,6 +41,7 @@ struct dial {
 	unsigned strange;      /* messages of this session that nobody asked for */
 	bool again;            /* somebody has asked since the cycle was begun */
 	bool told;             /* that it connects, in this cycle */
+	bool known;            /* whose session this is has the certificate of its row */
 	struct line *line;     /* NULL: none */
 	struct executor *executor;
 	struct leaf leaf; /* the peer's, of this attempt */

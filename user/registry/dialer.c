@@ -184,6 +184,11 @@ void dialer_cancel(struct dialer *dialer, const char *container)
 	dial_gone(dial);
 }
 
+void dialer_plan(struct dialer *dialer, struct plan *plan)
+{
+	dialer->use.plan = plan;
+}
+
 unsigned dialer_count(const struct dialer *dialer)
 {
 	return dialer->n;

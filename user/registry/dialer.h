@@ -39,14 +39,17 @@ struct dial_times {
 
 struct dialer;
 
-/* All but .plan and .random must be; what it names is borrowed. */
+/* All but .plan, .seen and .random must be; what it names is borrowed. */
 struct dialer_use {
 	struct loop *loop;
 	struct runtime *runtime;
 	struct lines *lines;
 	struct agents *agents;
 	struct bus *bus;
-	const struct plan *plan; /* NULL: agents start at once */
+	struct plan *plan; /* NULL: agents start at once */
+	/* a container was there, with the certificate that it registered with; may be NULL */
+	void (*seen)(void *user, const char *container);
+	void *user;
 	struct dial_times times;
 	uint64_t (*random)(void); /* NULL: the kernel's */
 };
@@ -62,6 +65,9 @@ int dialer_dial(struct dialer *dialer, const char *container);
 
 /** dialer_cancel() - it has stopped; nothing if it is not dialled */
 void dialer_cancel(struct dialer *dialer, const char *container);
+
+/** dialer_plan() - sessions from now on have this one */
+void dialer_plan(struct dialer *dialer, struct plan *plan);
 
 /** dialer_count() - containers that are dialled, or have a session */
 unsigned dialer_count(const struct dialer *dialer);

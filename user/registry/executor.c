@@ -282,6 +282,7 @@ int executor_new(const struct executor_use *use, struct executor **ret)
 	if (!executor)
 		return -ENOMEM;
 	executor->use = *use;
+	plan_ref(use->plan);
 	if (!executor->use.grace_ns)
 		executor->use.grace_ns = EXECUTOR_GRACE_NS;
 	executor->n = (use->plan ? use->plan->n : 0) + 1;
@@ -295,5 +296,6 @@ void executor_free(struct executor *executor)
 	if (!executor)
 		return;
 	timer_disarm(&executor->turn);
+	plan_free(executor->use.plan);
 	free(executor);
 }

@@ -5,7 +5,7 @@
  * The first step that fails ends it; the session goes on. A step is a ShellCommand and the end of
  * its input; the last one says that the agent may start. The peer keeps the time-outs of its
  * programs; who does not even tell of that is given EXECUTOR_GRACE_NS more. Nothing of two of them
- * is shared. What a program writes on standard error is kept, so much of it, for the step that fails.
+ * is shared, but for the plan, which is kept as it was when they began. What a program writes on standard error is kept, so much of it, for the step that fails.
  *
  * Owned by: dial. Called by: dial. Threads: none.
  */
@@ -27,7 +27,7 @@ struct executor;
 struct executor_use {
 	struct loop *loop;
 	struct bus *bus;
-	const struct plan *plan; /* NULL: none but the last step */
+	struct plan *plan; /* kept until it is freed; NULL: none but the last step */
 	const char *container, *agent, *project;
 	struct command_way way;
 	uint64_t grace_ns; /* 0: EXECUTOR_GRACE_NS */

@@ -359,6 +359,7 @@ int plan_parse(const char *text, size_t size, struct plan **ret, struct problem 
 
 	if (!plan)
 		return no_memory(&in);
+	plan->refs = 1;
 	if (!json_check(text, size))
 		return wrong(&in, text + json_wrong(text, size), "it", "is no JSON from here on");
 	root.text += strspn(text, " \t\r\n"); /* which a value begins behind, as was checked */
@@ -384,9 +385,16 @@ int plan_read(const char *path, struct plan **ret, struct problem *why)
 	return r ? problem(why, r, "%.110s:%.130s", path, inner.text) : 0;
 }
 
+struct plan *plan_ref(struct plan *plan)
+{
+	if (plan)
+		plan->refs++;
+	return plan;
+}
+
 void plan_free(struct plan *plan)
 {
-	if (!plan)
+	if (!plan || --plan->refs)
 		return;
 	for (unsigned i = 0; i < plan->n; i++) {
 		struct plan_step *step = &plan->step[i];

@@ -45,7 +45,8 @@ struct plan_step {
 
 struct plan {
 	struct plan_step *step;
-	unsigned n; /* without PLAN_READY */
+	unsigned n;    /* without PLAN_READY */
+	unsigned refs; /* whose plan it is: a session keeps the one that it began with */
 };
 
 /** plan_parse() - a file's bytes; -EINVAL with @why, which has the line first, and the step; -ENOMEM */
@@ -54,6 +55,10 @@ int plan_parse(const char *text, size_t size, struct plan **ret, struct problem 
 /** plan_read() - a file; as plan_parse(), -ENOENT none, or as own_file_read(); with @why */
 int plan_read(const char *path, struct plan **ret, struct problem *why);
 
+/** plan_ref() - one more has it. NULL: nobody has nothing */
+struct plan *plan_ref(struct plan *plan);
+
+/** plan_free() - one has it no more; with the last it goes. NULL: nothing */
 void plan_free(struct plan *plan);
 DEFINE_CLEANUP(struct plan, plan_free)
 

@@ -16,7 +16,15 @@ struct registrar {
 	struct register_ask *told;          /* those of a commit, while they are told of it */
 	bool open;                          /* something is to be committed */
 	int failed; /* a commit of some who are not told yet: they are all told so */
+	struct timer write_seen;
+	unsigned n_seen;
+	struct seen {
+		char container[AGENT_ID_LEN];
+		int64_t at;
+	} seen[REGISTRAR_SEEN_MAX];
 };
+
+static void seen_write(struct registrar *registrar);
 
 int registrar_new(struct loop *loop, struct agents *agents, struct registrar **ret)
 {
@@ -37,6 +45,9 @@ void registrar_free(struct registrar *registrar)
 
 	if (!registrar)
 		return;
+	timer_disarm(&registrar->write_seen);
+	if (registrar->n_seen)
+		seen_write(registrar);
 	if (registrar->open && agents_commit(registrar->agents, &why))
 		log_error(0, "event=agent_register_add_failed %s", why.text);
 	while (registrar->first)
@@ -270,12 +281,41 @@ int registrar_evict(struct registrar *registrar, const char *container, struct p
 	return r ?: agents_evict(registrar->agents, container, why);
 }
 
-void registrar_touch(struct registrar *registrar, const char *container)
+/* --- who was seen ------------------------------------------------------------------------- */
+
+/* With the next commit. That a row has gone is no error; that the disk is full costs no more than this. */
+static void seen_write(struct registrar *registrar)
 {
 	struct problem why = {};
-	int r = open_commit(registrar, &why)
-		    ?: agents_touch(registrar->agents, container, time(NULL), &why);
+	int r = open_commit(registrar, &why);
 
+	for (unsigned i = 0; !r && i < registrar->n_seen; i++)
+		r = agents_touch(registrar->agents, registrar->seen[i].container,
+				 registrar->seen[i].at, &why);
+	registrar->n_seen = 0;
 	if (r)
 		log_warn(0, "event=agentregistry_touch_failed %s", why.text);
+}
+
+static int on_write_seen(struct timer *timer)
+{
+	seen_write(container_of(timer, struct registrar, write_seen));
+	return 0;
+}
+
+void registrar_touch(struct registrar *registrar, const char *container)
+{
+	struct seen *seen = &registrar->seen[registrar->n_seen];
+
+	if (strlen(container) >= sizeof(seen->container))
+		return;
+	strcpy(seen->container, container);
+	seen->at = time(NULL);
+	if (!registrar->n_seen++)
+		timer_arm(registrar->loop, &registrar->write_seen,
+			  now_boot_ns() + REGISTRAR_SEEN_NS, on_write_seen);
+	if (registrar->n_seen < REGISTRAR_SEEN_MAX)
+		return;
+	timer_disarm(&registrar->write_seen);
+	seen_write(registrar);
 }

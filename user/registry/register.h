@@ -5,7 +5,8 @@
  * What is written is what the runtime's labels say, the thumbprint of the certificate that it came
  * with, and our clock; what the request says is compared and never kept. All that come in one round
  * of the loop are one commit, and a reply is sent once that is durable. The same again, by the same
- * certificate, is answered and not written.
+ * certificate, is answered and not written. Who was seen meanwhile is written some seconds later, all
+ * of them in one commit: after a start a thousand are seen at once, and none of it is lost but by a crash.
  *
  * Owns: what waits for the commit. Called by: serve. Threads: none.
  */
@@ -61,7 +62,10 @@ int registrar_commit(struct registrar *registrar, struct problem *why);
 /** registrar_evict() - the row of @container goes, now; as agents_evict(), registrar_commit() */
 int registrar_evict(struct registrar *registrar, const char *container, struct problem *why);
 
-/** registrar_touch() - @container was seen now, with the next commit */
+#define REGISTRAR_SEEN_NS  (5 * SECOND_NS) /* until those who were seen are written */
+#define REGISTRAR_SEEN_MAX 1024            /* of them; the next one has them written now */
+
+/** registrar_touch() - @container was seen now; after REGISTRAR_SEEN_NS that is in its row */
 void registrar_touch(struct registrar *registrar, const char *container);
 
 #endif

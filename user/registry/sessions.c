@@ -18,7 +18,7 @@ struct sessions {
 	struct sessions_use use;
 	struct bus *bus;
 	struct world *world;
-	struct plan *plan;
+	struct plan *plan; /* of sessions that begin from now on */
 	struct lines *lines;
 	struct dialer *dialer;
 	struct feeder *feeder;
@@ -61,6 +61,13 @@ static void on_cancel(void *user, const char *container)
 	struct sessions *sessions = user;
 
 	dialer_cancel(sessions->dialer, container);
+}
+
+static void on_seen(void *user, const char *container)
+{
+	struct sessions *sessions = user;
+
+	registrar_touch(sessions->use.registrar, container);
 }
 
 static int on_evict(void *user, const char *container, struct problem *why)
@@ -107,6 +114,8 @@ static int dialer_begin(struct sessions *sessions)
 					.agents = sessions->use.agents,
 					.bus = sessions->bus,
 					.plan = sessions->plan,
+					.seen = on_seen,
+					.user = sessions,
 					.times = DIAL_TIMES };
 
 	return dialer_new(&use, &sessions->dialer);
@@ -171,6 +180,19 @@ int sessions_renew(struct sessions *sessions, struct problem *why)
 	if (!r)
 		lines_grpc_tls(sessions->lines, tls);
 	return r;
+}
+
+int sessions_replan(struct sessions *sessions, struct problem *why)
+{
+	struct plan *plan = NULL;
+	int r = sessions->use.plan ? plan_read(sessions->use.plan, &plan, why) : 0;
+
+	if (r || !plan)
+		return r;
+	plan_free(sessions->plan);
+	sessions->plan = plan;
+	dialer_plan(sessions->dialer, plan);
+	return 0;
 }
 
 void sessions_free(struct sessions *sessions)

@@ -35,6 +35,9 @@ int sessions_begin(struct sessions *sessions, const char *degraded);
 /** sessions_renew() - certificates are read again, for sessions from now on; -errno with @why */
 int sessions_renew(struct sessions *sessions, struct problem *why);
 
+/** sessions_replan() - the plan is read again; sessions that there are keep theirs. -errno with @why */
+int sessions_replan(struct sessions *sessions, struct problem *why);
+
 /** sessions_free() - after the runtime was freed; the loop must be there. NULL: nothing */
 void sessions_free(struct sessions *sessions);
 

@@ -3,7 +3,8 @@
  * verb_serve.c - terok-cp serve: the registry is opened, rows of containers that are gone go, then
  * agents and people's programs are served until it is told to end
  *
- * Containers of agents are dialled beside that (sessions.c). SIGHUP: certificates and keys are read again; if they cannot be, those that there are stay.
+ * Containers of agents are dialled beside that (sessions.c). SIGHUP: certificates, keys and the plan are
+ * read again; those that cannot be stay as they are.
  */
 #include <errno.h>
 #include <signal.h>
@@ -179,19 +180,32 @@ static void on_reaped(unsigned evicted, const char *degraded, void *user)
 
 /* --- begin and end ------------------------------------------------------------------------ */
 
+static void read_again(struct serve *serve)
+{
+	struct problem why = {};
+
+	if (certificates_read(serve, &why) || sessions_renew(serve->sessions, &why))
+		log_error(0, "certificates were not read again: %s", why.text);
+	else
+		log_info("certificates were read again");
+	if (!serve->plan)
+		return;
+	if (sessions_replan(serve->sessions, &why))
+		log_error(0, "the plan was not read again: %s", why.text);
+	else
+		log_info("the plan was read again");
+}
+
 static int on_signal(struct signals *signals, int number)
 {
 	struct serve *serve = container_of(signals, struct serve, signals);
-	struct problem why = {};
 
-	if (number != SIGHUP) {
-		notify_say(&serve->notify, "STOPPING=1");
-		loop_stop(serve->loop);
-	} else if (certificates_read(serve, &why) || sessions_renew(serve->sessions, &why)) {
-		log_error(0, "certificates were not read again: %s", why.text);
-	} else {
-		log_info("certificates were read again");
+	if (number == SIGHUP) {
+		read_again(serve);
+		return 0;
 	}
+	notify_say(&serve->notify, "STOPPING=1");
+	loop_stop(serve->loop);
 	return 0;
 }
 
