@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A gRPC that is not ours (grpcio), against user/grpc: as its client, and as its server.
 
-foreign.py client DIR PORT          each line "ok NAME" or "not ok NAME: why"
+foreign.py client DIR PORT CASE...  each line "ok CASE" or "not ok CASE: why"
 foreign.py refused DIR PORT CERT    connects as CERT: "refused CODE" or "taken"
 foreign.py idle DIR PORT SECONDS    keeps a connection without a call; then makes one
-foreign.py serve DIR CERT [SECONDS] prints "port N"; ends with its stdin
-DIR has the certificates and the stubs of user/proto.
+foreign.py leaving DIR PORT         a call that is open while the server leaves, on a line of stdin
+foreign.py serve DIR CERT           prints "port N"; ends with its stdin
+DIR has the certificates and the stubs of user/proto. foreign.js is the same by @grpc/grpc-js; foreign.bash has
+the cases of both.
 """
 import os
 import queue
@@ -56,7 +58,7 @@ def code_of(call):
     return grpc.StatusCode.OK, ""
 
 
-def client(port):
+def client(port, names):
     import agent_pb2
     import agent_pb2_grpc
     import clawkerd_pb2
@@ -109,6 +111,25 @@ def client(port):
         calls = [unary.future(b"%d" % i, timeout=20) for i in range(300)]  # the server takes 100
         assert [c.result() for c in calls] == [b"%d" % i for i in range(300)]
 
+    def slow():
+        blob, last = b"x" * (64 << 10), threading.Event()
+
+        def blobs():
+            for _ in range(64):
+                yield blob
+            last.set()
+
+        call = bidi(blobs(), timeout=20)
+        assert last.wait(10)  # what waits for a client that does not read is the server's, and then its own
+        assert [len(x) for x in call] == [len(blob)] * 64
+
+    def early():
+        more = queue.Queue()  # of which no end comes
+        more.put(agent_pb2.RegisterRequest(agent_name="a").SerializeToString())
+        call = ch.stream_stream("/clawker.agent.v1.AgentService/Register", same, same)(iter(more.get, None), timeout=10)
+        assert list(call) == [b""] and call.code() == grpc.StatusCode.OK
+        more.put(None)
+
     def deadline():
         code, _ = code_of(lambda: silent(b"x", timeout=0.3))
         assert code == grpc.StatusCode.DEADLINE_EXCEEDED, code
@@ -139,21 +160,9 @@ def client(port):
         code, _ = code_of(lambda: register_bytes(b"\xff\xff\xff", timeout=10))
         assert code == grpc.StatusCode.INVALID_ARGUMENT, code
 
-    check("a unary call with the registry's messages", register)
-    check("a status with a text in any letters", denied)
-    check("a session of 50 commands, both ways", session)
-    check("a message of 4 MiB comes back", big)
-    check("one byte more is RESOURCE_EXHAUSTED", bigger)
-    check("500 messages in one call", many)
-    check("300 calls at once, of which 100 may be open", at_once)
-    check("a deadline", deadline)
-    check("a cancelled call", cancel)
-    check("a method that is not there", nothing)
-    check("metadata", metadata)
-    check("headers of 20 kB are RESOURCE_EXHAUSTED", long_headers)
-    check("a compressed message is UNIMPLEMENTED", compressed)
-    check("a message that is none", garbage)
-    check("and the connection is as it was", register)
+    those = locals()
+    for name in names:
+        check(name, those[name])
     ch.close()
 
 
@@ -176,12 +185,34 @@ def idle(port, seconds):
     print("kept" if len(ready) == 1 else f"lost {states}")
 
 
+def leaving(port):
+    ch = channel(port)
+    more = queue.Queue()
+    call = ch.stream_stream("/test.Peer/Echo", same, same)(iter(more.get, None), timeout=20)
+    more.put(b"0")
+    assert next(call) == b"0"
+    print("open", flush=True)
+    sys.stdin.readline()
+    for i in range(1, 4):
+        more.put(b"%d" % i)
+        assert next(call) == b"%d" % i
+    other, _ = code_of(lambda: ch.unary_unary("/test.Peer/Echo", same, same)(b"x", timeout=10))
+    more.put(None)
+    assert list(call) == []
+    print("status", call.code().name, "another", other.name)
+
+
 class Methods(grpc.GenericRpcHandler):
     def service(self, details):
         name = details.method.rsplit("/", 1)[1]
-        if name in ("Echo", "Session"):
+        if name in ("Echo", "Session", "Early", "Leave", "Drop"):
             def echo(requests, context):
                 for r in requests:
+                    if name == "Leave":  # while that call is open, whose messages come back nevertheless
+                        self.server.stop(20)
+                    elif name == "Drop":
+                        self.server.stop(0).wait(20)
+                        return
                     if name == "Session":
                         import clawkerd_pb2
                         command = clawkerd_pb2.Command.FromString(r)
@@ -189,6 +220,8 @@ class Methods(grpc.GenericRpcHandler):
                         reply.hello_ack.SetInParent()
                         r = reply.SerializeToString()
                     yield r
+                    if name == "Early":  # whatever else the client has to say
+                        return
             return grpc.stream_stream_rpc_method_handler(echo, same, same)
         return {
             "Register": grpc.unary_unary_rpc_method_handler(self.register, same, same),
@@ -207,6 +240,7 @@ class Methods(grpc.GenericRpcHandler):
         return agent_pb2.Welcome().SerializeToString()
 
     def deny(self, request, context):
+        context.set_trailing_metadata((("x-peer", "why"),))
         context.abort(grpc.StatusCode.PERMISSION_DENIED, "no: 100 % \u00fc")
 
     def silent(self, request, context):
@@ -228,7 +262,9 @@ class Methods(grpc.GenericRpcHandler):
 
 def serve(cert):
     server = grpc.server(futures.ThreadPoolExecutor(8), options=SIZES)
-    server.add_generic_rpc_handlers((Methods(),))
+    methods = Methods()
+    methods.server = server
+    server.add_generic_rpc_handlers((methods,))
     pair = [(read(cert + ".key"), read(cert + ".pem"))]
     credentials = grpc.ssl_server_credentials(pair, read("ca.pem"), require_client_auth=True)
     print("pid", os.getpid(), flush=True)
@@ -241,10 +277,12 @@ def serve(cert):
 where = sys.argv[2]
 sys.path.insert(0, where)
 if sys.argv[1] == "client":
-    client(int(sys.argv[3]))
+    client(int(sys.argv[3]), sys.argv[4:])
 elif sys.argv[1] == "refused":
     refused(int(sys.argv[3]), sys.argv[4])
 elif sys.argv[1] == "idle":
     idle(int(sys.argv[3]), float(sys.argv[4]))
+elif sys.argv[1] == "leaving":
+    leaving(int(sys.argv[3]))
 else:
     serve(sys.argv[3])

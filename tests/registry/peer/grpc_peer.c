@@ -3,12 +3,13 @@
  * grpc_peer.c - user/grpc as a server and as a client, for peers that are not ours
  *
  *   grpc_peer serve CERT KEY CA [CN]
- *       prints "port N", and "call PATH ...", "over CODE" of its calls; ends with its stdin. CN:
- *       strict, as terok-agentd is.
+ *       prints "port N", and "call PATH ...", "over CODE" of its calls; leaves with GOAWAY at a
+ *       line of its stdin, and ends with that. CN: strict, as terok-agentd is.
  *   grpc_peer call PORT CERT KEY CA NAME PATH COUNT SIZE [MS [NAME VALUE]]
  *       makes a call of COUNT messages, each after the reply to the one before; prints "up CN",
- *       "message N", "status CODE TEXT" or "down WHY". NAME -: whoever it is. COUNT 0: sends one
- *       and ends the call by cancelling it when its reply is there.
+ *       "message N", "status CODE TEXT" or "down WHY", and "left" if no other call can be made.
+ *       NAME -: whoever it is. COUNT 0: sends one and ends the call by cancelling it when its reply
+ *       is there.
  *
  * Register and Session speak the messages of user/proto; /test.Peer/Echo has bytes.
  */
@@ -28,6 +29,7 @@
 #include "proto/clawkerd.pb-c.h"
 
 static struct loop *loop;
+static struct grpc_server *server;
 
 /* --- the server ----------------------------------------------------------------------- */
 
@@ -163,7 +165,10 @@ static int on_stdin(struct source *source, uint32_t events)
 
 	(void)source;
 	(void)events;
-	return read(0, &byte, 1) > 0 ? 0 : -ECANCELED;
+	if (read(0, &byte, 1) <= 0)
+		return -ECANCELED;
+	grpc_server_close(server);
+	return 0;
 }
 
 static int serve(const struct grpc_tls *tls)
@@ -172,7 +177,6 @@ static int serve(const struct grpc_tls *tls)
 				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof(addr);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), r;
-	_cleanup_(grpc_server_freep) struct grpc_server *server = NULL;
 	struct grpc_limits limits = GRPC_LIMITS;
 	struct source end = {};
 
@@ -183,11 +187,11 @@ static int serve(const struct grpc_tls *tls)
 	r = grpc_server_new(loop, fd, tls, &use, &limits, &server);
 	if (!r)
 		r = source_add(loop, &end, 0, EPOLLIN, on_stdin);
-	if (r)
-		return r;
-	printf("port %d\n", ntohs(addr.sin_port));
-	r = loop_run(loop);
+	if (!r)
+		printf("port %d\n", ntohs(addr.sin_port));
+	r = r ?: loop_run(loop);
 	source_del(&end);
+	grpc_server_free(server);
 	return r == -ECANCELED ? 0 : r;
 }
 
@@ -200,6 +204,7 @@ static struct {
 	uint64_t ns;
 	struct grpc_metadata md;
 	bool cancels;
+	struct grpc_channel *channel;
 } want;
 
 static void send_one(struct grpc_call *call)
@@ -248,9 +253,12 @@ static void got_message(struct grpc_call *call, const uint8_t *bytes, size_t n)
 static void got_over(struct grpc_call *call, enum grpc_code code, const char *text)
 {
 	const char *header = grpc_header(call, "x-peer", 0);
+	struct grpc_call *other;
 
 	printf("status %s %s%s%s\n", grpc_code_name(code), text, header ? " x-peer=" : "",
 	       header ?: "");
+	if (grpc_call_new(want.channel, want.path, NULL, 0, 0, NULL, NULL, &other) == -ESHUTDOWN)
+		printf("left\n");
 	loop_stop(loop);
 }
 
@@ -264,6 +272,7 @@ static void on_up(struct grpc_channel *channel, void *user)
 			      &call_events, NULL, &call);
 
 	(void)user;
+	want.channel = channel;
 	printf("up %s chain=%d %s\n", peer->cn, peer->chain, peer->why_not ?: "");
 	if (r)
 		exit(1);
