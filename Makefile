@@ -283,6 +283,8 @@ $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
 $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_proxy*.c)): private LIBS += $(PROXY_LIBS)
 $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_grpc*.c tests/fuzz/fuzz_registry*.c tests/fuzz/fuzz_agentd*.c)): private LIBS += $(REGISTRY_LIBS)
 $(B)/tests/fuzz/fuzz_agentd_command: private LIBS += -Wl,--wrap=child_begin,--wrap=reaper_watch,--wrap=reaper_release,--wrap=kill
+$(B)/tests/fuzz/fuzz_agentd_text: private LIBS += -Wl,--wrap=fopen
+$(B)/tests/fuzz/fuzz_registry_response: private LIBS += -Wl,--wrap=agents_lookup
 
 $(PROGRAMS) $(SIGNER) $(AGENTD) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(GRPC_PEER) $(BUILDS):
 	$(call say,LD)

@@ -29,6 +29,9 @@ is "a request that is not what the labels say is refused" same "$(register "$dir
 is "a request without an agent is invalid" same "$(register "$dir/a" "" proj)" "INVALID_ARGUMENT register: invalid agent name"
 is "bytes that are no request are invalid" same "$(client raw "$dir/a" $agent_port /clawker.agent.v1.AgentService/Register 0aff)" \
 	"INVALID_ARGUMENT register: malformed request"
+is "a request that is many times longer when it is decoded is none" same \
+	"$(client raw "$dir/a" $agent_port /clawker.agent.v1.AgentService/Register "0a03646576120470726f6a$(printf '7800%.0s' {1..20000})")" \
+	"INVALID_ARGUMENT register: malformed request"
 is "a method that nobody serves is none" same "$(client raw "$dir/a" $agent_port /clawker.agent.v1.AgentService/Other "" | cut -d' ' -f1)" UNIMPLEMENTED
 is "nor is a method of the other listener" same "$(client raw "$dir/a" $agent_port /clawker.admin.v1.AdminService/ListAgents "" | cut -d' ' -f1)" UNIMPLEMENTED
 is "an agent may not list" same "$(client raw "$dir/a" $admin_port /clawker.admin.v1.AdminService/ListAgents "")" \

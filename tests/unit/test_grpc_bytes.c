@@ -13,6 +13,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "base/event.h"
+#include "grpc/decode.h"
 #include "grpc/frame.h"
 #include "grpc/status.h"
 
@@ -167,6 +168,24 @@ static void only_grpc_is_grpc(void **state)
 	assert_false(status_is_grpc("text/html"));
 }
 
+static void what_is_decoded_has_as_much_as_it_may_and_no_more(void **state)
+{
+	struct decode decode;
+	ProtobufCAllocator *within = decode_within(&decode, 1000);
+	void *one, *two;
+
+	(void)state;
+	assert_null(within->alloc(within->allocator_data, 953)); /* a piece costs 48 beside it */
+	assert_null(within->alloc(within->allocator_data, SIZE_MAX));
+	one = within->alloc(within->allocator_data, 852);
+	two = within->alloc(within->allocator_data, 52);
+	assert_non_null(one);
+	assert_non_null(two);
+	assert_null(within->alloc(within->allocator_data, 0));
+	within->free(within->allocator_data, one);
+	within->free(within->allocator_data, two);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +196,7 @@ int main(void)
 		cmocka_unit_test(what_http_says_instead_has_a_code),
 		cmocka_unit_test(a_deadline_is_never_shorter_on_the_wire),
 		cmocka_unit_test(only_grpc_is_grpc),
+		cmocka_unit_test(what_is_decoded_has_as_much_as_it_may_and_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

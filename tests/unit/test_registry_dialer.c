@@ -501,6 +501,26 @@ static void that_somebody_asked_again_is_not_lost(void **state)
 	assert_int_equal(dialer_count(dialer), 0);
 }
 
+/* HelloAck, and fields that nobody knows, of which each costs fifty times what it is long. */
+static void what_is_far_larger_when_it_is_decoded_is_no_response(void **state)
+{
+	static uint8_t bytes[400000] = { 0x12, 0 }; /* hello_ack */
+
+	(void)state;
+	row(1);
+	for (size_t n = 2; n < sizeof(bytes); n += 2)
+		bytes[n] = 0x78; /* field 15: 0 */
+	assert_int_equal(dialer_dial(dialer, A), 0);
+	up();
+	line->events->message(line->user, bytes, 2000);
+	await_events(4);
+	assert_string_equal(told(), "session.connecting session.connected" INIT);
+	line->events->message(line->user, bytes, sizeof(bytes));
+	await_events(7);
+	assert_int_equal(events[6]->type, AGENT_EVENT_BROKEN);
+	assert_string_equal(events[6]->reason, "a Response cannot be read");
+}
+
 static void a_look_of_before_a_start_says_nothing_of_it(void **state)
 {
 	(void)state;
@@ -745,6 +765,7 @@ int main(void)
 		TEST(one_that_could_not_be_looked_at_may_run),
 		TEST(attempts_end_when_their_time_is_over),
 		TEST(that_somebody_asked_again_is_not_lost),
+		TEST(what_is_far_larger_when_it_is_decoded_is_no_response),
 		TEST(a_look_of_before_a_start_says_nothing_of_it),
 		TEST(pauses_are_random_below_a_limit_that_doubles),
 		TEST(who_does_not_greet_is_dialled_again),

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "grpc/decode.h"
 #include "init.h"
 #include "register.h"
 
@@ -18,7 +19,6 @@ typedef Clawker__Clawkerd__V1__Response Response;
 #define CODE(name)       CLAWKER__CLAWKERD__V1__ERROR_CODE__ERROR_CODE_##name
 #define COMMAND_IS(name) CLAWKER__CLAWKERD__V1__COMMAND__PAYLOAD_##name
 #define RESPONSE(name)   CLAWKER__CLAWKERD__V1__RESPONSE__PAYLOAD_##name
-#define ALLOCATED        48 /* what each piece of a decoded message costs beside its bytes */
 
 /* A ShellCommand that lives. */
 struct command {
@@ -485,39 +485,19 @@ static void take(struct agentd_session *session, const Command *in)
 	}
 }
 
-/* --- decoding, within bounds: two bytes of a message can be a hundred in memory --- */
-
-static void *decoded_alloc(void *user, size_t n)
-{
-	size_t *left = user;
-
-	if (n + ALLOCATED > *left)
-		return NULL;
-	*left -= n + ALLOCATED;
-	return malloc(n);
-}
-
-static void decoded_free(void *user, void *at)
-{
-	(void)user;
-	free(at);
-}
-
 int agentd_session_take(struct agentd_session *session, const uint8_t *bytes, size_t n)
 {
-	size_t left = SESSION_DECODED;
-	ProtobufCAllocator within = { .alloc = decoded_alloc,
-				      .free = decoded_free,
-				      .allocator_data = &left };
+	struct decode decode;
+	ProtobufCAllocator *within = decode_within(&decode, SESSION_DECODED);
 	Command *in;
 
 	if (session->broken)
 		return -EPIPE;
-	in = clawker__clawkerd__v1__command__unpack(&within, n, bytes);
+	in = clawker__clawkerd__v1__command__unpack(within, n, bytes);
 	if (!in)
 		return -EBADMSG;
 	take(session, in);
-	clawker__clawkerd__v1__command__free_unpacked(in, &within);
+	clawker__clawkerd__v1__command__free_unpacked(in, within);
 	if (!session->broken)
 		hold_if_full(session);
 	return session->broken ? -EPIPE : 0;

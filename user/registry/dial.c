@@ -6,7 +6,10 @@
 
 #include "admission.h"
 #include "base/log.h"
+#include "grpc/decode.h"
 
+#define RESPONSE_DECODED                                                                           \
+	(4U << 20)    /* bytes: twice what a message may have, which is mostly one piece */
 #define STRANGE_MAX 4 /* lines of the log about what nobody asked for: a peer can say it for ever */
 
 /* --- what is told ------------------------------------------------------------------------- */
@@ -385,14 +388,16 @@ static void on_over(void *user, bool eof, const char *why)
 
 static void on_message(void *user, const uint8_t *bytes, size_t n)
 {
-	Response *response = clawker__clawkerd__v1__response__unpack(NULL, n, bytes);
+	struct decode decode;
+	ProtobufCAllocator *within = decode_within(&decode, RESPONSE_DECODED);
+	Response *response = clawker__clawkerd__v1__response__unpack(within, n, bytes);
 
 	if (!response) {
 		on_over(user, false, "a Response cannot be read");
 		return;
 	}
 	take(user, response);
-	clawker__clawkerd__v1__response__free_unpacked(response, NULL);
+	clawker__clawkerd__v1__response__free_unpacked(response, within);
 }
 
 static void on_up(void *user, const struct grpc_peer *peer)

@@ -7,8 +7,11 @@
 
 #include "admission.h"
 #include "base/log.h"
+#include "grpc/decode.h"
 #include "proto/admin.pb-c.h"
 #include "proto/agent.pb-c.h"
+
+#define REQUEST_DECODED (256 << 10) /* bytes: four times what a message may have here */
 
 /* --- Register --------------------------------------------------------------------------- */
 
@@ -42,6 +45,8 @@ static void on_request(struct grpc_call *call, const uint8_t *bytes, size_t n)
 {
 	struct caller *caller = grpc_call_mine(call);
 	Clawker__Agent__V1__RegisterRequest *request;
+	struct decode decode;
+	ProtobufCAllocator *within = decode_within(&decode, REQUEST_DECODED);
 	struct reply reply;
 
 	if (caller->said) { /* one message is what this method takes */
@@ -50,14 +55,14 @@ static void on_request(struct grpc_call *call, const uint8_t *bytes, size_t n)
 		return;
 	}
 	caller->said = true;
-	request = clawker__agent__v1__register_request__unpack(NULL, n, bytes);
+	request = clawker__agent__v1__register_request__unpack(within, n, bytes);
 	if (!request) {
 		reply = reply_make(REPLY_INVALID, "register: malformed request");
 		caller_end(caller, &reply);
 		return;
 	}
 	register_it(caller, request);
-	clawker__agent__v1__register_request__free_unpacked(request, NULL);
+	clawker__agent__v1__register_request__free_unpacked(request, within);
 }
 
 static void on_no_request(struct grpc_call *call)
