@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_agentd_session.c - user/agentd/session.c and pipeline.c: commands in, real programs, responses out */
 #include <errno.h>
+#include <malloc.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <setjmp.h>
@@ -613,6 +614,7 @@ static void who_does_not_read_stops_the_program_and_loses_nothing(void **state)
 static void input_that_waits_holds_the_commands_back(void **state)
 {
 	static char much[PIPELINE_INPUT];
+	size_t before;
 
 	(void)state;
 	say_sh("full", "read go </dev/null; sleep 0.3; exec wc -c");
@@ -625,6 +627,14 @@ static void input_that_waits_holds_the_commands_back(void **state)
 	assert_false(end.held);
 	output_of("full", much, sizeof(much));
 	assert_int_equal(atoi(much), PIPELINE_INPUT);
+	say_sh("drops", "sleep 0.3; exec wc -c");
+	before = mallinfo2().uordblks;
+	for (int i = 0; i < 100000; i++)
+		say_input("drops", "x", 1);
+	assert_true(mallinfo2().uordblks - before < 200000);
+	say_close("drops");
+	hear("drops", IS(DONE), 1);
+	assert_int_equal(output_of("drops", much, sizeof(much)), 7); /* "100000" */
 }
 
 static void a_full_queue_drops_what_has_no_place(void **state)

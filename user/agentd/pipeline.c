@@ -16,10 +16,12 @@
 
 #define KILL_GRACE_NS (2 * SECOND_NS) /* what does not die of SIGKILL by then is not waited for */
 
+#define INPUT_ROOM    4096 /* of a piece at least: who says it byte by byte has no piece for each */
+
 /* Bytes that a program has not taken yet. */
 struct input {
 	struct input *next;
-	size_t at, n;
+	size_t at, n, room;
 	uint8_t bytes[];
 };
 
@@ -129,22 +131,39 @@ static int on_in(struct source *source, uint32_t events)
 	return 0;
 }
 
+/* Behind what waits, in a piece of its own if the last has no room for it. */
+static int input_add(struct pipeline *pipeline, const void *bytes, size_t n)
+{
+	size_t room = n < INPUT_ROOM ? INPUT_ROOM : n;
+	struct input *input = NULL;
+
+	if (pipeline->in_first)
+		input = container_of(pipeline->in_last, struct input, next);
+	if (!input || input->room - input->n < n) {
+		input = malloc(sizeof(*input) + room);
+		if (!input)
+			return -ENOMEM;
+		*input = (struct input){ .room = room };
+		*pipeline->in_last = input;
+		pipeline->in_last = &input->next;
+	}
+	memcpy(input->bytes + input->n, bytes, n);
+	input->n += n;
+	pipeline->in_n += n;
+	return 0;
+}
+
 int pipeline_input(struct pipeline *pipeline, const void *bytes, size_t n)
 {
-	struct input *input;
+	int r;
 
 	if (pipeline->in_end)
 		return -EPIPE;
 	if (pipeline->in_fd < 0 || n == 0)
 		return 0; /* it reads no more, which is no error */
-	input = malloc(sizeof(*input) + n);
-	if (!input)
-		return -ENOMEM;
-	*input = (struct input){ .n = n };
-	memcpy(input->bytes, bytes, n);
-	*pipeline->in_last = input;
-	pipeline->in_last = &input->next;
-	pipeline->in_n += n;
+	r = input_add(pipeline, bytes, n);
+	if (r)
+		return r;
 	pipeline->was_full = pipeline->was_full || pipeline_full(pipeline);
 	input_go_on(pipeline);
 	return 0;
