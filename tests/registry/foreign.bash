@@ -104,6 +104,12 @@ tls12() { ! openssl s_client -connect "127.0.0.1:$port" -tls1_2 -alpn h2 -cert c
 is "TLS 1.2 is refused" tls12
 tls13() { openssl s_client -connect "127.0.0.1:$port" -tls1_3 -alpn h2 -cert client.pem -key client.key </dev/null >tls13 2>&1 && grep -q "ALPN protocol: h2" tls13 || { cat tls13; return 1; }; }
 is "TLS 1.3 with h2 is taken" tls13
+resumes() { # what it would be resumed by, and begun early
+	rm -f ticket
+	(echo; read -rt 1 <> <(:)) | openssl s_client -connect "127.0.0.1:$port" -tls1_3 -alpn h2 -cert client.pem -key client.key -sess_out ticket >resumed 2>&1
+	! grep -q "New Session Ticket\|Early data was accepted" resumed && [ ! -s ticket ]
+}
+is "no session can be resumed, so nothing comes before a handshake" resumes
 no_alpn() { openssl s_client -connect "127.0.0.1:$port" -tls1_3 -alpn http/1.1 -cert client.pem -key client.key </dev/null >alpn 2>&1; grep -q "alert no application protocol" alpn || { cat alpn; return 1; }; }
 is "another protocol is refused" no_alpn
 plain() { curl -sS --max-time 5 --http2-prior-knowledge "http://127.0.0.1:$port/" >plain 2>&1; [ $? -ne 0 ]; }

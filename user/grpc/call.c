@@ -10,6 +10,7 @@
 #include "grpc/within.h"
 
 #define HEADERS_FIRST 256
+#define WAIT_FIRST    512
 #define DECODED       (STATUS_TEXT + 1)
 
 #define NV(name_, value_)                                                                          \
@@ -48,6 +49,13 @@ static void queue_free(struct grpc_call *call)
 	call->queued = 0;
 }
 
+static void wait_free(struct grpc_call *call)
+{
+	free(call->wait);
+	call->wait = NULL;
+	call->wait_at = call->n_wait = call->room_wait = 0;
+}
+
 static void call_free(struct grpc_call *call)
 {
 	free(call->headers);
@@ -78,8 +86,7 @@ void call_gone(struct grpc_call *call)
 	conn->n_calls--;
 	queue_free(call);
 	frame_next(&call->frame);
-	free(call->wait);
-	call->wait = NULL;
+	wait_free(call);
 	call->conn = NULL;
 	call->events = NULL;
 	call->ended = true;
@@ -312,9 +319,7 @@ static void say_end(struct grpc_call *call, enum grpc_code code, const char *tex
 	call->code = code;
 	free(call->text);
 	call->text = text ? strdup(text) : NULL; /* no memory: the code says enough */
-	free(call->wait);
-	call->wait = NULL;
-	call->n_wait = call->wait_at = 0;
+	wait_free(call);
 	if (!call->replied) {
 		reply(call, status, false);
 		return;
@@ -466,20 +471,28 @@ static void tell_rest(struct grpc_call *call)
 	}
 }
 
+/* Also of a peer that says it byte by byte each is copied a few times, and no more. */
 static int keep(struct grpc_call *call, const uint8_t *bytes, size_t n)
 {
-	size_t had = call->n_wait - call->wait_at;
-	uint8_t *grown = malloc(had + n);
+	size_t room = call->room_wait ?: WAIT_FIRST;
+	uint8_t *grown;
 
-	if (!grown)
-		return -ENOMEM;
-	if (had)
-		memcpy(grown, call->wait + call->wait_at, had);
-	memcpy(grown + had, bytes, n);
-	free(call->wait);
-	call->wait = grown;
-	call->wait_at = 0;
-	call->n_wait = had + n;
+	if (call->wait_at && call->wait_at >= call->n_wait - call->wait_at) {
+		call->n_wait -= call->wait_at;
+		memmove(call->wait, call->wait + call->wait_at, call->n_wait);
+		call->wait_at = 0;
+	}
+	while (room < call->n_wait + n)
+		room *= 2;
+	if (room != call->room_wait) {
+		grown = realloc(call->wait, room);
+		if (!grown)
+			return -ENOMEM;
+		call->wait = grown;
+		call->room_wait = room;
+	}
+	memcpy(call->wait + call->n_wait, bytes, n);
+	call->n_wait += n;
 	return 0;
 }
 
@@ -501,16 +514,17 @@ void call_stir(struct grpc_call *call)
 
 	if (call->n_wait && may_tell(call) && !call->feeding) {
 		uint8_t *wait = call->wait;
-		size_t at = call->wait_at, n = call->n_wait, took;
+		size_t at = call->wait_at, n = call->n_wait, room = call->room_wait, took;
 
 		/* nothing comes while it is told: nghttp2 is not at work */
 		call->wait = NULL;
-		call->n_wait = call->wait_at = 0;
+		call->n_wait = call->wait_at = call->room_wait = 0;
 		took = feed(call, wait + at, n - at);
 		if (took < n - at && call->conn && !call->ended) {
 			call->wait = wait;
 			call->wait_at = at + took;
 			call->n_wait = n;
+			call->room_wait = room;
 		} else {
 			free(wait);
 		}

@@ -193,6 +193,20 @@ static int tls_error(struct conn *conn, int ret)
 	return -EPIPE;
 }
 
+/* After the handshake: new keys, or what a server has for another connection. */
+static void on_tls_message(int sent, int version, int type, const void *bytes, size_t n, SSL *ssl,
+			   void *user)
+{
+	struct conn *conn = user;
+
+	(void)version;
+	(void)bytes;
+	(void)n;
+	(void)ssl;
+	if (!sent && type == SSL3_RT_HANDSHAKE && conn->http)
+		session_key_update(conn);
+}
+
 static void begin_tls(struct conn *conn)
 {
 	const int yes = 1;
@@ -466,6 +480,10 @@ int conn_new(struct loop *loop, int fd, const struct grpc_tls *tls, bool is_conn
 	conn->state = CONN_CONNECTS;
 	conn->tls = tls_ref(tls);
 	conn->ssl = tls_open(conn->tls, fd);
+	if (conn->ssl) {
+		SSL_set_msg_callback(conn->ssl, on_tls_message);
+		SSL_set_msg_callback_arg(conn->ssl, conn);
+	}
 	if (is_connected)
 		begin_tls(conn);
 	r = conn->ssl ? source_add(loop, &conn->source, fd, EPOLLIN | (is_connected ? 0 : EPOLLOUT),

@@ -10,7 +10,8 @@
 
 #include "grpc/within.h"
 
-#define ACCEPTS 16 /* in one round of the loop */
+#define ACCEPTS  16               /* in one round of the loop */
+#define SHORT_NS (SECOND_NS / 10) /* until it is tried again, without descriptors */
 
 struct grpc_server {
 	struct loop *loop;
@@ -21,7 +22,9 @@ struct grpc_server {
 	struct grpc_limits limits;
 	struct conn *conns;
 	unsigned n_conns;
+	struct timer again; /* descriptors may be there again */
 	bool full, closing, freed;
+	bool is_short; /* and that was said */
 };
 
 /* --- calls ---------------------------------------------------------------------------- */
@@ -139,6 +142,7 @@ static bool accept_one(struct grpc_server *server)
 
 	if (fd < 0)
 		return errno == ECONNABORTED || errno == EINTR;
+	server->is_short = false;
 	grpc_server_add(server, fd);
 	return true;
 }
@@ -146,6 +150,28 @@ static bool accept_one(struct grpc_server *server)
 static bool is_short(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
+static int on_again(struct timer *timer)
+{
+	struct grpc_server *server = container_of(timer, struct grpc_server, again);
+
+	if (!server->full)
+		source_set(&server->source, EPOLLIN);
+	return 0;
+}
+
+/* Whoever has the descriptors, which need not be connections of ours: who waits is always ready. */
+static void wait_for_some(struct grpc_server *server)
+{
+	static const struct grpc_peer nobody;
+
+	source_set(&server->source, 0);
+	timer_arm(server->loop, &server->again, now_boot_ns() + SHORT_NS, on_again);
+	if (!server->is_short && server->use->refused)
+		server->use->refused(&nobody, "no descriptor is left for who comes",
+				     server->use->user);
+	server->is_short = true;
 }
 
 static int on_listener(struct source *source, uint32_t events)
@@ -157,10 +183,11 @@ static int on_listener(struct source *source, uint32_t events)
 	errno = 0;
 	for (int i = 0; i < ACCEPTS && more && !is_full(server); i++)
 		more = accept_one(server);
-	/* a connection that ends gives room, or descriptors, back */
-	if (is_full(server) || (!more && server->n_conns && is_short(errno))) {
+	if (is_full(server)) { /* a connection that ends gives room back */
 		server->full = true;
 		source_set(source, 0);
+	} else if (!more && is_short(errno)) {
+		wait_for_some(server);
 	}
 	return 0;
 }
@@ -171,6 +198,7 @@ static void stop_listening(struct grpc_server *server)
 {
 	if (server->fd < 0)
 		return;
+	timer_disarm(&server->again);
 	source_del(&server->source);
 	close(server->fd);
 	server->fd = -1;

@@ -4,7 +4,8 @@
  *
  * nghttp2 answers SETTINGS and PING, keeps windows and refuses what breaks the protocol; here is
  * what else a peer can do for little that costs us much: to reset streams (its own, or by mistakes
- * that make us do it), to send SETTINGS, PINGs and empty DATA. Each has a budget.
+ * that make us do it), to send SETTINGS, PINGs, priorities and empty DATA, to renew keys of TLS.
+ * Each has a budget.
  *
  * The window of the connection is given back at once and only that of a stream when its message
  * was told: one call that is held stops no other.
@@ -46,6 +47,19 @@ static int calm(struct conn *conn, const char *why)
 {
 	session_leave(conn, NGHTTP2_ENHANCE_YOUR_CALM, why);
 	return 0;
+}
+
+/* One of what costs a peer little; @why: if that is more than it may. */
+static int control(struct conn *conn, const char *why)
+{
+	const struct grpc_limits *l = &conn->limits;
+
+	return per_second(&conn->controls, l->controls, l->controls_per_s) ? 0 : calm(conn, why);
+}
+
+void session_key_update(struct conn *conn)
+{
+	control(conn, "too_many_key_updates");
 }
 
 /* --- what comes ----------------------------------------------------------------------- */
@@ -122,9 +136,7 @@ static int on_data_frame(struct conn *conn, const nghttp2_frame *frame)
 	}
 	if (frame->hd.length > frame->data.padlen)
 		return 0;
-	return per_second(&conn->controls, conn->limits.controls, conn->limits.controls_per_s)
-		   ? 0
-		   : calm(conn, "too_many_empty_frames");
+	return control(conn, "too_many_empty_frames");
 }
 
 static int on_ping(struct conn *conn, const nghttp2_frame *frame)
@@ -133,8 +145,7 @@ static int on_ping(struct conn *conn, const nghttp2_frame *frame)
 
 	if (frame->hd.flags & NGHTTP2_FLAG_ACK)
 		return 0;
-	if (!per_second(&conn->controls, l->controls, l->controls_per_s))
-		return calm(conn, "too_many_pings");
+	control(conn, "too_many_pings");
 	if (conn->client || budget_take(&conn->pings, PINGS, l->client_ping_ns))
 		return 0;
 	return calm(conn, "too_many_pings");
@@ -142,12 +153,9 @@ static int on_ping(struct conn *conn, const nghttp2_frame *frame)
 
 static int on_settings(struct conn *conn, const nghttp2_frame *frame)
 {
-	const struct grpc_limits *l = &conn->limits;
-
 	if (frame->hd.flags & NGHTTP2_FLAG_ACK)
 		return 0;
-	if (!per_second(&conn->controls, l->controls, l->controls_per_s))
-		return calm(conn, "too_many_settings");
+	control(conn, "too_many_settings");
 	if (conn->state == CONN_SETTLES)
 		conn_up(conn);
 	return 0;
@@ -167,6 +175,7 @@ static int on_frame(nghttp2_session *http, const nghttp2_frame *frame, void *use
 	case NGHTTP2_DATA: return on_data_frame(conn, frame);
 	case NGHTTP2_PING: return on_ping(conn, frame);
 	case NGHTTP2_SETTINGS: return on_settings(conn, frame);
+	case NGHTTP2_PRIORITY: return control(conn, "too_many_priorities");
 	case NGHTTP2_RST_STREAM:
 		if (!conn->client && !per_second(&conn->resets, l->resets, l->resets_per_s))
 			return calm(conn, "too_many_resets");

@@ -319,6 +319,7 @@ SSL *tls_open(struct grpc_tls *tls, int fd)
 	BIO_set_data(bio, (void *)(intptr_t)fd);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(ssl, bio, bio);
+	SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
 	if (client && tls->name && SSL_set_tlsext_host_name(ssl, tls->name) != 1)
 		goto fail;
 	if (client && tls->name && SSL_set1_host(ssl, tls->name) != 1)

@@ -97,7 +97,7 @@ struct grpc_call {
 	size_t listed;                         /* its bytes as HTTP/2 counts them */
 	struct frame frame;
 	uint8_t *wait; /* bytes of messages that cannot be told yet */
-	size_t wait_at, n_wait;
+	size_t wait_at, n_wait, room_wait;
 	struct queued *first, **last;
 	size_t queued;
 	enum grpc_code code; /* once ended, or closed */
@@ -145,6 +145,8 @@ int session_feed(struct conn *conn, const uint8_t *bytes, size_t n);
 ssize_t session_pull(struct conn *conn, uint8_t *bytes, size_t size);
 /** session_leave() - GOAWAY: no more calls */
 void session_leave(struct conn *conn, uint32_t error, const char *why);
+/** session_key_update() - the peer has said something in TLS beside its bytes, which costs it little */
+void session_key_update(struct conn *conn);
 /** session_done() - nothing is to be said or heard any more */
 bool session_done(const struct conn *conn);
 /** budget_take() - one of @max at once and @per_s; false: there is none */
@@ -183,7 +185,12 @@ int call_request(struct grpc_call *call, const char *authority, const char *path
 		 const struct grpc_metadata *md, unsigned n, uint64_t timeout_ns);
 
 /* tls.c */
-/** tls_open() - TLS over @fd; NULL: no memory */
+/**
+ * tls_open() - TLS over @fd; NULL: no memory
+ *
+ * SSL_read() waits for the socket after each message of TLS that is no byte of the peer's: who sends
+ * many of them has its turn and no more.
+ */
 SSL *tls_open(struct grpc_tls *tls, int fd);
 /** tls_ref() - one more has it, until grpc_tls_free() */
 struct grpc_tls *tls_ref(const struct grpc_tls *tls);
