@@ -252,8 +252,11 @@ static void what_a_server_says_is_read_strictly(void **state)
 {
 	struct introspected is;
 	static const char *const bad[] = {
-		"",    "[]", "{}", "{\"active\":\"true\"}", "{\"active\":1}", "{\"active\":true",
-		"null"
+		"", "[]", "{}", "{\"active\":\"true\"}", "{\"active\":1}", "{\"active\":true",
+		"null",
+		/* behind a NUL nobody would see the rest of it */
+		"{\"active\":true,\"scope\":\"admin\\u0000x\"}",
+		"{\"active\":true,\"client_id\":\"clawker-agent\\u0000x\"}"
 	};
 
 	(void)state;

@@ -162,11 +162,23 @@ static void read_here(struct auth *auth, struct auth_ask *ask, const char *token
 
 /* --- a server ---------------------------------------------------------------------------- */
 
+/* "" if there is none; what is too long, or has a NUL behind which more stands, is no answer. */
+static int take_text(struct json_object *all, const char *key, char *ret, size_t size)
+{
+	struct json_object *value = json_member(all, key, json_type_string);
+	const char *text = value ? json_object_get_string(value) : "";
+	size_t n = value ? (size_t)json_object_get_string_len(value) : 0;
+
+	if (n >= size || strlen(text) != n)
+		return -EBADMSG;
+	strcpy(ret, text);
+	return 0;
+}
+
 int auth_introspected_read(const char *text, size_t size, struct introspected *ret)
 {
 	_cleanup_(json_putp) struct json_object *all = NULL;
 	struct json_object *active, *exp;
-	const char *scope, *client;
 
 	*ret = (struct introspected){};
 	if (!text || json_parse(text, size, &all) || !json_object_is_type(all, json_type_object))
@@ -176,12 +188,9 @@ int auth_introspected_read(const char *text, size_t size, struct introspected *r
 		return -EBADMSG;
 	if (!json_object_get_boolean(active))
 		return 0;
-	scope = json_text(all, "scope") ?: "";
-	client = json_text(all, "client_id") ?: "";
-	if (strlen(scope) >= sizeof(ret->scope) || strlen(client) >= sizeof(ret->client))
+	if (take_text(all, "scope", ret->scope, sizeof(ret->scope)) ||
+	    take_text(all, "client_id", ret->client, sizeof(ret->client)))
 		return -EBADMSG;
-	strcpy(ret->scope, scope);
-	strcpy(ret->client, client);
 	exp = json_member(all, "exp", json_type_int);
 	ret->active = !exp || json_object_get_int64(exp) > time(NULL);
 	return 0;

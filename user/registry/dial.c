@@ -8,9 +8,9 @@
 #include "base/log.h"
 #include "grpc/decode.h"
 
-#define RESPONSE_DECODED                                                                           \
-	(4U << 20)    /* bytes: twice what a message may have, which is mostly one piece */
-#define STRANGE_MAX 4 /* lines of the log about what nobody asked for: a peer can say it for ever */
+/* bytes: twice what a message may have, which is mostly one piece */
+#define RESPONSE_DECODED (4U << 20)
+#define STRANGE_MAX      4 /* lines of the log about what nobody asked for: a peer can say it for ever */
 
 /* --- what is told ------------------------------------------------------------------------- */
 
