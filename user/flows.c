@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "cgroup.h"
+#include "diag.h"
 #include "explain.h"
 #include "names.h"
 #include "netns.h"
@@ -160,16 +161,10 @@ static int on_socket(struct nl_msg *nl, void *user)
 	struct nlmsghdr *head = nlmsg_hdr(nl);
 	struct inet_diag_msg *msg = nlmsg_data(head);
 	struct sweep *sweep = user;
-	struct nlattr *cgroup;
 	uint64_t id;
 
-	if (!nlmsg_valid_hdr(head, sizeof(*msg)))
-		return NL_SKIP;
-	cgroup = nlmsg_find_attr(head, sizeof(*msg), INET_DIAG_CGROUP_ID);
-	if (!cgroup || nla_len(cgroup) != sizeof(id))
-		return NL_SKIP;
-	memcpy(&id, nla_data(cgroup), sizeof(id));
-	if (!bsearch(&id, sweep->cgroup, sweep->n, sizeof(id), id_compare) ||
+	if (diag_cgroup(head, &id) ||
+	    !bsearch(&id, sweep->cgroup, sweep->n, sizeof(id), id_compare) ||
 	    !is_doomed(sweep, msg))
 		return NL_SKIP;
 	if (sweep->n_doomed == sweep->doomed_room) {
@@ -183,25 +178,6 @@ static int on_socket(struct nl_msg *nl, void *user)
 	}
 	sweep->doomed[sweep->n_doomed++] = *msg;
 	return NL_OK;
-}
-
-static struct nl_sock *diag_open(int netns_fd)
-{
-	struct nl_sock *sk = nl_socket_alloc();
-	int back = netns_enter(netns_fd), r;
-
-	if (!sk || back < 0) {
-		netns_leave(&back);
-		nl_socket_free(sk);
-		return NULL;
-	}
-	r = nl_connect(sk, NETLINK_SOCK_DIAG);
-	netns_leave(&back);
-	if (r || nl_socket_set_msg_buf_size(sk, BITE)) {
-		nl_socket_free(sk);
-		return NULL;
-	}
-	return sk;
 }
 
 /*
@@ -263,8 +239,10 @@ static int sweep_netns(struct sweep *sweep, int netns_fd, struct problem *why)
 	struct nl_sock *sk = diag_open(netns_fd);
 	int r, ended = 0;
 
-	if (!sk)
+	if (!sk || nl_socket_set_msg_buf_size(sk, BITE)) {
+		nl_socket_free(sk);
 		return problem(why, -EIO, "cannot list connections (sock_diag)");
+	}
 	sweep->n_doomed = 0;
 	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_socket, sweep);
 	r = diag_list(sk);
