@@ -13,22 +13,19 @@
 #include "base/event.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "budget.h"
 #include "guard_dir.h"
 #include "names.h"
 #include "terok/names.h"
 
 #define MUCH          (256 << 10) /* bytes of one file: then a user's share is looked at */
 #define WARN_EVERY_NS (60 * SECOND_NS)
-#define GAP_NS        (SECOND_NS / AUDIT_RATE)
 #define BUDGETS       4096 /* two guards that share one merely start afresh */
 
-struct budget {
+static struct {
 	uint32_t guard;
-	uint32_t missed;
-	uint64_t whole_ns; /* when it is whole again */
-};
-
-static struct budget budgets[BUDGETS];
+	struct budget refusals; /* left out: "missed" of the next line */
+} budgets[BUDGETS];
 
 /* Lines of an agent, which has somebody waiting: a few, and not for long. */
 #define WAITING_MAX 64
@@ -48,22 +45,17 @@ static struct {
 } waiting;
 
 /* May this refusal be written? @missed: how many could not be since the last. */
-static bool budget_spend(uint32_t guard, uint32_t *missed)
+static bool refusal_fits(uint32_t guard, uint64_t *missed)
 {
-	struct budget *budget = &budgets[guard % BUDGETS];
-	uint64_t now = now_boot_ns();
+	struct budget *budget = &budgets[guard % BUDGETS].refusals;
 
-	if (budget->guard != guard)
-		*budget = (struct budget){ .guard = guard };
-	if (budget->whole_ns < now)
-		budget->whole_ns = now;
-	if (budget->whole_ns - now > (AUDIT_BURST - 1) * GAP_NS) {
-		budget->missed++;
+	if (budgets[guard % BUDGETS].guard != guard)
+		*budget = (struct budget){};
+	budgets[guard % BUDGETS].guard = guard;
+	if (!budget_spend(budget, AUDIT_BURST, AUDIT_RATE))
 		return false;
-	}
-	budget->whole_ns += GAP_NS;
-	*missed = budget->missed;
-	budget->missed = 0;
+	*missed = budget->left_out;
+	budget->left_out = 0;
 	return true;
 }
 
@@ -238,9 +230,9 @@ void audit_refused(const struct kernel *kernel, const struct terok_info *guard,
 
 	_cleanup_json_ struct json json = {};
 	char text[ADDR_TEXT];
-	uint32_t missed;
+	uint64_t missed;
 
-	if (!guard_dir_room(guard) || !budget_spend(record->guard, &missed))
+	if (!guard_dir_room(guard) || !refusal_fits(record->guard, &missed))
 		return;
 	line_begin(&json, guard, "blocked");
 	line_dest(&json, name ?: addr_format(text, record->dst), record->dst_port, record->proto);

@@ -12,16 +12,12 @@
 #include "base/event.h"
 #include "base/journald.h"
 #include "base/log.h"
+#include "budget.h"
 #include "terok/names.h"
 
 #define NAME    "terok-bpfd"
 #define BUCKETS 256
 #define USERS   64 /* budgets: users whose numbers differ by that have one together */
-
-struct budget {
-	uint64_t spent_ns; /* all that was taken of it is earned again by then */
-	uint64_t left_out; /* entries, not told yet */
-};
 
 struct logged { /* a guard */
 	struct logged *next;
@@ -79,20 +75,6 @@ void system_log_close(void)
 
 /* --- who may be in it how often ------------------------------------------------------------- */
 
-static bool afford(struct budget *budget, unsigned at_once, unsigned a_second)
-{
-	uint64_t now = now_boot_ns(), price = SECOND_NS / a_second;
-
-	if (budget->spent_ns < now)
-		budget->spent_ns = now;
-	if (budget->spent_ns - now > (at_once - 1) * price) {
-		budget->left_out++;
-		return false;
-	}
-	budget->spent_ns += price;
-	return true;
-}
-
 static struct budget *budget_of(const struct logged *guard)
 {
 	return &sink.user[guard->info.uid % USERS];
@@ -100,7 +82,7 @@ static struct budget *budget_of(const struct logged *guard)
 
 static bool user_affords(const struct logged *guard)
 {
-	return afford(budget_of(guard), SYSTEM_LOG_USER, SYSTEM_LOG_USER_RATE);
+	return budget_spend(budget_of(guard), SYSTEM_LOG_USER, SYSTEM_LOG_USER_RATE);
 }
 
 /* --- fields --------------------------------------------------------------------------------- */
@@ -244,7 +226,8 @@ void system_log_request(const struct asked *asked, const struct process_text *pr
 	struct question question;
 	char comm[TEROK_COMM_LEN + 1] = "";
 
-	if (!guard || !afford(&guard->requests, SYSTEM_LOG_REQUESTS, SYSTEM_LOG_REQUESTS_RATE))
+	if (!guard ||
+	    !budget_spend(&guard->requests, SYSTEM_LOG_REQUESTS, SYSTEM_LOG_REQUESTS_RATE))
 		return;
 	memcpy(comm, record->comm, TEROK_COMM_LEN);
 	question_of(guard, asked, &question);
@@ -323,7 +306,7 @@ void system_log_alarm(uint32_t id, const char *message, const char *domain)
 		log_warn(0, "guard %u %s%s%.80s", id, message, *domain ? ": " : "", domain);
 		return;
 	}
-	if (!afford(&guard->requests, SYSTEM_LOG_REQUESTS, SYSTEM_LOG_REQUESTS_RATE))
+	if (!budget_spend(&guard->requests, SYSTEM_LOG_REQUESTS, SYSTEM_LOG_REQUESTS_RATE))
 		return;
 	begin(guard, LOG_WARNING, SYSTEM_LOG_ALARM, "%s%s%.80s", message, *domain ? ": " : "",
 	      domain);
