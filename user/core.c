@@ -283,9 +283,18 @@ static void on_alarms(uint32_t uid, void (*fn)(const struct msg_alarm *alarm, vo
 	discover_alarms(core->discover, uid, fn, arg);
 }
 
-static const struct orders_events orders_events = {
-	.changed = on_changed, .guarded = on_guarded, .ended = on_ended, .alarms = on_alarms
-};
+static int on_netns(uint32_t guard, void *user)
+{
+	struct core *core = user;
+
+	return watched_netns(core->watched, guard);
+}
+
+static const struct orders_events orders_events = { .changed = on_changed,
+						    .guarded = on_guarded,
+						    .ended = on_ended,
+						    .alarms = on_alarms,
+						    .netns = on_netns };
 
 static int on_signal(struct signals *signals, int signal)
 {

@@ -13,6 +13,7 @@
 #include "enrol.h"
 #include "guard.h"
 #include "handover.h"
+#include "whose.h"
 
 struct orders {
 	const struct kernel *kernel;
@@ -102,6 +103,20 @@ static int on_alarms(struct orders *orders, const struct control_caller *caller,
 	return 0;
 }
 
+static int on_whose(struct orders *orders, const struct control_caller *caller,
+		    const struct control_whose *asked, struct problem *why)
+{
+	const struct whose_use use = { orders->kernel, orders->events->netns, orders->user };
+	struct control_packet reply = { .type = CONTROL_OWNER };
+	int r = whose_socket(&use, asked, caller->uid, &reply.OWNER, why);
+
+	if (r)
+		return r;
+	if (!control_reply(orders->control, caller->token, &reply))
+		control_done(orders->control, caller->token, 0, reply.OWNER.guard, NULL);
+	return 0;
+}
+
 /* From outside of all guards, and still who it was when it was looked at. */
 static int caller_check(const struct orders *orders, const struct control_caller *caller,
 			struct problem *why)
@@ -137,6 +152,8 @@ static void on_word(const struct control_caller *caller, const struct control_pa
 		r = on_alarms(orders, caller, &word->ALARMS);
 	else if (!r && word->type == CONTROL_LISTEN)
 		r = on_listen(orders, caller, &word->LISTEN, &why);
+	else if (!r && word->type == CONTROL_WHOSE)
+		r = on_whose(orders, caller, &word->WHOSE, &why);
 	else if (!r && word->type == CONTROL_DEED)
 		r = on_deed(orders, caller, &word->DEED, &why);
 	if (r)

@@ -27,6 +27,8 @@ struct orders_events {
 	/* tell every alarm of that user; 0: all */
 	void (*alarms)(uint32_t uid, void (*fn)(const struct msg_alarm *alarm, void *arg),
 		       void *arg, void *user);
+	/* where that guard lives: watched_netns() */
+	int (*netns)(uint32_t guard, void *user);
 };
 
 /** orders_serve() - listen; 0, or negative errno with @why */

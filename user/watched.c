@@ -78,6 +78,13 @@ static struct entry **entry_slot(struct watched *watched, uint32_t id)
 	return slot;
 }
 
+int watched_netns(const struct watched *watched, uint32_t id)
+{
+	struct entry *entry = *entry_slot((struct watched *)watched, id);
+
+	return entry ? entry->netns_fd : -1;
+}
+
 static void entry_free(struct entry *entry)
 {
 	source_del(&entry->cgroup);

@@ -52,6 +52,9 @@ void watched_renamed(struct watched *watched, uint32_t id);
 /** watched_list() - tell every guard as it is now (GUARD_LISTED), with @token */
 void watched_list(struct watched *watched, uint64_t token);
 
+/** watched_netns() - where the first process of that guard lived; borrowed; -1: not known, or empty */
+int watched_netns(const struct watched *watched, uint32_t id);
+
 /** watched_count() - how many there are */
 unsigned watched_count(const struct watched *watched);
 

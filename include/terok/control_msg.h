@@ -36,7 +36,8 @@ enum control_may { CONTROL_ROOT = 1, CONTROL_ALL };
 	X(COMING, struct control_coming, CONTROL_ALL)                                              \
 	X(STOPPED, struct control_stopped, CONTROL_ALL)                                            \
 	X(LISTEN, struct control_listen, CONTROL_ALL)                                              \
-	X(ALARMS, struct control_alarms, CONTROL_ALL)
+	X(ALARMS, struct control_alarms, CONTROL_ALL)                                              \
+	X(WHOSE, struct control_whose, CONTROL_ALL)
 
 /* type, payload */
 #define CONTROL_REPLIES(X)                                                                         \
@@ -44,7 +45,8 @@ enum control_may { CONTROL_ROOT = 1, CONTROL_ALL };
 	X(TEXT_OUT, struct control_text_out)                                                       \
 	X(EXIT, struct control_exit)                                                               \
 	X(ALARM, struct control_alarm)                                                             \
-	X(LISTENS, struct control_listens)
+	X(LISTENS, struct control_listens)                                                         \
+	X(OWNER, struct control_owner)
 
 enum control_type {
 	CONTROL_NONE,
@@ -209,6 +211,31 @@ struct control_listens {
 	char container[TEROK_NAME_LEN];
 	char name[TEROK_NAME_LEN];
 	struct terok_dossier dossier; /* what its owner said of it when it was created */
+};
+
+/*
+ * Of a server for containers: whose socket is the other end of this TCP connection, which comes
+ * from an address of that container? Answered by OWNER, from what the kernel knows of the socket,
+ * if it is there: -ENOTCONN. Its user's guards alone are told.
+ */
+struct control_whose {
+	__u8 peer[16], own[16]; /* its address; and ours, as it is at the other end */
+	__u16 peer_port, own_port;
+	__u32 pad;
+	char container[TEROK_NAME_LEN]; /* 64 digits */
+};
+
+enum control_owner_is {
+	CONTROL_OWNER_OTHER, /* somebody else's than that container's */
+	CONTROL_OWNER_SAME,  /* of the guard of that container */
+	CONTROL_OWNER_NONE,  /* of no guard, and that container has none */
+	CONTROL_OWNER_MAX_,
+};
+
+struct control_owner {
+	__u32 is;                       /* enum control_owner_is */
+	__u32 guard;                    /* 0: none, or of another user */
+	char container[TEROK_NAME_LEN]; /* of .guard */
 };
 
 /* The end of what is said to a word. */

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "enrol_word.h"
 #include "terok/control_msg.h"
+#include "whose.h"
 
 /* What is in order for a user is in order for root, and every text of it has an end. */
 static void attach(const struct control_attach *word)
@@ -25,6 +27,21 @@ static void attach(const struct control_attach *word)
 	if (enrol_word_check(word, 0, NULL) || strlen(word->id) != 64 || !*word->name ||
 	    strlen(word->profiles) >= sizeof(word->profiles) || strchr(word->profiles, '/') ||
 	    word->n_infra > CONTROL_INFRA || word->n_ports > CONTROL_PORTS)
+		abort();
+}
+
+/* Each text has an end, both addresses are of one family, and there are ports. */
+static void whose(const struct control_whose *word)
+{
+	struct problem why = {};
+
+	if (whose_check(word, &why)) {
+		if (!*why.text)
+			abort();
+		return;
+	}
+	if (strlen(word->container) != 64 || !word->peer_port || !word->own_port ||
+	    addr_is_v4(word->peer) != addr_is_v4(word->own))
 		abort();
 }
 
@@ -46,6 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (control_msg_check(packet, size) && packet->type == CONTROL_ATTACH)
 		attach(&packet->ATTACH);
+	if (control_msg_check(packet, size) && packet->type == CONTROL_WHOSE)
+		whose(&packet->WHOSE);
 	free(packet);
 	return 0;
 }
