@@ -9,19 +9,16 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/packet.h"
-#include "base/sock.h"
 #include "terok/clearance.h"
 #include "terok/control_msg.h"
 #include "terok/dossier.h"
+#include "word.h"
 
-#define DOORS_MAX 1024             /* of all ports together */
-#define ASK_NS    (5 * SECOND_NS)  /* for the agent's answer */
-#define BUSY_NS   (SECOND_NS / 50) /* for the agent to take a word */
-#define RETRY_NS  SECOND_NS        /* when it had no time */
-#define AGAIN_NS  (2 * SECOND_NS)  /* without an agent, until it is looked for again */
-#define ASKING    4                /* at once: it hears 8 of one user */
-#define PATH_LEN  108
+#define DOORS_MAX 1024            /* of all ports together */
+#define ASK_NS    (5 * SECOND_NS) /* for the agent's answer */
+#define RETRY_NS  SECOND_NS       /* when it had no time */
+#define AGAIN_NS  (2 * SECOND_NS) /* without an agent, until it is looked for again */
+#define ASKING    4               /* at once: it hears 8 of one user */
 
 struct door {
 	struct door *next;
@@ -30,9 +27,7 @@ struct door {
 	int64_t guard;
 	enum { DOOR_WAITS, DOOR_ASKED, DOOR_OPEN } state;
 	bool listed;
-	int fd; /* to the agent, while it is asked */
-	struct source source;
-	struct timer late;
+	struct word word; /* while it is asked */
 	struct door_owner owner;
 };
 
@@ -40,7 +35,7 @@ struct doors {
 	struct loop *loop;
 	const struct door_port *ports;
 	unsigned n_ports;
-	char hub[PATH_LEN], control[PATH_LEN];
+	char hub[WORD_PATH], control[WORD_PATH];
 	struct terok_client *client;
 	struct source source;
 	struct timer again, retry;
@@ -57,9 +52,7 @@ static void ask_end(struct door *door)
 		door->doors->asking--;
 		door->state = DOOR_WAITS;
 	}
-	source_del(&door->source);
-	timer_disarm(&door->late);
-	closep(&door->fd);
+	word_end(&door->word);
 }
 
 static void door_free(struct door *door)
@@ -77,17 +70,6 @@ static void door_free(struct door *door)
 }
 
 static void doors_go(struct doors *doors);
-
-static int door_late(struct timer *timer)
-{
-	struct door *door = container_of(timer, struct door, late);
-
-	log_warn(0, "guard %lld: the agent did not open its listener at port %u in %u s",
-		 (long long)door->guard, door->port->port, (unsigned)(ASK_NS / SECOND_NS));
-	ask_end(door);
-	doors_go(door->doors);
-	return 0;
-}
 
 /* Of whose container it is nobody but the agent speaks, and of its project its owner. */
 static int owner_read(struct door_owner *owner, const struct control_listens *said)
@@ -148,51 +130,42 @@ static void retry_later(struct door *door)
 	timer_arm(doors->loop, &doors->retry, now_boot_ns() + RETRY_NS, retry);
 }
 
-static int door_answered(struct source *source, uint32_t events)
+static void door_refused(struct door *door, int error, const struct control_packet *reply)
 {
-	struct door *door = container_of(source, struct door, source);
-	_cleanup_close_ int fd = -1;
-	struct control_packet reply;
-	ssize_t n = sock_receive(door->fd, &reply, sizeof(reply), &fd, 1);
+	if (error == -ETIMEDOUT)
+		log_warn(0, "guard %lld: the agent did not open its listener at port %u in %u s",
+			 (long long)door->guard, door->port->port, (unsigned)(ASK_NS / SECOND_NS));
+	else if (!error && reply->type == CONTROL_DONE)
+		say_refused(&reply->DONE);
+}
 
+static void door_answered(struct word *word, int error, const struct control_packet *reply, int *fd)
+{
+	struct door *door = container_of(word, struct door, word);
 	struct doors *doors = door->doors;
-	bool again = false;
 
-	(void)events;
-	if (n == -EAGAIN || n == -EINTR)
-		return 0;
-	if (n > 0 && n <= (ssize_t)sizeof(reply) && control_msg_check(&reply, n)) {
-		again = reply.type == CONTROL_DONE && reply.DONE.result == -EAGAIN;
-		if (reply.type == CONTROL_DONE && !again)
-			say_refused(&reply.DONE);
-		if (reply.type == CONTROL_LISTENS && fd >= 0)
-			door_take(door, &reply.LISTENS, &fd);
-	}
-	if (again)
+	if (!error && reply->type == CONTROL_DONE && reply->DONE.result == -EAGAIN) {
 		retry_later(door);
-	else if (door->state != DOOR_OPEN)
-		door_free(door);
+	} else if (error || reply->type != CONTROL_LISTENS || *fd < 0 ||
+		   door_take(door, &reply->LISTENS, fd)) {
+		door_refused(door, error, reply);
+		if (error == -ETIMEDOUT)
+			ask_end(door);
+		else
+			door_free(door);
+	}
 	doors_go(doors);
-	return 0;
 }
 
 static int door_ask(struct door *door)
 {
-	struct control_packet word = { .type = CONTROL_LISTEN, .version = CONTROL_VERSION };
-	uint64_t now = now_boot_ns(), until = now + BUSY_NS;
-	int r;
+	struct control_packet word = { .type = CONTROL_LISTEN,
+				       .LISTEN = { .guard = (uint32_t)door->guard,
+						   .port = (uint16_t)door->port->port } };
+	int r = word_say(door->doors->loop, &door->word, door->doors->control, &word, ASK_NS);
 
-	word.LISTEN = (struct control_listen){ .guard = (uint32_t)door->guard,
-					       .port = (uint16_t)door->port->port };
-	door->fd = packet_connect(door->doors->control, until);
-	if (door->fd < 0)
-		return door->fd;
-	r = packet_send(door->fd, &word, control_msg_size(word.type), until);
-	if (!r)
-		r = source_add(door->doors->loop, &door->source, door->fd, EPOLLIN, door_answered);
 	if (r)
 		return r;
-	timer_arm(door->doors->loop, &door->late, now + ASK_NS, door_late);
 	door->state = DOOR_ASKED;
 	door->doors->asking++;
 	return 0;
@@ -246,7 +219,7 @@ static void door_new(struct doors *doors, const struct door_port *port, int64_t 
 			       .port = port,
 			       .guard = guard,
 			       .listed = true,
-			       .fd = -1 };
+			       .word = { .heard = door_answered } };
 	doors->first = door;
 	doors->n++;
 }
@@ -362,12 +335,12 @@ static int look_again(struct timer *timer)
 
 #define USERS_HUB "terok/clearance/terok-bpfd/hub.sock" /* where the machine's hub answers a user */
 
-static int path_set(char ret[static PATH_LEN], const char *run, const char *name)
+static int path_set(char ret[static WORD_PATH], const char *run, const char *name)
 {
-	return snprintf(ret, PATH_LEN, "%s/%s", run, name) >= PATH_LEN ? -ENAMETOOLONG : 0;
+	return snprintf(ret, WORD_PATH, "%s/%s", run, name) >= WORD_PATH ? -ENAMETOOLONG : 0;
 }
 
-static int hub_set(char ret[static PATH_LEN], const char *run)
+static int hub_set(char ret[static WORD_PATH], const char *run)
 {
 	const char *own = getenv("XDG_RUNTIME_DIR");
 	char folder[32];
@@ -385,7 +358,7 @@ int doors_new(struct loop *loop, const struct door_port *ports, unsigned n, stru
 	int r = doors ? hub_set(doors->hub, run) : -ENOMEM;
 
 	if (!r)
-		r = path_set(doors->control, run, CONTROL_SOCKET);
+		r = word_path(doors->control);
 	if (r) {
 		free(doors);
 		return r;
