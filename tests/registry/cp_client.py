@@ -7,13 +7,15 @@ cp_client.py sized BUNDLE PORT AGENT PROJECT BYTES             the same, in a me
 cp_client.py raw BUNDLE PORT PATH HEX                          any bytes to any method, with the bundle's token
 cp_client.py list PKI PORT TOKEN-FILE                          a line for each agent
 cp_client.py many PORT BUNDLE AGENT N                          N calls over one kept connection: seconds, p99 in ms
-BUNDLE has cert.pem, key.pem, ca.pem, assertion.jwt; PKI cli.pem and ca.pem.
+BUNDLE has cert.pem, key.pem, ca.pem, assertion.jwt; PKI cli.pem and ca.pem. CP_HOST is where it listens.
 """
+import os
 import sys
 import time
 
 import grpc
 
+HOST = os.environ.get("CP_HOST", "127.0.0.1")
 REGISTER = "/clawker.agent.v1.AgentService/Register"
 LIST = "/clawker.admin.v1.AdminService/ListAgents"
 
@@ -25,7 +27,7 @@ def read(name):
 
 def channel(cert, key, ca, port):
     credentials = grpc.ssl_channel_credentials(read(ca), read(key), read(cert))
-    return grpc.secure_channel(f"127.0.0.1:{port}", credentials,
+    return grpc.secure_channel(f"{HOST}:{port}", credentials,
                                options=[("grpc.ssl_target_name_override", "clawker-controlplane"),
                                         ("grpc.enable_http_proxy", 0)])
 

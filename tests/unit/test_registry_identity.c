@@ -243,44 +243,106 @@ static void without_who_resolves_there_is_no_gate(void **state)
 
 /* --- the kernel -------------------------------------------------------------------------------- */
 
-static int evidence_says;
-static const char *evidence_id = "aa";
+static enum evidence_is kernel_says;
+static struct evidence_ask *asked; /* that waits, if it is to answer later */
+static bool kernel_later;
+static unsigned kernel_asked;
 
-static int say(struct evidence *evidence, const uint8_t addr[static 16], uint16_t port,
-	       char ret[static AGENT_ID_LEN])
+static void kernel_ask(struct evidence *evidence, struct evidence_ask *one)
 {
 	(void)evidence;
-	(void)addr;
-	(void)port;
-	strcpy(ret, evidence_id);
-	return evidence_says;
+	kernel_asked++;
+	asked = kernel_later ? one : NULL;
+	if (!kernel_later)
+		one->done(one, kernel_says);
+}
+
+static void kernel_forget(struct evidence *evidence, struct evidence_ask *one)
+{
+	(void)evidence;
+	if (asked == one)
+		asked = NULL;
+}
+
+static struct evidence kernel = { .ask = kernel_ask, .forget = kernel_forget };
+
+static int setup_kernel(void **state)
+{
+	int r = setup(state);
+
+	identity_free(identity);
+	asked = NULL;
+	kernel_later = false;
+	kernel_asked = 0;
+	put_container("aa", "10.0.0.2", "proj", "dev");
+	return r ?: identity_new(peers, &kernel, &identity);
 }
 
 static void what_the_kernel_knows_must_agree(void **state)
 {
-	struct evidence evidence = { say };
+	static const struct {
+		enum evidence_is is;
+		const char *event; /* NULL: it may come in */
+	} rows[] = {
+		{ EVIDENCE_AGREES, NULL },
+		{ EVIDENCE_NOTHING, NULL },
+		{ EVIDENCE_OTHER, "agent_identity_evidence_mismatch" },
+		{ EVIDENCE_GONE, "agent_identity_evidence_gone" },
+		{ EVIDENCE_UNGUARDED, "agent_identity_evidence_no_guard" },
+		{ EVIDENCE_ERROR, "agent_identity_evidence_error" },
+	};
 
 	(void)state;
-	identity_free(identity);
-	assert_int_equal(identity_new(peers, &evidence, &identity), 0);
-	put_container("aa", "10.0.0.2", "proj", "dev");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(truncate(log_file, 0), 0);
+		kernel_says = rows[i].is;
+		prepare();
+		begin();
+		if (rows[i].event) {
+			refused(rows[i].event);
+			continue;
+		}
+		assert_int_equal(told, 1);
+		assert_int_equal(got.code, REPLY_OK);
+		assert_string_equal(who.container, "aa");
+		assert_string_equal(who.agent, "dev");
+	}
+}
+
+static void the_kernel_is_asked_of_whom_all_else_believes(void **state)
+{
+	(void)state;
+	kernel_later = true;
+	prepare();
+	strcpy(ask.leaf.agent, "clawker.proj.other");
+	begin();
+	refused("agent_identity_san_label_mismatch");
+	assert_int_equal(kernel_asked, 0);
+	prepare();
+	ask.fd = 7;
+	ask.port = 4711;
+	begin();
+	assert_int_equal(told, 0);
+	assert_int_equal(kernel_asked, 1);
+	assert_int_equal(asked->fd, 7);
+	assert_int_equal(asked->port, 4711);
+	assert_memory_equal(asked->addr, ask.addr, 16);
+	assert_string_equal(asked->container, "aa");
+	asked->done(asked, EVIDENCE_AGREES);
+	assert_int_equal(told, 1);
+	assert_string_equal(who.container, "aa");
+}
+
+static void who_ends_while_the_kernel_is_asked_is_not_told(void **state)
+{
+	(void)state;
+	kernel_later = true;
 	prepare();
 	begin();
-	assert_int_equal(got.code, REPLY_OK);
-	evidence_id = "bb";
-	prepare();
-	begin();
-	refused("agent_identity_evidence_mismatch");
-	evidence_says = -ENOENT; /* no guard of this host: nothing is known */
-	prepare();
-	begin();
-	assert_int_equal(got.code, REPLY_OK);
-	evidence_says = -EIO;
-	assert_int_equal(truncate(log_file, 0), 0);
-	prepare();
-	begin();
-	refused("agent_identity_evidence_error");
-	evidence_says = 0;
+	assert_non_null(asked);
+	identity_forget(&ask);
+	assert_null(asked);
+	assert_int_equal(told, 0);
 }
 
 /* --- who is at an address ------------------------------------------------------------------------ */
@@ -538,7 +600,8 @@ static void a_podman_that_fails_is_no_podman_without_containers(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name)        cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define KERNEL_CASE(name) cmocka_unit_test_setup_teardown(name, setup_kernel, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(who_passes_all_of_them_is_who_the_labels_say),
 		CASE(without_a_certificate_nobody_passes),
@@ -551,7 +614,9 @@ int main(void)
 		CASE(a_runtime_that_does_not_answer_lets_nobody_in),
 		CASE(a_name_that_is_not_that_of_the_labels_is_refused),
 		CASE(without_who_resolves_there_is_no_gate),
-		CASE(what_the_kernel_knows_must_agree),
+		KERNEL_CASE(what_the_kernel_knows_must_agree),
+		KERNEL_CASE(the_kernel_is_asked_of_whom_all_else_believes),
+		KERNEL_CASE(who_ends_while_the_kernel_is_asked_is_not_told),
 		CASE(one_look_is_for_all_who_came_before_it_and_for_nobody_after),
 		CASE(who_is_told_may_forget_another),
 		CASE(an_address_is_found_whoever_else_could_not_be_looked_at),

@@ -145,7 +145,8 @@ static void on_auth(struct auth_ask *ask, const struct reply *reply)
 	caller->identity.leaf = caller->leaf;
 	memcpy(caller->identity.addr, peer->addr, sizeof(caller->identity.addr));
 	caller->identity.port = peer->port;
-	caller->identity.since_ns = since(admission, grpc_call_fd(caller->call));
+	caller->identity.fd = grpc_call_fd(caller->call);
+	caller->identity.since_ns = since(admission, caller->identity.fd);
 	caller->identity.done = on_identity;
 	identity_begin(admission->use.identity, &caller->identity);
 }

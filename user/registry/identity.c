@@ -47,36 +47,53 @@ static void refuse(struct identity_ask *ask, int level, const char *event)
 	ask->done(ask, &reply, &nobody);
 }
 
-/* Does the kernel say another container than the runtime? */
-static const char *contradicted(struct identity_ask *ask, const struct resolved *who)
-{
-	struct evidence *evidence = ask->identity->evidence;
-	char id[AGENT_ID_LEN] = "";
-	int r = evidence ? evidence->container(evidence, ask->addr, ask->port, id) : -ENOENT;
-
-	if (r == -ENOENT)
-		return NULL;
-	if (r)
-		return "agent_identity_evidence_error";
-	return leaf_same(id, who->container) ? NULL : "agent_identity_evidence_mismatch";
-}
-
-static void compare(struct identity_ask *ask, const struct resolved *who)
+static void accept_as(struct identity_ask *ask, const struct resolved *who)
 {
 	const struct reply reply = { .code = REPLY_OK };
+
+	ask->done(ask, &reply, who);
+}
+
+static void on_evidence(struct evidence_ask *evidence, enum evidence_is is)
+{
+	static const struct {
+		int level;
+		const char *event;
+	} causes[] = {
+		[EVIDENCE_ERROR] = { LOG_ERR, "agent_identity_evidence_error" },
+		[EVIDENCE_GONE] = { LOG_WARNING, "agent_identity_evidence_gone" },
+		[EVIDENCE_OTHER] = { LOG_ERR, "agent_identity_evidence_mismatch" },
+		[EVIDENCE_UNGUARDED] = { LOG_WARNING, "agent_identity_evidence_no_guard" },
+	};
+	struct identity_ask *ask = container_of(evidence, struct identity_ask, evidence);
+	struct resolved who = ask->who; /* which done() may end */
+
+	if (is == EVIDENCE_AGREES || is == EVIDENCE_NOTHING)
+		accept_as(ask, &who);
+	else
+		refuse(ask, causes[is].level, causes[is].event);
+}
+
+/* The kernel is asked last: each question costs the agent something. */
+static void compare(struct identity_ask *ask, const struct resolved *who)
+{
+	struct evidence *evidence = ask->identity->evidence;
 	char full[AGENT_FULL_LEN];
-	const char *event;
 
 	agent_name_full(who->project, who->agent, full);
 	if (!leaf_same(ask->leaf.agent, full)) {
 		refuse(ask, LOG_WARNING, "agent_identity_san_label_mismatch");
-		return;
+	} else if (!evidence) {
+		accept_as(ask, who);
+	} else {
+		ask->who = *who;
+		ask->evidence = (struct evidence_ask){ .fd = ask->fd,
+						       .addr = ask->addr,
+						       .port = ask->port,
+						       .container = ask->who.container,
+						       .done = on_evidence };
+		evidence->ask(evidence, &ask->evidence);
 	}
-	event = contradicted(ask, who);
-	if (event)
-		refuse(ask, LOG_ERR, event);
-	else
-		ask->done(ask, &reply, who);
 }
 
 static void on_peer(struct peer_ask *peer, enum peer_is is, const struct resolved *who)
@@ -103,6 +120,7 @@ void identity_begin(struct identity *identity, struct identity_ask *ask)
 	const struct leaf *leaf = &ask->leaf;
 
 	ask->identity = identity;
+	ask->evidence = (struct evidence_ask){};
 	ask->peer = (struct peer_ask){ .since_ns = ask->since_ns, .done = on_peer };
 	memcpy(ask->peer.addr, ask->addr, sizeof(ask->peer.addr));
 	if (!leaf->present)
@@ -120,4 +138,6 @@ void identity_begin(struct identity *identity, struct identity_ask *ask)
 void identity_forget(struct identity_ask *ask)
 {
 	peers_forget(&ask->peer);
+	if (ask->identity && ask->identity->evidence)
+		ask->identity->evidence->forget(ask->identity->evidence, &ask->evidence);
 }

@@ -12,6 +12,7 @@
 #ifndef REGISTRY_IDENTITY_H
 #define REGISTRY_IDENTITY_H
 
+#include "evidence.h"
 #include "leaf.h"
 #include "peers.h"
 #include "reply.h"
@@ -26,6 +27,7 @@ struct identity_ask {
 	struct leaf leaf;  /* !present: the peer has shown none */
 	uint8_t addr[16];  /* the peer's, IPv4 as ::ffff:a.b.c.d */
 	uint16_t port;     /* host byte order */
+	int fd;            /* our end, borrowed until done(); -1: it has gone */
 	uint64_t since_ns; /* CLOCK_BOOTTIME: the connection was there */
 	/* once, also from within identity_begin(); @who is "" unless @reply is REPLY_OK */
 	void (*done)(struct identity_ask *ask, const struct reply *reply,
@@ -33,16 +35,8 @@ struct identity_ask {
 	/* from here on it is the module's */
 	struct identity *identity;
 	struct peer_ask peer;
-};
-
-/*
- * What the kernel knows of a connection's other end: the id of the container of a guard whose
- * socket that is. Return: 0; -ENOENT: it is no guard's on this host; another errno: not to be
- * found out, which refuses.
- */
-struct evidence {
-	int (*container)(struct evidence *evidence, const uint8_t addr[static 16], uint16_t port,
-			 char ret[static AGENT_ID_LEN]);
+	struct resolved who; /* as the runtime has it, while the kernel is asked */
+	struct evidence_ask evidence;
 };
 
 /** identity_new() - @peers must be; @evidence may be NULL: the kernel is not asked. -EINVAL, logged */

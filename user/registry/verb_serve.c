@@ -42,7 +42,7 @@ static const struct service cp = { .program = "terok-cp", .noun = "control plane
 struct serve {
 	const char *pki_dir, *db, *network, *audience, *introspect, *introspect_ca;
 	const char *agent_bind, *admin_bind, *agent_port, *admin_port, *session_port;
-	const char *plan, *socket;
+	const char *plan, *socket, *guard;
 	char *folder, *path;
 	struct own_file alone; /* one writer, as long as it is held */
 	struct loop *loop;
@@ -54,6 +54,7 @@ struct serve {
 	struct registrar *registrar;
 	struct runtime *runtime;
 	struct peers *peers;
+	struct evidence *evidence; /* NULL: the kernel is not asked */
 	struct identity *identity;
 	struct auth *auth;
 	struct admission *to_agents, *to_admin;
@@ -227,6 +228,19 @@ static int registry_open(struct serve *serve, struct problem *why)
 		       ?: registrar_new(serve->loop, serve->agents, &serve->registrar);
 }
 
+#define GUARD_AUTO    "auto" /* the kernel is asked where there is, or was, an agent */
+#define GUARD_REQUIRE "require"
+#define GUARD_OFF     "off"
+
+static int evidence_open(struct serve *serve)
+{
+	const char *guard = serve->guard ?: GUARD_AUTO;
+
+	return strcmp(guard, GUARD_OFF)
+		   ? evidence_new(serve->loop, !strcmp(guard, GUARD_REQUIRE), &serve->evidence)
+		   : 0;
+}
+
 static int gates_open(struct serve *serve, struct problem *why)
 {
 	const struct auth_use auth = { .methods = auth_methods,
@@ -240,9 +254,10 @@ static int gates_open(struct serve *serve, struct problem *why)
 				     .registrar = serve->registrar };
 	int r = runtime_podman_new(serve->loop, serve->network ?: RUNTIME_NETWORK, &serve->runtime)
 		    ?: peers_new(serve->runtime, &serve->peers)
-			   ?: identity_new(serve->peers, NULL, &serve->identity)
-				  ?: auth_new(serve->loop, &auth, &serve->auth, why);
+			   ?: evidence_open(serve);
 
+	r = r ?: identity_new(serve->peers, serve->evidence, &serve->identity)
+		       ?: auth_new(serve->loop, &auth, &serve->auth, why);
 	use.auth = serve->auth;
 	r = r ?: admission_new(&use, &serve->to_admin);
 	use.identity = serve->identity;
@@ -291,6 +306,7 @@ static void serve_done(struct serve *serve)
 	admission_free(serve->to_admin);
 	auth_free(serve->auth);
 	identity_free(serve->identity);
+	evidence_free(serve->evidence);
 	runtime_free(serve->runtime);
 	peers_free(serve->peers);
 	reap_end(serve->reap);
@@ -316,6 +332,10 @@ static int options_check(const struct serve *serve)
 	r = r ?: cli_number("session-port", serve->session_port, 1, 65535, &port);
 	if (!r && serve->introspect_ca && !serve->introspect)
 		r = log_error(-EINVAL, "serve: --introspect-ca is for --introspect");
+	if (!r && serve->guard && strcmp(serve->guard, GUARD_AUTO) &&
+	    strcmp(serve->guard, GUARD_REQUIRE) && strcmp(serve->guard, GUARD_OFF))
+		r = log_error(-EINVAL, "serve: --guard is auto, require or off, not '%s'",
+			      serve->guard);
 	return r;
 }
 
@@ -339,6 +359,8 @@ int verb_serve(int argc, char **argv)
 		{ "db", "FILE", "the registry", CLI_STRING, &serve.db },
 		{ "network", "NAME", "podman's, that agents are in (clawker-net)", CLI_STRING,
 		  &serve.network },
+		{ "guard", "MODE", "is the kernel asked who calls? auto, require, off", CLI_STRING,
+		  &serve.guard },
 		{ "audience", "URL", "whom assertions are for", CLI_STRING, &serve.audience },
 		{ "introspect", "URL", "a server that knows tokens (RFC 7662)", CLI_STRING,
 		  &serve.introspect },
