@@ -37,7 +37,7 @@
 #define AGENT_STREAMS     8
 #define AGENT_MESSAGE     (64 << 10) /* bytes */
 
-static const struct service cp = { .program = "terok-cp", .noun = "control plane" };
+static const struct service cp = { .program = "terok-cp", .noun = "control plane", .early = true };
 
 struct serve {
 	const char *pki_dir, *db, *network, *audience, *introspect, *introspect_ca;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,12 +54,36 @@ static int cannot_listen(const struct service *service, const char *address, uns
 		       address, port, strerror(-error), service->noun);
 }
 
+/* Of a container's network: its bridge is there with the first container, and goes with the last. */
+static int bind_early(int fd, const struct sockaddr_storage *at, socklen_t size)
+{
+	const int yes = 1;
+	int r = at->ss_family == AF_INET
+		    ? setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &yes, sizeof(yes))
+		    : setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &yes, sizeof(yes));
+
+	return r || bind(fd, (const struct sockaddr *)at, size) ? -errno : 0;
+}
+
+static int bind_to(const struct service *service, int fd, const char *address,
+		   const struct sockaddr_storage *at, socklen_t size)
+{
+	int r = bind(fd, (const struct sockaddr *)at, size) ? -errno : 0;
+
+	if (r != -EADDRNOTAVAIL || !service->early)
+		return r;
+	r = bind_early(fd, at, size);
+	if (!r)
+		log_info("%s is no address of this host yet", address);
+	return r;
+}
+
 int listen_tcp(const struct service *service, const char *address, unsigned port, int *ret,
 	       struct problem *why)
 {
 	struct sockaddr_storage at;
 	_cleanup_close_ int fd = -1;
-	int size = address_read(address, port, &at), yes = 1;
+	int size = address_read(address, port, &at), yes = 1, r;
 
 	if (size < 0)
 		return problem(why, size, "--bind %s is no address: write it as 127.0.0.1 or ::1",
@@ -67,8 +92,11 @@ int listen_tcp(const struct service *service, const char *address, unsigned port
 	if (fd < 0)
 		return problem(why, -errno, "make a socket: %s", strerror(errno));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-	if (bind(fd, (struct sockaddr *)&at, (socklen_t)size) || listen(fd, BACKLOG))
-		return cannot_listen(service, address, port, -errno, why);
+	r = bind_to(service, fd, address, &at, (socklen_t)size);
+	if (!r && listen(fd, BACKLOG))
+		r = -errno;
+	if (r)
+		return cannot_listen(service, address, port, r, why);
 	*ret = TAKE_FD(fd);
 	return 0;
 }

@@ -10,6 +10,8 @@
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
 
+#include <stdbool.h>
+
 /* How older programs called their units, and marked them in line 1. */
 struct service_kind {
 	const char *prefix; /* of the file's name: "terok-gate" */
@@ -21,6 +23,7 @@ struct service {
 	const char *noun;    /* what it is to people: "gate" */
 	const char *plural;  /* whose files it serves, for root who begins it: "mirrors" */
 	unsigned port;       /* TCP, if nothing else is said */
+	bool early;          /* it may listen at an address that the host has not got yet */
 
 	int version;                         /* of its units, behind the mark */
 	const char *socket, *unit;           /* their names; those of the first kind begin so */
