@@ -44,7 +44,7 @@ static const struct action {
 	{ "die", "die", .stops = true },
 	{ "exited", "die", .stops = true },
 	{ "stop", "stop", .stops = true },
-	{ "kill", "kill", .stops = true },
+	{ .podman = "kill", .name = "kill" }, /* any signal: one that ends it is told by its end */
 	{ "oom", "oom", .stops = true },
 	{ "remove", "destroy", .stops = true, .goes = true },
 	{ "destroy", "destroy", .stops = true, .goes = true },

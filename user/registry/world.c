@@ -167,7 +167,7 @@ static bool is_one_of(const char *word, const char *const *words)
 static void apply_container(struct world *world, const struct agent_event *event)
 {
 	static const char *const runs[] = { "start", "restart", "unpause", NULL },
-				 *const stops[] = { "die", "stop", "kill", "oom", NULL };
+				 *const stops[] = { "die", "stop", "oom", NULL };
 	struct world_container *container;
 
 	if (!event->action)
