@@ -30,7 +30,7 @@ const struct service gate_service = {
 
 int gate_place(const char *base, const char *pid_file, struct life_place *ret, struct problem *why)
 {
-	return life_place_find(place_absolute(base, PLACE_BASE),
+	return life_place_find(&gate_service, place_absolute(base, PLACE_BASE),
 			       place_absolute(pid_file, PLACE_PID), ret, why);
 }
 

@@ -12,19 +12,6 @@
 #include "service/calls.h"
 #include "service/reach.h"
 
-/* Names of hosts, certificates, and libraries that libc loads for names. */
-static int add_system(struct reach *reach)
-{
-	static const char *const read[] = { "/etc",   "/usr",           "/lib",
-					    "/lib64", "/proc",          "/run/systemd/resolve",
-					    "/opt",   "/run/resolvconf" };
-	int r = reach_devices(reach);
-
-	for (size_t i = 0; !r && i < sizeof(read) / sizeof(read[0]); i++)
-		r = reach_folder(reach, read[i], CONFINE_LOOK);
-	return r;
-}
-
 /* netlink: whether this host has IPv6, for names of upstreams. */
 static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, 0 };
 
@@ -35,7 +22,7 @@ int proxy_confine(const struct proxy_confine *confine, struct problem *why)
 
 	if (confine->locks)
 		dir_make(confine->locks);
-	r = add_system(&reach);
+	r = reach_system(&reach);
 	r = r ?: reach_parent(&reach, confine->store, CONFINE_KEEP);
 	r = r ?: reach_parent(&reach, confine->audit, CONFINE_KEEP);
 	if (!r && confine->locks)

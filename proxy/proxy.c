@@ -71,7 +71,8 @@ void proxy_files_done(struct proxy_files *files)
 
 int proxy_place(const struct proxy_files *files, struct life_place *ret, struct problem *why)
 {
-	return life_place_find(strdup(files->db), strdup(files->pid_file), ret, why);
+	return life_place_find(&proxy_service, strdup(files->db), strdup(files->pid_file), ret,
+			       why);
 }
 
 /* --- made ------------------------------------------------------------------------------ */

@@ -8,47 +8,32 @@
 #include "base/cleanup.h"
 #include "base/cli.h"
 #include "base/log.h"
-#include "base/paths.h"
 #include "proxy.h"
 #include "service/install.h"
 #include "verbs.h"
 
-#define LOOPBACK "127.0.0.1"
+#define LOOPBACK     "127.0.0.1"
+#define PROXY_VALUES 10 /* of its units, beside the roots */
 
 struct ports {
 	unsigned http, agent;
 };
 
-/* The roots, as this user's programs find them: the service manager's environment is another. */
-struct roots {
-	char *credentials, *state, *runtime;
-};
-
-static void roots_done(struct roots *roots)
-{
-	free(roots->credentials);
-	free(roots->state);
-	free(roots->runtime);
-}
-
 static int make_units(const struct proxy_files *files, const struct life_place *place,
 		      const struct ports *ports, bool dry, struct problem *why)
 {
-	_cleanup_(roots_done) struct roots roots = { path_below(ROOT_CREDENTIALS, NULL),
-						     path_below(ROOT_STATE, NULL),
-						     path_below(ROOT_RUNTIME, NULL) };
+	_cleanup_(install_roots_done) struct install_roots roots = {};
 	_cleanup_free_ char *program = NULL;
 	char http[UNIT_TCP], agent[UNIT_TCP], http_port[8], agent_port[8];
 	int r = install_program(&program, why) ?: unit_tcp(LOOPBACK, ports->http, http, why)
 					       ?: unit_tcp(LOOPBACK, ports->agent, agent, why);
 
-	if (!r && (!roots.credentials || !roots.state || !roots.runtime))
-		r = problem(why, -ENOENT, "this user has no home folder: set HOME");
+	r = r ?: install_roots_find(&roots, why);
 	if (r)
 		return r;
 	snprintf(http_port, sizeof(http_port), "%u", ports->http);
 	snprintf(agent_port, sizeof(agent_port), "%u", ports->agent);
-	const struct unit_value values[] = {
+	struct unit_value values[PROXY_VALUES + INSTALL_ROOTS + 1] = {
 		{ "SOCKET", UNIT_LINE, "--socket-path", "", files->socket },
 		{ "LISTEN", UNIT_LINE, "--port", "", http },
 		{ "AGENT", UNIT_LINE, "--ssh-agent-port", "", agent },
@@ -58,15 +43,10 @@ static int make_units(const struct proxy_files *files, const struct life_place *
 		{ "PORT", UNIT_NUMBER, "--port", "--port=", http_port },
 		{ "AGENTPORT", UNIT_NUMBER, "--ssh-agent-port", "--ssh-agent-port=", agent_port },
 		{ "KEYS", UNIT_EXEC, "--ssh-keys-file", "--ssh-keys-file=", files->keys },
-		{ "CREDENTIALS", UNIT_SETTING, "the credentials folder",
-		  "TEROK_CREDENTIALS_DIR=", roots.credentials },
-		{ "STATE", UNIT_SETTING, "the state folder",
-		  "TEROK_SANDBOX_STATE_DIR=", roots.state },
-		{ "RUNTIME", UNIT_SETTING, "the runtime folder",
-		  "TEROK_SANDBOX_RUNTIME_DIR=", roots.runtime },
 		{ "PROGRAM", UNIT_PROGRAM, "this program", "", program },
-		{},
 	};
+
+	install_roots_values(&roots, &values[PROXY_VALUES]);
 
 	return install_units(&proxy_service,
 			     &(struct install){ .place = place,

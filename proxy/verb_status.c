@@ -224,7 +224,7 @@ static int reach(const struct told *told, struct problem *why)
 	int r = life_reachable(&proxy_service, &told->life, why);
 
 	if (!r && told->life.mode == LIFE_SYSTEMD)
-		r = systemd_do(WORDS("start", proxy_service.unit), BEGIN_S, why);
+		r = systemd_do(&proxy_service, WORDS("start", proxy_service.unit), BEGIN_S, why);
 	if (r)
 		return r;
 	r = knock_http(told->life.port, KNOCK_HEALTH, KNOCK_GOOD, REACH_MS);

@@ -235,7 +235,7 @@ static void in(const char *config, const char *home, int r)
 	else
 		unsetenv("XDG_CONFIG_HOME");
 	setenv("HOME", home, 1);
-	path = unit_dir_path();
+	path = unit_dir_path(&gate_service);
 	assert_non_null(path);
 	assert_int_equal(unit_dir_check(&gate_service, path, &why), r);
 	assert_int_equal(!*why.text, !r);

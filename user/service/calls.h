@@ -5,7 +5,7 @@
  * A list of what is refused: one of what is needed would be another for each version of git, libcurl,
  * OpenSSL and libc. Other processes are not looked into, nothing is mounted, no namespace is made,
  * keys of the kernel's are out of reach, and what the kernel has had its holes in is not there.
- * Called by: the gate, the proxy, after all else. Owns: nothing. Threads: none yet, or they keep all.
+ * Called by: the gate, the proxy, the control plane, after all else. Owns: nothing. Threads: none yet, or they keep all.
  */
 #ifndef SERVICE_CALLS_H
 #define SERVICE_CALLS_H

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/dir.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "systemd.h"
 #include "unit.h"
 #include "unit_dir.h"
@@ -21,6 +22,11 @@
 #define EXE_MAX    4096
 
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+const char *install_target(const struct service *service)
+{
+	return systemd_of_system(service) ? "multi-user.target" : "default.target";
+}
 
 int install_program(char **ret, struct problem *why)
 {
@@ -39,9 +45,38 @@ int install_program(char **ret, struct problem *why)
 	return *ret ? 0 : problem(why, -ENOMEM, "no memory");
 }
 
+int install_roots_find(struct install_roots *ret, struct problem *why)
+{
+	*ret = (struct install_roots){ path_below(ROOT_CREDENTIALS, NULL),
+				       path_below(ROOT_STATE, NULL),
+				       path_below(ROOT_RUNTIME, NULL) };
+	if (ret->credentials && ret->state && ret->runtime)
+		return 0;
+	return problem(why, -ENOENT, "this user has no home folder: set HOME");
+}
+
+void install_roots_done(struct install_roots *roots)
+{
+	free(roots->credentials);
+	free(roots->state);
+	free(roots->runtime);
+}
+
+unsigned install_roots_values(const struct install_roots *roots, struct unit_value *ret)
+{
+	ret[0] = (struct unit_value){ "CREDENTIALS", UNIT_SETTING, "the credentials folder",
+				      "TEROK_CREDENTIALS_DIR=", roots->credentials };
+	ret[1] = (struct unit_value){ "STATE", UNIT_SETTING, "the state folder",
+				      "TEROK_SANDBOX_STATE_DIR=", roots->state };
+	ret[2] = (struct unit_value){ "RUNTIME", UNIT_SETTING, "the runtime folder",
+				      "TEROK_SANDBOX_RUNTIME_DIR=", roots->runtime };
+	return INSTALL_ROOTS;
+}
+
 /* --- what older ones left ------------------------------------------------------------- */
 
 struct sweep {
+	const struct service *service;
 	const char *folder;
 	int dir; /* -1: only say it */
 	unsigned n;
@@ -64,7 +99,7 @@ static int sweep_one(const char *name, void *user)
 	 * systemd does not know, or cannot stop, is removed all the same.
 	 */
 	if (!template)
-		systemd_do(WORDS("disable", "--now", "--", name), RESTART_S, NULL);
+		systemd_do(sweep->service, WORDS("disable", "--now", "--", name), RESTART_S, NULL);
 	if (unlinkat(sweep->dir, name, 0) && errno != ENOENT)
 		return problem(sweep->why, -errno, "remove %.80s/%.80s: %s", sweep->folder, safe,
 			       strerror(errno));
@@ -95,15 +130,15 @@ static int activate(const struct service *service, struct problem *why)
 	const char *socket = service->socket, *unit = service->unit;
 	int r;
 
-	systemd_do(WORDS("reset-failed", socket, unit), RELOAD_S, NULL);
-	r = systemd_do(WORDS("daemon-reload"), RELOAD_S, why)
-		    ?: systemd_do(WORDS("enable", socket, unit), RELOAD_S, why)
-		    ?: systemd_do(WORDS("stop", unit), RESTART_S, why)
-		    ?: systemd_do(WORDS("restart", socket), RESTART_S, why)
-		    ?: systemd_do(WORDS("start", unit), RESTART_S, why);
-	if (!r && systemd_is_active(socket, why) <= 0)
-		r = problem(why, -EIO, "%s does not listen; see: systemctl --user status %s",
-			    socket, socket);
+	systemd_do(service, WORDS("reset-failed", socket, unit), RELOAD_S, NULL);
+	r = systemd_do(service, WORDS("daemon-reload"), RELOAD_S, why)
+		    ?: systemd_do(service, WORDS("enable", socket, unit), RELOAD_S, why)
+		    ?: systemd_do(service, WORDS("stop", unit), RESTART_S, why)
+		    ?: systemd_do(service, WORDS("restart", socket), RESTART_S, why)
+		    ?: systemd_do(service, WORDS("start", unit), RESTART_S, why);
+	if (!r && systemd_is_active(service, socket, why) <= 0)
+		r = problem(why, -EIO, "%s does not listen; see: %s status %s", socket,
+			    systemd_ctl(service), socket);
 	if (!r)
 		printf("enabled %s, %s\n", socket, unit);
 	return r;
@@ -113,7 +148,7 @@ static int allowed(const struct service *service, const struct life_place *place
 		   struct problem *why)
 {
 	_cleanup_life_ struct life life = {};
-	int r = systemd_available(why) ?: life_read(service, place, &life);
+	int r = systemd_available(service, why) ?: life_read(service, place, &life);
 
 	if (!r && life.mode == LIFE_DAEMON)
 		r = problem(why, -EALREADY,
@@ -134,7 +169,7 @@ int install_units(const struct service *service, const struct install *install, 
 {
 	_cleanup_free_ char *socket = NULL, *unit = NULL;
 	const char *folder = install->place->units;
-	struct sweep sweep = { .folder = folder, .dir = -1, .why = why };
+	struct sweep sweep = { .service = service, .folder = folder, .dir = -1, .why = why };
 	_cleanup_close_ int dir = -1;
 	int r = unit_dir_check(service, folder, why)
 		    ?: unit_make(service, install->values, &socket, &unit, why);
@@ -183,7 +218,7 @@ static void remove_link(int dir, const char *target, const char *unit)
 int install_remove(const struct service *service, const struct life_place *place,
 		   struct problem *why)
 {
-	struct sweep sweep = { .folder = place->units, .why = why };
+	struct sweep sweep = { .service = service, .folder = place->units, .why = why };
 	const char *name = service->socket, *unit = service->unit;
 	_cleanup_free_ char *socket = NULL;
 	_cleanup_close_ int dir = unit_dir_open(service, place->units, false, why);
@@ -196,16 +231,16 @@ int install_remove(const struct service *service, const struct life_place *place
 	sweep.dir = dir;
 	socket = unit_dir_read(place->units, name);
 	/* without a service manager nothing of it runs */
-	if (socket && systemd_do(WORDS("disable", "--now", name, unit), RESTART_S, why)) {
+	if (socket && systemd_do(service, WORDS("disable", "--now", name, unit), RESTART_S, why)) {
 		remove_link(dir, "sockets.target", name);
-		remove_link(dir, "default.target", unit);
+		remove_link(dir, install_target(service), unit);
 	}
 	if (socket)
-		systemd_do(WORDS("stop", unit), RESTART_S, NULL);
+		systemd_do(service, WORDS("stop", unit), RESTART_S, NULL);
 	r = unit_dir_orphans(service, place->units, sweep_one, &sweep)
 		    ?: remove_one(dir, place, name, why)
 		    ?: remove_one(dir, place, unit, why);
-	systemd_do(WORDS("daemon-reload"), RELOAD_S, NULL);
-	systemd_do(WORDS("reset-failed", name, unit), RELOAD_S, NULL);
+	systemd_do(service, WORDS("daemon-reload"), RELOAD_S, NULL);
+	systemd_do(service, WORDS("reset-failed", name, unit), RELOAD_S, NULL);
 	return r;
 }

@@ -19,12 +19,13 @@
 
 /* --- where ----------------------------------------------------------------------------- */
 
-int life_place_find(char *folder, char *pid_file, struct life_place *ret, struct problem *why)
+int life_place_find(const struct service *service, char *folder, char *pid_file,
+		    struct life_place *ret, struct problem *why)
 {
 	*ret = (struct life_place){
 		.folder = folder,
 		.pid_file = pid_file,
-		.units = unit_dir_path(),
+		.units = unit_dir_path(service),
 		.state = path_below(ROOT_STATE, NULL),
 	};
 	if (ret->folder && ret->pid_file && ret->units && ret->state)
@@ -168,14 +169,14 @@ static void units_read(const struct service *service, const struct life_place *p
 	if (!socket)
 		return;
 	units_judge(service, place, socket, unit, life);
-	r = systemd_is_active(service->socket, &why);
+	r = systemd_is_active(service, service->socket, &why);
 	if (r < 0)
 		say(&life->unknown, "%s", why.text);
 	life->mode = LIFE_SYSTEMD;
 	life->running = r > 0;
 	life->address = unit_listen(socket, &life->port);
 	if (life->running)
-		life->pid = systemd_main_pid(service->unit);
+		life->pid = systemd_main_pid(service, service->unit);
 }
 
 static void daemon_read(const struct service *service, const struct life_place *place,
@@ -190,8 +191,8 @@ static void daemon_read(const struct service *service, const struct life_place *
 		say(&life->unknown, "%s", why.text);
 	if (state != PID_OURS)
 		return;
-	port = pid_process_option(&process, "--port");
-	bind = pid_process_option(&process, "--bind");
+	port = pid_process_option(&process, service->port_option ?: "--port");
+	bind = pid_process_option(&process, service->bind_option ?: "--bind");
 	folder = pid_process_option(&process, service->folder_option);
 	free(life->address);
 	free(life->folder);
@@ -228,8 +229,9 @@ int life_reachable(const struct service *service, const struct life *life, struc
 	if (!life->running && life->mode == LIFE_SYSTEMD)
 		return problem(why, -ENOTCONN,
 			       "The %s is not running (its units are there). Run '%s "
-			       "start'; why it ended: systemctl --user status %s %s",
-			       service->noun, service->program, service->socket, service->unit);
+			       "start'; why it ended: %s status %s %s",
+			       service->noun, service->program, systemd_ctl(service),
+			       service->socket, service->unit);
 	if (!life->running)
 		return problem(why, -ENOTCONN,
 			       "The %s is not running. Run '%s install' (systemd begins "

@@ -51,7 +51,8 @@ struct life {
  *
  * Return: 0 and @ret, the caller's to life_place_done(); -ENOENT there is no home, -ENOMEM, with @why.
  */
-int life_place_find(char *folder, char *pid_file, struct life_place *ret, struct problem *why);
+int life_place_find(const struct service *service, char *folder, char *pid_file,
+		    struct life_place *ret, struct problem *why);
 void life_place_done(struct life_place *place);
 
 /** life_read() - all of it. Return: 0 and @ret, the caller's to life_done(); -ENOMEM */

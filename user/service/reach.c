@@ -64,6 +64,18 @@ int reach_devices(struct reach *reach)
 	return r;
 }
 
+int reach_system(struct reach *reach)
+{
+	static const char *const read[] = { "/etc",   "/usr",           "/lib",
+					    "/lib64", "/proc",          "/run/systemd/resolve",
+					    "/opt",   "/run/resolvconf" };
+	int r = reach_devices(reach);
+
+	for (size_t i = 0; !r && i < sizeof(read) / sizeof(read[0]); i++)
+		r = reach_folder(reach, read[i], CONFINE_LOOK);
+	return r;
+}
+
 int reach_programs(struct reach *reach)
 {
 	static const char *const always[] = { "/usr", "/bin",   "/sbin", "/lib",

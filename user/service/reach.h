@@ -33,6 +33,9 @@ int reach_parent(struct reach *reach, const char *file, enum confine_may may);
 /** reach_devices() - null and the random ones, and no other: to read and write */
 int reach_devices(struct reach *reach);
 
+/** reach_system() - what names of hosts and certificates are looked up in, and libraries for that: to read */
+int reach_system(struct reach *reach);
+
 /** reach_programs() - what programs are made of, ours, and all of the PATH: to read and run */
 int reach_programs(struct reach *reach);
 

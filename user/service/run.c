@@ -49,7 +49,7 @@ static int start_socket(const struct service *service, const struct run_start *s
 			       service->program);
 	if (life->outdated)
 		log_warn(0, "%s", life->outdated);
-	r = systemd_do(WORDS("start", service->socket), LIMIT_S, why);
+	r = systemd_do(service, WORDS("start", service->socket), LIMIT_S, why);
 	if (!r)
 		printf("%s is begun by who comes in, port %u\n", service->noun, life->port);
 	return r;
@@ -68,7 +68,7 @@ int run_start(const struct service *service, const struct run_start *start, stru
 			       service->noun, life_word(life.mode), life.port, service->program);
 	if (life.mode == LIFE_SYSTEMD && !start->daemon)
 		return start_socket(service, start, &life, why);
-	if (!geteuid())
+	if (!geteuid() && !service->system)
 		log_warn(0, "as root the %s serves root's %s; it is made for users", service->noun,
 			 service->plural);
 	return start_daemon(service, start, why);
@@ -77,7 +77,7 @@ int run_start(const struct service *service, const struct run_start *start, stru
 /* The socket first, or who comes in begins the service again. */
 static int stop_units(const struct service *service, struct problem *why)
 {
-	int r = systemd_do(WORDS("stop", service->socket, service->unit), LIMIT_S, why);
+	int r = systemd_do(service, WORDS("stop", service->socket, service->unit), LIMIT_S, why);
 
 	if (!r)
 		printf("stopped %s\n", service->socket);

@@ -2,10 +2,10 @@
 /*
  * service.h - whose: what the rest of this room has to know of the program that it works for
  *
- * A user's service for containers (the git gate, the credential proxy) is begun by the user's
- * service manager or goes on in the background by itself; it listens on the host's loopback and
- * within containers. All of that is the same for each of them but for what is said here, once for
- * each program. Threads: none; it is constant.
+ * A user's service for containers (the git gate, the credential proxy, the control plane) is begun by
+ * the user's service manager, root's by the system's, or goes on in the background by itself; it
+ * listens on the host's loopback and within containers. All of that is the same for each of them but
+ * for what is said here, once for each program. Threads: none; it is constant.
  */
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
@@ -24,6 +24,7 @@ struct service {
 	const char *plural;  /* whose files it serves, for root who begins it: "mirrors" */
 	unsigned port;       /* TCP, if nothing else is said */
 	bool early;          /* it may listen at an address that the host has not got yet */
+	bool system;         /* root has one as well, by units of the system */
 
 	int version;                         /* of its units, behind the mark */
 	const char *socket, *unit;           /* their names; those of the first kind begin so */
@@ -32,6 +33,7 @@ struct service {
 
 	const char *folder_option; /* what it serves is said by this option: "--base-path" */
 	const char *folder;        /* ... and is called: "base path" */
+	const char *port_option, *bind_option; /* NULL: "--port", "--bind" */
 };
 
 #endif

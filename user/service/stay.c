@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stay.h"
 
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
 #define BEATS 3 /* in the time that systemd waits for one */
 
 void stay_open(struct stay *stay)
@@ -25,12 +29,28 @@ static int on_beat(struct timer *timer)
 	return 0;
 }
 
+/* systemd waits for the READY=1 that is no older than this. */
+static void reload(struct stay *stay)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	notify_say(&stay->notify, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   (unsigned long long)now.tv_sec * 1000000 +
+		       (unsigned long long)now.tv_nsec / 1000);
+	stay->reload(stay);
+	notify_say(&stay->notify, "READY=1\nSTATUS=%s", stay->status);
+}
+
 /* The first time: who is served is served to the end, for a while. */
 static int on_signal(struct signals *signals, int signal)
 {
 	struct stay *stay = container_of(signals, struct stay, signals);
 
-	(void)signal;
+	if (signal == SIGHUP) {
+		reload(stay);
+		return 0;
+	}
 	notify_say(&stay->notify, "STOPPING=1");
 	if (stay->patience.loop)
 		loop_stop(stay->loop);
@@ -41,14 +61,17 @@ static int on_signal(struct signals *signals, int signal)
 
 int stay_begin(struct stay *stay, struct loop *loop, void (*end)(struct stay *stay))
 {
+	static const int more[] = { SIGHUP, 0 };
+
 	stay->loop = loop;
 	stay->end = end;
-	return signals_add(loop, &stay->signals, NULL, on_signal);
+	return signals_add(loop, &stay->signals, stay->reload ? more : NULL, on_signal);
 }
 
 void stay_ready(struct stay *stay, const char *status)
 {
-	notify_say(&stay->notify, "READY=1\nSTATUS=%s", status);
+	snprintf(stay->status, sizeof(stay->status), "%s", status);
+	notify_say(&stay->notify, "READY=1\nSTATUS=%s", stay->status);
 	if (stay->notify.watchdog_ns)
 		on_beat(&stay->beat);
 }

@@ -2,7 +2,7 @@
 /*
  * stay.h - a server from the moment it is ready until it ends: who began it hears of both
  *
- * The first SIGTERM or SIGINT ends it when those whom it serves are done, or after STAY_PATIENCE_NS;
+ * SIGHUP has it read again what it was begun with, if it does that. The first SIGTERM or SIGINT ends it when those whom it serves are done, or after STAY_PATIENCE_NS;
  * a second one ends it now. Called by: verb_serve.c of each service. Threads: none.
  */
 #ifndef SERVICE_STAY_H
@@ -20,6 +20,8 @@ struct stay {
 	struct signals signals;
 	struct timer patience, beat;
 	void (*end)(struct stay *stay);
+	void (*reload)(struct stay *stay); /* set before stay_begin(); NULL: SIGHUP is not for us */
+	char status[128];                  /* what was said last */
 };
 
 #define STAY_NONE ((struct stay){ .notify = NOTIFY_NONE })

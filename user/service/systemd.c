@@ -54,10 +54,22 @@ static void environment_make(struct environment *env)
 	env->item[env->n + 1] = "SYSTEMD_COLORS=0";
 }
 
-static int ask(const char *const *words, unsigned limit_s, struct spawn_result *ret,
-	       struct problem *why)
+bool systemd_of_system(const struct service *service)
 {
-	const char *argv[WORDS_MAX + 4] = { "systemctl", "--user", "--no-ask-password" };
+	return service->system && !geteuid();
+}
+
+const char *systemd_ctl(const struct service *service)
+{
+	return systemd_of_system(service) ? "systemctl" : "systemctl --user";
+}
+
+static int ask(const struct service *service, const char *const *words, unsigned limit_s,
+	       struct spawn_result *ret, struct problem *why)
+{
+	const char *argv[WORDS_MAX + 4] = { "systemctl",
+					    systemd_of_system(service) ? "--system" : "--user",
+					    "--no-ask-password" };
 	struct environment env;
 	int r;
 
@@ -92,13 +104,13 @@ static bool word_is(const struct spawn_result *result, const char *word)
 	       strchr("\n", result->output[n]);
 }
 
-int systemd_available(struct problem *why)
+int systemd_available(const struct service *service, struct problem *why)
 {
 	const char *const words[] = { "is-system-running", NULL };
 	struct spawn_result result;
 	char text[160];
 	bool good;
-	int r = ask(words, ASK_S, &result, why);
+	int r = ask(service, words, ASK_S, &result, why);
 
 	if (r)
 		return r;
@@ -107,57 +119,59 @@ int systemd_available(struct problem *why)
 	       (result.size || !*result.error);
 	if (!good)
 		r = problem(why, -ENOTCONN,
-			    "the service manager of this user does not answer (systemctl --user "
+			    "the service manager of this %s does not answer (%s "
 			    "is-system-running: %s)",
+			    systemd_of_system(service) ? "system" : "user", systemd_ctl(service),
 			    said(&result, text, sizeof(text)));
 	spawn_result_done(&result);
 	return r;
 }
 
-int systemd_is_active(const char *unit, struct problem *why)
+int systemd_is_active(const struct service *service, const char *unit, struct problem *why)
 {
 	const char *const words[] = { "is-active", unit, NULL };
 	struct spawn_result result;
 	char text[160];
-	int r = ask(words, ASK_S, &result, why);
+	int r = ask(service, words, ASK_S, &result, why);
 
 	if (r)
 		return r;
 	if (result.size || !*result.error)
 		r = word_is(&result, "active");
 	else
-		r = problem(why, -ENOTCONN, "systemctl --user is-active %s: %s", unit,
+		r = problem(why, -ENOTCONN, "%s is-active %s: %s", systemd_ctl(service), unit,
 			    said(&result, text, sizeof(text)));
 	spawn_result_done(&result);
 	return r;
 }
 
-int systemd_main_pid(const char *unit)
+int systemd_main_pid(const struct service *service, const char *unit)
 {
 	const char *const words[] = { "show", "--value", "--property=MainPID", unit, NULL };
 	struct spawn_result result;
 	int pid;
 
-	if (ask(words, ASK_S, &result, NULL))
+	if (ask(service, words, ASK_S, &result, NULL))
 		return 0;
 	pid = result.output ? atoi(result.output) : 0;
 	spawn_result_done(&result);
 	return pid > 0 ? pid : 0;
 }
 
-int systemd_do(const char *const *words, unsigned limit_s, struct problem *why)
+int systemd_do(const struct service *service, const char *const *words, unsigned limit_s,
+	       struct problem *why)
 {
 	struct spawn_result result;
 	char text[160];
 	const char *unit = "";
-	int r = ask(words, limit_s, &result, why);
+	int r = ask(service, words, limit_s, &result, why);
 
 	if (r)
 		return r;
 	for (unsigned i = 1; words[i]; i++)
 		unit = words[i];
 	if (result.status)
-		r = problem(why, -EIO, "systemctl --user %s %s: %s", words[0], unit,
+		r = problem(why, -EIO, "%s %s %s: %s", systemd_ctl(service), words[0], unit,
 			    said(&result, text, sizeof(text)));
 	spawn_result_done(&result);
 	return r;

@@ -102,6 +102,8 @@ static void put_line(FILE *to, const char *value)
 static bool put_value(FILE *to, const struct service *service, const struct unit_value *values,
 		      const char *name, size_t n)
 {
+	bool put = false;
+
 	if (n == strlen("VERSION") && !strncmp(name, "VERSION", n)) {
 		fprintf(to, "%d", service->version);
 		return true;
@@ -109,13 +111,15 @@ static bool put_value(FILE *to, const struct service *service, const struct unit
 	for (; values->name; values++) {
 		if (strlen(values->name) != n || strncmp(values->name, name, n))
 			continue;
+		if (put)
+			fputc(' ', to);
+		put = true;
 		if (values->kind == UNIT_LINE)
 			put_line(to, values->value);
 		else
 			put_word(to, values->begin, values->value, values->kind != UNIT_SETTING);
-		return true;
 	}
-	return false;
+	return put;
 }
 
 /* "@NAME@" is filled in; any other "@" (of @system-service) stays. */

@@ -33,7 +33,7 @@ enum unit_kind {
 	UNIT_LINE,    /* all of a line */
 };
 
-/* What is filled in for @NAME@. */
+/* What is filled in for @NAME@; words of one name stand there one after the other. */
 struct unit_value {
 	const char *name;
 	enum unit_kind kind;

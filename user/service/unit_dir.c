@@ -12,9 +12,11 @@
 
 #include "base/cleanup.h"
 #include "base/dir.h"
+#include "systemd.h"
 #include "unit.h"
 
 #define BELOW       "systemd/user"
+#define SYSTEM      "/etc/systemd/system"
 #define ORPHANS_MAX 64 /* of one sweep; the next takes the rest */
 
 static const char *home(void)
@@ -25,11 +27,13 @@ static const char *home(void)
 	return text && *text == '/' ? text : entry ? entry->pw_dir : NULL;
 }
 
-char *unit_dir_path(void)
+char *unit_dir_path(const struct service *service)
 {
 	const char *config = getenv("XDG_CONFIG_HOME");
 	char *path = NULL;
 
+	if (systemd_of_system(service))
+		return strdup(SYSTEM);
 	if (config && *config == '/')
 		return asprintf(&path, "%s/" BELOW, config) < 0 ? NULL : path;
 	return !home() || asprintf(&path, "%s/.config/" BELOW, home()) < 0 ? NULL : path;
@@ -65,6 +69,8 @@ int unit_dir_check(const struct service *service, const char *path, struct probl
 {
 	_cleanup_free_ char *real = NULL, *real_home = home() ? realpath(home(), NULL) : NULL;
 
+	if (systemd_of_system(service))
+		return 0;
 	if (!geteuid())
 		return problem(why, -EPERM,
 			       "root has no %s: it is a user's, and runs as that user; be that "

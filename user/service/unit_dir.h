@@ -12,14 +12,18 @@
 #include "base/problem.h"
 #include "service.h"
 
-/** unit_dir_path() - $XDG_CONFIG_HOME or ~/.config, /systemd/user: the caller's; NULL: no home */
-char *unit_dir_path(void);
+/**
+ * unit_dir_path() - $XDG_CONFIG_HOME or ~/.config, /systemd/user: the caller's; NULL: no home
+ *
+ * Root's, of a service that root has: the system's, /etc/systemd/system.
+ */
+char *unit_dir_path(const struct service *service);
 
 /**
  * unit_dir_open() - open it to write there, made if it is missing
  * @make: else it must be there already
  *
- * Return: a descriptor, the caller's; -EPERM: we are root, or it is outside the home, or others
+ * Return: a descriptor, the caller's; -EPERM: we are root, who has none; or it is outside the home, or others
  * may write to it; -ENOENT; with @why.
  */
 int unit_dir_open(const struct service *service, const char *path, bool make, struct problem *why);
