@@ -159,6 +159,7 @@ PAGE       := $(patsubst %,$(B)/%.h,$(wildcard tools/web/*))
 GATE_UNITS := $(patsubst %,$(B)/%.h,$(wildcard gate/*.service gate/*.socket))
 PROTO      := $(patsubst user/proto/%.proto,$(B)/user/proto/%.pb-c.h,$(wildcard user/proto/*.proto))
 PROXY_UNITS := $(patsubst %,$(B)/%.h,$(wildcard proxy/*.service proxy/*.socket))
+CP_UNITS   := $(patsubst %,$(B)/%.h,$(wildcard user/registry/*.service user/registry/*.socket))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(watcher_OBJ) $(hub_OBJ) $(clearance_OBJ) \
 	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(B)/proxy/signer/main.o $(signer_OBJ) $(store_OBJ) $(if $(registry_OBJ),$(B)/user/registry/main.o) $(registry_OBJ) $(if $(agentd_OBJ),$(B)/user/agentd/main.o) $(agentd_OBJ) $(grpc_OBJ) $(service_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(GRPC_PEER).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
@@ -389,13 +390,15 @@ $(proto_OBJ): %.o: %.c
 	$(Q)$(CC) $(CFLAGS) -I$(B)/user/proto -c $< -o $@
 
 # gate/terok-gate.socket -> static const char terok_gate_socket[] = "...", which install fills in.
-$(GATE_UNITS) $(PROXY_UNITS): $(B)/%.h: %
+$(GATE_UNITS) $(PROXY_UNITS) $(CP_UNITS): $(B)/%.h: %
 	$(call say,UNIT)
 	$(Q)mkdir -p $(@D) && { echo 'static const char $(subst -,_,$(subst .,_,$(notdir $*)))[] ='; \
 		sed 's/[\\"?]/\\&/g; s/\t/\\t/g; s/^/\t"/; s/$$/\\n"/' $<; echo '	"";'; } > $@.tmp && mv $@.tmp $@
 $(B)/gate/gate.o: | $(GATE_UNITS)
 $(B)/proxy/proxy.o: | $(PROXY_UNITS)
 $(B)/proxy/proxy.o: private CFLAGS += -I$(B)/proxy
+$(B)/user/registry/control_plane.o: | $(CP_UNITS)
+$(B)/user/registry/control_plane.o: private CFLAGS += -I$(B)/user/registry
 $(B)/gate/gate.o: private CFLAGS += -I$(B)/gate
 
 # For a program with verbs as base/cli.h has them it takes a file of words, PROGRAM.words.

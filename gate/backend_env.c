@@ -39,7 +39,7 @@ static char *backend_of(const struct backend_git *git, const char *program)
 {
 	const char *const argv[] = { program, "--exec-path", NULL };
 	const char *const env[] = { git->path, git->exec_path, NULL };
-	const struct spawn spawn = { argv, env, ASKED_NS, 4096 };
+	const struct spawn spawn = { argv, env, ASKED_NS, 4096, 0 };
 	struct spawn_result result;
 	char *at = NULL;
 

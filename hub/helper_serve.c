@@ -160,7 +160,7 @@ static void verdict_begin(struct verdict *verdict, const char *program)
 	const char *const argv[] = { program, verdict->allow ? "allow" : "deny", verdict->container,
 				     verdict->dest, NULL };
 	struct helper *helper = verdict->helper;
-	struct spawn spawn = { argv, (const char *const *)environ, helper->limit_ns, 0 };
+	struct spawn spawn = { argv, (const char *const *)environ, helper->limit_ns, 0, 0 };
 	char text[128] = SHIELD " not found on PATH";
 	int r = -ENOENT;
 

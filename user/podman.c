@@ -233,7 +233,7 @@ static int ask_podman(const char *text, struct podman_container *ret, struct pro
 	static const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
 					   "/usr/bin:/sbin:/bin",
 					   "HOME=/root", "LANG=C.UTF-8", NULL };
-	struct spawn spawn = { argv, env, INSPECT_NS, INSPECT_MAX };
+	struct spawn spawn = { argv, env, INSPECT_NS, INSPECT_MAX, 0 };
 	struct spawn_result result;
 	int r = spawn_run(&spawn, &result, why);
 

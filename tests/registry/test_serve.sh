@@ -100,7 +100,7 @@ stop -KILL
 serve
 is "who was registered is, after it was killed" same "$("$cp" agents --json | jq -r '.[0].container_id')" aa
 is "and welcome" same "$(register "$dir/a" dev proj)" "OK 0"
-is "a second one is refused" same "$("$cp" serve --agent-port 1 --admin-port 1 2>&1 | grep -c 'has had it')" 1
+is "a second one is refused" same "$("$cp" serve --agent-port $((agent_port + 12000)) --admin-port $((admin_port + 12000)) --socket "$dir/second.sock" 2>&1 | grep -c 'has had it')" 1
 "$cp" pki rotate assertion server >/dev/null
 kill -HUP "$server"
 for ((i = 0; i < 500 && $(grep -c 'read again' "$log") == 0; i++)); do sleep 0.02; done

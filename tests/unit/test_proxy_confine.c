@@ -6,13 +6,8 @@
  */
 #include "store_box.h"
 
-#include <linux/keyctl.h>
-#include <pthread.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/xattr.h>
+#include "confined.h"
 
-#include "base/confine.h"
 #include "proxy/confine.h"
 
 #define SECRET "of-another-program-8341"
@@ -34,30 +29,6 @@ static int setup_files(void **state)
 	return r;
 }
 
-static bool opens(const char *file, int flags)
-{
-	int fd = open(file, flags | O_CLOEXEC);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-static bool makes_socket(int family, int type)
-{
-	int fd = socket(family, type | SOCK_CLOEXEC, 0);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-static void *says_hello(void *said)
-{
-	*(bool *)said = true;
-	return NULL;
-}
-
 /* In the child, as serve does: the store open, HTTP's key alone, and then no way back. */
 static void confine(void)
 {
@@ -71,20 +42,6 @@ static void confine(void)
 	}
 }
 
-/* In a process of its own, which ends with what @fn finds: 0 is what is wanted. */
-static int in_a_front(int (*fn)(void))
-{
-	int status = -1;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (!pid)
-		_exit(fn());
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
 static bool serves(void)
 {
 	return !put(store, "default", "claude", JSON) && !load(store, "default", "claude");
@@ -92,21 +49,11 @@ static bool serves(void)
 
 static int works(void)
 {
-	bool said = false;
-	pthread_t thread;
-
 	store = unlocked(STORE_WRITE);
 	confine();
 	if (!serves())
 		return 1;
-	if (pthread_create(&thread, NULL, says_hello, &said) || pthread_join(thread, NULL) || !said)
-		return 2;
-	if (!opens("/dev/null", O_RDWR) || !opens("/etc/resolv.conf", O_RDONLY))
-		return 3;
-	return makes_socket(AF_INET, SOCK_STREAM) && makes_socket(AF_INET6, SOCK_STREAM) &&
-		       makes_socket(AF_UNIX, SOCK_STREAM) && makes_socket(AF_NETLINK, SOCK_RAW)
-		   ? 0
-		   : 4;
+	return works_all();
 }
 
 static void what_it_is_for_goes_on(void **state)
@@ -168,49 +115,16 @@ static void the_key_of_ssh_is_out_of_its_reach(void **state)
 	assert_true(in_a_front(reaches_keys_here) >= 5);
 }
 
-/* setxattrat() by its number: it is newer than libc and libseccomp. */
-static bool marks(const char *file)
+static int tries_here(void)
 {
-	const struct {
-		const char *value;
-		unsigned size, flags;
-	} mark = { "x", 1, 0 };
-
-	return !syscall(463, AT_FDCWD, file, 0, "user.terok-test", &mark, sizeof(mark));
-}
-
-/* Each of them: how many can be done. */
-static int tries(void)
-{
-	static const char *const devices[] = { "/dev/zero", "/dev/full", "/dev/tty", "/dev/ptmx" };
-	int n = opens(other, O_RDONLY);
-
-	for (size_t i = 0; i < sizeof(devices) / sizeof(*devices); i++)
-		n += opens(devices[i], O_RDONLY);
-	n += makes_socket(AF_VSOCK, SOCK_STREAM) + makes_socket(AF_PACKET, SOCK_DGRAM);
-	n += syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_PROCESS_KEYRING, 1) >= 0;
-	n += syscall(SYS_add_key, "user", "terok-test", "x", 1, KEY_SPEC_PROCESS_KEYRING) >= 0;
-	n += !truncate(other, 1);
-	n +=
-	    !chmod(other, 0644) + !fchmodat(AT_FDCWD, other, 0600, 0) + !chown(other, -1, getgid());
-	n += !setxattr(other, "user.terok", "x", 1, 0) + marks(other);
-	n += !unshare(CLONE_NEWUSER);
-	return n;
-}
-
-static int begins(void)
-{
-	char *const argv[] = { "true", NULL };
-
-	execv("/bin/true", argv);
-	return errno;
+	return tries_all(other);
 }
 
 static int tries_confined(void)
 {
 	store = unlocked(STORE_WRITE);
 	confine();
-	return tries() ?: begins() != EPERM;
+	return tries_all(other) ?: begins() != EPERM;
 }
 
 static void nothing_else_does(void **state)
@@ -221,7 +135,7 @@ static void nothing_else_does(void **state)
 	skip();
 #endif
 	/* the control: without it, some of that can be done wherever this runs */
-	assert_true(in_a_front(tries) >= 4);
+	assert_true(in_a_front(tries_here) >= 4);
 	assert_int_equal(in_a_front(begins), 0);
 	assert_int_equal(in_a_front(tries_confined), 0);
 }

@@ -556,7 +556,7 @@ static void scan(const char *script, bool all)
 	snprintf(with, sizeof(with), "%s:/usr/bin:/bin", box);
 	setenv("PATH", with, 1);
 	assert_int_equal(loop_new(&loop), 0);
-	assert_int_equal(runtime_podman_new(loop, "clawker-net", &runtime), 0);
+	assert_int_equal(runtime_podman_new(loop, 0, "clawker-net", &runtime), 0);
 	assert_int_equal((all ? runtime->list : runtime->look)(runtime, on_scan, NULL), 0);
 	assert_int_equal(loop_run(loop), 0);
 	runtime_free(runtime);

@@ -17,7 +17,7 @@ static int setup(void **state)
 	if (box_make() || session_begin() || world_new(&world))
 		return -1;
 	snprintf(path, sizeof(path), "%s/run/w.sock", box);
-	return watch_new(loop, bus, world, path, &watch, &why);
+	return watch_new(loop, bus, world, NULL, path, &watch, &why);
 }
 
 static int teardown(void **state)
@@ -149,7 +149,7 @@ static void its_socket_is_its_users_alone(void **state)
 	(void)state;
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(watch_new(loop, bus, world, path, &second, &why), -EADDRINUSE);
+	assert_int_equal(watch_new(loop, bus, world, NULL, path, &second, &why), -EADDRINUSE);
 	watch_free(TAKE_PTR(watch));
 	assert_int_equal(stat(path, &st), -1);
 }

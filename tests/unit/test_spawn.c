@@ -23,7 +23,7 @@ static int sh(const char *script, uint64_t limit_ns, size_t max, struct spawn_re
 {
 	static const char *const env[] = { "PATH=/usr/bin:/bin", "GREETING=hello", NULL };
 	const char *const argv[] = { "sh", "-c", script, NULL };
-	struct spawn spawn = { argv, env, limit_ns, max };
+	struct spawn spawn = { argv, env, limit_ns, max, 0 };
 
 	return spawn_run(&spawn, ret, why);
 }
@@ -76,8 +76,8 @@ static void several_run_at_once(void **state)
 	char dir[] = "/tmp/terok-spawn-XXXXXX", env_dir[64], script[2][256];
 	const char *const env[] = { "PATH=/usr/bin:/bin", env_dir, NULL };
 	const char *const argv[2][4] = { { "sh", "-c", script[0] }, { "sh", "-c", script[1] } };
-	const struct spawn both[] = { { argv[0], env, 10 * SECOND, 1 << 20 },
-				      { argv[1], env, 10 * SECOND, 1 << 20 } };
+	const struct spawn both[] = { { argv[0], env, 10 * SECOND, 1 << 20, 0 },
+				      { argv[1], env, 10 * SECOND, 1 << 20, 0 } };
 	struct spawn_result result[2];
 	struct problem why = {};
 
@@ -105,8 +105,8 @@ static void several_run_at_once(void **state)
 static void one_of_several_that_cannot_be_run_is_named(void **state)
 {
 	const char *const slow[] = { "sleep", "1000", NULL }, *const none[] = { "/nowhere", NULL };
-	const struct spawn both[] = { { slow, NULL, 10 * SECOND, 100 },
-				      { none, NULL, 10 * SECOND, 100 } };
+	const struct spawn both[] = { { slow, NULL, 10 * SECOND, 100, 0 },
+				      { none, NULL, 10 * SECOND, 100, 0 } };
 	struct spawn_result result[2];
 	struct problem why = {};
 
@@ -146,7 +146,7 @@ static void a_late_program_is_killed_with_its_children(void **state)
 static void what_cannot_be_run_is_named(void **state)
 {
 	const char *const argv[] = { "terok-no-such-program", NULL };
-	struct spawn spawn = { argv, NULL, SECOND, 10 };
+	struct spawn spawn = { argv, NULL, SECOND, 10, 0 };
 	struct spawn_result result;
 	struct problem why;
 
@@ -175,7 +175,7 @@ static struct spawn_child *begin(const char *script, uint64_t limit_ns)
 {
 	static const char *const env[] = { "PATH=/usr/bin:/bin", NULL };
 	const char *const argv[] = { "sh", "-c", script, NULL };
-	struct spawn spawn = { argv, env, limit_ns, 0 };
+	struct spawn spawn = { argv, env, limit_ns, 0, 0 };
 	struct spawn_child *child = NULL;
 
 	assert_int_equal(spawn_begin(loop, &spawn, on_done, &told, &child, NULL), 0);
@@ -298,7 +298,7 @@ static void on_kept(const struct spawn_result *result, int error, void *user)
 static void keep(const char *script, size_t max)
 {
 	const char *const argv[] = { "sh", "-c", script, NULL };
-	struct spawn spawn = { argv, NULL, 30 * SECOND, max };
+	struct spawn spawn = { argv, NULL, 30 * SECOND, max, 0 };
 	struct spawn_child *child = NULL;
 
 	assert_int_equal(loop_new(&loop), 0);
@@ -329,7 +329,7 @@ static void what_one_in_a_loop_writes_is_kept_if_there_is_room_for_it(void **sta
 static void what_cannot_be_begun_is_named(void **state)
 {
 	const char *const argv[] = { "terok-no-such-program", NULL };
-	struct spawn spawn = { argv, NULL, SECOND, 0 };
+	struct spawn spawn = { argv, NULL, SECOND, 0, 0 };
 	struct spawn_child *child = NULL;
 	struct problem why;
 
@@ -364,7 +364,7 @@ static int follow(const char *script, uint64_t limit_ns, const struct spawn_watc
 {
 	static const char *const env[] = { "PATH=/usr/bin:/bin", NULL };
 	const char *const argv[] = { "sh", "-c", script, NULL };
-	struct spawn spawn = { argv, env, limit_ns, 0 };
+	struct spawn spawn = { argv, env, limit_ns, 0, 0 };
 
 	memset(seen, 0, sizeof(seen));
 	n_bites = enough_after = 0;
@@ -508,7 +508,7 @@ static void a_file_can_be_its_standard_input(void **state)
 static void keep_following(const char *script)
 {
 	const char *const argv[] = { "sh", "-c", script, NULL };
-	struct spawn spawn = { argv, NULL, 30 * SECOND, 1000 };
+	struct spawn spawn = { argv, NULL, 30 * SECOND, 1000, 0 };
 	struct spawn_child *child = NULL;
 
 	memset(seen, 0, sizeof(seen));

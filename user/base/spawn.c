@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/event.h"
+#include "base/runner.h"
 
 #define SAFE_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define BITE      4096
@@ -26,8 +27,10 @@
 /* One run: the child and the reading ends of its pipes. */
 struct run {
 	pid_t pid;
-	int pidfd, out, err;
-	int input; /* the caller's; 0: none */
+	int pidfd, out, err; /* pidfd: of one that a runner has, what says that it has ended */
+	int input;           /* the caller's; 0: none */
+	bool far;            /* a runner has it */
+	int error;           /* of one that a runner has: it did not run, or the runner has gone */
 	uint64_t until_ns;
 	struct spawn_result result;
 	size_t err_size, out_max;
@@ -71,31 +74,53 @@ static _Noreturn void become(const struct spawn *spawn, int in, int out, int err
 	_exit(127);
 }
 
-enum { OUT, ERR, FAILED, PIPES };
+int spawn_fork(const struct spawn *spawn, int in, int out, int err, pid_t *ret, int *ret_pidfd,
+	       struct problem *why)
+{
+	_cleanup_close_ int failed = -1, fails = -1;
+	int ends[2], e = 0;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	failed = ends[0];
+	fails = ends[1];
+	*ret = fork();
+	if (*ret == 0)
+		become(spawn, in, out, err, fails);
+	closep(&fails);
+	if (*ret < 0)
+		return -errno;
+	*ret_pidfd = pidfd_open(*ret, 0);
+	if (*ret_pidfd < 0)
+		return -errno;
+	/* ends at once in either case: exec() closes the pipe, a failure writes to it */
+	if (read(failed, &e, sizeof(e)) == sizeof(e))
+		return problem(why, -e, "cannot run %s: %s", spawn->argv[0], strerror(e));
+	return 0;
+}
+
+enum { OUT, ERR, PIPES };
 
 static int start_with(struct run *run, const struct spawn *spawn, bool quiet, int ends[PIPES][2],
 		      struct problem *why)
 {
-	int e = 0;
+	int r;
 
 	for (int i = quiet ? ERR : OUT; i < PIPES; i++)
 		if (pipe2(ends[i], O_CLOEXEC))
 			return -errno;
-	run->pid = fork();
-	if (run->pid == 0)
-		become(spawn, run->input, ends[OUT][1], ends[ERR][1], ends[FAILED][1]);
+	run->far = spawn->by > 0;
+	r = run->far ? runner_ask(spawn->by, spawn->argv, ends[OUT][1], ends[ERR][1], &run->pidfd)
+		     : spawn_fork(spawn, run->input, ends[OUT][1], ends[ERR][1], &run->pid,
+				  &run->pidfd, why);
 	for (int i = 0; i < PIPES; i++)
 		closep(&ends[i][1]);
 	run->out = TAKE_FD(ends[OUT][0]);
 	run->err = TAKE_FD(ends[ERR][0]);
-	if (run->pid < 0)
-		return -errno;
-	run->pidfd = pidfd_open(run->pid, 0);
-	if (run->pidfd < 0)
-		return -errno;
-	/* ends at once in either case: exec() closes the pipe, a failure writes to it */
-	if (read(ends[FAILED][0], &e, sizeof(e)) == sizeof(e))
-		return problem(why, -e, "cannot run %s: %s", spawn->argv[0], strerror(e));
+	if (r && run->far)
+		problem(why, r, "cannot have %s run: %s", spawn->argv[0], strerror(-r));
+	if (r)
+		return r;
 	if ((!quiet && fcntl(run->out, F_SETFL, O_NONBLOCK)) ||
 	    fcntl(run->err, F_SETFL, O_NONBLOCK))
 		return -errno;
@@ -104,7 +129,7 @@ static int start_with(struct run *run, const struct spawn *spawn, bool quiet, in
 
 static int start(struct run *run, const struct spawn *spawn, bool quiet, struct problem *why)
 {
-	int ends[PIPES][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, r;
+	int ends[PIPES][2] = { { -1, -1 }, { -1, -1 } }, r;
 
 	run->until_ns = now_boot_ns() + spawn->limit_ns;
 	run->out_max = spawn->output_max;
@@ -202,20 +227,27 @@ static int follow(struct run *run)
 	return r;
 }
 
-static void finish(struct run *run)
+int spawn_reap(pid_t pid)
 {
 	siginfo_t info = { 0 };
 
+	kill(pid, SIGKILL);
+	while (waitid(P_PID, pid, &info, WEXITED) && errno == EINTR)
+		;
+	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}
+
+static void finish(struct run *run)
+{
+	if (run->far && run->pidfd >= 0)
+		run->error = runner_ended(run->pidfd, &run->result.status);
 	if (run->pid > 0) {
 		if (!run->group_lives) /* before the reaping: until then the number is ours */
 			kill(-run->pid, SIGKILL);
-		kill(run->pid, SIGKILL);
-		while (waitid(P_PID, run->pid, &info, WEXITED) && errno == EINTR)
-			;
-		run->result.status = info.si_code == CLD_EXITED ? info.si_status
-								: 128 + info.si_status;
+		run->result.status = spawn_reap(run->pid);
 	}
-	close_end(&run->pidfd);
+	close_end(
+	    &run->pidfd); /* of one that a runner has: it ends it and its group, if it lives */
 	close_end(&run->out);
 	close_end(&run->err);
 }
@@ -255,6 +287,7 @@ int spawn_run_all(const struct spawn *spawn, unsigned n, struct spawn_result *re
 	r = run_all(run, spawn, n, why);
 	for (unsigned i = 0; i < n; i++) {
 		finish(&run[i]);
+		r = r ?: run[i].error;
 		if (r)
 			spawn_result_done(&run[i].result);
 		else
@@ -364,6 +397,7 @@ int spawn_follow(const struct spawn *spawn, const struct spawn_watch *watch, int
 	}
 	run.group_lives = !r && watch->leaves_others;
 	finish(&run);
+	r = r ?: run.error;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (r >= 0)
 		*ret_status = r ? -1 : run.result.status;
@@ -421,6 +455,7 @@ static int child_over(struct spawn_child *child, int error)
 		error = take_out(child);
 	source_del(&child->ended);
 	finish(&child->run);
+	error = error ?: child->run.error;
 	result = child->run.result;
 	child->run = RUN_NONE;
 	spawn_end(child);

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/event.h"
 #include "base/problem.h"
@@ -24,6 +25,7 @@ struct spawn {
 	const char *const *env;  /* NULL-terminated "NAME=value"; NULL: none but a safe PATH */
 	uint64_t limit_ns;       /* from now */
 	size_t output_max;       /* more than this on standard output is an error */
+	int by; /* a runner's socket (base/runner.h), which has an environment of its own; 0: we run it */
 };
 
 struct spawn_result {
@@ -107,6 +109,20 @@ int spawn_begin_follow(struct loop *loop, const struct spawn *spawn, spawn_bytes
 void spawn_end(struct spawn_child *child);
 
 void spawn_result_done(struct spawn_result *result);
+
+/**
+ * spawn_fork() - the beginning of it alone, for who waits in a way of his own: @spawn's argv and env
+ * @in: its standard input; 0: there is none
+ * @out, @err: its standard output and error; @out -1: that is nobody's
+ *
+ * It leads a process group and ends with who began it. Return: 0, @ret the process and its pidfd,
+ * the caller's to wait for also where it failed; -ENOENT, -EACCES or another errno, with @why.
+ */
+int spawn_fork(const struct spawn *spawn, int in, int out, int err, pid_t *ret, int *ret_pidfd,
+	       struct problem *why);
+
+/** spawn_reap() - end it now, if it has not ended, and wait; its status as in a spawn_result */
+int spawn_reap(pid_t pid);
 
 /** spawn_reset_signals() - default actions and an empty mask, as a program expects them */
 void spawn_reset_signals(void);

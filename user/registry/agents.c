@@ -92,7 +92,9 @@ static int prepare(struct agents *agents, bool reader, struct problem *why)
 	if (r || reader)
 		return r;
 	/* an agent that was told that it is registered is, whatever happens to the machine */
-	return db_exec(agents->db, "PRAGMA synchronous = FULL", why) ?: count_spent(agents, why);
+	return db_exec(agents->db, "PRAGMA synchronous = FULL", why)
+		       ?: db_exec(agents->db, "PRAGMA temp_store = MEMORY", why) /* no other folder is there */
+		       ?: count_spent(agents, why);
 }
 
 static int open_file(const char *path, bool reader, struct agents **ret, struct problem *why)

@@ -7,6 +7,7 @@
 #include "agent_name.h"
 #include "base/log.h"
 #include "base/spawn.h"
+#include "podman_line.h"
 #include "runtime_podman.h"
 
 #define LIST_MAX (64U << 20)
@@ -256,18 +257,13 @@ static void on_stream_end(const struct spawn_result *result, int error, void *us
 
 static void follow(struct feeder *feeder)
 {
+	const char *argv[PODMAN_EVENTS_WORDS + 2] = PODMAN_EVENTS, *env[PODMAN_ENV];
+	const struct spawn spawn = { argv, env, FOREVER, LIST_MAX, feeder->use.by };
 	char since[32];
-	const char *env[PODMAN_ENV];
-	const char *const argv[] = { "podman",   "events",
-				     "--format", "json",
-				     "--filter", "type=container",
-				     "--filter", "label=" FEEDER_LABEL,
-				     "--since",  since,
-				     NULL };
-	const struct spawn spawn = { argv, env, FOREVER, LIST_MAX };
 	struct problem why = {};
 
 	snprintf(since, sizeof(since), "%lld", (long long)feeder->since);
+	argv[PODMAN_EVENTS_WORDS] = since;
 	podman_environment(env);
 	if (spawn_begin_follow(feeder->use.loop, &spawn, on_events, on_stream_end, feeder,
 			       &feeder->child, &why))
@@ -295,11 +291,8 @@ static void on_listed(const struct spawn_result *result, int error, void *user)
 static int on_again(struct timer *timer)
 {
 	struct feeder *feeder = container_of(timer, struct feeder, again);
-	static const char *const argv[] = { "podman",   "ps",   "--all",    "--no-trunc",
-					    "--format", "json", "--filter", "label=" FEEDER_LABEL,
-					    NULL };
 	const char *env[PODMAN_ENV];
-	const struct spawn spawn = { argv, env, LIST_NS, LIST_MAX };
+	const struct spawn spawn = { podman_managed, env, LIST_NS, LIST_MAX, feeder->use.by };
 	struct problem why = {};
 
 	if (!feeder->since)

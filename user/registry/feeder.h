@@ -17,7 +17,6 @@
 #include "base/problem.h"
 #include "bus.h"
 
-#define FEEDER_LABEL  "dev.clawker.managed=true"
 #define FEEDER_EVICTS 5         /* that fail one after the other are an error that is said once */
 #define FEEDER_LINE   (1 << 20) /* bytes of one event: a container's labels */
 
@@ -30,6 +29,7 @@ struct feeder_use {
 	void (*cancel)(void *user, const char *container);
 	int (*evict)(void *user, const char *container, struct problem *why);
 	void *user;
+	int by;                              /* as runtime_podman_new() has it */
 	uint64_t backoff_ns, backoff_max_ns; /* 0: 1 s, 30 s */
 };
 

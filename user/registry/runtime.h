@@ -50,9 +50,10 @@ struct runtime {
 
 /**
  * runtime_podman_new() - podman of the user that we are
+ * @by: a runner's socket (base/runner.h), borrowed; 0: we run it
  * @network: whose addresses count
  */
-int runtime_podman_new(struct loop *loop, const char *network, struct runtime **ret);
+int runtime_podman_new(struct loop *loop, int by, const char *network, struct runtime **ret);
 
 /** runtime_free() - NULL: nothing */
 void runtime_free(struct runtime *runtime);

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/spawn.h"
+#include "podman_line.h"
 
 #define LABEL       "dev.clawker."
 #define INSPECT_MAX (64U << 20) /* 4,096 containers of 16 KiB each */
@@ -125,6 +126,7 @@ int podman_inspected(const char *text, size_t size, const char *network,
 struct podman {
 	struct runtime runtime;
 	struct loop *loop;
+	int by; /* who runs podman */
 	char *network;
 	struct scan *scans;
 };
@@ -203,7 +205,7 @@ static int begin(struct scan *scan, const char *const *argv, size_t max, spawn_f
 	uint64_t now = now_boot_ns();
 	const char *env[PODMAN_ENV];
 	const struct spawn spawn = { argv, env, scan->until_ns > now ? scan->until_ns - now : 1,
-				     max };
+				     max, scan->podman->by };
 
 	podman_environment(env);
 	return spawn_begin(scan->podman->loop, &spawn, done, scan, &scan->child, why);
@@ -211,15 +213,14 @@ static int begin(struct scan *scan, const char *const *argv, size_t max, spawn_f
 
 static int inspect(struct scan *scan, struct problem *why)
 {
-	_cleanup_free_ const char **argv = calloc(scan->n + 5, sizeof(*argv));
-	unsigned n = 0;
+	static const char *const begins[PODMAN_INSPECT_WORDS] = PODMAN_INSPECT;
+	_cleanup_free_ const char **argv =
+	    calloc(PODMAN_INSPECT_WORDS + scan->n + 1, sizeof(*argv));
+	unsigned n = PODMAN_INSPECT_WORDS;
 
 	if (!argv)
 		return -ENOMEM;
-	argv[n++] = "podman";
-	argv[n++] = "container";
-	argv[n++] = "inspect";
-	argv[n++] = "--";
+	memcpy(argv, begins, sizeof(begins));
 	for (unsigned i = 0; i < scan->n; i++)
 		argv[n++] = scan->container[i].id;
 	return begin(scan, argv, INSPECT_MAX, on_inspected, why);
@@ -250,16 +251,6 @@ static void on_listed(const struct spawn_result *result, int error, void *user)
 
 static int scan_begin(struct runtime *runtime, bool all, runtime_fn done, void *user)
 {
-	/* without --all: those that run */
-	const char *const argv[] = { "podman",
-				     "ps",
-				     "--no-trunc",
-				     "--format",
-				     "{{.ID}}",
-				     "--filter",
-				     "label=" LABEL "purpose=" RUNTIME_PURPOSE,
-				     all ? "--all" : NULL,
-				     NULL };
 	struct podman *podman = container_of(runtime, struct podman, runtime);
 	struct scan *scan = calloc(1, sizeof(*scan));
 	int r;
@@ -273,7 +264,8 @@ static int scan_begin(struct runtime *runtime, bool all, runtime_fn done, void *
 	scan->inspect = !all;
 	scan->done = done;
 	scan->user = user;
-	r = begin(scan, argv, (size_t)RUNTIME_MAX * AGENT_ID_LEN + 1, on_listed, NULL);
+	r = begin(scan, all ? podman_all : podman_running, (size_t)RUNTIME_MAX * AGENT_ID_LEN + 1,
+		  on_listed, NULL);
 	if (r)
 		scan_free(scan);
 	return r;
@@ -299,7 +291,7 @@ static void podman_free(struct runtime *runtime)
 	free(podman);
 }
 
-int runtime_podman_new(struct loop *loop, const char *network, struct runtime **ret)
+int runtime_podman_new(struct loop *loop, int by, const char *network, struct runtime **ret)
 {
 	struct podman *podman = calloc(1, sizeof(*podman));
 
@@ -310,6 +302,7 @@ int runtime_podman_new(struct loop *loop, const char *network, struct runtime **
 		return -ENOMEM;
 	}
 	podman->loop = loop;
+	podman->by = by;
 	podman->runtime = (struct runtime){ podman_look, podman_list, podman_free };
 	*ret = &podman->runtime;
 	return 0;

@@ -124,11 +124,9 @@ static int dialer_begin(struct sessions *sessions)
 /* A control plane that nobody can watch is better than none. */
 static void watch_begin(struct sessions *sessions)
 {
-	_cleanup_free_ char *path = watch_path(sessions->use.socket);
 	struct problem why = {};
-	int r = !path ? -ENOMEM
-		      : watch_new(sessions->use.loop, sessions->bus, sessions->world, path,
-				  &sessions->watch, &why);
+	int r = watch_new(sessions->use.loop, sessions->bus, sessions->world, sessions->use.passed,
+			  sessions->use.socket, &sessions->watch, &why);
 
 	if (r)
 		log_warn(0, "nobody can watch: %s", *why.text ? why.text : strerror(-r));
@@ -160,6 +158,7 @@ int sessions_new(const struct sessions_use *use, struct sessions **ret, struct p
 int sessions_begin(struct sessions *sessions, const char *degraded)
 {
 	const struct feeder_use use = { .loop = sessions->use.loop,
+					.by = sessions->use.by,
 					.bus = sessions->bus,
 					.dial = on_dial,
 					.cancel = on_cancel,

@@ -10,6 +10,7 @@
 
 #include "agents.h"
 #include "base/event.h"
+#include "base/passed.h"
 #include "register.h"
 #include "runtime.h"
 
@@ -20,10 +21,12 @@ struct sessions_use {
 	struct runtime *runtime;
 	struct agents *agents;
 	struct registrar *registrar;
-	const char *folder; /* of certificates */
-	const char *plan;   /* a file; NULL: agents start at once */
-	const char *socket; /* of those who watch; NULL: where they look for it */
-	unsigned port;      /* of peers */
+	const char *folder;    /* of certificates */
+	const char *plan;      /* a file; NULL: agents start at once */
+	struct passed *passed; /* sockets that we were started with; NULL: none */
+	const char *socket;    /* of those who watch */
+	unsigned port;         /* of peers */
+	int by;                /* who runs podman: as runtime_podman_new() has it */
 };
 
 /** sessions_new() - what @use names is borrowed; nobody is dialled yet. -errno with @why */

@@ -14,40 +14,43 @@
 #include "admission.h"
 #include "base/addr.h"
 #include "base/cli.h"
+#include "base/confine.h"
 #include "base/dir.h"
 #include "base/log.h"
-#include "base/notify.h"
-#include "base/signals.h"
+#include "base/passed.h"
+#include "base/runner.h"
+#include "confine.h"
+#include "control_plane.h"
 #include "grpc/server.h"
 #include "grpc/tls.h"
 #include "methods.h"
 #include "pki.h"
-#include "session_line.h"
+#include "podman_line.h"
 #include "reap.h"
+#include "runtime_podman.h"
 #include "service/listen.h"
 #include "service/own_file.h"
+#include "service/stay.h"
 #include "sessions.h"
 #include "verbs.h"
-
-#define AGENT_PORT 7444
-#define ADMIN_PORT 7443
 
 /* An agent calls once and says two names: what its container can make us keep is 24 MiB. */
 #define AGENT_CONNECTIONS 16
 #define AGENT_STREAMS     8
 #define AGENT_MESSAGE     (64 << 10) /* bytes */
 
-static const struct service cp = { .program = "terok-cp", .noun = "control plane", .early = true };
-
 struct serve {
-	const char *pki_dir, *db, *network, *audience, *introspect, *introspect_ca;
-	const char *agent_bind, *admin_bind, *agent_port, *admin_port, *session_port;
-	const char *plan, *socket, *guard;
-	char *folder, *path;
+	struct cp_said said;
+	struct cp_ports ports;
+	struct cp_files files;
+	bool detach;
+	struct passed passed;
+	int agent_fd, admin_fd; /* they listen; agents wait until rows have been looked at */
+	int runner;             /* who runs podman; 0: nobody yet */
+	struct source runner_gone;
 	struct own_file alone; /* one writer, as long as it is held */
 	struct loop *loop;
-	struct signals signals;
-	struct notify notify;
+	struct stay stay;
 	struct pki pki;
 	struct grpc_tls *tls;
 	struct agents *agents;
@@ -91,10 +94,11 @@ static int certificates_read(struct serve *serve, struct problem *why)
 {
 	_cleanup_pki_ struct pki pki = {};
 	struct grpc_tls *tls = NULL;
-	int r = pki_open(serve->folder, &pki, why) ?: tls_read(serve->folder, &tls, why);
+	int r = pki_open(serve->files.pki, &pki, why) ?: tls_read(serve->files.pki, &tls, why);
 
 	if (r)
 		return r;
+	cert_done(&pki.ca); /* nobody is signed here: its key is no longer than this in memory */
 	pki_done(&serve->pki);
 	serve->pki = pki;
 	pki = (struct pki){};
@@ -118,31 +122,23 @@ static void on_refused(const struct grpc_peer *peer, const char *why, void *user
 		 log_safe(safe, sizeof(safe), why));
 }
 
-static int listen_at(struct serve *serve, const char *bind, unsigned port,
-		     const struct grpc_server_use *use, const struct grpc_limits *limits,
-		     struct grpc_server **ret, struct problem *why)
+static int serve_at(struct serve *serve, int *fd, unsigned port, const struct grpc_server_use *use,
+		    const struct grpc_limits *limits, struct grpc_server **ret, struct problem *why)
 {
-	int fd = -1, r = listen_tcp(&cp, bind, port, &fd, why);
+	int r = grpc_server_new(serve->loop, TAKE_FD(*fd), serve->tls, use, limits, ret);
 
 	if (r)
-		return r;
-	r = grpc_server_new(serve->loop, fd, serve->tls, use, limits, ret);
-	if (r)
 		return problem(why, r, "port %u cannot be served: %s", port, strerror(-r));
-	log_info("serves %s at %s port %u", use->methods[0].path, bind, port);
+	log_info("serves %s at port %u", use->methods[0].path, port);
 	return 0;
 }
 
-static int listen_both(struct serve *serve, struct problem *why)
+static int serve_both(struct serve *serve, struct problem *why)
 {
 	const struct grpc_limits of_people = GRPC_LIMITS;
 	struct grpc_limits of_agents = GRPC_LIMITS;
-	unsigned agent_port = AGENT_PORT, admin_port = ADMIN_PORT;
 	int r;
 
-	/* said and right already: options_check() */
-	(void)cli_number("agent-port", serve->agent_port, 1, 65535, &agent_port);
-	(void)cli_number("admin-port", serve->admin_port, 1, 65535, &admin_port);
 	serve->agents_use = (struct grpc_server_use){ .methods = agent_methods,
 						      .n_methods = 1,
 						      .admit = admission_admit,
@@ -154,11 +150,25 @@ static int listen_both(struct serve *serve, struct problem *why)
 	of_agents.per_address = AGENT_CONNECTIONS;
 	of_agents.streams = AGENT_STREAMS;
 	of_agents.message = of_agents.queue = AGENT_MESSAGE;
-	r = listen_at(serve, serve->agent_bind ?: "127.0.0.1", agent_port, &serve->agents_use,
-		      &of_agents, &serve->agent_server, why);
+	r = serve_at(serve, &serve->agent_fd, serve->ports.agent, &serve->agents_use, &of_agents,
+		     &serve->agent_server, why);
 	return r
-		   ?: listen_at(serve, serve->admin_bind ?: "127.0.0.1", admin_port,
-				&serve->admin_use, &of_people, &serve->admin_server, why);
+		   ?: serve_at(serve, &serve->admin_fd, serve->ports.admin, &serve->admin_use,
+			       &of_people, &serve->admin_server, why);
+}
+
+/* Before it goes into the background: that a port is taken is said to who began it. */
+static int listen_both(struct serve *serve, struct problem *why)
+{
+	const struct cp_said *said = &serve->said;
+	int r = passed_open(&serve->passed, why);
+
+	r = r
+		?: listen_port(&cp_service, &serve->passed, said->agent_bind ?: CP_LOOPBACK,
+			       serve->ports.agent, &serve->agent_fd, why);
+	return r
+		   ?: listen_port(&cp_service, &serve->passed, said->admin_bind ?: CP_LOOPBACK,
+				  serve->ports.admin, &serve->admin_fd, why);
 }
 
 /* Whether or not that went well: what it knows too much of costs an agent nothing. */
@@ -170,26 +180,27 @@ static void on_reaped(unsigned evicted, const char *degraded, void *user)
 	serve->reap = NULL;
 	if (evicted)
 		log_info("event=agent.reap.evicted rows=%u", evicted);
-	serve->failed = listen_both(serve, &why) ?: sessions_begin(serve->sessions, degraded);
+	serve->failed = serve_both(serve, &why) ?: sessions_begin(serve->sessions, degraded);
 	if (serve->failed) {
 		log_error(0, "serve: %s", *why.text ? why.text : strerror(-serve->failed));
 		loop_stop(serve->loop);
 		return;
 	}
-	notify_say(&serve->notify, "READY=1\nSTATUS=%s", *degraded ? degraded : "serves");
+	stay_ready(&serve->stay, *degraded ? degraded : "serves");
 }
 
-/* --- begin and end ------------------------------------------------------------------------ */
+/* --- signals -------------------------------------------------------------------------------- */
 
-static void read_again(struct serve *serve)
+static void on_reload(struct stay *stay)
 {
+	struct serve *serve = container_of(stay, struct serve, stay);
 	struct problem why = {};
 
 	if (certificates_read(serve, &why) || sessions_renew(serve->sessions, &why))
 		log_error(0, "certificates were not read again: %s", why.text);
 	else
 		log_info("certificates were read again");
-	if (!serve->plan)
+	if (!serve->files.plan)
 		return;
 	if (sessions_replan(serve->sessions, &why))
 		log_error(0, "the plan was not read again: %s", why.text);
@@ -197,62 +208,89 @@ static void read_again(struct serve *serve)
 		log_info("the plan was read again");
 }
 
-static int on_signal(struct signals *signals, int number)
+/* Calls take milliseconds, and sessions are dialled again: nobody is waited for. */
+static void on_end(struct stay *stay)
 {
-	struct serve *serve = container_of(signals, struct serve, signals);
+	loop_stop(stay->loop);
+}
 
-	if (number == SIGHUP) {
-		read_again(serve);
-		return 0;
-	}
-	notify_say(&serve->notify, "STOPPING=1");
+/* --- podman, which needs what we give up ---------------------------------------------------- */
+
+static int on_runner_gone(struct source *source, uint32_t events)
+{
+	struct serve *serve = container_of(source, struct serve, runner_gone);
+
+	(void)events;
+	serve->failed = log_error(-ECHILD, "the process that runs podman has ended");
 	loop_stop(serve->loop);
 	return 0;
 }
 
+/* Before anything is read that it should not have. */
+static int runner_open(struct serve *serve, struct problem *why)
+{
+	const char *env[PODMAN_ENV];
+	int r;
+
+	podman_environment(env);
+	r = runner_begin(&(struct runner_use){ "terok-cp-podman", env, podman_line_may },
+			 &serve->runner, why);
+	if (r)
+		return r;
+	r = confine_privs();
+	return r ? problem(why, r, "give up new privileges: %s", strerror(-r)) : 0;
+}
+
+static int give_up(const struct serve *serve, struct problem *why)
+{
+	return cp_confine(&(struct cp_confine){ .pki = serve->files.pki,
+						.db = serve->files.db,
+						.plan = serve->files.plan,
+						.ca_file = serve->files.introspect_ca,
+						.socket = serve->files.socket },
+			  why);
+}
+
+/* --- begin and end ------------------------------------------------------------------------ */
+
 /* Its folder is ours to make only where nobody said another. */
 static int registry_open(struct serve *serve, struct problem *why)
 {
-	_cleanup_free_ char *folder = serve->path ? strdup(serve->path) : NULL;
+	_cleanup_free_ char *folder = strdup(serve->files.db);
 	char *slash = folder ? strrchr(folder, '/') : NULL;
 	int r;
 
 	if (!slash)
-		return problem(why, -ENOENT,
-			       "where the registry is is not known: no home; say --db FILE");
+		return problem(why, -ENOMEM, "no memory");
 	*slash = '\0';
-	if (!serve->db)
+	if (!serve->said.db)
 		dir_make(folder);
-	r = own_file_begin(serve->path, &serve->alone, why);
-	return r ?: agents_open(serve->path, &serve->agents, why)
+	r = own_file_begin(serve->files.db, &serve->alone, why);
+	return r ?: agents_open(serve->files.db, &serve->agents, why)
 		       ?: registrar_new(serve->loop, serve->agents, &serve->registrar);
 }
 
-#define GUARD_AUTO    "auto" /* the kernel is asked where there is, or was, an agent */
-#define GUARD_REQUIRE "require"
-#define GUARD_OFF     "off"
-
 static int evidence_open(struct serve *serve)
 {
-	const char *guard = serve->guard ?: GUARD_AUTO;
+	const char *guard = serve->said.guard ?: CP_GUARD_AUTO;
 
-	return strcmp(guard, GUARD_OFF)
-		   ? evidence_new(serve->loop, !strcmp(guard, GUARD_REQUIRE), &serve->evidence)
+	return strcmp(guard, CP_GUARD_OFF)
+		   ? evidence_new(serve->loop, !strcmp(guard, CP_GUARD_REQUIRE), &serve->evidence)
 		   : 0;
 }
 
 static int gates_open(struct serve *serve, struct problem *why)
 {
 	const struct auth_use auth = { .methods = auth_methods,
-				       .introspect = serve->introspect,
-				       .ca_file = serve->introspect_ca,
+				       .introspect = serve->said.introspect,
+				       .ca_file = serve->files.introspect_ca,
 				       .keys = &serve->pki.trusted,
-				       .audience = serve->audience ?: ASSERTION_AUDIENCE,
+				       .audience = serve->said.audience ?: ASSERTION_AUDIENCE,
 				       .agents = serve->agents };
 	struct admission_use use = { .loop = serve->loop,
 				     .agents = serve->agents,
 				     .registrar = serve->registrar };
-	int r = runtime_podman_new(serve->loop, serve->network ?: RUNTIME_NETWORK, &serve->runtime)
+	int r = runtime_podman_new(serve->loop, serve->runner, serve->said.network ?: RUNTIME_NETWORK, &serve->runtime)
 		    ?: peers_new(serve->runtime, &serve->peers)
 			   ?: evidence_open(serve);
 
@@ -270,29 +308,40 @@ static int sessions_open(struct serve *serve, struct problem *why)
 				    .runtime = serve->runtime,
 				    .agents = serve->agents,
 				    .registrar = serve->registrar,
-				    .folder = serve->folder,
-				    .plan = serve->plan,
-				    .socket = serve->socket,
-				    .port = LINE_PORT };
+				    .folder = serve->files.pki,
+				    .plan = serve->files.plan,
+				    .passed = &serve->passed,
+				    .socket = serve->files.socket,
+				    .port = serve->ports.session,
+				    .by = serve->runner };
+	struct problem left;
+	int r = sessions_new(&use, &serve->sessions, why);
 
-	(void)cli_number("session-port", serve->session_port, 1, 65535, &use.port);
-	return sessions_new(&use, &serve->sessions, why);
+	if (!r && passed_done(&serve->passed, &left))
+		log_warn(0, "%s", left.text);
+	return r;
+}
+
+static int loop_open(struct serve *serve)
+{
+	serve->stay.reload = on_reload;
+	return loop_new(&serve->loop)
+		       ?: stay_begin(&serve->stay, serve->loop, on_end)
+		       ?: source_add(serve->loop, &serve->runner_gone, serve->runner, EPOLLIN,
+				     on_runner_gone);
 }
 
 static int begin(struct serve *serve, struct problem *why)
 {
-	static const int more[] = { SIGHUP, 0 };
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
-	notify_open(&serve->notify);
-	serve->folder = pki_folder(serve->pki_dir);
-	serve->path = agents_path(serve->db);
-	if (!serve->folder)
-		return problem(why, -ENOENT, "where the certificates are is not known: no home");
-	r = loop_new(&serve->loop) ?: signals_add(serve->loop, &serve->signals, more, on_signal);
+	r = cp_files_find(&serve->said, &serve->files, why) ?: listen_both(serve, why);
+	if (!r && serve->detach)
+		r = listen_detach(&cp_service, serve->said.pid_file, why);
+	r = r ?: runner_open(serve, why) ?: loop_open(serve);
 	r = r ?: certificates_read(serve, why) ?: registry_open(serve, why) ?: gates_open(serve, why);
-	r = r ?: sessions_open(serve, why);
+	r = r ?: sessions_open(serve, why) ?: give_up(serve, why);
 	return r
 		   ?: reap_begin(serve->loop, serve->runtime, serve->agents, on_reaped, serve,
 				 &serve->reap);
@@ -315,63 +364,38 @@ static void serve_done(struct serve *serve)
 	agents_free(serve->agents);
 	grpc_tls_free(serve->tls);
 	pki_done(&serve->pki);
-	signals_end(&serve->signals);
+	source_del(&serve->runner_gone);
+	stay_done(&serve->stay);
 	loop_free(serve->loop);
-	notify_close(&serve->notify);
 	own_file_done(&serve->alone);
-	free(serve->folder);
-	free(serve->path);
-}
-
-static int options_check(const struct serve *serve)
-{
-	unsigned port = 0;
-	int r = cli_number("agent-port", serve->agent_port, 1, 65535, &port);
-
-	r = r ?: cli_number("admin-port", serve->admin_port, 1, 65535, &port);
-	r = r ?: cli_number("session-port", serve->session_port, 1, 65535, &port);
-	if (!r && serve->introspect_ca && !serve->introspect)
-		r = log_error(-EINVAL, "serve: --introspect-ca is for --introspect");
-	if (!r && serve->guard && strcmp(serve->guard, GUARD_AUTO) &&
-	    strcmp(serve->guard, GUARD_REQUIRE) && strcmp(serve->guard, GUARD_OFF))
-		r = log_error(-EINVAL, "serve: --guard is auto, require or off, not '%s'",
-			      serve->guard);
-	return r;
+	closep(&serve->agent_fd);
+	closep(&serve->admin_fd);
+	if (serve->runner)
+		closep(&serve->runner);
+	cp_files_done(&serve->files);
 }
 
 int verb_serve(int argc, char **argv)
 {
-	_cleanup_(serve_done) struct serve serve = { .alone = OWN_FILE_NONE,
-						     .notify = NOTIFY_NONE };
+	_cleanup_(serve_done) struct serve serve = {
+		.agent_fd = -1, .admin_fd = -1, .alone = OWN_FILE_NONE, .stay = STAY_NONE
+	};
 	struct problem why = {};
 	const struct cli_option options[] = {
-		{ "agent-bind", "ADDRESS", "where agents come in (127.0.0.1)", CLI_STRING,
-		  &serve.agent_bind },
-		{ "agent-port", "N", "of it (7444)", CLI_STRING, &serve.agent_port },
-		{ "admin-bind", "ADDRESS", "where people's programs do (127.0.0.1)", CLI_STRING,
-		  &serve.admin_bind },
-		{ "admin-port", "N", "of it (7443)", CLI_STRING, &serve.admin_port },
-		{ "session-port", "N", "where agents' peers listen (7700)", CLI_STRING,
-		  &serve.session_port },
-		{ "plan", "FILE", "what runs before an agent starts", CLI_STRING, &serve.plan },
-		{ "socket", "PATH", "of those who watch", CLI_STRING, &serve.socket },
-		{ "pki-dir", "DIR", "certificates and keys", CLI_STRING, &serve.pki_dir },
-		{ "db", "FILE", "the registry", CLI_STRING, &serve.db },
-		{ "network", "NAME", "podman's, that agents are in (clawker-net)", CLI_STRING,
-		  &serve.network },
-		{ "guard", "MODE", "is the kernel asked who calls? auto, require, off", CLI_STRING,
-		  &serve.guard },
-		{ "audience", "URL", "whom assertions are for", CLI_STRING, &serve.audience },
-		{ "introspect", "URL", "a server that knows tokens (RFC 7662)", CLI_STRING,
-		  &serve.introspect },
-		{ "introspect-ca", "FILE", "who signed that server", CLI_STRING,
-		  &serve.introspect_ca },
+		CP_OPTIONS(serve.said),
+		{ "detach", NULL, "go on in the background", CLI_FLAG, &serve.detach },
+		{ "pid-file", "FILE", "with --detach: its process id", CLI_STRING,
+		  &serve.said.pid_file },
 		{},
 	};
-	int r = cli_parse(argc, argv, options, 0, 0) ?: options_check(&serve);
+	int r = cli_parse(argc, argv, options, 0, 0);
 
+	if (!r && serve.said.pid_file && !serve.detach)
+		r = log_error(-EINVAL, "serve: --pid-file is for --detach");
+	r = r ?: cp_ports_read(&serve.said, "serve", &serve.ports);
 	if (r)
 		return r;
+	stay_open(&serve.stay);
 	r = begin(&serve, &why);
 	if (r)
 		log_error(0, "serve: %s", *why.text ? why.text : strerror(-r));

@@ -8,9 +8,14 @@
 #define REGISTRY_VERBS_H
 
 int verb_agents(int argc, char **argv);
+int verb_install(int argc, char **argv);
 int verb_pki(int argc, char **argv);
 int verb_plan(int argc, char **argv);
 int verb_serve(int argc, char **argv);
+int verb_start(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_stop(int argc, char **argv);
+int verb_uninstall(int argc, char **argv);
 int verb_watch(int argc, char **argv);
 
 #endif

@@ -178,8 +178,8 @@ char *watch_path(const char *said)
 	return said ? strdup(said) : path_below(ROOT_RUNTIME, WATCH_SOCKET);
 }
 
-int watch_new(struct loop *loop, struct bus *bus, const struct world *world, const char *path,
-	      struct watch **ret, struct problem *why)
+int watch_new(struct loop *loop, struct bus *bus, const struct world *world, struct passed *passed,
+	      const char *path, struct watch **ret, struct problem *why)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
 	int r;
@@ -188,7 +188,7 @@ int watch_new(struct loop *loop, struct bus *bus, const struct world *world, con
 		return problem(why, -ENOMEM, "no memory");
 	*watch =
 	    (struct watch){ .loop = loop, .bus = bus, .world = world, .place = SOCK_PLACE_NONE };
-	r = listen_path(NULL, path, &watch->place, why);
+	r = listen_path(passed, path, &watch->place, why);
 	if (!r)
 		r = source_add(loop, &watch->source, watch->place.fd, EPOLLIN, on_connection);
 	if (r)

@@ -13,6 +13,7 @@
 #define REGISTRY_WATCH_H
 
 #include "base/event.h"
+#include "base/passed.h"
 #include "base/problem.h"
 #include "bus.h"
 #include "world.h"
@@ -26,8 +27,8 @@ struct watch;
 char *watch_path(const char *said);
 
 /** watch_new() - @bus and @world are borrowed; as listen_path(), with @why */
-int watch_new(struct loop *loop, struct bus *bus, const struct world *world, const char *path,
-	      struct watch **ret, struct problem *why);
+int watch_new(struct loop *loop, struct bus *bus, const struct world *world, struct passed *passed,
+	      const char *path, struct watch **ret, struct problem *why);
 
 /** watch_free() - while the bus is there. NULL: nothing */
 void watch_free(struct watch *watch);
