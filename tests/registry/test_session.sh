@@ -76,6 +76,7 @@ cat >"$dir/plan" <<END2
 END2
 chmod 600 "$dir/plan"
 is "the plan is one" same "$("$cp" plan lint "$dir/plan" | cut -d' ' -f1,2 | tr '\n' ' ')" "0 first 1 second 2 agent-ready "
+is "as JSON as well" same "$("$cp" plan lint "$dir/plan" --json | jq -c '[.steps[] | [.name, .timeout]]')" '[["first",30],["second",5],["agent-ready",null]]'
 sed 's/"uid"/"user"/' "$dir/plan" >"$dir/wrong"
 is "and one with a key that nobody knows is not" same "$("$cp" plan lint "$dir/wrong" 2>&1 | grep -c "$dir/wrong:2: step 1: user is no key")" 1
 

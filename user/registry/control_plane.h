@@ -13,9 +13,9 @@
 #include "service/life.h"
 #include "service/service.h"
 
-#define CP_AGENT_PORT 7444
-#define CP_ADMIN_PORT 7443
-#define CP_LOOPBACK   "127.0.0.1"
+#define CP_AGENT_PORT    7444
+#define CP_ADMIN_PORT    7443
+#define CP_LOOPBACK      "127.0.0.1"
 
 #define CP_GUARD_AUTO    "auto" /* the kernel is asked where there is, or was, an agent */
 #define CP_GUARD_REQUIRE "require"

@@ -12,15 +12,15 @@ static const struct cli_verb verbs[] = {
 	{ "agents", "[OPTIONS]", "who is registered", verb_agents },
 	{ "serve", "[OPTIONS]", "agents register and have sessions, people's programs ask",
 	  verb_serve },
-	{ "install", "[OPTIONS]",
-	  "have systemd begin the control plane: the user's, or root's the system's",
+	{ "install", "[OPTIONS]", "have systemd begin the control plane, for a user or for root",
 	  verb_install },
 	{ "uninstall", "", "take that away again", verb_uninstall },
 	{ "start", "[OPTIONS]", "begin it: by systemd, or in the background", verb_start },
 	{ "stop", "[OPTIONS]", "end it", verb_stop },
 	{ "status", "[OPTIONS]", "does it run, who runs it, whom does it know", verb_status },
 	{ "watch", "[OPTIONS]", "what happens to agents, as it happens", verb_watch },
-	{ "plan", "lint FILE", "is that a plan of what runs before an agent starts?", verb_plan },
+	{ "plan", "lint FILE [--json]", "is that a plan of what runs before an agent starts?",
+	  verb_plan },
 	{ NULL, NULL, NULL, NULL },
 };
 
