@@ -67,7 +67,8 @@ static int take_limits(const char *life, const char *budget, struct token *want)
 		return 0;
 	if (duration_parse(life, &seconds, &why))
 		return log_error(0, "--for: %s", why.text), -EINVAL;
-	want->expires = time(NULL) + seconds;
+	want->created = time(NULL); /* its life begins there, not some moment later */
+	want->expires = want->created + seconds;
 	return 0;
 }
 

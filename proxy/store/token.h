@@ -75,7 +75,7 @@ int token_spend(struct store *store, const struct token *token, int n, struct pr
 
 /**
  * token_mint() - make a token
- * @want: all but text, created, used; budget 0 is none at all: TOKEN_UNLIMITED must be said
+ * @want: all but text and used, and created, if it is not 0 (now); budget 0 is none at all: TOKEN_UNLIMITED must be said
  *
  * Return: 0 with @want's text and created filled in; -EINVAL: what it says cannot be; -E2BIG:
  * TOKENS_MAX are there.

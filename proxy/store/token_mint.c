@@ -73,7 +73,8 @@ int token_mint(struct store *store, struct token *want, struct problem *why)
 		return r;
 	if (new_text(want->text))
 		return problem(why, -EIO, "no random bytes for a token");
-	want->created = time(NULL);
+	if (!want->created)
+		want->created = time(NULL);
 	want->used = 0;
 	r = store_begin(store, why);
 	if (r)
