@@ -41,6 +41,8 @@ static struct {
 	struct grpc_limits limits, client_limits;
 	struct heard asked; /* the server's last call */
 	unsigned ups, downs, empty, admitted;
+	/* calls of each connection, as that keeps their number */
+	unsigned kept[4], conns, of_this_conn, gone, last_gone, overs_before_gone;
 	char why[256], refused[256];
 	bool small; /* little fits into the socket */
 	bool admits_later, refuses, frees_when_down;
@@ -194,8 +196,13 @@ static const struct grpc_method methods[] = {
 
 static inline void on_admit(struct grpc_call *call, void *user)
 {
+	void **kept = grpc_call_kept(call);
+
 	(void)user;
 	now.admitted++;
+	if (!*kept)
+		*kept = &now.kept[now.conns++];
+	now.of_this_conn = ++*(unsigned *)*kept;
 	if (now.refuses) {
 		grpc_end(call, GRPC_UNAUTHENTICATED, "unauthorized");
 		return;
@@ -219,9 +226,21 @@ static inline void on_empty(void *user)
 	now.empty++;
 }
 
-static const struct grpc_server_use use = { methods,  sizeof(methods) / sizeof(methods[0]),
-					    on_admit, on_refused,
-					    on_empty, &now };
+static inline void on_gone(void *kept, void *user)
+{
+	(void)user;
+	now.gone++;
+	now.last_gone = *(unsigned *)kept;
+	now.overs_before_gone = now.asked.overs;
+}
+
+static const struct grpc_server_use use = { .methods = methods,
+					    .n_methods = sizeof(methods) / sizeof(methods[0]),
+					    .admit = on_admit,
+					    .gone = on_gone,
+					    .refused = on_refused,
+					    .empty = on_empty,
+					    .user = &now };
 
 /* --- the client ----------------------------------------------------------------------- */
 

@@ -350,6 +350,56 @@ static void a_closing_server_ends_what_is_there_and_begins_nothing(void **state)
 	await(&now.empty, 1);
 }
 
+static void what_is_kept_of_a_connection_stays_until_that_has_gone(void **state)
+{
+	static struct heard heard;
+
+	(void)state;
+	up();
+	for (unsigned i = 1; i <= 3; i++) {
+		call(&heard, "/t.T/Silent");
+		turn();
+		assert_int_equal(now.of_this_conn, i);
+	}
+	assert_int_equal(now.gone, 0);
+	grpc_channel_free(TAKE_PTR(now.channel));
+	await(&now.gone, 1);
+	assert_int_equal(now.last_gone, 3);
+	assert_int_equal(now.overs_before_gone, 3); /* its calls end first */
+	up();
+	call(&heard, "/t.T/Silent");
+	turn();
+	assert_int_equal(now.of_this_conn, 1);
+	grpc_server_free(TAKE_PTR(now.server));
+	assert_int_equal(now.gone, 2);
+}
+
+static void who_is_to_part_ends_and_may_come_again(void **state)
+{
+	static struct heard heard, other;
+
+	(void)state;
+	up();
+	call(&heard, "/t.T/Echo");
+	turn();
+	grpc_server_part(now.server);
+	turn();
+	assert_int_equal(grpc_call_new(now.channel, "/t.T/Echo", NULL, 0, 0, &client_events, &other,
+				       &other.call),
+			 -ESHUTDOWN);
+	assert_int_equal(grpc_send(heard.call, "last", 4), 0);
+	grpc_half_close(heard.call);
+	await(&heard.overs, 1);
+	assert_int_equal(heard.code, GRPC_OK);
+	await(&now.downs, 1);
+	await(&now.empty, 1);
+	grpc_channel_free(TAKE_PTR(now.channel));
+	up();
+	call(&heard, "/t.T/Echo");
+	turn();
+	assert_int_equal(now.admitted, 2);
+}
+
 static void a_closing_channel_ends_what_is_there(void **state)
 {
 	static struct heard heard;
@@ -448,6 +498,8 @@ int main(void)
 		TEST(calls_hear_that_the_server_died_before_the_channel_does),
 		TEST(a_server_hears_that_the_client_died),
 		TEST(a_closing_server_ends_what_is_there_and_begins_nothing),
+		TEST(what_is_kept_of_a_connection_stays_until_that_has_gone),
+		TEST(who_is_to_part_ends_and_may_come_again),
 		TEST(a_closing_channel_ends_what_is_there),
 		TEST(a_client_that_holds_stops_the_server_and_loses_nothing),
 		TEST(a_held_call_stops_no_other),

@@ -681,6 +681,11 @@ const struct grpc_peer *grpc_call_peer(const struct grpc_call *call)
 	return call->conn ? &call->conn->peer : &nobody;
 }
 
+void **grpc_call_kept(const struct grpc_call *call)
+{
+	return call->conn ? &call->conn->kept : NULL;
+}
+
 int grpc_call_fd(const struct grpc_call *call)
 {
 	return call->conn ? call->conn->fd : -1;

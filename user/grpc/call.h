@@ -126,6 +126,13 @@ const char *grpc_header(const struct grpc_call *call, const char *name, unsigned
 /** grpc_call_peer() - who is at the other end; the connection's */
 const struct grpc_peer *grpc_call_peer(const struct grpc_call *call);
 
+/**
+ * grpc_call_kept() - for a server: a place for what is known of the connection, NULL at first
+ *
+ * The server's gone() is told of it when that has ended. Return: NULL: it has.
+ */
+void **grpc_call_kept(const struct grpc_call *call);
+
 /** grpc_call_fd() - its connection, borrowed: to ask the kernel who that is; -1 when it has gone */
 int grpc_call_fd(const struct grpc_call *call);
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -161,6 +162,35 @@ bool peer_is(X509 *cert, const char *cn)
 	       !CRYPTO_memcmp(peer.cn, cn, n);
 }
 
+static bool seconds_of(const ASN1_TIME *time, int64_t *ret)
+{
+	struct tm parts;
+
+	if (!ASN1_TIME_to_tm(time, &parts))
+		return false;
+	*ret = timegm(&parts);
+	return true;
+}
+
+/* A connection may outlive them, and each call is of another moment. What cannot be read is over. */
+static void read_times(SSL *ssl, struct grpc_peer *ret)
+{
+	STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
+	int64_t from, until;
+
+	ret->from_s = 0;
+	ret->until_s = sk_X509_num(chain) > 0 ? INT64_MAX : 0;
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		const X509 *cert = sk_X509_value(chain, i);
+
+		if (!seconds_of(X509_get0_notBefore(cert), &from) ||
+		    !seconds_of(X509_get0_notAfter(cert), &until))
+			from = until = 0;
+		ret->from_s = from > ret->from_s ? from : ret->from_s;
+		ret->until_s = until < ret->until_s ? until : ret->until_s;
+	}
+}
+
 int peer_of(SSL *ssl, struct grpc_peer *ret)
 {
 	X509 *cert = SSL_get0_peer_certificate(ssl);
@@ -180,6 +210,8 @@ int peer_of(SSL *ssl, struct grpc_peer *ret)
 	if (r == -ENOMEM)
 		return r;
 	ret->chain = !r && verified == X509_V_OK;
+	if (ret->chain)
+		read_times(ssl, ret);
 	if (!ret->chain && !ret->why_not)
 		ret->why_not = X509_verify_cert_error_string(verified);
 	return 0;

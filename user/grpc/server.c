@@ -88,6 +88,9 @@ static void on_down(struct conn *conn, const char *why)
 		server->full = false;
 		source_set(&server->source, EPOLLIN);
 	}
+	if (conn->kept && use->gone)
+		use->gone(conn->kept, use->user);
+	conn->kept = NULL;
 	if (!conn->was_up && use->refused)
 		use->refused(&conn->peer, why, use->user);
 	if (!server->n_conns && !server->freed && use->empty)
@@ -253,15 +256,10 @@ void grpc_server_tls(struct grpc_server *server, const struct grpc_tls *tls)
 	server->tls = mine;
 }
 
-void grpc_server_close(struct grpc_server *server)
+void grpc_server_part(struct grpc_server *server)
 {
 	struct conn *next;
 
-	if (server->closing)
-		return;
-	server->closing = true;
-	server->full = false;
-	stop_listening(server);
 	for (struct conn *conn = server->conns; conn; conn = next) {
 		next = conn->next;
 		if (conn->state < CONN_UP)
@@ -269,6 +267,16 @@ void grpc_server_close(struct grpc_server *server)
 		else
 			session_leave(conn, NGHTTP2_NO_ERROR, "");
 	}
+}
+
+void grpc_server_close(struct grpc_server *server)
+{
+	if (server->closing)
+		return;
+	server->closing = true;
+	server->full = false;
+	stop_listening(server);
+	grpc_server_part(server);
 }
 
 unsigned grpc_server_connections(const struct grpc_server *server)

@@ -35,6 +35,9 @@ struct grpc_server_use {
 	 */
 	void (*admit)(struct grpc_call *call, void *user);
 
+	/** gone() - a connection has, and what grpc_call_kept() has of it; its calls before. May be NULL. */
+	void (*gone)(void *kept, void *user);
+
 	/** refused() - a connection that came to nothing, for the log; may be NULL */
 	void (*refused)(const struct grpc_peer *peer, const char *why, void *user);
 
@@ -64,6 +67,9 @@ int grpc_server_add(struct grpc_server *server, int fd);
 
 /** grpc_server_tls() - for connections that come from now on: certificates were renewed */
 void grpc_server_tls(struct grpc_server *server, const struct grpc_tls *tls);
+
+/** grpc_server_part() - connections that there are take no more calls, and end; new ones may come */
+void grpc_server_part(struct grpc_server *server);
 
 /** grpc_server_close() - no more connections nor calls; those that are there end by themselves */
 void grpc_server_close(struct grpc_server *server);

@@ -36,6 +36,8 @@ struct grpc_peer {
 	char cn[GRPC_CN_MAX + 1];
 	char **uri; /* .n_uri URIs of the alternative names, in their order, without NUL inside */
 	unsigned n_uri;
+	int64_t from_s,
+	    until_s;         /* .chain: when all of it holds, in seconds since 1970; both within */
 	const char *why_not; /* if not .chain: in words, static */
 };
 

@@ -51,6 +51,7 @@ struct conn {
 	struct loop *loop;
 	const struct conn_use *use; /* NULL: nobody wants to know */
 	void *owner;
+	void *kept; /* by whoever has the server, of this connection */
 	struct grpc_limits limits;
 	enum conn_state state;
 	bool client;
