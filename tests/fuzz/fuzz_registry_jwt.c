@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!key) {
 		key = EVP_EC_gen("P-256");
-		keys = (struct assertion_keys){ { key }, 1 };
+		keys = (struct assertion_keys){ .key = { key }, .n = 1 };
 	}
 	if (!size || size > ASSERTION_MAX)
 		return 0;

@@ -18,7 +18,21 @@ static struct assertion_keys keys;
 static struct leaf leaf;
 static struct auth_ask ask;
 static struct reply got;
+static struct auth_proof *proof; /* what calls are given of their connection */
 static unsigned told;
+static time_t ahead; /* of the machine's clock is ours */
+
+time_t __real_time(time_t *ret);
+time_t __wrap_time(time_t *ret);
+
+time_t __wrap_time(time_t *ret)
+{
+	time_t now = __real_time(NULL) + ahead;
+
+	if (ret)
+		*ret = now;
+	return now;
+}
 
 static const struct auth_method with_public[] = { { "/open", "", NULL }, {} };
 
@@ -41,7 +55,9 @@ static int setup(void **state)
 	if (box_make() || loop_new(&loop) ||
 	    agents_open(in_box("controlplane.db"), &agents, &why) || cert_new_key(&key, &why))
 		return -1;
-	keys = (struct assertion_keys){ { key }, 1 };
+	keys = (struct assertion_keys){ .key = { key }, .n = 1, .generation = 1 };
+	proof = NULL;
+	ahead = 0;
 	return use(auth_methods);
 }
 
@@ -66,7 +82,9 @@ static void on_done(struct auth_ask *one, const struct reply *reply)
 static void call(const char *path, const char *header)
 {
 	told = 0;
-	ask = (struct auth_ask){ .path = path, .header = header, .leaf = &leaf, .done = on_done };
+	ask = (struct auth_ask){
+		.path = path, .header = header, .leaf = &leaf, .proof = proof, .done = on_done
+	};
 	auth_begin(auth, &ask);
 	assert_int_equal(told, 1);
 }
@@ -231,6 +249,145 @@ static void one_that_is_not_bound_is_of_who_uses_it_first(void **state)
 	is(REPLY_UNAUTHENTICATED, "token inactive");
 }
 
+/* --- the same bytes again, on the same connection -------------------------------------------- */
+
+/* A connection on which an assertion was proven, bound or not, and a key that is not ours. */
+struct proven {
+	struct auth_proof proof;
+	char *header;
+	EVP_PKEY *other;
+};
+
+static void proven_done(struct proven *proven)
+{
+	auth_proof_done(&proven->proof);
+	free(proven->header);
+	EVP_PKEY_free(proven->other);
+	proof = NULL;
+}
+#define _cleanup_proven_ _cleanup_(proven_done)
+
+static void prove(struct proven *proven, bool bound)
+{
+	assert_int_equal(cert_new_key(&proven->other, &why), 0);
+	proven->header = bearer("clawker-agent", bound ? leaf.thumbprint : NULL);
+	proof = &proven->proof;
+	call(REGISTER, proven->header);
+	is(REPLY_OK, "");
+	assert_non_null(proof->token);
+}
+
+static void refused(const char *path, const char *header)
+{
+	struct spent spent;
+
+	call(path, header);
+	is(REPLY_UNAUTHENTICATED, "token inactive");
+	assert_false(auth_spent(&ask, &spent));
+}
+
+static void what_was_proven_is_not_proven_again(void **state)
+{
+	_cleanup_proven_ struct proven proven = {};
+	_cleanup_free_ char *second = NULL;
+	struct spent spent;
+
+	(void)state;
+	prove(&proven, true);
+	second = bearer("clawker-agent", leaf.thumbprint);
+	keys.key[0] =
+	    proven.other; /* of the same generation, so who asks this one finds it wrong */
+	call(REGISTER, proven.header);
+	is(REPLY_OK, "");
+	assert_true(auth_spent(&ask, &spent));
+	assert_ptr_equal(spent.thumbprint, leaf.thumbprint);
+	refused(REGISTER, second); /* other bytes have proven nothing */
+	proven.header[strlen(proven.header) - 5] ^= 1;
+	refused(REGISTER, proven.header);
+	proven.header[strlen(proven.header) - 5] ^= 1;
+	call(REGISTER, proven.header); /* and take nothing from those that have */
+	is(REPLY_OK, "");
+	proof = NULL; /* another connection */
+	refused(REGISTER, proven.header);
+}
+
+static void other_keys_are_asked_again(void **state)
+{
+	_cleanup_proven_ struct proven proven = {};
+
+	(void)state;
+	prove(&proven, true);
+	keys.key[0] = proven.other;
+	keys.generation++;
+	refused(REGISTER, proven.header);
+	refused(REGISTER, proven.header);
+	keys.key[0] = key;
+	keys.generation++;
+	call(REGISTER, proven.header);
+	is(REPLY_OK, "");
+	assert_int_equal(proof->generation, keys.generation);
+}
+
+static void by_keys_of_no_generation_nothing_is_kept(void **state)
+{
+	_cleanup_free_ char *header = bearer("clawker-agent", NULL);
+	struct auth_proof kept = {};
+
+	(void)state;
+	keys.generation = 0;
+	proof = &kept;
+	call(REGISTER, header);
+	is(REPLY_OK, "");
+	assert_null(kept.token);
+}
+
+static void time_passes_for_what_was_proven(void **state)
+{
+	_cleanup_proven_ struct proven proven = {};
+
+	(void)state;
+	prove(&proven, true); /* it lives for an hour */
+	ahead = 3598;
+	call(REGISTER, proven.header);
+	is(REPLY_OK, "");
+	ahead = 3601;
+	refused(REGISTER, proven.header);
+	/* a clock that is set back: it is of the future */
+	ahead = -58;
+	call(REGISTER, proven.header);
+	is(REPLY_OK, "");
+	ahead = -63;
+	refused(REGISTER, proven.header);
+}
+
+static void what_was_proven_may_do_no_more_than_before(void **state)
+{
+	_cleanup_proven_ struct proven proven = {};
+
+	(void)state;
+	prove(&proven, true);
+	call(LIST, proven.header);
+	is(REPLY_DENIED, "token missing required scope \"admin\"");
+	leaf.thumbprint[31] = 7;
+	refused(REGISTER, proven.header);
+	leaf.present = false;
+	refused(REGISTER, proven.header);
+}
+
+static void what_was_proven_can_be_used_up_by_another(void **state)
+{
+	_cleanup_proven_ struct proven proven = {};
+	uint8_t thumbprint[LEAF_THUMBPRINT] = { 9 };
+	struct spent spent;
+
+	(void)state;
+	prove(&proven, false);
+	assert_true(auth_spent(&ask, &spent));
+	spent.thumbprint = thumbprint;
+	assert_int_equal(agents_spend(agents, &spent, time(NULL), &why), 0);
+	refused(REGISTER, proven.header);
+}
+
 static void a_scope_is_a_word_and_no_part_of_one(void **state)
 {
 	(void)state;
@@ -335,6 +492,12 @@ int main(void)
 		CASE(what_is_no_assertion_of_ours_is_inactive),
 		CASE(one_that_is_bound_is_its_certificates_alone),
 		CASE(one_that_is_not_bound_is_of_who_uses_it_first),
+		CASE(what_was_proven_is_not_proven_again),
+		CASE(other_keys_are_asked_again),
+		CASE(by_keys_of_no_generation_nothing_is_kept),
+		CASE(time_passes_for_what_was_proven),
+		CASE(what_was_proven_may_do_no_more_than_before),
+		CASE(what_was_proven_can_be_used_up_by_another),
 		CASE(a_scope_is_a_word_and_no_part_of_one),
 		CASE(what_a_server_says_is_read_strictly),
 		CASE(a_server_is_asked_by_https_alone),

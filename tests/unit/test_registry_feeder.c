@@ -12,6 +12,8 @@ static struct feeder *feeder;
 static struct feeder_use use;
 static char acted[1024]; /* "dial:aa cancel:bb ..." */
 static int evict_fails;
+static unsigned moves, lost; /* of one that was named, and of any that may have */
+static char moved[32];
 static unsigned errors;
 static char *old_path;
 
@@ -32,6 +34,14 @@ static void on_cancel(void *user, const char *id)
 {
 	(void)user;
 	act("cancel", id);
+}
+
+static void on_moved(void *user, const char *id)
+{
+	(void)user;
+	if (id)
+		snprintf(moved, sizeof(moved), "%s", id);
+	*(id ? &moves : &lost) += 1;
 }
 
 static int on_evict(void *user, const char *id, struct problem *ret)
@@ -63,6 +73,7 @@ static int setup(void **state)
 	(void)state;
 	*acted = '\0';
 	evict_fails = 0;
+	moves = lost = 0;
 	feeder = NULL;
 	if (box_make() || session_begin())
 		return -1;
@@ -88,6 +99,7 @@ static int setup(void **state)
 				   .dial = on_dial,
 				   .cancel = on_cancel,
 				   .evict = on_evict,
+				   .moved = on_moved,
 				   .backoff_ns = SECOND_NS / 1000,
 				   .backoff_max_ns = SECOND_NS / 50 };
 	return 0;
@@ -151,6 +163,7 @@ static void what_starts_is_dialled_if_it_is_an_agent(void **state)
 	event(EVENT("bb", "start", ""));
 	assert_string_equal(acted, "dial:aa dial:aa dial:aa");
 	assert_int_equal(n_events, 5);
+	assert_int_equal(moves, 0);
 }
 
 static void what_stops_is_dialled_no_more_and_keeps_its_row(void **state)
@@ -167,6 +180,8 @@ static void what_stops_is_dialled_no_more_and_keeps_its_row(void **state)
 		*acted = '\0';
 		event(words[i][0]);
 		assert_string_equal(acted, "cancel:aa");
+		assert_int_equal(moves, i + 1);
+		assert_string_equal(moved, "aa");
 		assert_string_equal(name_of_last(), words[i][1]);
 	}
 }
@@ -186,6 +201,7 @@ static void what_is_removed_loses_its_row(void **state)
 	begin();
 	event(EVENT("aa", "remove", AGENT));
 	assert_string_equal(acted, "cancel:aa evict:aa");
+	assert_int_equal(moves, 1);
 	assert_string_equal(name_of_last(), "docker.container.destroy");
 }
 
@@ -316,6 +332,7 @@ static void a_stream_that_ends_is_begun_again(void **state)
 	write_file("end", "");
 	await_events(1);
 	assert_string_equal(acted, "dial:aa");
+	assert_int_equal(lost, 3); /* two lists, and the end between them */
 }
 
 static void a_podman_that_fails_is_asked_again(void **state)

@@ -384,6 +384,89 @@ static void one_look_is_for_all_who_came_before_it_and_for_nobody_after(void **s
 	assert_int_equal(told, 4);
 }
 
+/* A connection that is there for long, and asks again; the look, if there is one, is its to answer. */
+static void again(void)
+{
+	told = 0;
+	ask.since_ns = 1;
+	identity_begin(identity, &ask);
+}
+
+static void a_container_that_moved_is_looked_at_again_and_no_other(void **state)
+{
+	(void)state;
+	put_container("aa", "10.0.0.2", "proj", "dev");
+	put_container("bb", "10.0.0.3", "proj", "other");
+	prepare();
+	begin();
+	again();
+	assert_int_equal(looks, 1);
+	peers_moved(peers, "bb");
+	again();
+	assert_int_equal(looks, 1);
+	assert_true(identity_holds(identity, &who));
+	peers_moved(peers, "aa");
+	assert_false(identity_holds(identity, &who));
+	again();
+	assert_int_equal(looks, 2);
+	assert_int_equal(told, 1);
+	assert_string_equal(who.container, "aa"); /* it runs again, or still */
+	assert_true(identity_holds(identity, &who));
+	peers_moved(peers, "aa");
+	has.n = 0; /* it has gone, and somebody has its connection */
+	again();
+	refused("agent_identity_peer_lookup_no_match");
+	assert_int_equal(looks, 3);
+}
+
+static void that_any_may_have_moved_is_a_new_look_for_all(void **state)
+{
+	char id[16];
+
+	(void)state;
+	put_container("aa", "10.0.0.2", "proj", "dev");
+	prepare();
+	begin();
+	peers_moved(peers, NULL);
+	assert_false(identity_holds(identity, &who));
+	again();
+	assert_int_equal(looks, 2);
+	/* more of them than are remembered */
+	for (int i = 0; i < 64; i++) {
+		snprintf(id, sizeof(id), "c%d", i);
+		peers_moved(peers, id);
+		peers_moved(peers, id);
+	}
+	again();
+	assert_int_equal(looks, 2);
+	peers_moved(peers, "c64");
+	again();
+	assert_int_equal(looks, 3);
+}
+
+static void a_look_that_is_at_work_knows_nothing_of_who_moves_meanwhile(void **state)
+{
+	(void)state;
+	put_container("aa", "10.0.0.2", "proj", "dev");
+	answers_later = true;
+	prepare();
+	begin();
+	peers_moved(peers, "aa");
+	answer_now(later, later_user);
+	assert_int_equal(told, 0);
+	assert_int_equal(looks, 2);
+	peers_moved(peers, "bb"); /* what others do keeps nobody waiting */
+	answer_now(later, later_user);
+	assert_int_equal(told, 1);
+	assert_string_equal(who.container, "aa");
+	peers_moved(peers, NULL);
+	again();
+	peers_moved(peers, NULL);
+	has.n = 0;
+	answer_now(later, later_user);
+	refused("agent_identity_peer_lookup_no_match"); /* nobody is nobody, whatever moved */
+}
+
 static void who_is_told_may_forget_another(void **state)
 {
 	struct identity_ask second;
@@ -618,6 +701,9 @@ int main(void)
 		KERNEL_CASE(the_kernel_is_asked_of_whom_all_else_believes),
 		KERNEL_CASE(who_ends_while_the_kernel_is_asked_is_not_told),
 		CASE(one_look_is_for_all_who_came_before_it_and_for_nobody_after),
+		CASE(a_container_that_moved_is_looked_at_again_and_no_other),
+		CASE(that_any_may_have_moved_is_a_new_look_for_all),
+		CASE(a_look_that_is_at_work_knows_nothing_of_who_moves_meanwhile),
 		CASE(who_is_told_may_forget_another),
 		CASE(an_address_is_found_whoever_else_could_not_be_looked_at),
 		CASE(ids_are_lines_of_hexadecimal),

@@ -27,7 +27,7 @@ static int setup(void **state)
 			      .container_san = SAN_FOUND,
 			      .container = "aa",
 			      .thumbprint = { 1 } };
-	who = (struct resolved){ "aa", "proj", "dev" };
+	who = (struct resolved){ .container = "aa", .project = "proj", .agent = "dev" };
 	return loop_new(&loop) ?: agents_open(file, &agents, &why)
 			       ?: registrar_new(loop, agents, &registrar);
 }

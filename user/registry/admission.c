@@ -4,22 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "grpc/server.h"
 
-#define SEEN 8192 /* more than there are connections: they seldom share a place */
-
-/* The kernel never gives a cookie twice. */
-struct seen {
-	uint64_t cookie, since_ns;
-};
-
 struct admission {
 	struct caller *admitted; /* whose method begins */
 	struct admission_use use;
-	struct seen seen[SEEN];
 };
 
 int admission_new(const struct admission_use *use, struct admission **ret)
@@ -43,21 +35,6 @@ const struct admission_use *admission_of(const struct caller *caller)
 	return &caller->admission->use;
 }
 
-/* When its connection was there for certain. One that was forgotten is new: that costs a look. */
-static uint64_t since(struct admission *admission, int fd)
-{
-	uint64_t cookie = 0, now = now_boot_ns();
-	socklen_t size = sizeof(cookie);
-	struct seen *seen;
-
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) || !cookie)
-		return now;
-	seen = &admission->seen[cookie % SEEN];
-	if (seen->cookie != cookie)
-		*seen = (struct seen){ cookie, now };
-	return seen->since_ns;
-}
-
 void leaf_of_peer(const struct grpc_peer *peer, struct leaf *ret)
 {
 	*ret = (struct leaf){ .present = peer->has_cert && peer->chain };
@@ -70,6 +47,35 @@ void leaf_of_peer(const struct grpc_peer *peer, struct leaf *ret)
 		ret->agent_san = ret->container_san = SAN_MALFORMED;
 	for (unsigned i = 0; i < peer->n_uri && !peer->san_malformed; i++)
 		leaf_take_uri(ret, peer->uri[i], strlen(peer->uri[i]));
+}
+
+/* NULL: no memory for it, or it has ended. One that is new is asked about anew: that costs a look. */
+static struct known *known_of(struct grpc_call *call)
+{
+	void **kept = grpc_call_kept(call);
+	const struct grpc_peer *peer = grpc_call_peer(call);
+	struct known *known;
+
+	if (!kept || *kept)
+		return kept ? *kept : NULL;
+	known = calloc(1, sizeof(*known));
+	if (!known)
+		return NULL;
+	leaf_of_peer(peer, &known->leaf);
+	known->from_s = peer->from_s;
+	known->until_s = peer->until_s;
+	known->since_ns = now_boot_ns();
+	*kept = known;
+	return known;
+}
+
+void admission_gone(void *kept, void *admission)
+{
+	struct known *known = kept;
+
+	(void)admission;
+	auth_proof_done(&known->proof);
+	free(known);
 }
 
 struct caller *admission_admitted(void *admission)
@@ -142,31 +148,52 @@ static void on_auth(struct auth_ask *ask, const struct reply *reply)
 		admit(caller);
 		return;
 	}
-	caller->identity.leaf = caller->leaf;
+	caller->identity.leaf = caller->known->leaf;
 	memcpy(caller->identity.addr, peer->addr, sizeof(caller->identity.addr));
 	caller->identity.port = peer->port;
 	caller->identity.fd = grpc_call_fd(caller->call);
-	caller->identity.since_ns = since(admission, caller->identity.fd);
+	caller->identity.since_ns = caller->known->since_ns;
 	caller->identity.done = on_identity;
 	identity_begin(admission->use.identity, &caller->identity);
+}
+
+/* A certificate's time may be over, or our clock be set to before it, while a connection stays. */
+static bool is_of_today(const struct caller *caller)
+{
+	const struct known *known = caller->known;
+	int64_t now = time(NULL);
+
+	if (!known->leaf.present || (now >= known->from_s && now <= known->until_s))
+		return true;
+	log_warn(0, "event=auth_certificate_%s method=%s",
+		 now < known->from_s ? "not_yet_valid" : "expired", grpc_path(caller->call));
+	return false;
 }
 
 void admission_admit(struct grpc_call *call, void *user)
 {
 	static const struct grpc_events waiting = { .over = caller_over };
+	const struct reply over = { REPLY_UNAUTHENTICATED, "certificate is not valid now" };
 	struct caller *caller = calloc(1, sizeof(*caller));
 
-	if (!caller) {
+	if (caller)
+		caller->known = known_of(call);
+	if (!caller || !caller->known) {
+		free(caller);
 		grpc_end(call, GRPC_RESOURCE_EXHAUSTED, "no memory");
 		return;
 	}
 	caller->admission = user;
 	caller->call = call;
-	leaf_of_peer(grpc_call_peer(call), &caller->leaf);
 	grpc_call_events(call, &waiting, caller);
+	if (!is_of_today(caller)) {
+		caller_end(caller, &over);
+		return;
+	}
 	caller->auth.path = grpc_path(call);
 	caller->auth.header = grpc_header(call, "authorization", 0);
-	caller->auth.leaf = &caller->leaf;
+	caller->auth.leaf = &caller->known->leaf;
+	caller->auth.proof = &caller->known->proof;
 	caller->auth.done = on_auth;
 	auth_begin(caller->admission->use.auth, &caller->auth);
 }

@@ -4,10 +4,11 @@
  *
  * Both listeners come this way: the token first (auth.h), then, where agents call, the identity
  * (identity.h). Whoever is refused hears what those say. What was found out stays with the call.
- * A connection is as old as the first call that we have seen on its socket, so that an agent's
- * later calls are not looked up again.
+ * A connection is as old as the first call that we have seen on it, so that an agent's later calls
+ * are not looked up again; what its certificate says and what its token has proven stay with it too.
+ * That the certificate is of today is looked at for each call: TLS did so once, for the first.
  *
- * Owns: what belongs to a call until it ends. Called by: gRPC's servers, methods. Threads: none.
+ * Owns: what belongs to a call until it ends, and to a connection. Called by: gRPC's servers, methods. Threads: none.
  */
 #ifndef REGISTRY_ADMISSION_H
 #define REGISTRY_ADMISSION_H
@@ -20,11 +21,19 @@
 
 struct admission;
 
+/* What is known of a connection: of its first call on, until it ends. */
+struct known {
+	struct leaf leaf;
+	uint64_t since_ns;       /* CLOCK_BOOTTIME: it was there */
+	int64_t from_s, until_s; /* its certificate holds, in seconds since 1970 */
+	struct auth_proof proof;
+};
+
 /* What is known of a call: grpc_call_mine() of it, from admission to its end. */
 struct caller {
 	struct admission *admission;
 	struct grpc_call *call;
-	struct leaf leaf;
+	struct known *known; /* of its connection */
 	struct resolved who; /* .container "": nobody has asked */
 	struct auth_ask auth;
 	struct identity_ask identity;
@@ -48,6 +57,9 @@ void admission_free(struct admission *admission);
 
 /** admission_admit() - for struct grpc_server_use; @admission is its user */
 void admission_admit(struct grpc_call *call, void *admission);
+
+/** admission_gone() - the same: a connection has ended */
+void admission_gone(void *known, void *admission);
 
 /** admission_admitted() - for a method's start(), once: whose call that is; @admission is its user */
 struct caller *admission_admitted(void *admission);

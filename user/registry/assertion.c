@@ -235,23 +235,27 @@ static int time_of(struct json_object *from, const char *key, int64_t *ret)
 	return *ret > 0 && *ret < TIME_MAX ? 0 : -EBADMSG;
 }
 
-static int times_check(struct json_object *body, int64_t now, struct assertion *ret,
-		       struct problem *why)
+int assertion_times(const struct assertion *assertion, int64_t now, struct problem *why)
 {
-	int64_t nbf = 0;
+	int64_t iat = assertion->iat, nbf = assertion->nbf, exp = assertion->exp;
 
-	if (time_of(body, "iat", &ret->iat) || time_of(body, "exp", &ret->exp) ||
-	    (json_object_object_get_ex(body, "nbf", NULL) && time_of(body, "nbf", &nbf)))
-		return problem(why, -EBADMSG, "its times are no numbers");
-	if (ret->iat > now + ASSERTION_SKEW_S || nbf > now + ASSERTION_SKEW_S)
+	if (iat > now + ASSERTION_SKEW_S || nbf > now + ASSERTION_SKEW_S)
 		return problem(why, -EKEYEXPIRED, "it is of %lld s from now",
-			       (long long)((nbf > ret->iat ? nbf : ret->iat) - now));
-	if (ret->exp <= now)
+			       (long long)((nbf > iat ? nbf : iat) - now));
+	if (exp <= now)
 		return problem(why, -EKEYEXPIRED, "its time was over %lld s ago",
-			       (long long)(now - ret->exp));
-	if (ret->exp - ret->iat > ASSERTION_LIFE_S)
+			       (long long)(now - exp));
+	if (exp - iat > ASSERTION_LIFE_S)
 		return problem(why, -EKEYEXPIRED, "it would live for %lld s",
-			       (long long)(ret->exp - ret->iat));
+			       (long long)(exp - iat));
+	return 0;
+}
+
+static int take_times(struct json_object *body, struct assertion *ret, struct problem *why)
+{
+	if (time_of(body, "iat", &ret->iat) || time_of(body, "exp", &ret->exp) ||
+	    (json_object_object_get_ex(body, "nbf", NULL) && time_of(body, "nbf", &ret->nbf)))
+		return problem(why, -EBADMSG, "its times are no numbers");
 	return 0;
 }
 
@@ -305,9 +309,8 @@ static int body_check(const struct part *part, const char *audience, int64_t now
 		      struct assertion *ret, struct problem *why)
 {
 	_cleanup_(json_putp) struct json_object *body = NULL;
-	int r = object_of(part, &body);
 
-	if (r)
+	if (object_of(part, &body))
 		return problem(why, -EBADMSG, "its claims are no object");
 	if (take_text(body, "iss", ret->client, sizeof(ret->client)) ||
 	    !is(body, "sub", ret->client))
@@ -317,8 +320,9 @@ static int body_check(const struct part *part, const char *audience, int64_t now
 			       ASSERTION_JTI_MAX);
 	if (!is_for(body, audience))
 		return problem(why, -EACCES, "it is for somebody else");
-	r = times_check(body, now, ret, why);
-	return r ?: take_bound(body, ret, why);
+	return take_times(body, ret, why)
+		   ?: assertion_times(ret, now, why)
+			  ?: take_bound(body, ret, why);
 }
 
 int assertion_read(const char *text, size_t size, const struct assertion_keys *keys,

@@ -29,8 +29,8 @@
 struct assertion {
 	char client[64]; /* iss and sub */
 	char jti[ASSERTION_JTI_MAX + 1];
-	int64_t iat, exp; /* seconds since 1970 */
-	bool bound;       /* to a certificate, by its thumbprint */
+	int64_t iat, nbf, exp; /* seconds since 1970; nbf 0: it does not say */
+	bool bound;            /* to a certificate, by its thumbprint */
 	uint8_t thumbprint[LEAF_THUMBPRINT];
 };
 
@@ -38,6 +38,7 @@ struct assertion {
 struct assertion_keys {
 	EVP_PKEY *key[ASSERTION_KEYS_MAX];
 	unsigned n;
+	uint64_t generation; /* no others have this one; 0: it is not said, and nothing is kept */
 };
 
 /* What is said in one that is made. */
@@ -59,5 +60,8 @@ int assertion_make(EVP_PKEY *key, const struct assertion_wish *wish, char **ret,
  */
 int assertion_read(const char *text, size_t size, const struct assertion_keys *keys,
 		   const char *audience, int64_t now, struct assertion *ret, struct problem *why);
+
+/** assertion_times() - is it of now? For one that was read before. 0, -EKEYEXPIRED with @why */
+int assertion_times(const struct assertion *assertion, int64_t now, struct problem *why);
 
 #endif

@@ -44,11 +44,28 @@ bool auth_has_scope(const char *scopes, const char *scope);
 
 struct auth;
 
+/*
+ * An assertion that was read, for who shows the same bytes again on the same connection: that it is
+ * whole, signed by a key of ours and for us is not looked at a second time. All that can change is,
+ * at each call: which keys are ours, the time, whose it is and whether another has used it, and what
+ * its client may. Zero is none.
+ */
+struct auth_proof {
+	char *token; /* NULL: none */
+	size_t n;
+	uint64_t generation; /* of the keys by which it was read */
+	struct assertion assertion;
+};
+
+/** auth_proof_done() - it is forgotten */
+void auth_proof_done(struct auth_proof *proof);
+
 struct auth_ask {
 	/* from here on who asks fills in; all of it stays until done() */
 	const char *path;
-	const char *header;      /* "authorization"; NULL: there is none */
-	const struct leaf *leaf; /* of the connection */
+	const char *header;       /* "authorization"; NULL: there is none */
+	const struct leaf *leaf;  /* of the connection */
+	struct auth_proof *proof; /* the same one's, from call to call; NULL: nothing is kept */
 	/* once, also from within auth_begin() */
 	void (*done)(struct auth_ask *ask, const struct reply *reply);
 	/* from here on it is the module's */

@@ -201,9 +201,15 @@ int cert_make(enum cert_role role, const struct cert *ca, const struct cert_agen
 	return 0;
 }
 
+void cert_forget_key(struct cert *cert)
+{
+	EVP_PKEY_free(cert->key);
+	cert->key = NULL;
+}
+
 void cert_done(struct cert *cert)
 {
 	X509_free(cert->cert);
-	EVP_PKEY_free(cert->key);
+	cert_forget_key(cert);
 	*cert = (struct cert){};
 }

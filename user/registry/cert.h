@@ -54,6 +54,9 @@ int cert_belongs(const struct cert *cert, struct problem *why);
 /** cert_issued() - did @ca sign it, whatever the time is? 0; -EKEYREJECTED with @why */
 int cert_issued(const struct cert *ca, const X509 *cert, struct problem *why);
 
+/** cert_forget_key() - it signs nothing any more */
+void cert_forget_key(struct cert *cert);
+
 void cert_done(struct cert *cert);
 #define _cleanup_cert_ _cleanup_(cert_done)
 

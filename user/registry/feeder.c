@@ -131,6 +131,8 @@ static void happened(struct feeder *feeder, const struct action *action, const c
 	(void)bus_publish(feeder->use.bus, &event); /* the bus counts what it could not take */
 	/* also of one that has lost its label: what we do of it is by its id */
 	if (action->stops)
+		feeder->use.moved(feeder->use.user, id);
+	if (action->stops)
 		feeder->use.cancel(feeder->use.user, id);
 	if (action->goes)
 		evict(feeder, id);
@@ -247,6 +249,7 @@ static void on_stream_end(const struct spawn_result *result, int error, void *us
 	char why[256];
 
 	feeder->child = NULL;
+	feeder->use.moved(feeder->use.user, NULL);
 	feeder->n_line = 0;
 	feeder->malformed = false;
 	if (!error && !result->status)
@@ -276,6 +279,7 @@ static void on_listed(const struct spawn_result *result, int error, void *user)
 	char why[256];
 
 	feeder->child = NULL;
+	feeder->use.moved(feeder->use.user, NULL);
 	if (!error && !result->status &&
 	    feeder_take_list(feeder, result->output ?: "", result->size) >= 0) {
 		follow(feeder);
@@ -309,7 +313,7 @@ int feeder_new(const struct feeder_use *use, struct feeder **ret)
 {
 	struct feeder *feeder;
 
-	if (!use->loop || !use->bus || !use->dial || !use->cancel || !use->evict)
+	if (!use->loop || !use->bus || !use->dial || !use->cancel || !use->evict || !use->moved)
 		return -EINVAL;
 	feeder = calloc(1, sizeof(*feeder));
 	if (!feeder)

@@ -28,6 +28,8 @@ struct feeder_use {
 	void (*dial)(void *user, const char *container);
 	void (*cancel)(void *user, const char *container);
 	int (*evict)(void *user, const char *container, struct problem *why);
+	/* before those: it has stopped or gone; NULL: any may have, while nobody told us */
+	void (*moved)(void *user, const char *container);
 	void *user;
 	int by;                              /* as runtime_podman_new() has it */
 	uint64_t backoff_ns, backoff_max_ns; /* 0: 1 s, 30 s */

@@ -135,6 +135,11 @@ void identity_begin(struct identity *identity, struct identity_ask *ask)
 		peers_ask(identity->peers, &ask->peer);
 }
 
+bool identity_holds(const struct identity *identity, const struct resolved *who)
+{
+	return peers_hold(identity->peers, who);
+}
+
 void identity_forget(struct identity_ask *ask)
 {
 	peers_forget(&ask->peer);

@@ -46,6 +46,9 @@ void identity_free(struct identity *identity);
 /** identity_begin() - and done() is called */
 void identity_begin(struct identity *identity, struct identity_ask *ask);
 
+/** identity_holds() - is @who still who it was when identity_begin() said so? */
+bool identity_holds(const struct identity *identity, const struct resolved *who);
+
 /** identity_forget() - done() is not called; nothing if it was */
 void identity_forget(struct identity_ask *ask);
 

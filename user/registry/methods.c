@@ -32,10 +32,13 @@ static void register_it(struct caller *caller, const Clawker__Agent__V1__Registe
 	struct register_ask *ask = &caller->registering;
 	struct spent spent;
 
+	/* its message may come long after its headers, by which it was admitted */
+	if (!identity_holds(admission_of(caller)->identity, &caller->who))
+		caller->who = (struct resolved){};
 	ask->agent = request ? request->agent_name : NULL;
 	ask->project = request ? request->project : NULL;
 	ask->who = &caller->who;
-	ask->leaf = &caller->leaf;
+	ask->leaf = &caller->known->leaf;
 	ask->spent = auth_spent(&caller->auth, &spent) ? &spent : NULL;
 	ask->done = on_registered;
 	register_begin(admission_of(caller)->registrar, ask);

@@ -7,6 +7,13 @@
 
 #include "base/log.h"
 
+#define MOVED_MAX 64 /* containers that are remembered to have; with more of them, all have */
+
+struct moved {
+	char id[AGENT_ID_LEN];
+	uint64_t at_ns;
+};
+
 struct peers {
 	struct runtime *runtime;
 	struct peer_ask *waiting; /* for the look that is at work, or for one after it */
@@ -15,6 +22,9 @@ struct peers {
 	uint64_t seen_ns;  /* when the last good one was begun; 0: there is none */
 	struct runtime_container *container;
 	unsigned n, failed;
+	struct moved moved[MOVED_MAX];
+	unsigned n_moved;
+	uint64_t all_moved_ns; /* when all of them may have */
 };
 
 enum peer_is peer_resolve(const struct runtime_seen *seen, const uint8_t addr[static 16],
@@ -74,30 +84,79 @@ void peers_forget(struct peer_ask *ask)
 	ask->peers = NULL;
 }
 
-static void answer(struct peers *peers, struct peer_ask *ask, int error)
+/* --- what has happened since ------------------------------------------------------------- */
+
+void peers_moved(struct peers *peers, const char *id)
+{
+	struct moved *moved = peers->moved, *end = moved + peers->n_moved;
+
+	while (id && moved < end && strcmp(moved->id, id) != 0)
+		moved++;
+	if (!id || moved == peers->moved + MOVED_MAX || strlen(id) >= sizeof(moved->id)) {
+		peers->all_moved_ns = now_boot_ns();
+		peers->n_moved = 0;
+		return;
+	}
+	if (moved == end) {
+		strcpy(moved->id, id);
+		peers->n_moved++;
+	}
+	moved->at_ns = now_boot_ns();
+}
+
+bool peers_hold(const struct peers *peers, const struct resolved *who)
+{
+	if (peers->all_moved_ns >= who->seen_ns)
+		return false;
+	for (unsigned i = 0; i < peers->n_moved; i++)
+		if (peers->moved[i].at_ns >= who->seen_ns &&
+		    !strcmp(peers->moved[i].id, who->container))
+			return false;
+	return true;
+}
+
+/* --- answers ----------------------------------------------------------------------------- */
+
+/* By the look that was begun then; false: who that was has moved meanwhile, or may have. */
+static bool resolve(const struct peers *peers, const struct peer_ask *ask, uint64_t begun_ns,
+		    enum peer_is *is, struct resolved *who)
 {
 	const struct runtime_seen seen = { peers->container, peers->n, peers->failed };
-	struct resolved who = {};
-	enum peer_is is = error ? PEER_ERROR : peer_resolve(&seen, ask->addr, &who);
 
-	ask->done(ask, is, is == PEER_FOUND ? &who : NULL);
+	*is = peer_resolve(&seen, ask->addr, who);
+	who->seen_ns = begun_ns;
+	return *is != PEER_FOUND || peers_hold(peers, who);
+}
+
+/* The first of those who came before the look was begun whom it can answer. */
+static struct peer_ask *answerable(struct peers *peers, int error, enum peer_is *is,
+				   struct resolved *who)
+{
+	struct peer_ask *ask;
+
+	for (ask = peers->waiting; ask; ask = ask->next) {
+		if (ask->since_ns > peers->begun_ns)
+			continue;
+		*is = PEER_ERROR;
+		if (error || resolve(peers, ask, peers->begun_ns, is, who))
+			break;
+	}
+	return ask;
 }
 
 static void look(struct peers *peers);
 
-/* Those who came before it was begun; who is told may ask again, and end others. */
+/* Who is told may ask again, and end others. */
 static void answer_all(struct peers *peers, int error)
 {
+	struct resolved who = {};
 	struct peer_ask *ask;
+	enum peer_is is;
 
-	do {
-		for (ask = peers->waiting; ask && ask->since_ns > peers->begun_ns; ask = ask->next)
-			;
-		if (ask) {
-			peers_forget(ask);
-			answer(peers, ask, error);
-		}
-	} while (ask);
+	while ((ask = answerable(peers, error, &is, &who))) {
+		peers_forget(ask);
+		ask->done(ask, is, is == PEER_FOUND ? &who : NULL);
+	}
 }
 
 static void on_seen(const struct runtime_seen *seen, int error, const char *why, void *user)
@@ -145,8 +204,12 @@ static void look(struct peers *peers)
 
 void peers_ask(struct peers *peers, struct peer_ask *ask)
 {
-	if (peers->seen_ns && ask->since_ns <= peers->seen_ns && !peers->failed) {
-		answer(peers, ask, 0);
+	struct resolved who;
+	enum peer_is is;
+
+	if (peers->seen_ns && ask->since_ns <= peers->seen_ns && !peers->failed &&
+	    resolve(peers, ask, peers->seen_ns, &is, &who)) {
+		ask->done(ask, is, is == PEER_FOUND ? &who : NULL);
 		return;
 	}
 	ask->peers = peers;

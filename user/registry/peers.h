@@ -3,11 +3,12 @@
  * peers.h - which container is at an address, by what the runtime says of all of them
  *
  * Nobody is told what was seen before they came: an answer is of a look that was begun after the
- * connection was there, so that an address that has changed hands since is not believed; a
- * connection that stays keeps its answer, for who is at its other end does. All who wait are told
- * by one look. More than one container at an address is nobody.
+ * connection was there, so that an address that has changed hands since is not believed. A
+ * connection that stays keeps its answer until that container stops or goes: its other end may be in
+ * hands that outlive it. All who wait are told by one look. More than one container at an address is
+ * nobody.
  *
- * Owns: what was seen last. Called by: identity. Threads: none.
+ * Owns: what was seen last, and which containers have moved since. Called by: identity, sessions. Threads: none.
  */
 #ifndef REGISTRY_PEERS_H
 #define REGISTRY_PEERS_H
@@ -26,6 +27,7 @@ enum peer_is {
 struct resolved {
 	char container[AGENT_ID_LEN]; /* "" is nobody */
 	char project[AGENT_NAME_LEN], agent[AGENT_NAME_LEN];
+	uint64_t seen_ns; /* CLOCK_BOOTTIME: by a look that was begun then */
 };
 
 /** peer_resolve() - who of @seen has that address; @ret is filled for PEER_FOUND alone */
@@ -52,6 +54,12 @@ void peers_free(struct peers *peers);
 
 /** peers_ask() - @ask has its addr, since_ns and done */
 void peers_ask(struct peers *peers, struct peer_ask *ask);
+
+/** peers_moved() - @id stopped or went; NULL: any of them may have. What was seen before is void */
+void peers_moved(struct peers *peers, const char *id);
+
+/** peers_hold() - is an answer still good, or has that container moved since? */
+bool peers_hold(const struct peers *peers, const struct resolved *who);
 
 /** peers_forget() - done() is not called; nothing if it was */
 void peers_forget(struct peer_ask *ask);

@@ -125,6 +125,7 @@ static bool lives_on(const char *folder)
 
 int pki_open(const char *folder, struct pki *ret, struct problem *why)
 {
+	static uint64_t generations;
 	_cleanup_pki_ struct pki pki = {};
 	int r = pki_read(folder, CERT_CA, &pki.ca, why);
 
@@ -132,6 +133,7 @@ int pki_open(const char *folder, struct pki *ret, struct problem *why)
 		r = texts_read(folder, PKI_ASSERT_FILE, NULL, &pki.signer, NULL, why);
 	if (r)
 		return r;
+	pki.trusted.generation = ++generations;
 	pki.trusted.key[pki.trusted.n++] = pki.signer;
 	r = texts_read(folder, PKI_FORMER_FILE, NULL, NULL, &pki.former, why);
 	if (r && r != -ENOENT)

@@ -77,6 +77,13 @@ static int on_evict(void *user, const char *container, struct problem *why)
 	return registrar_evict(sessions->use.registrar, container, why);
 }
 
+static void on_moved(void *user, const char *container)
+{
+	struct sessions *sessions = user;
+
+	peers_moved(sessions->use.peers, container);
+}
+
 /* --- begin and end ---------------------------------------------------------------------------- */
 
 /* Who a peer is is not TLS's to say: it is told, and the session is there. */
@@ -163,6 +170,7 @@ int sessions_begin(struct sessions *sessions, const char *degraded)
 					.dial = on_dial,
 					.cancel = on_cancel,
 					.evict = on_evict,
+					.moved = on_moved,
 					.user = sessions };
 	const struct agent_event event = { .type = AGENT_EVENT_REAP_DEGRADED, .detail = degraded };
 

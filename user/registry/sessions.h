@@ -11,6 +11,7 @@
 #include "agents.h"
 #include "base/event.h"
 #include "base/passed.h"
+#include "peers.h"
 #include "register.h"
 #include "runtime.h"
 
@@ -21,6 +22,7 @@ struct sessions_use {
 	struct runtime *runtime;
 	struct agents *agents;
 	struct registrar *registrar;
+	struct peers *peers;   /* hear that a container stopped or went */
 	const char *folder;    /* of certificates */
 	const char *plan;      /* a file; NULL: agents start at once */
 	struct passed *passed; /* sockets that we were started with; NULL: none */

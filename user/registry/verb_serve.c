@@ -90,15 +90,27 @@ static int tls_read(const char *folder, struct grpc_tls **ret, struct problem *w
 	return grpc_tls_new(&use, ret, why);
 }
 
+/* Who was let in by a root that is ours no more comes again, if another certificate lets it. */
+static void root_has_changed(struct serve *serve)
+{
+	log_info("the root is another: who is connected comes again");
+	if (serve->agent_server)
+		grpc_server_part(serve->agent_server);
+	if (serve->admin_server)
+		grpc_server_part(serve->admin_server);
+}
+
 static int certificates_read(struct serve *serve, struct problem *why)
 {
 	_cleanup_pki_ struct pki pki = {};
 	struct grpc_tls *tls = NULL;
 	int r = pki_open(serve->files.pki, &pki, why) ?: tls_read(serve->files.pki, &tls, why);
+	bool other;
 
 	if (r)
 		return r;
-	cert_done(&pki.ca); /* nobody is signed here: its key is no longer than this in memory */
+	cert_forget_key(&pki.ca); /* nobody is signed here: it is no longer than this in memory */
+	other = serve->pki.ca.cert && X509_cmp(serve->pki.ca.cert, pki.ca.cert);
 	pki_done(&serve->pki);
 	serve->pki = pki;
 	pki = (struct pki){};
@@ -108,6 +120,8 @@ static int certificates_read(struct serve *serve, struct problem *why)
 		grpc_server_tls(serve->admin_server, tls);
 	grpc_tls_free(serve->tls);
 	serve->tls = tls;
+	if (other)
+		root_has_changed(serve);
 	return 0;
 }
 
@@ -142,6 +156,7 @@ static int serve_both(struct serve *serve, struct problem *why)
 	serve->agents_use = (struct grpc_server_use){ .methods = agent_methods,
 						      .n_methods = 1,
 						      .admit = admission_admit,
+						      .gone = admission_gone,
 						      .refused = on_refused,
 						      .user = serve->to_agents };
 	serve->admin_use = serve->agents_use;
@@ -308,6 +323,7 @@ static int sessions_open(struct serve *serve, struct problem *why)
 				    .runtime = serve->runtime,
 				    .agents = serve->agents,
 				    .registrar = serve->registrar,
+				    .peers = serve->peers,
 				    .folder = serve->files.pki,
 				    .plan = serve->files.plan,
 				    .passed = &serve->passed,
