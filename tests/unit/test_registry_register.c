@@ -324,30 +324,91 @@ static void those_of_one_round_are_one_commit_and_nobody_is_told_before(void **s
 	assert_int_equal(rows(ALL), MANY); /* whose caller has gone is registered nevertheless */
 }
 
+/* A constraint that is looked at when it is committed, and not before. */
+static void commits_fail(void)
+{
+	sql("CREATE TABLE parent (id TEXT PRIMARY KEY);"
+	    "CREATE TABLE child (id TEXT REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);"
+	    "CREATE TRIGGER deferred AFTER INSERT ON agents BEGIN INSERT INTO child VALUES"
+	    " (NEW.container_id); END");
+}
+
 static void a_commit_that_fails_is_an_error_for_all_of_it(void **state)
 {
-	sqlite3 *db;
-
 	(void)state;
 	wanted = MANY - 1;
-	/* a constraint that is looked at when it is committed, and not before */
-	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	assert_int_equal(
-	    sqlite3_exec(db,
-			 "CREATE TABLE parent (id TEXT PRIMARY KEY);"
-			 "CREATE TABLE child (id TEXT REFERENCES parent (id) DEFERRABLE"
-			 " INITIALLY DEFERRED);"
-			 "CREATE TRIGGER deferred AFTER INSERT ON agents BEGIN INSERT INTO"
-			 " child VALUES (NEW.container_id); END",
-			 NULL, NULL, NULL),
-	    SQLITE_OK);
-	sqlite3_close(db);
+	commits_fail();
 	begin_many();
 	turn();
 	assert_int_equal(codes[REPLY_INTERNAL], MANY - 1);
 	assert_int_equal(codes[REPLY_OK], 0);
 	assert_int_equal(rows(ALL), 0);
 	refused(REPLY_INTERNAL, "register: persist failed");
+}
+
+/* Two of the same agent; what the second finds may be taken back. */
+static void the_same_again_waits_for_the_commit_of_the_first(void **state)
+{
+	struct register_ask second;
+
+	(void)state;
+	commits_fail();
+	told = 0;
+	wanted = 2;
+	ask = (struct register_ask){
+		.agent = "dev", .project = "proj", .who = &who, .leaf = &leaf, .done = on_done
+	};
+	second = ask;
+	register_begin(registrar, &ask);
+	register_begin(registrar, &second);
+	assert_int_equal(told, 0);
+	turn();
+	assert_int_equal(told, 2);
+	refused(REPLY_INTERNAL, "register: persist failed");
+	assert_int_equal(rows(ALL), 0);
+}
+
+static void who_is_known_is_told_at_once_and_nothing_is_written(void **state)
+{
+	struct spent spent = { "clawker-agent", "j", leaf.thumbprint, time(NULL) + 100 };
+	struct agent row;
+
+	(void)state;
+	ask.spent = &spent;
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+	told = 0;
+	wanted = 2;
+	commits_fail(); /* and nobody needs one */
+	register_begin(registrar, &ask);
+	assert_int_equal(told, 1);
+	assert_int_equal(got.code, REPLY_OK);
+	/* another assertion is to be noted: that is a commit */
+	spent.jti = "k";
+	register_begin(registrar, &ask);
+	assert_int_equal(told, 1);
+	turn();
+	assert_int_equal(told, 2);
+	assert_int_equal(got.code, REPLY_OK);
+	assert_int_equal(rows("SELECT count(*) FROM assertions_spent"), 2);
+	/* nor is a row that was evicted known any more */
+	assert_int_equal(registrar_evict(registrar, "aa", &why), 0);
+	assert_int_equal(agents_lookup(agents, "aa", &row, &why), -ENOENT);
+	register_begin(registrar, &ask);
+	assert_int_equal(told, 2);
+	register_forget(&ask);
+	ask.spent = NULL;
+}
+
+static void who_calls_is_seen_when_that_is_long_ago(void **state)
+{
+	(void)state;
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+	sql("UPDATE agents SET last_seen = last_seen - 5, registered_at = registered_at - 5");
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+	assert_int_equal(rows(ALL " WHERE last_seen = registered_at"), 1);
+	sql("UPDATE agents SET last_seen = last_seen - 5");
+	assert_int_equal(registered("dev", "proj"), REPLY_OK);
+	assert_int_equal(rows(ALL " WHERE last_seen > registered_at"), 1);
 }
 
 static void who_was_seen_is_noted(void **state)
@@ -432,6 +493,9 @@ int main(void)
 		CASE(an_assertion_is_used_with_the_row_or_not_at_all),
 		CASE(those_of_one_round_are_one_commit_and_nobody_is_told_before),
 		CASE(a_commit_that_fails_is_an_error_for_all_of_it),
+		CASE(the_same_again_waits_for_the_commit_of_the_first),
+		CASE(who_is_known_is_told_at_once_and_nothing_is_written),
+		CASE(who_calls_is_seen_when_that_is_long_ago),
 		CASE(who_was_seen_is_noted),
 		CASE(many_that_are_seen_are_one_commit),
 		CASE(who_was_seen_is_written_after_a_while),

@@ -422,7 +422,8 @@ static void conn_run(struct conn *conn, uint32_t events)
 	if (!conn->dead && conn->state == CONN_SHAKES)
 		shake(conn);
 	if (!conn->dead && conn->state >= CONN_SETTLES) {
-		if (conn->state != CONN_LAST)
+		/* that we were woken by ourselves says nothing of the socket */
+		if (conn->state != CONN_LAST && (events || SSL_has_pending(conn->ssl)))
 			read_some(conn);
 		for (int i = 0; i < READS && !conn->dead && conn->stirred; i++)
 			stir(conn);

@@ -295,7 +295,7 @@ int agents_spent(struct agents *agents, const struct spent *spent, struct proble
 		return r;
 	return sqlite3_column_bytes(stmt, 0) == LEAF_THUMBPRINT &&
 		       !memcmp(sqlite3_column_blob(stmt, 0), spent->thumbprint, LEAF_THUMBPRINT)
-		   ? 0
+		   ? 1
 		   : problem(why, -EEXIST, "another certificate has used this assertion");
 }
 
@@ -321,10 +321,10 @@ static int tidy(struct agents *agents, int64_t now, struct problem *why)
 int agents_spend(struct agents *agents, const struct spent *spent, int64_t now, struct problem *why)
 {
 	_cleanup_rest_ sqlite3_stmt *stmt = agents->kept[SPEND];
-	int r = tidy(agents, now, why);
+	int r = tidy(agents, now, why) ?: agents_spent(agents, spent, why);
 
 	if (r)
-		return r;
+		return r > 0 ? 0 : r;
 	if (agents->spent >= AGENTS_SPENT_MAX)
 		return problem(why, -ENOSPC, "%u assertions were used and are not over yet",
 			       agents->spent);
@@ -335,5 +335,5 @@ int agents_spend(struct agents *agents, const struct spent *spent, int64_t now, 
 	r = put(stmt, why);
 	if (!r)
 		agents->spent++;
-	return r == -EEXIST ? agents_spent(agents, spent, why) : r;
+	return r;
 }

@@ -88,7 +88,7 @@ int agents_each(struct agents *agents, int (*fn)(const struct agent *agent, void
 int agents_spend(struct agents *agents, const struct spent *spent, int64_t now,
 		 struct problem *why);
 
-/** agents_spent() - has another certificate used it? 0 no, -EEXIST yes, or another errno */
+/** agents_spent() - who has used it? 0 nobody, 1 this certificate, -EEXIST another, or another errno */
 int agents_spent(struct agents *agents, const struct spent *spent, struct problem *why);
 
 #endif

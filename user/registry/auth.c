@@ -134,6 +134,7 @@ static int holder_check(struct auth *auth, struct auth_ask *ask, struct problem 
 {
 	const struct assertion *assertion = &ask->assertion;
 	struct spent spent;
+	int r;
 
 	if (!ask->leaf->present)
 		return problem(why, -EACCES, "nobody with a certificate shows it");
@@ -141,7 +142,8 @@ static int holder_check(struct auth *auth, struct auth_ask *ask, struct problem 
 	    CRYPTO_memcmp(assertion->thumbprint, ask->leaf->thumbprint, LEAF_THUMBPRINT))
 		return problem(why, -EACCES, "it is bound to another certificate");
 	auth_spent(ask, &spent);
-	return agents_spent(auth->use.agents, &spent, why);
+	r = agents_spent(auth->use.agents, &spent, why);
+	return r > 0 ? 0 : r;
 }
 
 void auth_proof_done(struct auth_proof *proof)

@@ -82,19 +82,28 @@ int leaf_read(const void *der, size_t size, struct leaf *ret)
 	return 0;
 }
 
+static const char digits[] = "0123456789abcdef";
+
 void leaf_hex(const uint8_t thumbprint[static LEAF_THUMBPRINT], char ret[static LEAF_HEX_LEN])
 {
-	for (int i = 0; i < LEAF_THUMBPRINT; i++)
-		snprintf(ret + 2 * i, 3, "%02x", thumbprint[i]);
+	for (int i = 0; i < LEAF_THUMBPRINT; i++) {
+		ret[2 * i] = digits[thumbprint[i] >> 4];
+		ret[2 * i + 1] = digits[thumbprint[i] & 15];
+	}
+	ret[LEAF_HEX_LEN - 1] = '\0';
+}
+
+static uint8_t value_of(char digit)
+{
+	return (uint8_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
 }
 
 bool leaf_unhex(const char *text, uint8_t ret[static LEAF_THUMBPRINT])
 {
-	if (strlen(text) != LEAF_HEX_LEN - 1 ||
-	    strspn(text, "0123456789abcdef") != LEAF_HEX_LEN - 1)
+	if (strlen(text) != LEAF_HEX_LEN - 1 || strspn(text, digits) != LEAF_HEX_LEN - 1)
 		return false;
 	for (int i = 0; i < LEAF_THUMBPRINT; i++)
-		sscanf(text + 2 * i, "%2hhx", &ret[i]);
+		ret[i] = (uint8_t)(value_of(text[2 * i]) << 4 | value_of(text[2 * i + 1]));
 	return true;
 }
 

@@ -157,8 +157,7 @@ static struct reply row_check(struct registrar *registrar, struct register_ask *
 {
 	const char *container = ask->who->container;
 	struct problem why = {};
-	struct agent row;
-	int r = agents_lookup(registrar->agents, container, &row, &why);
+	int r = agents_lookup(registrar->agents, container, &ask->row, &why);
 
 	if (r == -ENOENT)
 		return add_row(registrar, ask, now);
@@ -171,7 +170,7 @@ static struct reply row_check(struct registrar *registrar, struct register_ask *
 	}
 	if (r)
 		return broken(ask, "agent_register_lookup_error", why.text, "lookup failed");
-	if (memcmp(row.thumbprint, ask->leaf->thumbprint, sizeof(row.thumbprint)))
+	if (memcmp(ask->row.thumbprint, ask->leaf->thumbprint, LEAF_THUMBPRINT))
 		return denied(ask, "agent_register_thumbprint_replay");
 	note(LOG_INFO, "agent_register_idempotent", ask, "");
 	return (struct reply){ .code = REPLY_OK };
@@ -232,10 +231,27 @@ int registrar_spend(struct registrar *registrar, const struct spent *spent, stru
 		   ?: agents_spend(registrar->agents, spent, time(NULL), why);
 }
 
-static struct reply decide(struct registrar *registrar, struct register_ask *ask)
+static void note_seen(struct registrar *registrar, const struct register_ask *ask, int64_t now)
+{
+	if (ask->row.seen <= now - REGISTER_SEEN_S)
+		registrar_touch(registrar, ask->who->container);
+}
+
+/*
+ * All of it stands in the registry, so nothing is to be committed. While others' is, what stands
+ * there may be taken back: then it waits with them.
+ */
+static bool is_known(const struct registrar *registrar, struct register_ask *ask)
+{
+	return !registrar->open &&
+	       !agents_lookup(registrar->agents, ask->who->container, &ask->row, NULL) &&
+	       !memcmp(ask->row.thumbprint, ask->leaf->thumbprint, LEAF_THUMBPRINT) &&
+	       (!ask->spent || agents_spent(registrar->agents, ask->spent, NULL) > 0);
+}
+
+static struct reply decide(struct registrar *registrar, struct register_ask *ask, int64_t now)
 {
 	struct problem why = {};
-	int64_t now = time(NULL);
 	struct reply reply;
 	int r = open_commit(registrar, &why);
 
@@ -248,20 +264,28 @@ static struct reply decide(struct registrar *registrar, struct register_ask *ask
 		return broken(ask, "agent_register_add_failed", why.text, "persist failed");
 	reply = row_check(registrar, ask, now);
 	if (reply.code == REPLY_OK && !ask->added)
-		(void)agents_touch(registrar->agents, ask->who->container, now, NULL);
+		note_seen(registrar, ask, now);
 	return reply;
 }
 
 void register_begin(struct registrar *registrar, struct register_ask *ask)
 {
 	struct reply reply = request_check(ask);
+	int64_t now = time(NULL);
 
 	ask->registrar = NULL;
 	ask->added = false;
 	if (reply.code == REPLY_NONE)
 		reply = identity_check(ask);
+	if (reply.code == REPLY_NONE && is_known(registrar, ask)) {
+		note(LOG_INFO, "agent_register_idempotent", ask, "");
+		note_seen(registrar, ask, now);
+		reply.code = REPLY_OK;
+		ask->done(ask, &reply);
+		return;
+	}
 	if (reply.code == REPLY_NONE)
-		reply = decide(registrar, ask);
+		reply = decide(registrar, ask, now);
 	if (reply.code != REPLY_OK) {
 		ask->done(ask, &reply);
 		return;

@@ -5,8 +5,8 @@
  * What is written is what the runtime's labels say, the thumbprint of the certificate that it came
  * with, and our clock; what the request says is compared and never kept. All that come in one round
  * of the loop are one commit, and a reply is sent once that is durable. The same again, by the same
- * certificate, is answered and not written. Who was seen meanwhile is written some seconds later, all
- * of them in one commit: after a start a thousand are seen at once, and none of it is lost but by a crash.
+ * certificate, is answered at once and not written. Who was seen meanwhile is written some seconds later,
+ * all of them in one commit: after a start a thousand are seen at once, and none of it is lost but by a crash.
  *
  * Owns: what waits for the commit. Called by: serve. Threads: none.
  */
@@ -21,6 +21,7 @@
 #include "peers.h"
 #include "reply.h"
 
+#define REGISTER_SEEN_S 10 /* of who calls again last_seen may be so old before it is written */
 #define REGISTER_FAILED "register: identity check failed" /* whichever of them it was */
 
 struct registrar;
