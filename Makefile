@@ -150,6 +150,8 @@ NAMES      := $(B)/tests/names/server $(tunnel_OBJ:.o=)
 LATE       := $(B)/tests/names/late
 WEB        := $(B)/tests/web/hub
 GRPC_PEER  := $(B)/tests/registry/peer/grpc_peer
+REG_LOAD   := $(B)/tests/registry/peer/register_load
+SKEWED     := $(B)/tests/registry/peer/skewed
 BUILDS     := $(addprefix $(B)/tests/kernel/builds/,first other/bpfd grown/bpfd next/bpfd)
 SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/gate/test_*.sh tests/proxy/test_*.sh tests/registry/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh tests/web/test_*.sh)
 FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -162,7 +164,7 @@ PROXY_UNITS := $(patsubst %,$(B)/%.h,$(wildcard proxy/*.service proxy/*.socket))
 CP_UNITS   := $(patsubst %,$(B)/%.h,$(wildcard user/registry/*.service user/registry/*.socket))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(watcher_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(B)/proxy/signer/main.o $(signer_OBJ) $(store_OBJ) $(if $(registry_OBJ),$(B)/user/registry/main.o) $(registry_OBJ) $(if $(agentd_OBJ),$(B)/user/agentd/main.o) $(agentd_OBJ) $(grpc_OBJ) $(service_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(GRPC_PEER).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(B)/proxy/signer/main.o $(signer_OBJ) $(store_OBJ) $(if $(registry_OBJ),$(B)/user/registry/main.o) $(registry_OBJ) $(if $(agentd_OBJ),$(B)/user/agentd/main.o) $(agentd_OBJ) $(grpc_OBJ) $(service_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(GRPC_PEER).o $(REG_LOAD).o $(SKEWED).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN1       := $(wildcard user/*.1 tools/*.1 gate/*.1 proxy/*.1)
 MAN3       := $(wildcard hub/*.3)
 MAN5       := $(wildcard user/*.5 gate/*.5 proxy/*.5)
@@ -280,6 +282,14 @@ $(WEB): private LIBS = $(AGENT_LIBS)
 $(GRPC_PEER): $(GRPC_PEER).o $(call archives,grpc proto base)
 $(GRPC_PEER): private LIBS = $(REGISTRY_LIBS)
 
+# Many agents of the registry, for a test and for the bench.
+$(REG_LOAD): $(REG_LOAD).o $(call archives,registry grpc proto service clearance base)
+$(REG_LOAD): private LIBS = $(REGISTRY_LIBS)
+
+# The control plane with a clock that a test sets: only here, and only by the linker.
+$(SKEWED): $(SKEWED).o $(B)/user/registry/main.o $(call archives,registry grpc proto service clearance base)
+$(SKEWED): private LIBS = $(REGISTRY_LIBS)
+
 # Fuzz targets: in B=build/fuzz with libFuzzer's main; elsewhere with one that replays seeds.
 $(FUZZ): $(B)/%: $(B)/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(ARCHIVES)
 $(FUZZ): private LIBS = $(if $(FUZZING),-fsanitize=fuzzer) $(AGENT_LIBS)
@@ -289,7 +299,7 @@ $(B)/tests/fuzz/fuzz_agentd_command: private LIBS += -Wl,--wrap=child_begin,--wr
 $(B)/tests/fuzz/fuzz_agentd_text: private LIBS += -Wl,--wrap=fopen
 $(B)/tests/fuzz/fuzz_registry_response: private LIBS += -Wl,--wrap=agents_lookup
 
-$(PROGRAMS) $(SIGNER) $(AGENTD) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(GRPC_PEER) $(BUILDS):
+$(PROGRAMS) $(SIGNER) $(AGENTD) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(GRPC_PEER) $(REG_LOAD) $(SKEWED) $(BUILDS):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
@@ -420,7 +430,7 @@ help: ## this list
 run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what is missing
 	$(give_back)
 	@B=$(B) tools/demo
-test: $(PROGRAMS) $(SIGNER) $(AGENTD) $(WHY) $(COMPLETION) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(GRPC_PEER) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
+test: $(PROGRAMS) $(SIGNER) $(AGENTD) $(WHY) $(COMPLETION) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(GRPC_PEER) $(REG_LOAD) $(SKEWED) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
 	$(give_back)
 	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN) $(MACHINE)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
@@ -457,7 +467,7 @@ lint: $(PROGRAMS) $(COMPLETION) ## rules of the house that a machine can check
 check: lint unit ## what to run before each commit
 asan: ## all tests with address and undefined-behaviour sanitizers, in their own build folder
 	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined test
-bench: $(PROGRAMS) $(SIGNER) $(AGENTD) $(BENCH) $(BUILDS) ## every figure we promise, paired and interleaved, as root
+bench: $(PROGRAMS) $(SIGNER) $(AGENTD) $(BENCH) $(BUILDS) $(REG_LOAD) ## every figure we promise, paired and interleaved, as root
 	$(give_back)
 	@tools/bench/run $(B) $(BENCH_ARGS)
 fuzz-targets: $(FUZZ)
