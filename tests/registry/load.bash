@@ -24,6 +24,12 @@ agents() { # agents N: there are so many
 	exec 7<&"${loaded[0]}" 8>&"${loaded[1]}"
 	same "$(heard)" "agents $1" || exit 1
 }
+agents_end() {
+	kill "$loaded_PID"
+	wait "$loaded_PID" 2>/dev/null
+	exec 7<&- 8>&-
+	others=()
+}
 heard() { # the next line, or why there is none
 	local line
 	if read -r -t 120 line <&7; then

@@ -93,10 +93,7 @@ is "until it is read that there is another" same "$(call)" OK=1
 hup
 is "the one before that is not, proven or not" same "$(call)" UNAUTHENTICATED=1
 is "it is said so" grep -q 'event=auth_assertion_refused.*no key of ours' "$log"
-others=()
-kill "$loaded_PID"
-wait "$loaded_PID" 2>/dev/null
-exec 7<&- 8>&-
+agents_end
 stop
 agents 2
 serve

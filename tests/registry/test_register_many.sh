@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_register_many.sh - 100,000 calls of Register over 1,000 connections that are kept: new agents, the same again, replays
 set -u
-dir='' db='' server='' agent_port='' bad=''
+dir='' cp='' db='' log='' server='' agent_port='' bad=''
 B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
 . "$(dirname "$0")/serve.bash"
 . "$(dirname "$0")/load.bash"

@@ -457,14 +457,19 @@ static void a_server_that_is_away_lets_nobody_in(void **state)
 {
 	const struct auth_use use = { .methods = auth_methods,
 				      .introspect = "https://127.0.0.1:1/" };
+	_cleanup_proven_ struct proven proven = {};
 	struct auth *asks;
 
 	(void)state;
+	prove(&proven, true);
 	told = 0;
 	assert_int_equal(auth_new(loop, &use, &asks, &why), 0);
-	ask = (struct auth_ask){
-		.path = REGISTER, .header = "Bearer x", .leaf = &leaf, .done = on_last
-	};
+	ask = (struct auth_ask){ .path = REGISTER,
+				 .header =
+				     proven.header, /* which says nothing of what a server says */
+				 .leaf = &leaf,
+				 .proof = proof,
+				 .done = on_last };
 	auth_begin(asks, &ask);
 	assert_int_equal(told, 0);
 	assert_int_equal(loop_run(loop), 0);

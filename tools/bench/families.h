@@ -32,6 +32,7 @@ int bench_gate(void);       /* git over HTTP */
 int bench_ssh(void);        /* signatures of the SSH agent */
 int bench_proxy(void);      /* HTTP requests with other secrets */
 int bench_carry(void);      /* the memory that they and their bodies take */
+int bench_registry(void);   /* the control plane of agents */
 int bench_upgrade(void);    /* another build in its place */
 
 #endif

@@ -35,7 +35,8 @@ static const struct family {
 	{ "weight", bench_weight },   { "enrol", bench_enrol },
 	{ "sandbox", bench_sandbox }, { "gate", bench_gate },
 	{ "ssh", bench_ssh },         { "proxy", bench_proxy },
-	{ "carry", bench_carry },     { "upgrade", bench_upgrade },
+	{ "carry", bench_carry },     { "registry", bench_registry },
+	{ "upgrade", bench_upgrade },
 };
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
 
