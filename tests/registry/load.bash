@@ -20,13 +20,14 @@ touch "$dir/happens"
 agents() { # agents N: there are so many
 	coproc loaded { exec "$load" "$dir/c/pki" "$1" "$dir" 2>"$dir/load.err"; }
 	# shellcheck disable=SC2154 # the coproc's
-	others+=("$loaded_PID")
+	load_pid=$loaded_PID # the other is gone as soon as it is
+	others+=("$load_pid")
 	exec 7<&"${loaded[0]}" 8>&"${loaded[1]}"
-	same "$(heard)" "agents $1" || exit 1
+	same "$(heard)" "agents $1" || { echo "not ok there are $1 agents"; exit 1; }
 }
 agents_end() {
-	kill "$loaded_PID"
-	wait "$loaded_PID" 2>/dev/null
+	kill "$load_pid"
+	wait "$load_pid" 2>/dev/null
 	exec 7<&- 8>&-
 	others=()
 }

@@ -419,6 +419,24 @@ static void a_container_that_moved_is_looked_at_again_and_no_other(void **state)
 	assert_int_equal(looks, 3);
 }
 
+static void one_that_cannot_be_looked_at_costs_no_look_for_others(void **state)
+{
+	(void)state;
+	put_container("aa", "10.0.0.2", "proj", "dev");
+	has.failed = 1;
+	prepare();
+	begin();
+	again();
+	assert_int_equal(looks, 1);
+	assert_string_equal(who.container, "aa");
+	addr_of("10.0.0.9", ask.addr); /* which may be its */
+	again();
+	assert_int_equal(looks, 2);
+	assert_int_equal(got.code, REPLY_DENIED);
+	again();
+	assert_int_equal(looks, 3);
+}
+
 static void that_any_may_have_moved_is_a_new_look_for_all(void **state)
 {
 	char id[16];
@@ -702,6 +720,7 @@ int main(void)
 		KERNEL_CASE(who_ends_while_the_kernel_is_asked_is_not_told),
 		CASE(one_look_is_for_all_who_came_before_it_and_for_nobody_after),
 		CASE(a_container_that_moved_is_looked_at_again_and_no_other),
+		CASE(one_that_cannot_be_looked_at_costs_no_look_for_others),
 		CASE(that_any_may_have_moved_is_a_new_look_for_all),
 		CASE(a_look_that_is_at_work_knows_nothing_of_who_moves_meanwhile),
 		CASE(who_is_told_may_forget_another),

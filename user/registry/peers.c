@@ -207,8 +207,10 @@ void peers_ask(struct peers *peers, struct peer_ask *ask)
 	struct resolved who;
 	enum peer_is is;
 
-	if (peers->seen_ns && ask->since_ns <= peers->seen_ns && !peers->failed &&
-	    resolve(peers, ask, peers->seen_ns, &is, &who)) {
+	/* where some could not be looked at, that nobody was found says nothing */
+	if (peers->seen_ns && ask->since_ns <= peers->seen_ns &&
+	    resolve(peers, ask, peers->seen_ns, &is, &who) &&
+	    (!peers->failed || is == PEER_FOUND)) {
 		ask->done(ask, is, is == PEER_FOUND ? &who : NULL);
 		return;
 	}
