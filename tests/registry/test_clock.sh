@@ -5,7 +5,7 @@
 # Its clock is a file's (peer/skewed.c); who is issued a bundle by a clock that is ahead or behind is
 # a peer of such a machine. A connection is kept by register_load, which ends when that does.
 set -u
-dir='' cp='' db='' log='' server='' agent_port='' admin_port='' bad=''
+dir='' cp='' db='' log='' here='' server='' agent_port='' admin_port='' bad=''
 B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
 . "$(dirname "$0")/serve.bash"
 skewed=$B/tests/registry/peer/skewed
@@ -101,6 +101,15 @@ is "agents with other certificates, of new keys" same "$(say "connect $agent_por
 sqlite3 "$db" "PRAGMA busy_timeout=5000; DELETE FROM agents" >/dev/null
 is "register" same "$(codes each own 1)" OK=2
 gone=$(sed -n 2p "$dir/ids")
+# the same container with a certificate of which we have the key, whose message is late
+sqlite3 "$db" "PRAGMA busy_timeout=5000; DELETE FROM agents WHERE container_id = '$gone'" >/dev/null
+issue late "$gone" a1 load
+coproc late { exec timeout 120 /usr/bin/python3 "$here/cp_late.py" "$dir/late" $agent_port 127.1.0.2 a1 load; }
+# shellcheck disable=SC2154 # the coproc's
+others+=("$late_PID")
+exec 5<&"${late[0]}" 6>&"${late[1]}"
+read -r -t 60 said <&5
+is "an agent has begun to call" same "$said" open
 sed -i 2d "$dir/ids"
 jq -c '.[:1]' "$dir/inspect.json" >"$dir/one" && mv "$dir/one" "$dir/inspect.json"
 is "a container that is removed" removed "$gone"
@@ -108,6 +117,10 @@ for ((i = 0; i < 500 && $(rows) != 1; i++)); do sleep 0.02; done
 is "loses its row" same "$(rows)" 1
 is "and who still has its connection does not get it back" same "$(codes each own 2)" "OK=2 PERMISSION_DENIED=2"
 is "of which one event tells" logged agent_identity_peer_lookup_no_match
+echo go >&6
+read -r -t 60 said <&5
+is "nor does who had begun to call before" same "$said" ended
+is "of which another tells" logged agent_register_no_resolved_container
 is "there is no row of it" same "$(sqlite3 "$db" "SELECT count(*) FROM agents WHERE container_id = '$gone'")" 0
 "$cp" pki rotate ca >/dev/null
 hup

@@ -374,25 +374,21 @@ static void what_is_kept_of_a_connection_stays_until_that_has_gone(void **state)
 	assert_int_equal(now.gone, 2);
 }
 
-static void who_is_to_part_ends_and_may_come_again(void **state)
+static void who_is_cut_off_may_come_again(void **state)
 {
-	static struct heard heard, other;
+	static struct heard heard;
 
 	(void)state;
 	up();
 	call(&heard, "/t.T/Echo");
 	turn();
-	grpc_server_part(now.server);
-	turn();
-	assert_int_equal(grpc_call_new(now.channel, "/t.T/Echo", NULL, 0, 0, &client_events, &other,
-				       &other.call),
-			 -ESHUTDOWN);
-	assert_int_equal(grpc_send(heard.call, "last", 4), 0);
-	grpc_half_close(heard.call);
+	grpc_server_cut(now.server, "for a test");
+	assert_int_equal(now.asked.code, GRPC_UNAVAILABLE); /* at once */
+	assert_string_equal(now.asked.text, "for a test");
+	assert_int_equal(now.gone, 1);
 	await(&heard.overs, 1);
-	assert_int_equal(heard.code, GRPC_OK);
+	assert_int_equal(heard.code, GRPC_UNAVAILABLE);
 	await(&now.downs, 1);
-	await(&now.empty, 1);
 	grpc_channel_free(TAKE_PTR(now.channel));
 	up();
 	call(&heard, "/t.T/Echo");
@@ -499,7 +495,7 @@ int main(void)
 		TEST(a_server_hears_that_the_client_died),
 		TEST(a_closing_server_ends_what_is_there_and_begins_nothing),
 		TEST(what_is_kept_of_a_connection_stays_until_that_has_gone),
-		TEST(who_is_to_part_ends_and_may_come_again),
+		TEST(who_is_cut_off_may_come_again),
 		TEST(a_closing_channel_ends_what_is_there),
 		TEST(a_client_that_holds_stops_the_server_and_loses_nothing),
 		TEST(a_held_call_stops_no_other),

@@ -235,6 +235,12 @@ int grpc_server_new(struct loop *loop, int fd, const struct grpc_tls *tls,
 	return 0;
 }
 
+void grpc_server_cut(struct grpc_server *server, const char *why)
+{
+	while (server->conns)
+		conn_kill(server->conns, GRPC_UNAVAILABLE, why);
+}
+
 void grpc_server_free(struct grpc_server *server)
 {
 	if (!server || server->freed)
@@ -242,8 +248,7 @@ void grpc_server_free(struct grpc_server *server)
 	server->freed = server->closing = true;
 	server->full = false;
 	stop_listening(server);
-	while (server->conns)
-		conn_kill(server->conns, GRPC_UNAVAILABLE, "the server ends");
+	grpc_server_cut(server, "the server ends");
 	grpc_tls_free(server->tls);
 	free(server);
 }
@@ -256,10 +261,15 @@ void grpc_server_tls(struct grpc_server *server, const struct grpc_tls *tls)
 	server->tls = mine;
 }
 
-void grpc_server_part(struct grpc_server *server)
+void grpc_server_close(struct grpc_server *server)
 {
 	struct conn *next;
 
+	if (server->closing)
+		return;
+	server->closing = true;
+	server->full = false;
+	stop_listening(server);
 	for (struct conn *conn = server->conns; conn; conn = next) {
 		next = conn->next;
 		if (conn->state < CONN_UP)
@@ -267,16 +277,6 @@ void grpc_server_part(struct grpc_server *server)
 		else
 			session_leave(conn, NGHTTP2_NO_ERROR, "");
 	}
-}
-
-void grpc_server_close(struct grpc_server *server)
-{
-	if (server->closing)
-		return;
-	server->closing = true;
-	server->full = false;
-	stop_listening(server);
-	grpc_server_part(server);
 }
 
 unsigned grpc_server_connections(const struct grpc_server *server)

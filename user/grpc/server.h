@@ -68,8 +68,8 @@ int grpc_server_add(struct grpc_server *server, int fd);
 /** grpc_server_tls() - for connections that come from now on: certificates were renewed */
 void grpc_server_tls(struct grpc_server *server, const struct grpc_tls *tls);
 
-/** grpc_server_part() - connections that there are take no more calls, and end; new ones may come */
-void grpc_server_part(struct grpc_server *server);
+/** grpc_server_cut() - all connections, now: calls are over(GRPC_UNAVAILABLE); new ones may come */
+void grpc_server_cut(struct grpc_server *server, const char *why);
 
 /** grpc_server_close() - no more connections nor calls; those that are there end by themselves */
 void grpc_server_close(struct grpc_server *server);

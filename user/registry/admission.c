@@ -88,9 +88,18 @@ static void admit(struct caller *caller)
 {
 	struct admission *admission = caller->admission;
 
+	caller->admitted_ns = now_boot_ns();
 	admission->admitted = caller;
 	grpc_admit(caller->call);
 	admission->admitted = NULL;
+}
+
+bool caller_holds(const struct caller *caller)
+{
+	const struct identity *identity = caller->admission->use.identity;
+
+	return now_boot_ns() - caller->admitted_ns < ADMISSION_NS &&
+	       (!identity || identity_holds(identity, &caller->who));
 }
 
 /* --- the end --------------------------------------------------------------------------- */

@@ -19,6 +19,9 @@
 #include "identity.h"
 #include "register.h"
 
+#define ADMISSION_NS                                                                               \
+	(60 * SECOND_NS) /* for which it is good: a call's message may be long in coming */
+
 struct admission;
 
 /* What is known of a connection: of its first call on, until it ends. */
@@ -38,7 +41,8 @@ struct caller {
 	struct auth_ask auth;
 	struct identity_ask identity;
 	struct register_ask registering;
-	bool said; /* its message has come */
+	uint64_t admitted_ns; /* CLOCK_BOOTTIME */
+	bool said;            /* its message has come */
 };
 
 struct admission_use {
@@ -66,6 +70,9 @@ struct caller *admission_admitted(void *admission);
 
 /** admission_of() - what it was made with */
 const struct admission_use *admission_of(const struct caller *caller);
+
+/** caller_holds() - may it still, or did its message come too late? Who it was then is not known now. */
+bool caller_holds(const struct caller *caller);
 
 /** caller_end() - answer, and nothing of it is left */
 void caller_end(struct caller *caller, const struct reply *reply);

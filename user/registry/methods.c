@@ -33,7 +33,7 @@ static void register_it(struct caller *caller, const Clawker__Agent__V1__Registe
 	struct spent spent;
 
 	/* its message may come long after its headers, by which it was admitted */
-	if (!identity_holds(admission_of(caller)->identity, &caller->who))
+	if (!caller_holds(caller))
 		caller->who = (struct resolved){};
 	ask->agent = request ? request->agent_name : NULL;
 	ask->project = request ? request->project : NULL;
@@ -178,11 +178,12 @@ static struct reply list(struct caller *caller)
 static void on_asked(struct grpc_call *call, const uint8_t *bytes, size_t n)
 {
 	struct caller *caller = grpc_call_mine(call);
-	struct reply reply;
+	struct reply reply = reply_make(REPLY_UNAUTHENTICATED, "token inactive");
 
 	(void)bytes; /* the request has no fields; what a newer one has is not for us */
 	(void)n;
-	reply = list(caller);
+	if (caller_holds(caller))
+		reply = list(caller);
 	caller_end(caller, &reply);
 }
 

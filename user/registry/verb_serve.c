@@ -90,14 +90,17 @@ static int tls_read(const char *folder, struct grpc_tls **ret, struct problem *w
 	return grpc_tls_new(&use, ret, why);
 }
 
-/* Who was let in by a root that is ours no more comes again, if another certificate lets it. */
+/*
+ * Who was let in by a root that is ours no more comes again, if another certificate lets it. A reply
+ * that is lost so is of a row that is there: the same again is welcome.
+ */
 static void root_has_changed(struct serve *serve)
 {
 	log_info("the root is another: who is connected comes again");
 	if (serve->agent_server)
-		grpc_server_part(serve->agent_server);
+		grpc_server_cut(serve->agent_server, "the root is another");
 	if (serve->admin_server)
-		grpc_server_part(serve->admin_server);
+		grpc_server_cut(serve->admin_server, "the root is another");
 }
 
 static int certificates_read(struct serve *serve, struct problem *why)
