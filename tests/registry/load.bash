@@ -33,7 +33,7 @@ agents_end() {
 }
 heard() { # the next line, or why there is none
 	local line
-	if read -r -t 120 line <&7; then
+	if read -r -t 600 line <&7; then
 		echo "$line"
 	else
 		tail -n 1 "$dir/load.err"
