@@ -16,7 +16,8 @@ struct loop {
 	loop_poll_fn poll;
 	void *poll_user;
 	struct after *after;             /* who waits for the end of the round */
-	struct timer *timers;            /* soonest first */
+	struct timer *timers;            /* a pairing heap: the soonest */
+	uint64_t turns;                  /* timers that were ever armed */
 	uint64_t firing_ns;              /* timers up to then run now; 0: none do */
 	int n_ready, next;               /* the round being dispatched */
 	struct epoll_event ready[ROUND]; /* data.ptr NULL: deleted meanwhile */
@@ -101,30 +102,89 @@ void source_del(struct source *source)
 	source->loop = NULL;
 }
 
+/* --- timers: a pairing heap ----------------------------------------------------------- */
+
+static bool is_sooner(const struct timer *a, const struct timer *b)
+{
+	return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->turn < b->turn;
+}
+
+/* Two heaps, whose tops have no neighbours. */
+static struct timer *meld(struct timer *a, struct timer *b)
+{
+	struct timer *top, *under;
+
+	if (!a || !b)
+		return a ?: b;
+	top = is_sooner(b, a) ? b : a;
+	under = top == a ? b : a;
+	under->before = top;
+	under->next = top->below;
+	if (under->next)
+		under->next->before = under;
+	top->below = under;
+	return top;
+}
+
+static struct timer *cut_first(struct timer **list)
+{
+	struct timer *first = *list;
+
+	if (first) {
+		*list = first->next;
+		first->next = first->before = NULL;
+	}
+	return first;
+}
+
+/* What was below one that goes: in pairs first, which is what keeps the next ones short. */
+static struct timer *meld_all(struct timer *list)
+{
+	struct timer *pairs = NULL, *all = NULL;
+
+	while (list) {
+		struct timer *a = cut_first(&list), *pair = meld(a, cut_first(&list));
+
+		pair->next = pairs;
+		pairs = pair;
+	}
+	while (pairs)
+		all = meld(all, cut_first(&pairs));
+	return all;
+}
+
 void timer_disarm(struct timer *timer)
 {
-	struct timer **p;
+	struct loop *loop = timer->loop;
+	struct timer *below;
 
-	if (!timer->loop)
+	if (!loop)
 		return;
-	for (p = &timer->loop->timers; *p != timer; p = &(*p)->next)
-		;
-	*p = timer->next;
+	below = meld_all(timer->below);
+	if (timer == loop->timers) {
+		loop->timers = below;
+	} else {
+		if (timer->before->below == timer)
+			timer->before->below = timer->next;
+		else
+			timer->before->next = timer->next;
+		if (timer->next)
+			timer->next->before = timer->before;
+		loop->timers = meld(loop->timers, below);
+	}
 	timer->loop = NULL;
 }
 
 void timer_arm(struct loop *loop, struct timer *timer, uint64_t at_ns, timer_fn fn)
 {
-	struct timer **p;
-
 	timer_disarm(timer);
 	if (at_ns <= loop->firing_ns) /* what a timer arms waits a round, also if it is past */
 		at_ns = loop->firing_ns + 1;
-	for (p = &loop->timers; *p && (*p)->at_ns <= at_ns; p = &(*p)->next)
-		;
-	*timer = (struct timer){ .loop = loop, .next = *p, .fn = fn, .at_ns = at_ns };
-	*p = timer;
+	*timer = (struct timer){ .loop = loop, .fn = fn, .at_ns = at_ns, .turn = ++loop->turns };
+	loop->timers = meld(loop->timers, timer);
 }
+
+/* --- the end of a round --------------------------------------------------------------- */
 
 void loop_after(struct loop *loop, struct after *after, after_fn fn)
 {

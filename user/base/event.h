@@ -38,9 +38,11 @@ struct source {
 
 struct timer {
 	struct loop *loop; /* NULL: not armed */
-	struct timer *next;
 	timer_fn fn;
 	uint64_t at_ns; /* CLOCK_BOOTTIME, as deadlines in map values are */
+	/* the loop's heap: before is the one above for the first of its timers, else its neighbour */
+	struct timer *below, *next, *before;
+	uint64_t turn; /* who was armed first, of those at one time */
 };
 
 /* What is done once for all that one round has caused: their lines in one write, say. */
@@ -74,7 +76,12 @@ int source_add(struct loop *loop, struct source *source, int fd, uint32_t events
 int source_set(struct source *source, uint32_t events);
 void source_del(struct source *source);
 
-/** timer_arm() - call @fn once at @at_ns; re-arming moves it; a past time fires next round */
+/**
+ * timer_arm() - call @fn once at @at_ns; re-arming moves it; a past time fires next round
+ *
+ * Those of one time fire as they were armed. Thousands are no burden: arming is a few steps however
+ * many there are, firing and disarming log n of them; nothing is allocated.
+ */
 void timer_arm(struct loop *loop, struct timer *timer, uint64_t at_ns, timer_fn fn);
 void timer_disarm(struct timer *timer);
 
