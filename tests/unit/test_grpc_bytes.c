@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_grpc_bytes.c - what of gRPC is bytes: messages, codes, texts, deadlines; no connection */
+/* test_grpc_bytes.c - what of gRPC is bytes: messages, codes, texts, deadlines, memory; no connection */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,14 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <cmocka.h>
 
-#include <nghttp2/nghttp2.h>
-
-#include "base/event.h"
 #include "grpc/decode.h"
-#include "grpc/frame.h"
-#include "grpc/status.h"
+#include "grpc/within.h"
 
 static void a_message_is_the_same_in_pieces_of_any_length(void **state)
 {
@@ -186,6 +184,67 @@ static void what_is_decoded_has_as_much_as_it_may_and_no_more(void **state)
 	within->free(within->allocator_data, two);
 }
 
+/* How many pages of @bytes are there. */
+static unsigned resident(const uint8_t *bytes, size_t n)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *from = (uint8_t *)((uintptr_t)bytes & ~(page - 1));
+	unsigned char there[64] = {};
+	unsigned count = 0;
+
+	n = (size_t)(bytes + n - from);
+	assert_int_equal(mincore(from, n, there), 0);
+	for (size_t i = 0; i * page < n; i++)
+		count += there[i] & 1;
+	return count;
+}
+
+static void a_long_piece_is_there_as_far_as_it_was_written(void **state)
+{
+	nghttp2_mem *mem = pieces();
+	uint8_t *piece = mem->malloc(PIECE, NULL);
+
+	(void)state;
+	assert_non_null(piece);
+	memset(piece, 1, 100);
+	assert_int_equal(resident(piece, PIECE), 1);
+	piece[PIECE - 1] = 2;
+	assert_int_equal(resident(piece, PIECE), 2);
+	mem->free(piece, NULL);
+	mem->free(NULL, NULL);
+}
+
+static void a_piece_that_grows_and_shrinks_keeps_what_is_in_it(void **state)
+{
+	static const size_t lengths[] = { 0,          1,         100,       PIECE - 17,
+					  PIECE - 16, PIECE - 1, PIECE + 1, 10 * PIECE + 3,
+					  5,          0 };
+	nghttp2_mem *mem = pieces();
+	uint8_t *piece = NULL;
+	size_t had = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		size_t n = lengths[i], both = n < had ? n : had;
+
+		piece = mem->realloc(piece, n, NULL);
+		assert_non_null(piece);
+		for (size_t k = 0; k < both; k++)
+			assert_int_equal(piece[k], k % 251);
+		for (size_t k = 0; k < n; k++)
+			piece[k] = (uint8_t)(k % 251);
+		had = n;
+	}
+	mem->free(piece, NULL);
+	piece = mem->calloc(PIECE, 3, NULL);
+	for (size_t k = 0; k < 3 * PIECE; k++)
+		assert_int_equal(piece[k], 0);
+	mem->free(piece, NULL);
+	assert_null(mem->calloc(SIZE_MAX / 2, 3, NULL));
+	assert_null(mem->malloc(SIZE_MAX, NULL));
+	assert_null(mem->malloc(SIZE_MAX / 4, NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +256,8 @@ int main(void)
 		cmocka_unit_test(a_deadline_is_never_shorter_on_the_wire),
 		cmocka_unit_test(only_grpc_is_grpc),
 		cmocka_unit_test(what_is_decoded_has_as_much_as_it_may_and_no_more),
+		cmocka_unit_test(a_long_piece_is_there_as_far_as_it_was_written),
+		cmocka_unit_test(a_piece_that_grows_and_shrinks_keeps_what_is_in_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

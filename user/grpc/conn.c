@@ -25,6 +25,7 @@
 #define READS     4               /* pieces, in one round */
 #define WRITES    8               /* the same */
 #define LINGER_NS (2 * SECOND_NS) /* for what a peer still sends that was told to go */
+#define PING_GRID 8               /* times within .ping_ns at which peers are asked */
 
 static int on_late(struct timer *timer);
 static void conn_run(struct conn *conn, uint32_t events);
@@ -107,6 +108,21 @@ static int on_source(struct source *source, uint32_t events)
 
 /* --- who is late ---------------------------------------------------------------------- */
 
+/*
+ * When a peer that says nothing is asked. A client asks at the times of a grid, before it must: what a
+ * thousand connections have to say is said in few wake-ups. A server asks later: what the client
+ * asked is a sign of life, and one question is enough for both.
+ */
+static uint64_t ask_at(const struct conn *conn)
+{
+	uint64_t at = conn->heard_ns + conn->limits.ping_ns,
+		 grid = conn->limits.ping_ns / PING_GRID;
+
+	if (!grid)
+		return at;
+	return conn->client ? at - at % grid : at + grid;
+}
+
 static uint64_t deadline(const struct conn *conn)
 {
 	const struct grpc_limits *l = &conn->limits;
@@ -119,7 +135,7 @@ static uint64_t deadline(const struct conn *conn)
 	if (conn->pinged_ns)
 		at = conn->pinged_ns + l->ack_ns;
 	else if (l->ping_ns)
-		at = conn->heard_ns + l->ping_ns;
+		at = ask_at(conn);
 	if (conn->out_n && conn->moved_ns + l->stuck_ns < at)
 		at = conn->moved_ns + l->stuck_ns;
 	return at;
@@ -294,7 +310,10 @@ static void read_some(struct conn *conn)
 			return;
 		}
 		conn->heard_ns = now_boot_ns();
-		conn->pinged_ns = 0;
+		if (conn->pinged_ns) { /* it is not late any more, and nothing is done for that */
+			conn->pinged_ns = 0;
+			timer_disarm(&conn->late);
+		}
 		if (session_feed(conn, piece, (size_t)n)) {
 			broke(conn, conn->why);
 			return;

@@ -24,9 +24,11 @@ struct grpc_limits {
 	size_t message;       /* bytes of one message, either way */
 	size_t queue;    /* bytes of one call that may wait for the peer, before the last message */
 	uint32_t window; /* bytes of one call that a peer may send ahead */
-	uint64_t handshake_ns;         /* from the connection to the peer's SETTINGS */
-	uint64_t stuck_ns;             /* without taking a byte of what waits for it */
-	uint64_t ping_ns;              /* without a byte from it: PING; 0: never */
+	uint64_t handshake_ns; /* from the connection to the peer's SETTINGS */
+	uint64_t stuck_ns;     /* without taking a byte of what waits for it */
+	/* without a byte from it: PING, by a client up to an eighth earlier, by a server as much later;
+	   0: never */
+	uint64_t ping_ns;
 	uint64_t ack_ns;               /* ... and so long for any byte, then it is dead */
 	uint64_t client_ping_ns;       /* a server lets its clients ping so often, on average */
 	unsigned resets, resets_per_s; /* streams that a peer may reset: at once, and again */

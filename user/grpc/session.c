@@ -286,8 +286,9 @@ int session_new(struct conn *conn)
 		nghttp2_option_set_no_closed_streams(option, 1);
 		nghttp2_option_set_max_outbound_ack(option, ACKS_WAITING);
 		nghttp2_option_set_max_settings(option, SETTINGS_ENTRIES);
-		r = conn->client ? nghttp2_session_client_new2(&conn->http, cb, conn, option)
-				 : nghttp2_session_server_new2(&conn->http, cb, conn, option);
+		r = conn->client
+			? nghttp2_session_client_new3(&conn->http, cb, conn, option, pieces())
+			: nghttp2_session_server_new3(&conn->http, cb, conn, option, pieces());
 	}
 	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(cb);

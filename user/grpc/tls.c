@@ -197,8 +197,9 @@ static int set_up(struct grpc_tls *tls)
 	SSL_CTX_set_cert_verify_callback(ctx, verify, tls);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	/* nor is the root sent, which each peer has and would keep once more for each connection */
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_max_cert_list(ctx, CHAIN_MAX);
 	SSL_CTX_set_alpn_select_cb(ctx, select_h2, NULL);
 	if (SSL_CTX_set_num_tickets(ctx, 0) != 1 ||

@@ -153,6 +153,10 @@ bool session_done(const struct conn *conn);
 /** budget_take() - one of @max at once and @per_s; false: there is none */
 bool budget_take(struct budget *budget, unsigned max, uint64_t each_ns);
 
+/* pieces.c */
+/** pieces() - how nghttp2 has its memory */
+nghttp2_mem *pieces(void);
+
 /* call.c */
 /** call_new() - NULL: no memory */
 struct grpc_call *call_new(struct conn *conn, int32_t id);
