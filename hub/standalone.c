@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/confine.h"
+#include "base/descriptors.h"
 #include "base/dir.h"
 #include "base/log.h"
 #include "base/passed.h"
@@ -125,17 +125,6 @@ static const char *const calls[] = {
 	"exit",
 	NULL,
 };
-
-/* Many readers are many descriptors: as many as we may have. */
-static void descriptors_raise(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 /* No line is heard any more; answers that are with the helper have a moment. */
 static void on_end(void *user)
@@ -324,7 +313,7 @@ int standalone_main(const struct standalone_paths *paths)
 		r = life_begin(&all.life, "terok-clearance-hub", on_end, &all);
 	if (r)
 		return log_error(*why.text ? 0 : r, "%s", *why.text ? why.text : "start"), r;
-	descriptors_raise();
+	(void)descriptors_raise(); /* many readers are many */
 	for (unsigned i = 0; i < OTHERS; i++)
 		all.other[i] = SOCK_PLACE_NONE;
 	r = paths_set(&all, paths, &why);

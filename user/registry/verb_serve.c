@@ -15,6 +15,7 @@
 #include "base/addr.h"
 #include "base/cli.h"
 #include "base/confine.h"
+#include "base/descriptors.h"
 #include "base/dir.h"
 #include "base/log.h"
 #include "base/passed.h"
@@ -38,6 +39,9 @@
 #define AGENT_CONNECTIONS 16
 #define AGENT_STREAMS     8
 #define AGENT_MESSAGE     (64 << 10) /* bytes */
+
+/* Sessions, as many callers, and what else there is. */
+#define DESCRIPTORS (2 * RUNTIME_MAX + 256)
 
 struct serve {
 	struct cp_said said;
@@ -350,6 +354,18 @@ static int loop_open(struct serve *serve)
 				     on_runner_gone);
 }
 
+/* A session is one of them, a caller another. */
+static void raise_descriptors(void)
+{
+	unsigned long n = descriptors_raise();
+
+	if (n < DESCRIPTORS)
+		log_warn(0,
+			 "at most %lu open files: not all of %d containers can have a session "
+			 "(LimitNOFILE= of its unit, or ulimit -Hn)",
+			 n, RUNTIME_MAX);
+}
+
 static int begin(struct serve *serve, struct problem *why)
 {
 	int r;
@@ -358,7 +374,9 @@ static int begin(struct serve *serve, struct problem *why)
 	r = cp_files_find(&serve->said, &serve->files, why) ?: listen_both(serve, why);
 	if (!r && serve->detach)
 		r = listen_detach(&cp_service, serve->said.pid_file, why);
-	r = r ?: runner_open(serve, why) ?: loop_open(serve);
+	r = r ?: runner_open(serve, why);
+	raise_descriptors();
+	r = r ?: loop_open(serve);
 	r = r ?: certificates_read(serve, why) ?: registry_open(serve, why) ?: gates_open(serve, why);
 	r = r ?: sessions_open(serve, why) ?: give_up(serve, why);
 	return r
