@@ -44,6 +44,22 @@ static void on_moved(void *user, const char *id)
 	*(id ? &moves : &lost) += 1;
 }
 
+static unsigned dialled, cancelled_at; /* after so many dials; 0: not yet */
+
+static void count_dial(void *user, const char *id)
+{
+	(void)user;
+	(void)id;
+	dialled++;
+}
+
+static void count_cancel(void *user, const char *id)
+{
+	(void)user;
+	assert_string_equal(id, "ffff");
+	cancelled_at = dialled;
+}
+
 static int on_evict(void *user, const char *id, struct problem *ret)
 {
 	(void)user;
@@ -300,6 +316,45 @@ static void a_list_is_told_as_what_had_happened_last(void **state)
 	assert_int_equal(feeder_take_list(feeder, "[{}]", 4), -EBADMSG);
 }
 
+/* Twice what the bus takes in a round. */
+static void a_list_that_is_longer_than_a_round_is_told_all_the_same(void **state)
+{
+	const unsigned n = 2 * BUS_QUEUE_MAX;
+	struct bus_stats stats;
+	FILE *list = fopen(in_box("list"), "w");
+
+	(void)state;
+	for (unsigned i = 0; i < n; i++)
+		fprintf(list, "%c{\"Id\":\"%x\",\"State\":\"running\",\"Labels\":{" AGENT "}}",
+			i ? ',' : '[', i);
+	fprintf(list, "]");
+	fclose(list);
+	write_file("events", EVENT("ffff", "died", AGENT));
+	bus_leave(&listener); /* it loses what it is too slow for, and has no room */
+	use.dial = count_dial;
+	use.cancel = count_cancel;
+	dialled = 0;
+	begin();
+	await_file("streams");
+	for (int i = 0; i < 5000 && !cancelled_at; i++)
+		turn_for(SECOND_NS / 1000);
+	assert_int_equal(cancelled_at, n); /* what happened since comes after all of them */
+	bus_stats(bus, &stats);
+	assert_int_equal(stats.published, n + 1);
+	assert_int_equal(stats.dropped, 0);
+}
+
+static void a_list_of_which_one_is_none_is_not_taken(void **state)
+{
+	static const char list[] = "[{\"Id\":\"aa\",\"State\":\"running\",\"Labels\":{" AGENT "}},"
+				   "{\"Id\":\"no id\",\"State\":\"running\"}]";
+
+	(void)state;
+	begin();
+	assert_int_equal(feeder_take_list(feeder, list, strlen(list)), -EBADMSG);
+	assert_string_equal(acted, "");
+}
+
 static void containers_are_listed_first_and_then_followed_from_before_that(void **state)
 {
 	char asked[1024] = "";
@@ -374,6 +429,8 @@ int main(void)
 		TEST(rows_that_stay_five_times_are_an_error_that_is_said_once),
 		TEST(noise_and_what_is_no_container_are_nothing),
 		TEST(a_list_is_told_as_what_had_happened_last),
+		TEST(a_list_that_is_longer_than_a_round_is_told_all_the_same),
+		TEST(a_list_of_which_one_is_none_is_not_taken),
 		TEST(containers_are_listed_first_and_then_followed_from_before_that),
 		TEST(a_stream_that_ends_is_begun_again),
 		TEST(a_podman_that_fails_is_asked_again),

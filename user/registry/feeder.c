@@ -17,7 +17,10 @@
 struct feeder {
 	struct feeder_use use;
 	struct spawn_child *child; /* podman ps, then podman events; NULL: we pause */
-	struct timer again;
+	struct timer again, more;
+	struct json_object *list; /* what podman ps said, of which .at are told; NULL: all are */
+	size_t at;
+	bool listed; /* once they are, podman is followed */
 	uint64_t backoff_ns;
 	int64_t since; /* seconds since 1970, of the stream that is next */
 	unsigned evicts_failed;
@@ -140,29 +143,70 @@ static void happened(struct feeder *feeder, const struct action *action, const c
 		feeder->use.dial(feeder->use.user, id);
 }
 
-int feeder_take_list(struct feeder *feeder, const char *text, size_t size)
-{
-	_cleanup_(json_putp) struct json_object *all = NULL;
-	size_t n;
+static void follow(struct feeder *feeder);
 
-	if (json_parse(text, size, &all) || !json_object_is_type(all, json_type_array))
-		return -EBADMSG;
-	n = json_object_array_length(all);
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *one = json_object_array_get_idx(all, i);
-		struct json_object *names = json_member(one, "Names", json_type_array);
-		const char *id = json_text(one, "Id"), *state = json_text(one, "State");
-		const char *action = state ? action_of_state(state) : NULL;
-		struct json_object *name = names ? json_object_array_get_idx(names, 0) : NULL;
+static void take_one(struct feeder *feeder, struct json_object *one)
+{
+	struct json_object *names = json_member(one, "Names", json_type_array);
+	struct json_object *name = names ? json_object_array_get_idx(names, 0) : NULL;
+	const char *state = json_text(one, "State");
+	const char *action = state ? action_of_state(state) : NULL;
+
+	if (action)
+		happened(feeder, action_of(action), json_text(one, "Id"),
+			 name ? json_object_get_string(name) : NULL,
+			 json_member(one, "Labels", json_type_object));
+}
+
+static void list_done(struct feeder *feeder)
+{
+	timer_disarm(&feeder->more);
+	json_object_put(TAKE_PTR(feeder->list));
+	feeder->at = 0;
+}
+
+static int on_more(struct timer *timer)
+{
+	struct feeder *feeder = container_of(timer, struct feeder, more);
+	size_t n = json_object_array_length(feeder->list);
+
+	for (unsigned i = 0; i < FEEDER_ROUND && feeder->at < n; i++)
+		take_one(feeder, json_object_array_get_idx(feeder->list, feeder->at++));
+	if (feeder->at < n) {
+		timer_arm(feeder->use.loop, timer, 0, on_more);
+		return 0;
+	}
+	list_done(feeder);
+	if (feeder->listed)
+		follow(feeder);
+	return 0;
+}
+
+static bool is_list(struct json_object *list)
+{
+	if (!json_object_is_type(list, json_type_array))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		const char *id = json_text(json_object_array_get_idx(list, i), "Id");
 
 		if (!id || agent_id_check(id, NULL))
-			return -EBADMSG;
-		if (action)
-			happened(feeder, action_of(action), id,
-				 name ? json_object_get_string(name) : NULL,
-				 json_member(one, "Labels", json_type_object));
+			return false;
 	}
-	return (int)n;
+	return true;
+}
+
+int feeder_take_list(struct feeder *feeder, const char *text, size_t size)
+{
+	_cleanup_(json_putp) struct json_object *list = NULL;
+	int n;
+
+	if (json_parse(text, size, &list) || !is_list(list))
+		return -EBADMSG;
+	n = (int)json_object_array_length(list);
+	list_done(feeder);
+	feeder->list = TAKE_PTR(list);
+	on_more(&feeder->more);
+	return n;
 }
 
 int feeder_take_event(struct feeder *feeder, const char *text, size_t size)
@@ -265,6 +309,7 @@ static void follow(struct feeder *feeder)
 	char since[32];
 	struct problem why = {};
 
+	feeder->listed = false;
 	snprintf(since, sizeof(since), "%lld", (long long)feeder->since);
 	argv[PODMAN_EVENTS_WORDS] = since;
 	podman_environment(env);
@@ -280,11 +325,10 @@ static void on_listed(const struct spawn_result *result, int error, void *user)
 
 	feeder->child = NULL;
 	feeder->use.moved(feeder->use.user, NULL);
+	feeder->listed = true;
 	if (!error && !result->status &&
-	    feeder_take_list(feeder, result->output ?: "", result->size) >= 0) {
-		follow(feeder);
+	    feeder_take_list(feeder, result->output ?: "", result->size) >= 0)
 		return;
-	}
 	if (!error && !result->status)
 		snprintf(why, sizeof(why), "podman ps says what is no list");
 	else
@@ -334,6 +378,7 @@ void feeder_free(struct feeder *feeder)
 	if (!feeder)
 		return;
 	timer_disarm(&feeder->again);
+	list_done(feeder);
 	spawn_end(feeder->child);
 	free(feeder->line);
 	free(feeder);

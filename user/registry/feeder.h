@@ -19,6 +19,7 @@
 
 #define FEEDER_EVICTS 5         /* that fail one after the other are an error that is said once */
 #define FEEDER_LINE   (1 << 20) /* bytes of one event: a container's labels */
+#define FEEDER_ROUND  512 /* containers of a list that are told in one round: the bus has an end */
 
 struct feeder;
 
@@ -41,7 +42,11 @@ int feeder_new(const struct feeder_use *use, struct feeder **ret);
 /** feeder_free() - NULL: nothing */
 void feeder_free(struct feeder *feeder);
 
-/** feeder_take_list() - what `podman ps --format json` says; containers, or -EBADMSG. For tests, too */
+/**
+ * feeder_take_list() - what `podman ps --format json` says, FEEDER_ROUND of it now. For tests, too
+ *
+ * Return: containers; -EBADMSG: it is no list, and nothing of it is taken.
+ */
 int feeder_take_list(struct feeder *feeder, const char *text, size_t size);
 
 /** feeder_take_event() - one line of `podman events --format json`; 0; -EBADMSG */
