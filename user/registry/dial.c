@@ -431,30 +431,39 @@ static int on_attempt_late(struct timer *timer)
 	return 0;
 }
 
-static void connect_to(struct dial *dial, const uint8_t addr[static 16])
+static void connect_to(struct dial *dial)
 {
 	const struct dial_times *times = &dial->use->times;
 	uint64_t end = dial->cycle_ns + times->total_ns, at = now_boot_ns() + times->hello_ns;
 	int r;
 
+	if (!dial->told) {
+		dial->told = true;
+		TELL(dial, .type = AGENT_EVENT_CONNECTING, .address = dial->address);
+	}
 	dial->leaf = (struct leaf){};
 	dial->state = DIAL_CONNECTS;
 	timer_arm(dial->use->loop, &dial->timer, at < end ? at : end, on_attempt_late);
-	r = dial->use->lines->open(dial->use->lines, addr, &line_events, dial, &dial->line);
+	r = dial->use->lines->open(dial->use->lines, dial->addr, &line_events, dial, &dial->line);
 	if (r)
 		attempt_failed(dial, "agentdial_connect_retry", strerror(-r));
 }
 
-void dial_seen(struct dial *dial, const struct runtime_container *container, int error,
-	       const char *why)
+static int on_turn(struct timer *timer)
+{
+	connect_to(container_of(timer, struct dial, timer));
+	return 0;
+}
+
+void dial_unknown(struct dial *dial, const char *why)
+{
+	attempt_failed(dial, "agentdial_inspect_retry", why);
+}
+
+void dial_seen(struct dial *dial, const struct runtime_container *container, uint64_t spread_ns)
 {
 	char text[ADDR_TEXT];
-	const uint8_t *addr;
 
-	if (error) {
-		attempt_failed(dial, "agentdial_inspect_retry", why);
-		return;
-	}
 	if (!container) {
 		failed(dial, "container_not_running");
 		return;
@@ -466,14 +475,17 @@ void dial_seen(struct dial *dial, const struct runtime_container *container, int
 		failed(dial, "clawker_net_endpoint_missing");
 		return;
 	}
-	addr = container->addr[dial->attempts++ % container->n_addr];
-	snprintf(dial->address, sizeof(dial->address), addr_is_v4(addr) ? "%s:%u" : "[%s]:%u",
-		 addr_format(text, addr), dial->use->lines->port);
-	if (!dial->told) {
-		dial->told = true;
-		TELL(dial, .type = AGENT_EVENT_CONNECTING, .address = dial->address);
+	memcpy(dial->addr, container->addr[dial->attempts++ % container->n_addr],
+	       sizeof(dial->addr));
+	snprintf(dial->address, sizeof(dial->address), addr_is_v4(dial->addr) ? "%s:%u" : "[%s]:%u",
+		 addr_format(text, dial->addr), dial->use->lines->port);
+	if (!spread_ns) {
+		connect_to(dial);
+		return;
 	}
-	connect_to(dial, addr);
+	dial->state = DIAL_WAITS;
+	timer_arm(dial->use->loop, &dial->timer, now_boot_ns() + dial->use->random() % spread_ns,
+		  on_turn);
 }
 
 void dial_done(struct dial *dial)

@@ -2,7 +2,7 @@
 /*
  * dial.h - one container's way to a session, through it, and to the next one
  *
- *   looks -> (pauses ->) connects -> greets -> (registers ->) inits -> drains
+ *   looks -> (waits, or pauses ->) connects -> greets -> (registers ->) inits -> drains
  *     ^________________________________________________________________|
  *
  * The peer's identity is captured and compared with the registry, and told; it never ends a
@@ -19,6 +19,7 @@
 enum dial_state {
 	DIAL_LOOKS,    /* for what the runtime says */
 	DIAL_PAUSES,   /* until the next attempt */
+	DIAL_WAITS,    /* for its turn, of many who were told by one look */
 	DIAL_CONNECTS, /* TCP, TLS, HTTP/2 */
 	DIAL_GREETS,   /* for HelloAck */
 	DIAL_REGISTERS,
@@ -31,7 +32,7 @@ struct dial {
 	struct dialer *dialer;
 	const struct dialer_use *use;
 	enum dial_state state;
-	struct timer timer;    /* the pause, or how long the state may last */
+	struct timer timer;    /* the pause, its turn, or how long the state may last */
 	uint64_t wanted_ns;    /* CLOCK_BOOTTIME: only a look that was begun since then counts */
 	uint64_t cycle_ns;     /* it was begun */
 	uint64_t session_ns;   /* HelloAck came */
@@ -43,6 +44,7 @@ struct dial {
 	bool told;             /* that it connects, in this cycle */
 	bool known;            /* whose session this is has the certificate of its row */
 	struct line *line;     /* NULL: none */
+	uint8_t addr[16];      /* of this attempt */
 	struct executor *executor;
 	struct leaf leaf; /* the peer's, of this attempt */
 	char why_not[96]; /* its chain was not believed; "": it was */
@@ -69,10 +71,12 @@ void dial_begin(struct dial *dial);
 /**
  * dial_seen() - what a look says, to one in DIAL_LOOKS
  * @container: NULL: it does not run
- * @error: negative errno, with @why: it is not known
+ * @spread_ns: it connects at a random time within that; 0: now
  */
-void dial_seen(struct dial *dial, const struct runtime_container *container, int error,
-	       const char *why);
+void dial_seen(struct dial *dial, const struct runtime_container *container, uint64_t spread_ns);
+
+/** dial_unknown() - the look has failed, in the words of @why */
+void dial_unknown(struct dial *dial, const char *why);
 
 /** dial_done() - cut what it has; nothing is told */
 void dial_done(struct dial *dial);

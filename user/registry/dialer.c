@@ -69,11 +69,27 @@ static const struct runtime_container *running(const struct runtime_container *c
 
 static void on_round(struct after *after);
 
+static bool is_told(const struct dialer *dialer, const struct dial *dial)
+{
+	return dial->state == DIAL_LOOKS && dial->wanted_ns <= dialer->begun_ns;
+}
+
+/* How long those who are told now may take to begin: each has a random part of it. */
+static uint64_t spread_ns(const struct dialer *dialer)
+{
+	uint64_t n = 0;
+
+	for (const struct dial *dial = dialer->dials; dial; dial = dial->next)
+		n += is_told(dialer, dial);
+	return n ? (n - 1) * dialer->use.times.apart_ns : 0;
+}
+
 /* Those who came before it was begun. */
 static void tell_all(struct dialer *dialer, const struct runtime_seen *seen, int error,
 		     const char *why)
 {
 	_cleanup_free_ const struct runtime_container **index = error ? NULL : index_of(seen);
+	uint64_t spread = spread_ns(dialer);
 	struct dial *dial, *next;
 	bool more = false;
 
@@ -81,20 +97,21 @@ static void tell_all(struct dialer *dialer, const struct runtime_seen *seen, int
 		error = -ENOMEM;
 	for (dial = dialer->dials; dial; dial = next) {
 		const struct runtime_container *container = NULL;
-		int unknown = error;
+		bool unknown = error;
 
 		next = dial->next;
-		if (dial->state != DIAL_LOOKS)
-			continue;
-		if (dial->wanted_ns > dialer->begun_ns) {
-			more = true;
+		if (!is_told(dialer, dial)) {
+			more |= dial->state == DIAL_LOOKS;
 			continue;
 		}
 		if (!error)
 			container = running(index, seen->n, dial->id);
 		if (!error && !container && seen->failed) /* it may be one of those */
-			unknown = -EIO;
-		dial_seen(dial, container, unknown, error ? why : "it could not be inspected");
+			unknown = true;
+		if (unknown)
+			dial_unknown(dial, error ? why : "it could not be inspected");
+		else
+			dial_seen(dial, container, spread);
 	}
 	if (more)
 		loop_after(dialer->use.loop, &dialer->after, on_round);

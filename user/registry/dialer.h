@@ -5,7 +5,8 @@
  * A container is dialled until it has gone, for as long as it is given at a time, and again when its
  * session breaks. Each attempt is by what the runtime says then: all who wait are told by one look,
  * that was begun after they asked, so that a container which has just started is never taken for one
- * that does not run. Who is dialled already is not dialled twice; but that somebody asked again is
+ * that does not run. Of many who are told by one look each connects at a time of its own: they did
+ * not start together, but we may have, and a hundred handshakes at once make each of them late. Who is dialled already is not dialled twice; but that somebody asked again is
  * kept, and an end that it could have changed is none. Nothing is told of one that was cancelled.
  *
  * Owns: dials (dial.h) and their sessions. Called by: feeder, serve. Threads: none.
@@ -19,11 +20,12 @@
 #include "plan.h"
 #include "runtime.h"
 
-/* The contract's, but for .hello_ns and .step_grace_ns. */
+/* The contract's, but for .apart_ns, .hello_ns and .step_grace_ns. */
 struct dial_times {
 	uint64_t backoff_ns, backoff_max_ns; /* doubled each time; slept is [0, that) */
-	uint64_t total_ns;                   /* of one cycle: from the first look to a session */
-	uint64_t hello_ns;                   /* from a connection's begin to HelloAck */
+	uint64_t apart_ns; /* n who are told by one look connect within n - 1 times that */
+	uint64_t total_ns; /* of one cycle: from the first look to a session */
+	uint64_t hello_ns; /* from a connection's begin to HelloAck */
 	uint64_t register_ns;
 	uint64_t step_grace_ns; /* 0: the executor's own */
 };
@@ -31,6 +33,7 @@ struct dial_times {
 #define DIAL_TIMES                                                                                 \
 	((struct dial_times){ .backoff_ns = SECOND_NS / 2,                                         \
 			      .backoff_max_ns = 10 * SECOND_NS,                                    \
+			      .apart_ns = SECOND_NS / 250,                                         \
 			      .total_ns = 60 * SECOND_NS,                                          \
 			      .hello_ns = 10 * SECOND_NS,                                          \
 			      .register_ns = 30 * SECOND_NS })
