@@ -229,6 +229,13 @@ happens start
 until_true grep -q 'agent.session.failed.*container_not_running' "$dir/text"
 is "for people an event is a line" grep -q 'agent.session.failed.*container_not_running' "$dir/text"
 end $other
+mkfifo "$dir/pipe"
+"$cp" watch --json >"$dir/pipe" 2>"$dir/pipe.err" &
+other=$!
+head -n 1 <"$dir/pipe" >/dev/null # and goes; nothing happens after that
+until_true eval '! kill -0 $other 2>/dev/null'
+kill $other 2>/dev/null; wait $other
+is "when nobody reads, who watches goes at once" same "$? $(cat "$dir/pipe.err")" "0 "
 end $server
 wait $watcher
 is "who watches hears of the end" same "$? $(grep -c 'has ended' "$dir/watch.err")" "1 1"

@@ -4,9 +4,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cli.h"
 #include "base/json.h"
@@ -14,6 +17,8 @@
 #include "base/sock.h"
 #include "verbs.h"
 #include "watch.h"
+
+#define PIECE (64U << 10) /* bytes; a line is as long as the world is large */
 
 static void clock_of(char ret[static 16], struct json_object *event)
 {
@@ -78,28 +83,68 @@ static void show(const char *line, size_t n)
 		show_event(event);
 }
 
-/* 0: the control plane has ended */
-static int follow(FILE *from, bool as_json)
+/* Whole lines of what has come; how many bytes they were, or a negative errno: nobody reads us. */
+static ssize_t show_lines(const char *text, size_t n, bool as_json)
 {
-	_cleanup_free_ char *line = NULL;
-	size_t room = 0;
-	ssize_t n;
+	const char *at = text, *end;
 
-	while ((n = getline(&line, &room, from)) > 0) {
+	while ((end = memchr(at, '\n', (size_t)(text + n - at)))) {
+		size_t line = (size_t)(end + 1 - at);
+
 		if (as_json)
-			fwrite(line, 1, (size_t)n, stdout);
+			fwrite(at, 1, line, stdout);
 		else
-			show(line, (size_t)n);
-		if (fflush(stdout))
-			return log_error(-errno, "watch: standard output");
+			show(at, line);
+		at += line;
 	}
-	return log_error(-ECONNRESET, "watch: the control plane has ended");
+	return fflush(stdout) ? -errno : at - text;
+}
+
+/* Until there is something to read; 0: whoever reads us has gone, which also happens when all is quiet. */
+static int await(int from)
+{
+	struct pollfd fds[] = { { .fd = from, .events = POLLIN }, { .fd = STDOUT_FILENO } };
+
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return fds[1].revents & (POLLERR | POLLHUP) ? 0 : 1;
+}
+
+static int follow(int from, bool as_json)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t n = 0, room = 0;
+	int r;
+
+	while ((r = await(from)) > 0) {
+		ssize_t some;
+
+		if (room - n < PIECE) {
+			char *more = realloc(text, 2 * room + PIECE);
+
+			if (!more)
+				return log_error(-ENOMEM, "watch");
+			text = more;
+			room = 2 * room + PIECE;
+		}
+		some = read(from, text + n, room - n);
+		if (some <= 0)
+			return log_error(-ECONNRESET, "watch: the control plane has ended");
+		n += (size_t)some;
+		some = show_lines(text, n, as_json);
+		if (some < 0)
+			return log_error((int)some, "watch: standard output");
+		n -= (size_t)some;
+		memmove(text, text + some, n);
+	}
+	return r ? log_error(r, "watch") : 0;
 }
 
 int verb_watch(int argc, char **argv)
 {
-	_cleanup_fclose_ FILE *from = NULL;
 	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
 	const char *said = NULL;
 	bool json = false;
 	const struct cli_option options[] = {
@@ -107,7 +152,7 @@ int verb_watch(int argc, char **argv)
 		{ "json", NULL, "a line each: the world first, then events", CLI_FLAG, &json },
 		{},
 	};
-	int r = cli_parse(argc, argv, options, 0, 0), fd;
+	int r = cli_parse(argc, argv, options, 0, 0);
 
 	if (r)
 		return r;
@@ -115,9 +160,7 @@ int verb_watch(int argc, char **argv)
 	fd = path ? sock_connect(path) : -ENOMEM;
 	if (fd < 0)
 		return log_error(fd == -EINVAL ? -EIO : fd, "watch: %s", path ?: "no home");
-	if (fcntl(fd, F_SETFL, 0) || !(from = fdopen(fd, "r"))) {
-		close(fd);
-		return log_error(-ENOMEM, "watch");
-	}
-	return follow(from, json);
+	if (fcntl(fd, F_SETFL, 0))
+		return log_error(-errno, "watch");
+	return follow(fd, json);
 }
