@@ -289,6 +289,7 @@ void conn_up(struct conn *conn)
 	conn->state = CONN_UP;
 	conn->was_up = true;
 	conn->heard_ns = now_boot_ns();
+	timer_disarm(&conn->late); /* the time for hands to be shaken, which is far sooner */
 	if (conn->use && conn->use->up)
 		conn->use->up(conn);
 }
