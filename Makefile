@@ -152,6 +152,7 @@ WEB        := $(B)/tests/web/hub
 GRPC_PEER  := $(B)/tests/registry/peer/grpc_peer
 REG_LOAD   := $(B)/tests/registry/peer/register_load
 SKEWED     := $(B)/tests/registry/peer/skewed
+CROWD      := $(B)/tests/registry/peer/crowd
 BUILDS     := $(addprefix $(B)/tests/kernel/builds/,first other/bpfd grown/bpfd next/bpfd)
 SCRIPTS    := $(wildcard tests/lint/test_*.sh tests/unit/test_*.sh tests/hub/test_*.sh tests/gate/test_*.sh tests/proxy/test_*.sh tests/registry/test_*.sh tests/kernel/test_*.sh tests/names/test_*.sh tests/web/test_*.sh)
 FUZZ       := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -164,7 +165,7 @@ PROXY_UNITS := $(patsubst %,$(B)/%.h,$(wildcard proxy/*.service proxy/*.socket))
 CP_UNITS   := $(patsubst %,$(B)/%.h,$(wildcard user/registry/*.service user/registry/*.socket))
 SKELETONS  := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c tests/kernel/*.bpf.c tools/bench/*.bpf.c))
 ALL_OBJ    := $(sort $(B)/user/bpfd.o $(base_OBJ) $(agent_OBJ) $(dns_OBJ) $(watcher_OBJ) $(hub_OBJ) $(clearance_OBJ) \
-	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(B)/proxy/signer/main.o $(signer_OBJ) $(store_OBJ) $(if $(registry_OBJ),$(B)/user/registry/main.o) $(registry_OBJ) $(if $(agentd_OBJ),$(B)/user/agentd/main.o) $(agentd_OBJ) $(grpc_OBJ) $(service_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(GRPC_PEER).o $(REG_LOAD).o $(SKEWED).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
+	      $(tool_OBJ) $(hook_OBJ) $(B)/tools/sandbox.o $(sandbox_OBJ) $(B)/gate/main.o $(gate_OBJ) $(if $(proxy_OBJ),$(B)/proxy/main.o) $(proxy_OBJ) $(B)/proxy/signer/main.o $(signer_OBJ) $(store_OBJ) $(if $(registry_OBJ),$(B)/user/registry/main.o) $(registry_OBJ) $(if $(agentd_OBJ),$(B)/user/agentd/main.o) $(agentd_OBJ) $(grpc_OBJ) $(service_OBJ) $(http_OBJ) $(bench_OBJ) $(demo_OBJ) $(names_OBJ) $(tunnel_OBJ) $(LATE).o $(WEB).o $(GRPC_PEER).o $(CROWD).o $(REG_LOAD).o $(SKEWED).o $(SUPPORT) $(TESTS:=.o) $(FUZZ:=.o))
 MAN1       := $(wildcard user/*.1 tools/*.1 gate/*.1 proxy/*.1)
 MAN3       := $(wildcard hub/*.3)
 MAN5       := $(wildcard user/*.5 gate/*.5 proxy/*.5)
@@ -280,7 +281,8 @@ $(WEB): private LIBS = $(AGENT_LIBS)
 
 # gRPC by our library, for peers by another.
 $(GRPC_PEER): $(GRPC_PEER).o $(call archives,grpc proto base)
-$(GRPC_PEER): private LIBS = $(REGISTRY_LIBS)
+$(GRPC_PEER) $(CROWD): private LIBS = $(REGISTRY_LIBS)
+$(CROWD): $(CROWD).o $(call archives,registry grpc proto service clearance base)
 
 # Many agents of the registry, for a test and for the bench.
 $(REG_LOAD): $(REG_LOAD).o $(call archives,registry grpc proto service clearance base)
@@ -299,7 +301,7 @@ $(B)/tests/fuzz/fuzz_agentd_command: private LIBS += -Wl,--wrap=child_begin,--wr
 $(B)/tests/fuzz/fuzz_agentd_text: private LIBS += -Wl,--wrap=fopen
 $(B)/tests/fuzz/fuzz_registry_response: private LIBS += -Wl,--wrap=agents_lookup
 
-$(PROGRAMS) $(SIGNER) $(AGENTD) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(GRPC_PEER) $(REG_LOAD) $(SKEWED) $(BUILDS):
+$(PROGRAMS) $(SIGNER) $(AGENTD) $(TESTS) $(FUZZ) $(BENCH) $(DEMO) $(NAMES) $(LATE) $(WEB) $(GRPC_PEER) $(CROWD) $(REG_LOAD) $(SKEWED) $(BUILDS):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
@@ -430,7 +432,7 @@ help: ## this list
 run: $(PROGRAMS) $(DEMO) ## the main job on real input, as root; installs what is missing
 	$(give_back)
 	@B=$(B) tools/demo
-test: $(PROGRAMS) $(SIGNER) $(AGENTD) $(WHY) $(COMPLETION) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(GRPC_PEER) $(REG_LOAD) $(SKEWED) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
+test: $(PROGRAMS) $(SIGNER) $(AGENTD) $(WHY) $(COMPLETION) $(DEMO) $(TESTS) $(FUZZ) $(INSIDE) $(NAMES) $(LATE) $(WEB) $(GRPC_PEER) $(CROWD) $(REG_LOAD) $(SKEWED) $(BUILDS) ## all tests, as root on a real kernel; installs what is missing
 	$(give_back)
 	@B=$(B) tests/run $(TESTS) $(FUZZ) $(SCRIPTS) $(PODMAN) $(MACHINE)
 unit: $(call tests_in,unit) $(FUZZ) ## unit tests and fuzz seeds, no privileges
