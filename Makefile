@@ -469,7 +469,7 @@ lint: $(PROGRAMS) $(COMPLETION) ## rules of the house that a machine can check
 check: lint unit ## what to run before each commit
 asan: ## all tests with address and undefined-behaviour sanitizers, in their own build folder
 	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined test
-bench: $(PROGRAMS) $(SIGNER) $(AGENTD) $(BENCH) $(BUILDS) $(REG_LOAD) ## every figure we promise, paired and interleaved, as root
+bench: $(PROGRAMS) $(SIGNER) $(AGENTD) $(BENCH) $(BUILDS) $(CROWD) $(REG_LOAD) ## every figure we promise, paired and interleaved, as root
 	$(give_back)
 	@tools/bench/run $(B) $(BENCH_ARGS)
 fuzz-targets: $(FUZZ)

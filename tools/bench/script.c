@@ -35,7 +35,7 @@ int script_start(struct script *script, const char *name, const char *const *mor
 {
 	int in[2], out[2];
 
-	snprintf(script->folder, sizeof(script->folder), "%s/%s", bench.dir, bench.family);
+	snprintf(script->folder, sizeof(script->folder), "%s/%s-%s", bench.dir, bench.family, name);
 	if (mkdir(script->folder, 0700) || pipe(in) || pipe(out))
 		return -errno;
 	fflush(NULL);
