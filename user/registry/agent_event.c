@@ -38,34 +38,31 @@ static const struct field {
 	{ "action", TEXT, offsetof(struct agent_event, action) }, /* of no type: its name has it */
 };
 
-static const struct type {
-	const char *name;
-	const char *fields; /* beside whose it is, a blank around each */
-} types[AGENT_EVENT_TYPES_] = {
-	[AGENT_EVENT_CONTAINER] = { "docker.container.", " name old_name labels " },
-	[AGENT_EVENT_CONNECTING] = { "agent.session.connecting", " address " },
-	[AGENT_EVENT_CONNECTED] = { "agent.session.connected",
-				    " address attempts peer_agent_full_name peer_thumbprint " },
-	[AGENT_EVENT_FAILED] = { "agent.session.failed", " address reason attempts " },
-	[AGENT_EVENT_BROKEN] = { "agent.session.broken", " address reason " },
-	[AGENT_EVENT_REGISTERED] = { "agent.registered", " ok reason " },
-	[AGENT_EVENT_UNTRUSTED] = { "agent.untrusted", " reason detail " },
-	[AGENT_EVENT_INIT_STARTED] = { "agent.init.started", " step_count " },
-	[AGENT_EVENT_STEP_STARTED] = { "agent.init.step.started", " step step_index step_count " },
-	[AGENT_EVENT_STEP_COMPLETED] = { "agent.init.step.completed",
-					 " step step_index duration exit_code " },
-	[AGENT_EVENT_STEP_FAILED] = { "agent.init.step.failed",
-				      " step step_index duration exit_code reason detail " },
-	[AGENT_EVENT_INIT_COMPLETED] = { "agent.init.completed", " duration " },
-	[AGENT_EVENT_INIT_FAILED] = { "agent.init.failed", " failed_step reason detail duration " },
-	[AGENT_EVENT_REAP_DEGRADED] = { "agent.reap.degraded", " error " },
+/* Beside whose it is, a blank around each. */
+static const char *const has_fields[AGENT_EVENT_TYPES_] = {
+	[AGENT_EVENT_NONE] = "",
+	[AGENT_EVENT_CONTAINER] = " name old_name labels ",
+	[AGENT_EVENT_CONNECTING] = " address ",
+	[AGENT_EVENT_CONNECTED] = " address attempts peer_agent_full_name peer_thumbprint ",
+	[AGENT_EVENT_FAILED] = " address reason attempts ",
+	[AGENT_EVENT_BROKEN] = " address reason ",
+	[AGENT_EVENT_REGISTERED] = " ok reason ",
+	[AGENT_EVENT_UNTRUSTED] = " reason detail ",
+	[AGENT_EVENT_INIT_STARTED] = " step_count ",
+	[AGENT_EVENT_STEP_STARTED] = " step step_index step_count ",
+	[AGENT_EVENT_STEP_COMPLETED] = " step step_index duration exit_code ",
+	[AGENT_EVENT_STEP_FAILED] = " step step_index duration exit_code reason detail ",
+	[AGENT_EVENT_INIT_COMPLETED] = " duration ",
+	[AGENT_EVENT_INIT_FAILED] = " failed_step reason detail duration ",
+	[AGENT_EVENT_REAP_DEGRADED] = " error ",
+	[AGENT_EVENT_CONTAINED] = " ok reason detail ",
 };
 
-static bool has(const struct type *type, const char *field)
+static bool has(uint32_t type, const char *field)
 {
 	size_t n = strlen(field);
 
-	for (const char *at = type->fields; (at = strstr(at, field)); at += n)
+	for (const char *at = has_fields[type]; (at = strstr(at, field)); at += n)
 		if (at[-1] == ' ' && at[n] == ' ')
 			return true;
 	return false;
@@ -126,10 +123,10 @@ void agent_event_unref(struct agent_event *event)
 
 const char *agent_event_name(const struct agent_event *event, char *buf, size_t size)
 {
-	const char *name = types[event->type].name;
+	const char *name = agent_event_type_name(event->type);
 
 	if (event->type != AGENT_EVENT_CONTAINER)
-		return name ?: "";
+		return name;
 	snprintf(buf, size, "%s%s", name, event->action ?: "unknown");
 	return buf;
 }
@@ -157,14 +154,13 @@ static void add(struct json *json, const struct agent_event *event, const struct
 
 void agent_event_json(struct json *json, const char *key, const struct agent_event *event)
 {
-	const struct type *type = &types[event->type];
 	char name[64];
 
 	json_open_object(json, key);
 	json_add_string(json, "event", agent_event_name(event, name, sizeof(name)));
 	json_add_uint(json, "time_unix_ns", event->wall_ns);
 	for (size_t i = 0; i < N_FIELDS; i++)
-		if (i < 3 || has(type, fields[i].name))
+		if (i < 3 || has(event->type, fields[i].name))
 			add(json, event, &fields[i]);
 	json_close_object(json);
 }

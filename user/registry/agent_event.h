@@ -14,26 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
-
-/* In the order of an agent's life. AGENT_EVENT_CONTAINER is the runtime's: docker.container.ACTION */
-enum agent_event_type {
-	AGENT_EVENT_NONE,
-	AGENT_EVENT_CONTAINER,
-	AGENT_EVENT_CONNECTING,
-	AGENT_EVENT_CONNECTED,
-	AGENT_EVENT_FAILED,
-	AGENT_EVENT_BROKEN,
-	AGENT_EVENT_REGISTERED,
-	AGENT_EVENT_UNTRUSTED,
-	AGENT_EVENT_INIT_STARTED,
-	AGENT_EVENT_STEP_STARTED,
-	AGENT_EVENT_STEP_COMPLETED,
-	AGENT_EVENT_STEP_FAILED,
-	AGENT_EVENT_INIT_COMPLETED,
-	AGENT_EVENT_INIT_FAILED,
-	AGENT_EVENT_REAP_DEGRADED,
-	AGENT_EVENT_TYPES_
-};
+#include "terok/agent_event.h"
 
 /*
  * Which members count is said by the type; a text that is not there is NULL. An event that was made
