@@ -33,7 +33,7 @@ struct hub {
 	struct answer *answers;
 	struct listing *listings;
 	struct json text[FACE_MAX_]; /* of the event that is told: the room stays */
-	struct alarms alarms;
+	struct alarms alarms, contained;
 	struct recalls recalls;
 	struct grant_calls grants;
 	struct msg_audience audience; /* as the back end knows it */
@@ -79,6 +79,7 @@ void hub_free(struct hub *hub)
 	for (int face = 0; face < FACE_MAX_; face++)
 		json_free(&hub->text[face]);
 	alarms_free(&hub->alarms);
+	alarms_free(&hub->contained);
 	requests_free(hub->requests);
 	answered_free(hub->answered);
 	free(hub);
@@ -157,6 +158,24 @@ void hub_alarms(struct hub *hub, uint32_t uid, void (*fn)(const struct event *ev
 		void *user)
 {
 	alarms_each(&hub->alarms, uid, fn, user);
+}
+
+void hub_contained(struct hub *hub, struct news *news, bool fresh)
+{
+	const struct terok_info *info = &news->label->info;
+	struct event *event;
+
+	if (!fresh && alarms_has(&hub->contained, info->uid, info->container))
+		return;
+	event = publish(hub, news, true);
+	alarms_drop(&hub->contained, info->uid, info->container);
+	alarms_add(&hub->contained, info->uid, info->container, event);
+	event_unref(event);
+}
+
+void hub_contained_end(struct hub *hub, const struct label *label)
+{
+	alarms_drop(&hub->contained, label->info.uid, label->info.container);
 }
 
 struct event *hub_missed(uint64_t count)
@@ -417,6 +436,13 @@ static void settle_twice(struct hub *hub, const struct subscriber *one)
 			lane_mute(s, flat);
 }
 
+/* What stands, of all guards. */
+static void stands_push(struct hub *hub, struct subscriber *subscriber)
+{
+	alarms_each(&hub->alarms, subscriber->uid, replay_push, subscriber);
+	alarms_each(&hub->contained, subscriber->uid, replay_push, subscriber);
+}
+
 int hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay)
 {
 	int r = lane_join(&hub->lanes, subscriber);
@@ -432,7 +458,7 @@ int hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay)
 	audience_tell(hub);
 	settle_twice(hub, subscriber);
 	if (replay && !subscriber->guard)
-		hub_alarms(hub, subscriber->uid, replay_push, subscriber);
+		stands_push(hub, subscriber);
 	if (replay)
 		hub_requests(hub, subscriber->uid, subscriber->guard, replay_push, subscriber);
 	return 0;

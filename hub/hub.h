@@ -106,6 +106,14 @@ void hub_alarms(struct hub *hub, uint32_t uid, void (*fn)(const struct event *ev
 		void *user);
 
 /**
+ * hub_contained() - a guard lets nothing out because of what a control plane said: told until it is
+ * another state's, or has ended (hub_contained_end()), to who comes later as well
+ * @fresh: it is that now; else it still is, which is no news where it is known
+ */
+void hub_contained(struct hub *hub, struct news *news, bool fresh);
+void hub_contained_end(struct hub *hub, const struct label *label);
+
+/**
  * hub_request_open() - publish a question, new or told again, that may be answered from now on
  * @news: what is told; type, request_id and, where there is no label, guard, owner and
  *	  container are of @question. .clearance stays as it is.
@@ -145,7 +153,8 @@ void hub_recall_done(struct hub *hub, const struct msg_listed *listed);
 
 /* --- people's side ------------------------------------------------------------------------ */
 
-/** hub_subscribe() - from now on; @replay: first alarms, and the requests that are open; -ENOMEM */
+/** hub_subscribe() - from now on; @replay: first alarms, who is contained, and the requests that are
+ * open; -ENOMEM */
 int hub_subscribe(struct hub *hub, struct subscriber *subscriber, bool replay);
 void hub_unsubscribe(struct subscriber *subscriber);
 

@@ -2,6 +2,8 @@
 #include "hub_core.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,6 +292,87 @@ static void on_alarm(struct hub_core *core, const struct msg_alarm *alarm)
 	hub_alarm(core->hub, &news, alarm->over);
 }
 
+/* What goes with it beside its reason, in pairs: texts, since that is what the contract has there. */
+struct agent_says {
+	unsigned n;
+	struct said said[13];
+	char number[5][24];
+	unsigned numbers;
+	char text[6][2 * AGENT_TEXT + 1];
+	unsigned texts;
+};
+
+static void says_text(struct agent_says *says, const char *key, const char *field, size_t size)
+{
+	if (*field)
+		says->said[says->n++] =
+		    (struct said){ key, text_end(says->text[says->texts++], field, size) };
+}
+
+static void says_number(struct agent_says *says, const char *key, int64_t value)
+{
+	char *text = says->number[says->numbers++];
+
+	snprintf(text, sizeof(says->number[0]), "%" PRId64, value);
+	says->said[says->n++] = (struct said){ key, text };
+}
+
+#define SAYS(key, field) says_text(says, key, told->field, sizeof(told->field))
+
+static void agent_says(struct agent_says *says, const struct agent_told *told)
+{
+	SAYS("agent", agent);
+	SAYS("agent_project", project);
+	SAYS("address", address);
+	SAYS("step", step);
+	SAYS("peer_agent_full_name", peer_name);
+	SAYS("peer_thumbprint", peer_thumbprint);
+	if (told->attempts)
+		says_number(says, "attempts", told->attempts);
+	if (told->step_count)
+		says_number(says, "step_count", told->step_count);
+	if (*told->step)
+		says_number(says, "step_index", told->step_index);
+	if (told->type == AGENT_EVENT_STEP_COMPLETED || told->type == AGENT_EVENT_STEP_FAILED)
+		says_number(says, "exit_code", told->exit_code);
+	if (told->duration_ns)
+		says_number(says, "duration", told->duration_ns);
+}
+
+static void on_agent(struct hub_core *core, const struct msg_agent *msg)
+{
+	const struct agent_told *told = &msg->told;
+	const char *type = agent_event_type_name(told->type);
+	char reason[sizeof(told->reason) + 1], detail[sizeof(told->detail) + 1];
+	char problem[sizeof(detail) + TEROK_NAME_LEN + 96];
+	struct agent_says says = {};
+	struct news news = { .type = type,
+			     .clearance = type,
+			     .label = core_label(msg->guard, core),
+			     .reason = text_of(reason, told->reason),
+			     .problem = text_of(detail, told->detail),
+			     .ok = told->ok,
+			     .uid = msg->uid,
+			     .dossier = says.said };
+
+	if (!news.label)
+		return;
+	agent_says(&says, told);
+	if (*detail)
+		says.said[says.n++] = (struct said){ "detail", detail };
+	news.n_dossier = says.n;
+	if (told->type == AGENT_EVENT_CONTAINED) {
+		snprintf(problem, sizeof(problem),
+			 "%s%snothing leaves it until a person lets it: terok-bpfd up %.*s", detail,
+			 *detail ? "; " : "", TEROK_NAME_LEN, news.label->info.name);
+		news.problem = problem;
+	}
+	if (told->type == AGENT_EVENT_CONTAINED)
+		hub_contained(core->hub, &news, told->wall_ns);
+	else
+		hub_publish(core->hub, &news);
+}
+
 static void on_state(struct hub_core *core, const struct label *label)
 {
 	static const char *const told[TEROK_STATE_MAX_] = {
@@ -314,6 +397,8 @@ static void on_guard(struct hub_core *core, const struct msg_guard *msg)
 	known->label = (struct label){
 		.id = msg->id, .state = msg->state, .info = msg->info, .dossier = known->dossier
 	};
+	if (msg->state != TEROK_STATE_BLOCK)
+		hub_contained_end(core->hub, &known->label);
 	if (msg->news == GUARD_ATTACHED)
 		guard_news(core, &known->label, "guard_attached", "container_started");
 	else if (msg->news == GUARD_STATE)
@@ -348,6 +433,7 @@ static void on_gone(struct hub_core *core, const struct msg_gone *msg)
 	if (!known)
 		return;
 	news.label = &known->label;
+	hub_contained_end(core->hub, &known->label);
 	if (known->told)
 		hub_publish(core->hub, &news);
 	*slot = known->next;
@@ -420,6 +506,7 @@ void hub_core_hear(struct hub_core *core, const struct msg_packet *packet)
 	case MSG_GUARD: on_guard(core, &packet->GUARD); break;
 	case MSG_DOSSIER: on_dossier(core, &packet->DOSSIER); break;
 	case MSG_ALARM: on_alarm(core, &packet->ALARM); break;
+	case MSG_AGENT: on_agent(core, &packet->AGENT); break;
 	case MSG_GONE: on_gone(core, &packet->GONE); break;
 	case MSG_REFUSED: on_refused(core, &packet->REFUSED); break;
 	case MSG_RESULT: on_result(core, &packet->RESULT); break;

@@ -143,6 +143,8 @@ static void add_pairs(struct json *json, const struct news *news, bool all)
 
 		for (unsigned j = 0; !all && j < sizeof(ours) / sizeof(ours[0]); j++)
 			taken = taken || !strcmp(dossier->key[i], ours[j]);
+		for (unsigned j = 0; j < news->n_dossier; j++)
+			taken = taken || !strcmp(dossier->key[i], news->dossier[j].key);
 		if (!taken)
 			wire_text(json, dossier->key[i], dossier->value[i]);
 	}

@@ -18,6 +18,7 @@ const char *wire_entry_type(const struct msg_entry *entry)
 		[ENTRY_DETACHED] = "guard_detached",
 		[ENTRY_MISSED] = "missed",
 		[ENTRY_ALARM] = "alarm",
+		[ENTRY_CONTAINED] = "contained",
 	};
 
 	_Static_assert(sizeof(names) / sizeof(names[0]) == ENTRY_TYPE_MAX_, "a name for each");

@@ -96,8 +96,10 @@ static void on_guard(const struct guard *guard, enum guard_news news, uint64_t t
 	grants_guard(core->grants, guard->id, guard->info.uid);
 	worker_send(&core->hub, &packet);
 	owners_guard(core->owners, guard->id, guard->info.uid);
-	if (news == GUARD_ATTACHED)
+	if (news == GUARD_ATTACHED) {
+		core_tell_contained(guard, core);
 		discover_guard(core->discover, guard);
+	}
 }
 
 struct listed {
@@ -290,11 +292,25 @@ static int on_netns(uint32_t guard, void *user)
 	return watched_netns(core->watched, guard);
 }
 
+/* People hear first that its state is another, then why. */
+static void on_agent(const struct msg_agent *agent, void *user)
+{
+	struct core *core = user;
+	struct msg_packet packet = { .type = MSG_AGENT, .AGENT = *agent };
+
+	if (agent->told.type == AGENT_EVENT_CONTAINED) {
+		watched_look(core->watched, agent->guard);
+		history_contained(core->history, agent);
+	}
+	worker_send(&core->hub, &packet);
+}
+
 static const struct orders_events orders_events = { .changed = on_changed,
 						    .guarded = on_guarded,
 						    .ended = on_ended,
 						    .alarms = on_alarms,
-						    .netns = on_netns };
+						    .netns = on_netns,
+						    .agent = on_agent };
 
 static int on_signal(struct signals *signals, int signal)
 {

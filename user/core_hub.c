@@ -12,8 +12,19 @@
 #include "grants_tell.h"
 #include "guard.h"
 #include "names.h"
+#include "plane.h"
 #include "process.h"
 #include "verdict.h"
+
+int core_tell_contained(const struct guard *guard, void *user)
+{
+	struct core *core = user;
+	struct msg_packet packet = { .type = MSG_AGENT };
+
+	if (plane_contained(guard, &packet.AGENT))
+		worker_send(&core->hub, &packet);
+	return 0;
+}
 
 /* The hub (again): every guard, then every question that is still open. */
 static void on_hub_ready(void *user)
@@ -22,6 +33,7 @@ static void on_hub_ready(void *user)
 
 	dossiers_each(core->dossiers);
 	watched_list(core->watched, 0);
+	(void)guard_each(core->kernel, core_tell_contained, core);
 	unheard_say(&core->unheard, core_tell_unheard, core);
 	asked_each(core->asked, core_tell_refused, core);
 	owners_tell(core->owners);

@@ -137,7 +137,7 @@ void core_on_unnamed(const struct msg_unnamed *unnamed, void *user)
 
 	if (unnamed->why == UNNAMED_ALARM) {
 		system_log_alarm(unnamed->guard, "asks for names that look like data",
-				 unnamed->name);
+				 "TEROK_DOMAIN", unnamed->name);
 		return;
 	}
 	if (unnamed->why == UNNAMED_REBOUND)

@@ -69,6 +69,9 @@ void core_tell_held(const struct asked *last, uint64_t count, void *user);
 /** core_tell_unheard() - of how many the hub was not told */
 void core_tell_unheard(uint32_t guard, uint64_t count, void *user);
 
+/** core_tell_contained() - that a guard is, if it is; 0 */
+int core_tell_contained(const struct guard *guard, void *user);
+
 /** core_tell_hub() - one message */
 void core_tell_hub(struct msg_packet *packet, void *user);
 

@@ -242,16 +242,6 @@ static int state_write(const struct kernel *kernel, const struct guard_spec *spe
 	return r ? problem(why, r, "write the guard's state: %s", strerror(-r)) : 0;
 }
 
-/* Did root block it? What is not kept (exec) nobody but root changes at all. */
-static bool root_blocks(const struct terok_info *info, enum terok_state state)
-{
-	char key[JOURNAL_KEY_LEN];
-	uint32_t uid = 0;
-
-	return state == TEROK_STATE_BLOCK && journal_key(info, key) &&
-	       !journal_state_uid(key, &uid, NULL) && !uid;
-}
-
 /*
  * What was kept of it on disk. A journal that cannot be read must not leave a container
  * without a guard: it gets one that lets out nothing, and says so.
@@ -265,9 +255,8 @@ static void value_restore(const struct kernel *kernel, const struct guard_spec *
 
 	if (!bpf_map_lookup_elem(kernel->map[MAP_INFO], &id, &info) &&
 	    !policy_restore(kernel, &info, id, value, &why)) {
-		bool stays = spec->uid && root_blocks(&info, value->state);
-
-		if (value->state == TEROK_STATE_NONE || (!spec->state_kept && !stays))
+		if (value->state == TEROK_STATE_NONE ||
+		    (!spec->state_kept && !guard_stays_blocked(spec, &info, value->state)))
 			value->state = spec->state;
 		return;
 	}
@@ -418,8 +407,8 @@ static enum terok_state state_due(const struct guard_spec *spec, const struct gu
 		return TEROK_STATE_UP;
 	if (kept == TEROK_STATE_NONE)
 		return spec->state;
-	return spec->state_kept || (spec->uid && root_blocks(&guard->info, kept)) ? kept
-										  : spec->state;
+	return spec->state_kept || guard_stays_blocked(spec, &guard->info, kept) ? kept
+										 : spec->state;
 }
 
 int guard_release(const struct kernel *kernel, const struct guard_spec *spec, struct guard *guard,
@@ -613,97 +602,6 @@ int guard_rename(const struct kernel *kernel, uint32_t id, const char *name, str
 		return problem(why, r, "rename guard %u: %s", id, strerror(-r));
 	guard_dir_rename(&before, &info);
 	return 0;
-}
-
-static void change_state(struct terok_guard *value, void *user)
-{
-	value->state = *(enum terok_state *)user;
-	value->bypass_ns = 0;
-	value->epoch++; /* a flow approved by a timed rule does not outlive a transition */
-}
-
-bool guard_root_blocks(const struct guard *guard)
-{
-	return root_blocks(&guard->info, guard->value.state);
-}
-
-int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state state,
-		    struct problem *why)
-{
-	return guard_set_state_as(kernel, id, state, 0, why);
-}
-
-int guard_set_state_as(const struct kernel *kernel, uint32_t id, enum terok_state state,
-		       uint32_t uid, struct problem *why)
-{
-	_cleanup_close_ int lock = -1;
-	char key[JOURNAL_KEY_LEN];
-	struct terok_guard value;
-	struct terok_info info;
-	int r;
-
-	if (state >= TEROK_STATE_MAX_)
-		return problem(why, -EINVAL, "no such state");
-	lock = kernel_lock(why);
-	if (lock < 0)
-		return lock;
-	r = guard_value(kernel, id, &info, &value, why);
-	if (!r && uid && root_blocks(&info, value.state))
-		r = problem(why, -EPERM, "root blocked it: only root opens it");
-	if (!r && journal_key(&info, key))
-		r = journal_put_state(key, state, uid, why);
-	return r ? r : guard_change(kernel, id, change_state, &state, why);
-}
-
-#define NAMES_MODES (TEROK_NAMES_OFF | TEROK_NAMES_EXACT)
-
-static void change_names(struct terok_guard *value, void *user)
-{
-	value->names = (value->names & ~NAMES_MODES) | *(uint16_t *)user;
-	value->domains++;
-	value->epoch++;
-}
-
-int guard_set_names(const struct kernel *kernel, uint32_t id, uint16_t names, struct problem *why)
-{
-	_cleanup_close_ int lock = kernel_lock(why);
-	char key[JOURNAL_KEY_LEN];
-	struct terok_guard value;
-	struct terok_info info;
-	int r = lock < 0 ? lock : guard_value(kernel, id, &info, &value, why);
-
-	if (!r && journal_key(&info, key))
-		r = journal_put_names(key, names, why);
-	if (r || (value.names & NAMES_MODES) == names)
-		return r;
-	r = guard_change(kernel, id, change_names, &names, why);
-	closep(&lock);
-	r = r ? r : names_flush(kernel, id, NULL, why);
-	return r < 0 ? r : 0;
-}
-
-static void change_bypass(struct terok_guard *value, void *user)
-{
-	value->bypass_ns = *(uint64_t *)user;
-	value->epoch++;
-}
-
-int guard_set_bypass(const struct kernel *kernel, uint32_t id, uint64_t until_ns,
-		     struct problem *why)
-{
-	_cleanup_close_ int lock = kernel_lock(why);
-	struct terok_guard value;
-	struct terok_info info;
-	int r = lock < 0 ? lock : guard_value(kernel, id, &info, &value, why);
-
-	if (r)
-		return r;
-	if (value.state != TEROK_STATE_UP)
-		return problem(why, -EPERM,
-			       "guard %u is %s: only state up has something to bypass; terok-bpfd "
-			       "up first",
-			       id, terok_state_name(value.state));
-	return guard_change(kernel, id, change_bypass, &until_ns, why);
 }
 
 int guard_counts(const struct kernel *kernel, const struct guard *guard, struct terok_counts *ret)

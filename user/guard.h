@@ -96,6 +96,26 @@ int guard_set_state(const struct kernel *kernel, uint32_t id, enum terok_state s
 int guard_set_state_as(const struct kernel *kernel, uint32_t id, enum terok_state state,
 		       uint32_t uid, struct problem *why);
 
+struct journal_cause;
+
+/**
+ * guard_contain() - state block for @uid because of @cause, and that is kept with it
+ *
+ * It is in force also where nothing can be kept: the next decision has it, and @why says that it
+ * ends with the guard. What root has blocked stays root's.
+ *
+ * Return: 0; -EALREADY: it was contained for that before; else nothing was changed.
+ */
+int guard_contain(const struct kernel *kernel, uint32_t id, uint32_t uid,
+		  const struct journal_cause *cause, struct problem *why);
+
+/** guard_cause() - why it is contained; 1: it is, 0: it is not, or nobody knows */
+int guard_cause(const struct guard *guard, struct journal_cause *ret);
+
+/** guard_stays_blocked() - was it blocked so that no start of its container opens it? @kept: its state */
+bool guard_stays_blocked(const struct guard_spec *spec, const struct terok_info *info,
+			 enum terok_state kept);
+
 /** guard_root_blocks() - is it blocked, and was that root? */
 bool guard_root_blocks(const struct guard *guard);
 

@@ -88,6 +88,21 @@ void history_revoked(struct history *history, uint32_t guard, const char *dest, 
 	entry->ok = true;
 }
 
+void history_contained(struct history *history, const struct msg_agent *agent)
+{
+	struct msg_entry *entry = history_entry(history, agent->guard, ENTRY_CONTAINED);
+
+	system_log_alarm(agent->guard, "is contained: nothing leaves it", "TEROK_REASON",
+			 agent->told.reason);
+	if (!entry)
+		return;
+	entry->uid = agent->uid;
+	entry->action = TEROK_DENY;
+	entry->ok = true;
+	snprintf(entry->process, sizeof(entry->process), "%.63s: %.90s", agent->told.reason,
+		 agent->told.detail);
+}
+
 void history_alarm(struct history *history, const struct terok_info *info)
 {
 	const uint32_t nobody = UINT32_MAX; /* the number of no guard */

@@ -30,6 +30,9 @@ void history_verdict(struct history *history, const struct asked *asked,
 void history_revoked(struct history *history, uint32_t guard, const char *dest, uint16_t port,
 		     uint8_t proto, enum terok_action action, uint32_t uid, const char *client);
 
+/** history_contained() - a control plane had a guard blocked */
+void history_contained(struct history *history, const struct msg_agent *agent);
+
 /** history_alarm() - a container asks for a guard and has none; @info: who it is */
 void history_alarm(struct history *history, const struct terok_info *info);
 

@@ -104,6 +104,7 @@ int journal_drop_port(const char *key, const struct publish *port, struct proble
 struct said_state {
 	enum terok_state state;
 	uint32_t uid;
+	const struct journal_cause *cause; /* NULL: none */
 };
 
 static void bind_state(sqlite3_stmt *stmt, const void *arg)
@@ -112,16 +113,59 @@ static void bind_state(sqlite3_stmt *stmt, const void *arg)
 
 	sqlite3_bind_int(stmt, 2, said->state);
 	sqlite3_bind_int64(stmt, 3, said->uid);
+	if (!said->cause)
+		return; /* NULL */
+	sqlite3_bind_text(stmt, 4, said->cause->reason, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 5, said->cause->detail, -1, SQLITE_STATIC);
+}
+
+static int put_state(const char *key, const struct said_state *said, struct problem *why)
+{
+	int r = journal_note_said(key, !said->uid, 0, why);
+
+	/* what is blocked once more is contained still */
+	return r ? r
+		 : journal_run(
+		       "UPDATE guard SET state = ?2, state_uid = ?3,"
+		       " cause = CASE WHEN ?4 IS NOT NULL THEN ?4 WHEN state = ?2 THEN cause END,"
+		       " cause_detail = CASE WHEN ?4 IS NOT NULL THEN ?5"
+		       " WHEN state = ?2 THEN cause_detail END WHERE key = ?1",
+		       key, bind_state, said, why);
 }
 
 int journal_put_state(const char *key, enum terok_state state, uint32_t uid, struct problem *why)
 {
-	struct said_state said = { state, uid };
-	int r = journal_note_said(key, !uid, 0, why);
+	return put_state(key, &(struct said_state){ state, uid, NULL }, why);
+}
 
-	return r ? r
-		 : journal_run("UPDATE guard SET state = ?2, state_uid = ?3 WHERE key = ?1", key,
-			       bind_state, &said, why);
+int journal_contain(const char *key, uint32_t uid, const struct journal_cause *cause,
+		    struct problem *why)
+{
+	return put_state(key, &(struct said_state){ TEROK_STATE_BLOCK, uid, cause }, why);
+}
+
+static void column_copy(sqlite3_stmt *row, int column, char *ret, size_t size)
+{
+	const char *text = (const char *)sqlite3_column_text(row, column);
+
+	snprintf(ret, size, "%s", text ?: "");
+}
+
+int journal_cause(const char *key, struct journal_cause *ret, struct problem *why)
+{
+	_cleanup_journal_ sqlite3_stmt *row = NULL;
+	int r = journal_prepare("SELECT cause, cause_detail FROM guard WHERE key = ?1"
+				" AND cause IS NOT NULL",
+				key, &row, why);
+
+	if (r)
+		return r;
+	r = db_step(row, why);
+	if (r > 0) {
+		column_copy(row, 0, ret->reason, sizeof(ret->reason));
+		column_copy(row, 1, ret->detail, sizeof(ret->detail));
+	}
+	return r;
 }
 
 int journal_state_uid(const char *key, uint32_t *ret, struct problem *why)

@@ -20,13 +20,14 @@
 
 #include "base/problem.h"
 #include "terok/abi.h"
+#include "terok/agent_event.h"
 
 struct rule;
 struct publish;
 struct domain_rule;
 
 #define JOURNAL_KEY_LEN      (TEROK_PATH_LEN + 24)
-#define JOURNAL_LAYOUT       5     /* of policy.db, for who reads it beside its writer */
+#define JOURNAL_LAYOUT       6     /* of policy.db, for who reads it beside its writer */
 #define JOURNAL_USER_GUARDS  4096  /* kept of one user but root; 256 live at a time */
 #define JOURNAL_USER_ENTRIES 65536 /* ... rules, names, addresses and ports of them: some 40 MB */
 #define JOURNAL_PROFILES_LEN 1024  /* names of a composition, with a colon between, NUL included */
@@ -104,6 +105,18 @@ int journal_drop_port(const char *key, const struct publish *port, struct proble
 
 /** journal_put_state() - the state it comes back in, and who said so; 0: root */
 int journal_put_state(const char *key, enum terok_state state, uint32_t uid, struct problem *why);
+
+/* Why a control plane had it blocked: bytes that a peer may have chosen. */
+struct journal_cause {
+	char reason[AGENT_REASON], detail[AGENT_DETAIL];
+};
+
+/** journal_contain() - state block, and why; another state that is said has no cause */
+int journal_contain(const char *key, uint32_t uid, const struct journal_cause *cause,
+		    struct problem *why);
+
+/** journal_cause() - why it is contained; 1: it is, 0: it is not */
+int journal_cause(const char *key, struct journal_cause *ret, struct problem *why);
 
 /** journal_state_uid() - who said it last; -ENOENT: nobody has said any */
 int journal_state_uid(const char *key, uint32_t *ret, struct problem *why);

@@ -60,6 +60,9 @@ static const char *const layouts[] = {
 
 	/* who said the state: 0 is root */
 	"ALTER TABLE guard ADD COLUMN state_uid INTEGER NOT NULL DEFAULT 0;",
+
+	/* why a control plane had it blocked; NULL: it did not */
+	"ALTER TABLE guard ADD COLUMN cause TEXT; ALTER TABLE guard ADD COLUMN cause_detail TEXT;",
 	NULL,
 };
 _Static_assert(sizeof(layouts) / sizeof(layouts[0]) == JOURNAL_LAYOUT + 1,

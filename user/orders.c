@@ -13,6 +13,7 @@
 #include "enrol.h"
 #include "guard.h"
 #include "handover.h"
+#include "plane.h"
 #include "whose.h"
 
 struct orders {
@@ -117,6 +118,33 @@ static int on_whose(struct orders *orders, const struct control_caller *caller,
 	return 0;
 }
 
+static int on_agent(struct orders *orders, const struct control_caller *caller,
+		    const struct agent_told *told, struct problem *why)
+{
+	struct msg_agent agent;
+	int r = plane_tells(orders->kernel, caller, told, &agent, why);
+
+	if (r)
+		return r;
+	orders->events->agent(&agent, orders->user);
+	control_done(orders->control, caller->token, 0, agent.guard, NULL);
+	return 0;
+}
+
+/* Who asked knows that it is so before people do. */
+static int on_contain(struct orders *orders, const struct control_caller *caller,
+		      const struct control_contain *contain, struct problem *why)
+{
+	struct msg_agent agent;
+	int r = plane_contains(orders->kernel, caller, contain, &agent, why);
+
+	if (r)
+		return r;
+	control_done(orders->control, caller->token, 0, agent.guard, why);
+	orders->events->agent(&agent, orders->user);
+	return 0;
+}
+
 /* From outside of all guards, and still who it was when it was looked at. */
 static int caller_check(const struct orders *orders, const struct control_caller *caller,
 			struct problem *why)
@@ -150,6 +178,10 @@ static void on_word(const struct control_caller *caller, const struct control_pa
 		r = on_stopped(orders, caller, &word->STOPPED, &why);
 	else if (!r && word->type == CONTROL_ALARMS)
 		r = on_alarms(orders, caller, &word->ALARMS);
+	else if (!r && word->type == CONTROL_AGENT)
+		r = on_agent(orders, caller, &word->AGENT, &why);
+	else if (!r && word->type == CONTROL_CONTAIN)
+		r = on_contain(orders, caller, &word->CONTAIN, &why);
 	else if (!r && word->type == CONTROL_LISTEN)
 		r = on_listen(orders, caller, &word->LISTEN, &why);
 	else if (!r && word->type == CONTROL_WHOSE)

@@ -29,6 +29,8 @@ struct orders_events {
 		       void *arg, void *user);
 	/* where that guard lives: watched_netns() */
 	int (*netns)(uint32_t guard, void *user);
+	/* that happened to the agent in a guard; the guard is as it says already */
+	void (*agent)(const struct msg_agent *agent, void *user);
 };
 
 /** orders_serve() - listen; 0, or negative errno with @why */

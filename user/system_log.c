@@ -298,18 +298,19 @@ void system_log_revoked(uint32_t id, const char *dest, uint16_t port, uint8_t pr
 	end(budget_of(guard));
 }
 
-void system_log_alarm(uint32_t id, const char *message, const char *domain)
+void system_log_alarm(uint32_t id, const char *message, const char *field, const char *text)
 {
 	struct logged *guard = *slot_of(id);
+	char safe[96];
 
 	if (!is_open() || !guard) {
-		log_warn(0, "guard %u %s%s%.80s", id, message, *domain ? ": " : "", domain);
+		log_warn(0, "guard %u %s%s%.80s", id, message, *text ? ": " : "",
+			 log_safe(safe, sizeof(safe), text));
 		return;
 	}
 	if (!budget_spend(&guard->requests, SYSTEM_LOG_REQUESTS, SYSTEM_LOG_REQUESTS_RATE))
 		return;
-	begin(guard, LOG_WARNING, SYSTEM_LOG_ALARM, "%s%s%.80s", message, *domain ? ": " : "",
-	      domain);
-	TEXT("TEROK_DOMAIN", domain);
+	begin(guard, LOG_WARNING, SYSTEM_LOG_ALARM, "%s%s%.80s", message, *text ? ": " : "", text);
+	TEXT(field, text);
 	end(&guard->requests);
 }

@@ -59,8 +59,11 @@ void system_log_verdict(const struct asked *asked, const struct msg_verdict *ver
 void system_log_revoked(uint32_t guard, const char *dest, uint16_t port, uint8_t proto,
 			enum terok_action action, uint32_t uid, const char *client);
 
-/** system_log_alarm() - something about a guard that somebody should look at; on stderr where there is no journal */
-void system_log_alarm(uint32_t guard, const char *message, const char *domain);
+/**
+ * system_log_alarm() - something about a guard that somebody should look at; on stderr where there is no journal
+ * @field: of @text: TEROK_DOMAIN, TEROK_REASON
+ */
+void system_log_alarm(uint32_t guard, const char *message, const char *field, const char *text);
 
 /** system_log_unlogged() - entries that were left out or lost since the last one that was not */
 uint64_t system_log_unlogged(void);

@@ -7,11 +7,13 @@
 #include "base/cli.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/sanitise.h"
 #include "caller.h"
 #include "control.h"
 #include "core.h"
 #include "deed.h"
 #include "guard.h"
+#include "journal.h"
 #include "setup.h"
 #include "verbs.h"
 #include "terok/names.h"
@@ -30,6 +32,9 @@ struct printer {
 
 static void guard_json(struct json *json, const struct guard *guard, const struct terok_counts *c)
 {
+	char reason[AGENT_REASON + 1], detail[AGENT_DETAIL + 1];
+	struct journal_cause cause;
+
 	json_open_object(json, NULL);
 	json_add_uint(json, "guard", guard->id);
 	json_add_string(json, "name", guard->info.name);
@@ -40,6 +45,14 @@ static void guard_json(struct json *json, const struct guard *guard, const struc
 	json_add_uint(json, "uid", guard->info.uid);
 	json_add_string(json, "state", terok_state_name(guard->state));
 	json_add_bool(json, "alive", guard->alive);
+	if (guard_cause(guard, &cause) == 1) {
+		json_open_object(json, "contained");
+		json_add_string(json, "reason",
+				sanitise(reason, AGENT_REASON, cause.reason, strlen(cause.reason)));
+		json_add_string(json, "detail",
+				sanitise(detail, AGENT_DETAIL, cause.detail, strlen(cause.detail)));
+		json_close_object(json);
+	}
 	json_open_object(json, "counters");
 	json_add_uint(json, "attempts", c->allowed + c->refused);
 	json_add_uint(json, "allowed", c->allowed);
@@ -66,6 +79,20 @@ static void guard_text(const struct guard *guard, const struct terok_counts *c, 
 	       colour ? PLAIN : "");
 }
 
+/* Why a control plane had it blocked, and how that ends. */
+static void cause_text(const struct guard *guard, bool may_colour)
+{
+	char reason[AGENT_REASON], detail[AGENT_DETAIL];
+	struct journal_cause cause;
+
+	if (guard_cause(guard, &cause) != 1)
+		return;
+	printf("%s           CONTAINED: %s%s%s: terok-bpfd up %u lets it out again%s\n",
+	       may_colour ? RED : "", log_safe(reason, sizeof(reason), cause.reason),
+	       *cause.detail ? ": " : "", log_safe(detail, sizeof(detail), cause.detail), guard->id,
+	       may_colour ? PLAIN : "");
+}
+
 static int print_guard(const struct guard *guard, void *user)
 {
 	struct printer *printer = user;
@@ -79,8 +106,10 @@ static int print_guard(const struct guard *guard, void *user)
 	else if (!printer->n)
 		printf("%9s  %-20s  %-8s  %9s  %9s  %9s  %s\n", "GUARD", "NAME", "STATE",
 		       "ATTEMPTS", "REFUSED", "UNTOLD", "CGROUP");
-	if (!printer->as_json)
+	if (!printer->as_json) {
 		guard_text(guard, &counts, printer->colour);
+		cause_text(guard, printer->colour);
+	}
 	printer->n++;
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include <linux/types.h>
 
 #include "terok/abi.h"
+#include "terok/agent_event.h"
 
 #define CONTROL_RUN     "/run/terok" /* where RUN is, unless TEROK_RUN says otherwise */
 #define CONTROL_SOCKET  "control.sock"
@@ -37,7 +38,9 @@ enum control_may { CONTROL_ROOT = 1, CONTROL_ALL };
 	X(STOPPED, struct control_stopped, CONTROL_ALL)                                            \
 	X(LISTEN, struct control_listen, CONTROL_ALL)                                              \
 	X(ALARMS, struct control_alarms, CONTROL_ALL)                                              \
-	X(WHOSE, struct control_whose, CONTROL_ALL)
+	X(WHOSE, struct control_whose, CONTROL_ALL)                                                \
+	X(AGENT, struct agent_told, CONTROL_ALL)                                                   \
+	X(CONTAIN, struct control_contain, CONTROL_ALL)
 
 /* type, payload */
 #define CONTROL_REPLIES(X)                                                                         \
@@ -236,6 +239,20 @@ struct control_owner {
 	__u32 is;                       /* enum control_owner_is */
 	__u32 guard;                    /* 0: none, or of another user */
 	char container[TEROK_NAME_LEN]; /* of .guard */
+};
+
+/*
+ * AGENT is of a control plane: that has happened to the agent in a container of the caller's. Done:
+ * people will be told; -ENOENT: the caller has no guard of that container; -EBUSY: too much was said.
+ */
+
+/*
+ * Of a control plane: the guard of that container is to let nothing out, until a person says otherwise.
+ * Done: nothing leaves; -EALREADY: nothing left before, for the same reason; -ENOENT: as above.
+ */
+struct control_contain {
+	char container[TEROK_NAME_LEN]; /* its whole id */
+	char reason[AGENT_REASON], detail[AGENT_DETAIL];
 };
 
 /* The end of what is said to a word. */

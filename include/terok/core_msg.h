@@ -18,6 +18,7 @@
 #include <linux/types.h>
 
 #include "terok/abi.h"
+#include "terok/agent_event.h"
 
 #define MSG_TEXT    256
 #define MSG_PARENTS 8
@@ -75,7 +76,8 @@ enum msg_direction { FROM_CORE = 1, FROM_HUB, FROM_RESOLVER, FROM_WORKER, FROM_W
 	X(FOUND, struct msg_found, FROM_WATCHER)                                                   \
 	X(LEFT, struct msg_left, FROM_WATCHER)                                                     \
 	X(META, struct msg_meta, FROM_WATCHER)                                                     \
-	X(SWEPT, struct msg_swept, FROM_WATCHER)
+	X(SWEPT, struct msg_swept, FROM_WATCHER)                                                   \
+	X(AGENT, struct msg_agent, FROM_CORE)
 
 enum msg_type {
 	MSG_NONE,
@@ -220,8 +222,9 @@ enum entry_type {
 	ENTRY_REVOKED,
 	ENTRY_ATTACHED,
 	ENTRY_DETACHED,
-	ENTRY_MISSED, /* so many of the guard's entries are not there: too many, or no room */
-	ENTRY_ALARM,  /* a container asked for a guard and ran without one */
+	ENTRY_MISSED,    /* so many of the guard's entries are not there: too many, or no room */
+	ENTRY_ALARM,     /* a container asked for a guard and ran without one */
+	ENTRY_CONTAINED, /* a control plane had its guard blocked: .process says why */
 	ENTRY_TYPE_MAX_
 };
 
@@ -323,6 +326,13 @@ struct msg_revoked {
 	char rule[MSG_RULE]; /* that was taken back; empty on failure */
 	char problem[128];   /* for people; empty on success */
 	char client[TEROK_COMM_LEN];
+};
+
+/* That happened to the agent in a guard. AGENT_EVENT_CONTAINED without a time: it still is. */
+struct msg_agent {
+	__u32 guard;
+	__u32 uid; /* who said so */
+	struct agent_told told;
 };
 
 /* --- core and resolver --------------------------------------------------------------------- */

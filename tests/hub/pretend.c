@@ -160,6 +160,19 @@ void pretend_gone(uint32_t guard)
 	core_says(&packet);
 }
 
+void pretend_agent(uint32_t guard, enum agent_event_type type, const char *reason)
+{
+	struct msg_packet packet = { .type = MSG_AGENT };
+
+	packet.AGENT.guard = guard;
+	packet.AGENT.told.type = type;
+	packet.AGENT.told.ok = type == AGENT_EVENT_CONTAINED;
+	packet.AGENT.told.wall_ns = 1;
+	snprintf(packet.AGENT.told.reason, sizeof(packet.AGENT.told.reason), "%s", reason);
+	strcpy(packet.AGENT.told.agent, "dev");
+	core_says(&packet);
+}
+
 static void core_asks(uint32_t guard, uint64_t ask, const char *name)
 {
 	struct msg_packet packet = { .type = MSG_REFUSED };

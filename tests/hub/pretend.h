@@ -58,6 +58,9 @@ void pretend_attach(uint32_t guard, const char *container, const char *name);
 void pretend_adopt(uint32_t guard, const char *container, const char *name);
 void pretend_gone(uint32_t guard);
 
+/** pretend_agent() - that happened to its agent, a control plane says */
+void pretend_agent(uint32_t guard, enum agent_event_type type, const char *reason);
+
 /** pretend_refuses() - a question: 192.0.2.@ask port 443/tcp, of that guard */
 void pretend_refuses(uint32_t guard, uint64_t ask);
 

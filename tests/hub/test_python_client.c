@@ -134,6 +134,25 @@ static void at_the_agents_hub_it_hears_and_answers(void **state)
 	assert_null(strstr(client.said, "broken"));
 }
 
+/* A type that it does not know is an event like any other, and what comes after it is heard. */
+static void what_happens_to_agents_is_nothing_that_it_breaks_at(void **state)
+{
+	(void)state;
+	pretend_attach(1, ONE, "box");
+	client_start(pretend_socket);
+	until_it_hears(refuse);
+	for (unsigned type = AGENT_EVENT_CONNECTING; type < AGENT_EVENT_TYPES_; type++)
+		pretend_agent(1, type, "caf\xc3\xa9\x1b");
+	pretend_refuses(1, 5);
+	await(strstr(client.said, HEARS("connection_blocked", ONE, KEY ":5", "192.0.2.5", "443",
+					"6", "", "", "false", "")));
+	assert_non_null(strstr(client.said, HEARS_OF("agent.untrusted", ONE, "caf  ")));
+	assert_non_null(strstr(
+	    client.said, HEARS("agent.contained", ONE, "", "", "0", "0", "", "", "true", "caf  ")));
+	assert_non_null(strstr(client.said, "\"agent\": \"dev\""));
+	assert_null(strstr(client.said, "\nbroken"));
+}
+
 static void it_comes_back_when_the_hub_does(void **state)
 {
 	(void)state;
@@ -253,6 +272,7 @@ int main(void)
 #define AT_SYSTEM(name)  cmocka_unit_test_setup_teardown(name, system_setup, system_teardown)
 #define AT_SESSION(name) cmocka_unit_test_setup_teardown(name, session_setup, teardown)
 		AT_SYSTEM(at_the_agents_hub_it_hears_and_answers),
+		AT_SYSTEM(what_happens_to_agents_is_nothing_that_it_breaks_at),
 		AT_SYSTEM(it_comes_back_when_the_hub_does),
 		AT_SESSION(at_a_sessions_hub_it_hears_every_type),
 		AT_SESSION(it_hears_all_of_a_burst),

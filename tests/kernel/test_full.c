@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/event.h"
+#include "control.h"
 #include "hooks.h"
 
 #define OTHER    "203.0.113.9"
@@ -236,6 +237,33 @@ static void a_full_disk_refuses_a_verdict_for_ever(void **state)
 	agent_end(SIGTERM);
 }
 
+/* Nothing can be kept, and it is blocked all the same. */
+static void a_full_disk_contains_who_is_to_be_contained(void **state)
+{
+	struct control_ask ask = { .word = { .type = CONTROL_CONTAIN } };
+	char dest[32] = "192.0.2.250";
+	struct problem why = {};
+
+	(void)state;
+	disk_small();
+	attach_box();
+	agent_start();
+	assert_works("allow", "box", TEST_FAR);
+	assert_int_equal(test_udp(world, TEST_FAR), 0);
+	disk_fill();
+	for (int i = 1; !VERB("allow", "box", dest) && i < 200; i++) /* its log may have room */
+		snprintf(dest, sizeof(dest), "192.0.2.%d", i);
+	assert_mistake(1, 1, "policy.db: ");
+	strcpy(ask.word.CONTAIN.container, "box");
+	strcpy(ask.word.CONTAIN.reason, "cert_invalid");
+	assert_int_equal(control_ask(&ask, NULL, &why), 0);
+	assert_int_equal(test_udp(world, TEST_FAR), EPERM);
+	assert_non_null(strstr(why.text, "it is blocked until its guard ends, and no longer: "));
+	assert_works("status");
+	assert_said("block");
+	agent_end(SIGTERM);
+}
+
 static int teardown(void **state)
 {
 	umount2(getenv("TEROK_STATE"), MNT_DETACH);
@@ -252,6 +280,7 @@ int main(void)
 		T(a_full_table_of_guards_refuses_the_guard),
 		T(a_flow_that_could_not_be_remembered_ends_with_its_rule),
 		T(a_full_disk_refuses_a_verdict_for_ever),
+		T(a_full_disk_contains_who_is_to_be_contained),
 	};
 
 	test_require("kernel/full");

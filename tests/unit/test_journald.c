@@ -359,7 +359,7 @@ static void an_alarm_is_a_warning(void **state)
 {
 	(void)state;
 	begin();
-	system_log_alarm(7, "asks for names that look like data", "x\ny.example");
+	system_log_alarm(7, "asks for names that look like data", "TEROK_DOMAIN", "x\ny.example");
 	assert_true(hears());
 	assert_string_equal(value("MESSAGE_ID"), SYSTEM_LOG_ALARM);
 	assert_string_equal(value("PRIORITY"), "4");
