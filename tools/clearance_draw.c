@@ -233,8 +233,8 @@ static void draw_entry(struct canvas *canvas, int y, const struct entry *entry, 
 	char where[TARGET_LEN], wall[24], by[300];
 
 	wall_format(wall, entry->wall_ns, wide);
-	if (!*entry->dest)
-		by[0] = '\0'; /* its guard is all that it is about */
+	if (!*entry->dest) /* its guard is all that it is about, and maybe why */
+		snprintf(by, sizeof(by), "%s", entry->process);
 	else if (entry_is_by(entry))
 		snprintf(by, sizeof(by), "%s  by uid %" PRId64 " %s", entry->name, entry->uid,
 			 entry->client);

@@ -544,8 +544,28 @@ static void on_alarm(struct popups *popups, const struct terok_event *event)
 	alert(popups, KIND_ALARM, event, "Container without a guard", event->problem);
 }
 
+/* As an alarm. That it is contained says more than why, whichever comes first. */
+static void on_agent(struct popups *popups, const struct terok_event *event)
+{
+	static const char *const titles[] = { "Agent not trusted", "Container contained" };
+	struct popup *known = find_kind(popups, KIND_CONTAINED, event->guard, event->container);
+	const char *title = titles[!strcmp(event->type, "agent.contained")];
+	char body[256];
+
+	snprintf(body, sizeof(body), "%.64s: %.180s", event->reason, event->problem);
+	if (known && !known->ending &&
+	    (title == titles[0] ||
+	     (!strncmp(known->summary, title, strlen(title)) && !strcmp(known->body, body)))) {
+		known->stale = false;
+		return;
+	}
+	alert(popups, KIND_CONTAINED, event, title, body);
+}
+
 static void on_state(struct popups *popups, const struct terok_event *event)
 {
+	if (strcmp(event->state, "block"))
+		alert_end(popups, KIND_CONTAINED, event);
 	if (!strcmp(event->state, "up")) {
 		shield_end(popups, event);
 		if (popups->categories & POPUP_SHIELD_UP)
@@ -571,6 +591,7 @@ static void on_detached(struct popups *popups, const struct terok_event *event)
 
 	container_end(popups, event);
 	shield_end(popups, event);
+	alert_end(popups, KIND_CONTAINED, event);
 	if (*event->reason)
 		snprintf(body, sizeof(body), "Reason: %s", event->reason);
 	if (popups->categories & POPUP_EXITED)
@@ -596,6 +617,9 @@ void popups_event(struct popups *popups, const struct terok_event *event)
 		on_alarm(popups, event);
 	} else if (!strcmp(event->type, "alarm_over")) {
 		alert_end(popups, KIND_ALARM, event);
+	} else if (!strcmp(event->type, "agent.untrusted") ||
+		   !strcmp(event->type, "agent.contained")) {
+		on_agent(popups, event);
 	} else if (!strcmp(event->type, "guard_attached")) {
 		if (popups->categories & POPUP_STARTED)
 			tell(popups, event, URGENCY_LOW, "Container started", "");
@@ -611,8 +635,7 @@ void popups_event(struct popups *popups, const struct terok_event *event)
 void popups_replay(struct popups *popups, bool begins)
 {
 	for (struct popup *popup = popups->first; begins && popup; popup = popup->next)
-		popup->stale = popup->kind == KIND_BLOCKED || popup->kind == KIND_SHIELD ||
-			       popup->kind == KIND_ALARM;
+		popup->stale = popup->kind != KIND_MORE && popup->kind != KIND_PASSING;
 	if (begins)
 		return;
 	for (struct popup *popup = popups->first, *next; popup; popup = next) {

@@ -60,11 +60,12 @@ struct popup_face {
 };
 
 enum popup_kind {
-	KIND_BLOCKED, /* waits for an answer */
-	KIND_MORE,    /* how many wait unseen: one for all containers */
-	KIND_SHIELD,  /* a container's shield is down: until it is up, or the container ends */
-	KIND_ALARM,   /* a container asks for a guard and has none: until it has, or ends */
-	KIND_PASSING, /* says something once */
+	KIND_BLOCKED,   /* waits for an answer */
+	KIND_MORE,      /* how many wait unseen: one for all containers */
+	KIND_SHIELD,    /* a container's shield is down: until it is up, or the container ends */
+	KIND_ALARM,     /* a container asks for a guard and has none: until it has, or ends */
+	KIND_CONTAINED, /* its agent is not trusted: until its guard has another state, or ends */
+	KIND_PASSING,   /* says something once */
 };
 
 /* clearance_popup.c's, and for clearance_popup_text.c to read. */
@@ -83,7 +84,7 @@ struct popup {
 	time_t since;
 	bool answering, allow;
 	bool refused; /* that it failed was told by the reply: not again by the event */
-	bool stale;   /* not told again by a hub that is back; also of KIND_SHIELD, KIND_ALARM */
+	bool stale;   /* not told again by a hub that is back; also of the alerts */
 
 	/* the others: what they say */
 	char summary[SUMMARY_MAX + 1], body[256];

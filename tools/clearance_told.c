@@ -120,10 +120,25 @@ static void on_held(struct session *session, const struct terok_event *event)
 	session_note(session, text);
 }
 
+/* Somebody else than was registered, or a guard that was blocked for it. Of the rest nobody need know. */
+static void on_agent(struct session *session, const struct terok_event *event)
+{
+	bool contained = !strcmp(event->type, "agent.contained");
+	char text[480];
+
+	if (!contained && strcmp(event->type, "agent.untrusted"))
+		return;
+	snprintf(text, sizeof(text), "%s: %.70s: %.64s: %.255s",
+		 contained ? "CONTAINED" : "agent not trusted", event->name, event->reason,
+		 event->problem);
+	session_note(session, text);
+}
+
 /* What is shown beside the requests may be another now. */
 static void session_is_stale(struct session *session, const char *type)
 {
 	if (!strcmp(type, "refused") || !strcmp(type, "held") ||
+	    (!strncmp(type, "agent.", 6) && strcmp(type, "agent.contained")) ||
 	    (session->watch == WATCH_GRANTS && !strcmp(type, "request")))
 		return;
 	session->stale = true;
@@ -162,6 +177,8 @@ void session_on_event(const struct terok_event *event, int64_t lost, void *user)
 		on_verdict(session, event);
 	} else if (!strcmp(event->type, "alarm") || !strcmp(event->type, "alarm_over")) {
 		on_alarm(session, event);
+	} else if (!strncmp(event->type, "agent.", 6)) {
+		on_agent(session, event);
 	} else if (!strncmp(event->type, "guard_", 6)) {
 		on_guard(session, event);
 	} else if (!strcmp(event->type, "held")) {

@@ -525,6 +525,37 @@ static void what_a_container_asked_is_closed_when_it_goes(void **state)
 	assert_int_equal(popups.n_waiting, 0);
 }
 
+static void who_is_contained_is_an_alert_until_a_person_opens_it(void **state)
+{
+	uint32_t id;
+
+	(void)state;
+	guard_is("agent.untrusted", "up", "cert_invalid");
+	assert_string_equal(sent[0].summary, "Agent not trusted: box");
+	assert_int_equal(sent[0].urgency, URGENCY_CRITICAL);
+	id = shows();
+	guard_is("agent.contained", "block", "cert_invalid");
+	assert_string_equal(sent[1].summary, "Container contained: box");
+	assert_non_null(strstr(sent[1].body, "cert_invalid"));
+	assert_int_equal(sent[1].replaces, id);
+	shows();
+	guard_is("agent.untrusted", "block", "cert_invalid"); /* told later, and says less */
+	guard_is("agent.contained", "block", "cert_invalid"); /* a hub that is back */
+	guard_is("agent.session.broken", "block", "eof");
+	guard_is("guard_state", "block", "");
+	assert_int_equal(n_sent, 2);
+	assert_int_equal(n_closed, 0);
+	guard_is("guard_state", "up", "");
+	assert_int_equal(closed[0], id);
+	shows();
+	guard_is("agent.contained", "block", "cert_invalid");
+	id = shows();
+	guard_is("guard_detached", "", "");
+	assert_int_equal(closed[1], id);
+	shows();
+	assert_null(popups.first);
+}
+
 static void a_shield_that_is_down_is_an_alert_until_it_is_up(void **state)
 {
 	uint32_t id;
@@ -705,6 +736,7 @@ int main(void)
 		TEST(a_container_that_comes_and_goes_is_told),
 		TEST(what_a_container_asked_is_closed_when_it_goes),
 		TEST(a_shield_that_is_down_is_an_alert_until_it_is_up),
+		TEST(who_is_contained_is_an_alert_until_a_person_opens_it),
 		TEST(an_alert_is_closed_also_if_it_has_no_name_yet),
 		TEST(another_container_keeps_its_popups),
 		TEST(a_request_that_expired_is_closed),

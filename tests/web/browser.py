@@ -368,6 +368,18 @@ def a_container_without_a_guard_is_in_every_view_until_it_is_over():
 
 
 @in_order
+def a_container_that_is_contained_is_said_until_it_ends():
+    core("guard", 4, "box4", "44dd44dd44dd44dd")
+    core("contain", 4, "cert_thumbprint_mismatch", "<img src=x onerror=hit=1>")
+    wait_for("it is said", lambda: "1 container contained" in browser.text("#alarms"))
+    text = browser.text("#alarms")
+    assert "box4 44dd44dd44dd" in text and "cert_thumbprint_mismatch: <img" in text and "terok-bpfd up box4" in text, text
+    assert browser.run("return $('alarms').querySelectorAll('img').length") == 0, "a reason is markup"
+    core("gone", 4)
+    wait_for("it is over", lambda: "contained" not in browser.text("#alarms"))
+
+
+@in_order
 def a_container_that_ends_ends_its_requests():
     wait_for("they are over", lambda: "Over" in browser.run("return arguments[0].textContent", wait_for("a row", lambda: row("192.0.2.69"))))
     wait_for("they go", lambda: not row("192.0.2.69"))

@@ -10,6 +10,7 @@
  *	refuse	GUARD QUESTION ADDRESS PORT DOMAIN COMM PID EXE CMDLINE COUNT
  *	fail	TEXT		the next answer cannot be applied
  *	alarm	OVER NAME CONTAINER WHY	it has no guard; OVER is 1: no longer so
+ *	contain	GUARD REASON DETAIL	it is blocked because of its agent
  *	flood	GUARD QUESTION N	so many questions, each of a name of its own
  *
  * Every answer that reaches the core is a line on stdout: verdict QUESTION ACTION SCOPE
@@ -340,6 +341,19 @@ static void on_alarm(char *const field[])
 	tell(&packet);
 }
 
+static void on_contain(char *const field[])
+{
+	struct msg_packet packet = { .type = MSG_AGENT };
+
+	packet.AGENT.guard = atoi(field[1]);
+	packet.AGENT.uid = getuid();
+	packet.AGENT.told.type = AGENT_EVENT_CONTAINED;
+	packet.AGENT.told.wall_ns = 1;
+	snprintf(packet.AGENT.told.reason, sizeof(packet.AGENT.told.reason), "%s", field[2]);
+	snprintf(packet.AGENT.told.detail, sizeof(packet.AGENT.told.detail), "%s", field[3]);
+	tell(&packet);
+}
+
 static void decode(char *text)
 {
 	char *to = text;
@@ -364,7 +378,7 @@ static void on_line(char *line)
 		void (*fn)(char *const field[]);
 	} commands[] = {
 		{ "guard", 4, on_guard }, { "gone", 2, on_gone },   { "refuse", 11, on_refuse },
-		{ "flood", 4, on_flood }, { "alarm", 5, on_alarm },
+		{ "flood", 4, on_flood }, { "alarm", 5, on_alarm }, { "contain", 4, on_contain },
 	};
 	char *field[FIELDS] = {}, *one;
 	int n = 0;

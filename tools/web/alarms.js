@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// alarms.js - containers that ask for a guard and have none: above all else, in every view, until over
+// alarms.js - containers without the guard they ask for, or contained: above all else, in every view, until over
 "use strict";
 
 const ALARMS_SHOWN = 8;
 
-const alarms = new Map(); // by container
+const alarms = new Map(); // by container, or guard
 
 // the hub says those that stand first, also after it was away
 function alarmsAwait() {
@@ -20,26 +20,30 @@ function alarmsTold() {
 }
 
 function alarmed(e) {
-	const name = e.name || e.container;
-	if (e.type === "alarm") {
-		if (ready)
-			say(name + " runs without a guard");
-		alarms.set(e.container, { name, container: e.container, uid: e.uid, problem: e.problem || "", since: wall(e.boot_ns) });
-	} else if (alarms.delete(e.container)) {
-		say(name + " is no longer without a guard");
-	}
-	if (ready)
+	const key = e.guard || e.container, name = e.name || e.container, what = e.guard ? "contained" : "without a guard";
+	const on = e.type === "alarm" || e.type === "agent.contained";
+	if (on)
+		alarms.set(key, { name, what, container: e.container, uid: e.uid, problem: (e.guard ? e.reason + ": " : "") + e.problem });
+	else if (!alarms.delete(key))
+		return;
+	if (ready) {
+		say(name + (on ? " is " : " is no longer ") + what);
 		drawAlarms();
+	}
 }
 
-function drawAlarms() {
-	const all = [...alarms.values()];
+function alarmList(what) {
+	const all = [...alarms.values()].filter((one) => one.what === what);
 	const lines = all.slice(0, ALARMS_SHOWN).map((one) => h("li", {},
 		h("strong", {}, one.name), " ", h("code", {}, one.container.slice(0, 12)), " of " + userOf(one.uid) + ": " + one.problem));
 	if (all.length > ALARMS_SHOWN)
 		lines.push(h("li", {}, "and " + plural(all.length - ALARMS_SHOWN, "container") + " more: terok-bpfd status"));
-	$("alarms").replaceChildren(...(all.length ? [icon("warn"),
-		h("div", {}, h("strong", {}, plural(all.length, "container") + " without a guard"), h("ul", {}, ...lines))] : []));
-	$("alarms").hidden = !all.length;
+	return all.length ? [h("strong", {}, plural(all.length, "container") + " " + what), h("ul", {}, ...lines)] : [];
+}
+
+function drawAlarms() {
+	const lists = [...alarmList("without a guard"), ...alarmList("contained")];
+	$("alarms").replaceChildren(...(lists.length ? [icon("warn"), h("div", {}, ...lists)] : []));
+	$("alarms").hidden = !lists.length;
 	movedAt = performance.now(); // what is below may be elsewhere now
 }

@@ -193,7 +193,9 @@ function happened(e, group) {
 	} else if (e.type === "expired") {
 		if (r)
 			finish(r, "gone");
-	} else if (e.type === "alarm" || e.type === "alarm_over") {
+	} else if (e.type.startsWith("a")) { // alarm, alarm_over, agent.*
+		if (e.type !== "agent.contained" && e.guard)
+			return; // an agent's life: nothing here shows it
 		alarmed(e);
 	} else if (e.type === "held") {
 		const guard = guards.get(e.guard) || {};
@@ -203,6 +205,8 @@ function happened(e, group) {
 			guards.delete(e.guard);
 		else
 			guards.set(e.guard, { ...guards.get(e.guard), guard: e.guard, name: e.name, container: e.container, state: e.state });
+		if (e.type === "guard_detached" || e.state !== "block")
+			alarmed(e);
 		if (e.type === "guard_detached" || (e.type === "guard_state" && e.state !== "up"))
 			for (const one of requests.values())
 				if (one.guard === e.guard && one.container === e.container)

@@ -109,13 +109,13 @@ function drawGrants() {
 const EVENTS = {
 	request: ["Asked", "wait"], verdict: ["Not applied", "wait"], expired: ["Expired", ""], revoked: ["Revoked", ""],
 	guard_attached: ["Guarded", ""], guard_detached: ["Ended", ""], missed: ["Missed", "wait"],
-	alarm: ["Unguarded", "wait"],
+	alarm: ["Unguarded", "wait"], contained: ["Contained", "wait"],
 };
 
 // what was done and by whom, in words
 function historyWho(e) {
 	const times = e.count > 1 ? ", " + e.count + " times" : "";
-	if (e.type === "request")
+	if (e.type === "request" || e.type === "contained")
 		return e.process + times;
 	if (e.type === "verdict" || e.type === "revoked")
 		return [userOf(e.uid), e.client, e.type === "verdict" && !e.ok && e.action, e.type === "verdict" && historyScope(e)].filter(Boolean).join(", ");
