@@ -19,6 +19,7 @@ cleanup() {
 }
 trap cleanup EXIT
 export HOME=$dir LC_ALL=C TEROK_CREDENTIALS_DIR=$dir/c TEROK_SANDBOX_STATE_DIR=$dir/s TEROK_SANDBOX_RUNTIME_DIR=$dir/r GRPC_VERBOSITY=NONE
+export TEROK_RUN=$dir/run # not the machine's agent
 unset NOTIFY_SOCKET http_proxy https_proxy HTTPS_PROXY
 db=$dir/s/controlplane/controlplane.db log=$dir/log
 agent_port=$((20000 + RANDOM % 6000)) admin_port=$((26000 + RANDOM % 6000))

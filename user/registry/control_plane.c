@@ -55,6 +55,10 @@ int cp_ports_read(const struct cp_said *said, const char *verb, struct cp_ports 
 		return log_error(-EINVAL, "%s: --agent-port and --admin-port are the same", verb);
 	if (said->introspect_ca && !said->introspect)
 		return log_error(-EINVAL, "%s: --introspect-ca is for --introspect", verb);
+	if (said->contain && strcmp(said->contain, CP_CONTAIN_BLOCK) &&
+	    strcmp(said->contain, CP_CONTAIN_OFF))
+		return log_error(-EINVAL, "%s: --contain is block or off, not '%s'", verb,
+				 said->contain);
 	if (said->guard && strcmp(said->guard, CP_GUARD_AUTO) &&
 	    strcmp(said->guard, CP_GUARD_REQUIRE) && strcmp(said->guard, CP_GUARD_OFF))
 		return log_error(-EINVAL, "%s: --guard is auto, require or off, not '%s'", verb,
@@ -151,6 +155,7 @@ void cp_words_make(const struct cp_said *said, const struct cp_files *files,
 	add(ret, "--plan=", files->plan);
 	add(ret, "--network=", said->network);
 	add(ret, "--guard=", said->guard);
+	add(ret, "--contain=", said->contain);
 	add(ret, "--audience=", said->audience);
 	add(ret, "--introspect=", said->introspect);
 	add(ret, "--introspect-ca=", files->introspect_ca);

@@ -21,13 +21,16 @@
 #define CP_GUARD_REQUIRE "require"
 #define CP_GUARD_OFF     "off"
 
+#define CP_CONTAIN_BLOCK "block" /* who is not trusted reaches nothing */
+#define CP_CONTAIN_OFF   "off"
+
 extern const struct service cp_service;
 
 /* What options say; NULL: the default. */
 struct cp_said {
 	const char *agent_bind, *agent_port, *admin_bind, *admin_port, *session_port;
 	const char *plan, *socket, *pki, *db, *network, *audience, *introspect, *introspect_ca;
-	const char *guard, *pid_file;
+	const char *guard, *contain, *pid_file;
 };
 
 /* Those of serve; each is one of start and of install as well. */
@@ -48,6 +51,8 @@ struct cp_said {
 	      &(said).network },                                                                   \
 	    { "guard", "MODE", "is the kernel asked who calls? auto, require, off", CLI_STRING,    \
 	      &(said).guard },                                                                     \
+	    { "contain", "POLICY", "who is not trusted: block the guard, or off (block)",          \
+	      CLI_STRING, &(said).contain },                                                       \
 	    { "audience", "URL", "whom assertions are for", CLI_STRING, &(said).audience },        \
 	    { "introspect", "URL", "a server that knows tokens (RFC 7662)", CLI_STRING,            \
 	      &(said).introspect },                                                                \

@@ -23,11 +23,15 @@ struct sessions {
 	struct dialer *dialer;
 	struct feeder *feeder;
 	struct watch *watch;
+	struct teller *teller;
 };
 
 static void on_apply(void *user, const struct agent_event *event)
 {
-	world_apply(user, event);
+	struct sessions *sessions = user;
+
+	world_apply(sessions->world, event);
+	teller_heard(sessions->teller, event);
 }
 
 /* What containers and peers chose stands in the events themselves, for those who watch. */
@@ -145,7 +149,7 @@ int sessions_new(const struct sessions_use *use, struct sessions **ret, struct p
 	int r = sessions ? world_new(&sessions->world) : -ENOMEM;
 
 	if (!r) {
-		const struct bus_first first = { on_apply, on_log, sessions->world };
+		const struct bus_first first = { on_apply, on_log, sessions };
 
 		sessions->use = *use;
 		r = bus_new(use->loop, &first, &sessions->bus);
@@ -153,6 +157,7 @@ int sessions_new(const struct sessions_use *use, struct sessions **ret, struct p
 	if (!r && use->plan)
 		r = plan_read(use->plan, &sessions->plan, why);
 	r = r ?: lines_begin(sessions, why) ?: dialer_begin(sessions);
+	r = r ?: teller_new(use->loop, sessions->bus, use->contain, &sessions->teller);
 	if (r) {
 		sessions_free(sessions);
 		return r;
@@ -210,6 +215,7 @@ void sessions_free(struct sessions *sessions)
 	dialer_free(sessions->dialer);
 	lines_free(sessions->lines);
 	watch_free(sessions->watch);
+	teller_free(sessions->teller);
 	bus_free(sessions->bus);
 	world_free(sessions->world);
 	plan_free(sessions->plan);

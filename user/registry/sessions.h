@@ -14,6 +14,7 @@
 #include "peers.h"
 #include "register.h"
 #include "runtime.h"
+#include "teller.h"
 
 struct sessions;
 
@@ -29,6 +30,7 @@ struct sessions_use {
 	const char *socket;    /* of those who watch */
 	unsigned port;         /* of peers */
 	int by;                /* who runs podman: as runtime_podman_new() has it */
+	enum contain_policy contain;
 };
 
 /** sessions_new() - what @use names is borrowed; nobody is dialled yet. -errno with @why */

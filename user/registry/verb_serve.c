@@ -326,6 +326,7 @@ static int gates_open(struct serve *serve, struct problem *why)
 
 static int sessions_open(struct serve *serve, struct problem *why)
 {
+	bool contain = !serve->said.contain || strcmp(serve->said.contain, CP_CONTAIN_OFF);
 	struct sessions_use use = { .loop = serve->loop,
 				    .runtime = serve->runtime,
 				    .agents = serve->agents,
@@ -336,7 +337,8 @@ static int sessions_open(struct serve *serve, struct problem *why)
 				    .passed = &serve->passed,
 				    .socket = serve->files.socket,
 				    .port = serve->ports.session,
-				    .by = serve->runner };
+				    .by = serve->runner,
+				    .contain = contain ? CONTAIN_BLOCK : CONTAIN_OFF };
 	struct problem left;
 	int r = sessions_new(&use, &serve->sessions, why);
 
