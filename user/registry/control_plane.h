@@ -51,7 +51,7 @@ struct cp_said {
 	      &(said).network },                                                                   \
 	    { "guard", "MODE", "is the kernel asked who calls? auto, require, off", CLI_STRING,    \
 	      &(said).guard },                                                                     \
-	    { "contain", "POLICY", "who is not trusted: block the guard, or off (block)",          \
+	    { "contain", "HOW", "agents that are not trusted: block (the default), off",           \
 	      CLI_STRING, &(said).contain },                                                       \
 	    { "audience", "URL", "whom assertions are for", CLI_STRING, &(said).audience },        \
 	    { "introspect", "URL", "a server that knows tokens (RFC 7662)", CLI_STRING,            \
