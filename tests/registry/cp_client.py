@@ -4,12 +4,14 @@
 
 cp_client.py register BUNDLE PORT AGENT PROJECT [TOKEN-FILE]   "CODE text"; - is no token
 cp_client.py sized BUNDLE PORT AGENT PROJECT BYTES             the same, in a message of so many bytes
+cp_client.py stream BUNDLE PORT [AGENT PROJECT]                the same, or nothing, in a stream that does not end
 cp_client.py raw BUNDLE PORT PATH HEX                          any bytes to any method, with the bundle's token
 cp_client.py list PKI PORT TOKEN-FILE                          a line for each agent
 cp_client.py many PORT BUNDLE AGENT N                          N calls over one kept connection: seconds, p99 in ms
 BUNDLE has cert.pem, key.pem, ca.pem, assertion.jwt; PKI cli.pem and ca.pem. CP_HOST is where it listens.
 """
 import os
+import queue
 import sys
 import time
 
@@ -92,6 +94,18 @@ def main(verb, *args):
         assert len(message) == int(size)
         code, said = call(bundle(where, port), REGISTER, message, read(where + "/assertion.jwt").decode())
         print(code, said if code != "OK" else len(said))
+    elif verb == "stream":
+        where, port, *who = args
+        more = queue.Queue()
+        if who:
+            more.put(text(1, who[0]) + text(2, who[1]))
+        headers = [("authorization", "Bearer " + read(where + "/assertion.jwt").decode())]
+        said = bundle(where, port).stream_stream(REGISTER)(iter(more.get, None), timeout=20, metadata=headers)
+        try:
+            print("OK", *(len(message) for message in said))
+        except grpc.RpcError as e:
+            print(e.code().name, e.details())
+        more.put(None)
     elif verb == "raw":
         where, port, path, message = args
         print(*call(bundle(where, port), path, bytes.fromhex(message), read(where + "/assertion.jwt").decode()))

@@ -20,6 +20,11 @@ is "again it is welcome" same "$(register "$dir/a" dev proj)" "OK 0"
 is "and that is no second row" same "$(rows)" 1
 is "it is said so" logged agent_register_idempotent
 
+is "a request in a stream that does not end is a request" same "$(client stream "$dir/a" $agent_port dev proj)" "OK 0"
+there "aa dev proj 10.0.0.1"
+is "a stream that says nothing is refused for who it is" same "$(client stream "$dir/a" $agent_port)" "$denied"
+there "aa dev proj 127.0.0.1"
+
 is "without a token" same "$(register "$dir/a" dev proj -)" "UNAUTHENTICATED missing bearer token"
 issue a2 aa dev proj
 is "another certificate of the container is refused" same "$(register "$dir/a2" dev proj)" "$failed"
@@ -84,6 +89,8 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$d
 	-subj "/CN=clawker-clawkerd" -addext "subjectAltName=URI:urn:clawker:agent:clawker.proj.dev,URI:urn:clawker:container:aa" 2>/dev/null
 is "a certificate of another authority is refused" same "$(register "$dir/none" dev proj | cut -d' ' -f1)" UNAVAILABLE
 is "and none at all" grep -q 'alert certificate required\|tlsv13 alert' <(tls $agent_port -tls1_3 -ign_eof <<<x)
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$dir/none/key.pem" -out "$dir/none/cert.pem" -days 2 -subj "/CN=x" 2>/dev/null
+is "and one without a certificate of ours has no stream" same "$(client stream "$dir/none" $agent_port | cut -d' ' -f1)" UNAVAILABLE
 is "plain text is refused" same "$(curl -s --max-time 5 --http2-prior-knowledge "http://127.0.0.1:$agent_port/" -o /dev/null -w '%{http_code}')" 000
 
 # --- what one peer may take

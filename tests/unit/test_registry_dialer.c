@@ -487,6 +487,22 @@ static void attempts_end_when_their_time_is_over(void **state)
 	assert_int_equal(events[0]->attempts, 0);
 }
 
+static void what_fails_of_ours_is_told_once_and_leaves_nothing(void **state)
+{
+	(void)state;
+	with(short_total);
+	for (unsigned i = 0; i < 4; i++, open_fails = cannot = 0) {
+		*(i % 2 ? &open_fails : &cannot) = i < 2 ? -ENOMEM : -EMFILE;
+		assert_int_equal(dialer_dial(dialer, A), 0);
+		turn_for(3 * use.times.total_ns);
+		assert_string_equal(strrchr(told(), '.'), ".failed");
+		assert_int_equal(n_events, 1 + i % 2); /* that it connects is told before */
+		assert_int_equal(dialer_count(dialer), 0);
+		forget_events();
+	}
+	session(); /* and it is dialled when somebody asks again */
+}
+
 static void that_somebody_asked_again_is_not_lost(void **state)
 {
 	(void)state;
@@ -774,6 +790,7 @@ int main(void)
 		TEST(one_that_is_not_in_the_network_is_told_and_left),
 		TEST(one_that_could_not_be_looked_at_may_run),
 		TEST(attempts_end_when_their_time_is_over),
+		TEST(what_fails_of_ours_is_told_once_and_leaves_nothing),
 		TEST(that_somebody_asked_again_is_not_lost),
 		TEST(what_is_far_larger_when_it_is_decoded_is_no_response),
 		TEST(a_look_of_before_a_start_says_nothing_of_it),
