@@ -7,27 +7,18 @@
 # once for all of them.
 peer=$B/tests/registry/peer/grpc_peer
 [ -x "$peer" ] || { echo "$peer is not there (make)"; exit 1; }
-dir=$(mktemp -d) bad=0 ours="" theirs=""
-end() {
-	exec 8>&- 9>&-
+NEEDS=curl
+. "$here/registry.bash"
+ours="" theirs=""
+hang_up() { # both end with what they read
+	exec 7>&- 8>&- 9>&-
 	[ -z "$ours" ] || wait "$ours"
 	[ -z "$theirs" ] || wait "$theirs"
-	rm -rf "$dir"
+	cleanup
 }
-trap end EXIT
+trap hang_up EXIT
 cd "$dir" || exit 1
 
-is() {
-	local name=$1
-	shift
-	if "$@" >"$dir/said" 2>&1; then
-		echo "ok $name"
-	else
-		echo "not ok $name"
-		sed 's/^/    /' "$dir/said"
-		bad=1
-	fi
-}
 # issue NAME CN EXTENSIONS [CA]: a key and a certificate
 issue() {
 	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" -keyout "$1.key" -out "$1.csr" 2>/dev/null &&

@@ -4,7 +4,7 @@
 # the kernel, people hear why, and nobody but a person opens it again
 #
 # In a throw-away host: a box with a guard, terok-bpfd, terok-cp and terok-agentd, all as they ship.
-dir='' cp='' log='' seen='' server='' agent='' watcher='' bad=''
+dir='' cp='' log='' seen='' server='' agent='' watcher='' session_port='' bad=''
 here=$(dirname "${BASH_SOURCE[0]}")
 . "$here/../names/lib.sh"
 enter_lab jq sqlite3 openssl
@@ -33,7 +33,7 @@ is "the control: it reaches the world" reaches
 
 "$cp" pki init >/dev/null
 "$cp" pki issue dev --container aa --project proj --out "$dir/a" >/dev/null
-serve --guard=off # the agent is played outside of the box, and the kernel would say so
+serve --session-port $session_port --guard=off # the agent is played outside of the box, and the kernel would say so
 watch
 hub
 up
@@ -56,7 +56,7 @@ another() { # another FOLDER: a certificate of an authority that nobody knows
 	chmod u+w "$dir/a" "$dir/a/ca.pem" && cat "$dir/good/ca.pem" >"$dir/a/ca.pem" && chmod 400 "$dir/a/ca.pem"
 }
 cp -r "$dir/a" "$dir/good"
-end "$agent" -KILL
+end "$agent" KILL
 until_true has session.broken
 another other
 up
@@ -73,7 +73,7 @@ until_true heard agent.untrusted
 is "that it is not trusted as well" heard agent.untrusted
 
 # --- it says so again
-end "$agent" -KILL
+end "$agent" KILL
 until_true eval '[ "$(count session.broken)" = 2 ]'
 up
 until_true eval '[ "$(count untrusted)" = 2 ]'
@@ -85,7 +85,7 @@ is "a person opens it" reaches
 # --- the machine's agent is killed, and away meanwhile
 kill -KILL "$agent_pid"
 wait "$agent_pid" 2>/dev/null
-end "$agent" -KILL
+end "$agent" KILL
 up
 until_true eval '[ "$(count untrusted)" = 3 ]'
 until_true grep -q event=guards_away "$log"
@@ -100,12 +100,12 @@ is "and the kernel has it" eval '! reaches'
 end "$server"
 bpfd up aa >/dev/null
 is "what is no policy is none" same "$("$cp" serve --contain=maybe 2>&1 | grep -c "block or off, not 'maybe'")" 1
-serve --guard=off --contain=off
+serve --session-port $session_port --guard=off --contain=off
 until_true grep -q event=agent_untrusted "$log"
 until_true eval '! grep -q event=contained "$log"'
 is "where it is off it is told, and nobody is contained" same "$(state)" up
 end "$server"
-end "$agent" -KILL
+end "$agent" KILL
 kill "$listener" "$watcher" 2>/dev/null
 server='' agent='' watcher=''
 exit "$bad"

@@ -2,29 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_pki.sh - terok-cp pki, read back by openssl: chains, names, purposes, keys, an assertion's signature
 set -u
-for need in openssl jq; do
-	command -v $need >/dev/null || { echo "SKIP: $need is not installed (tools/deps --install test)"; exit 77; }
-done
-cp=$B/terok-cp bad=0
-[ -x "$cp" ] || { echo "$cp is not there (make)"; exit 1; }
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-export HOME=$dir TEROK_CREDENTIALS_DIR=$dir/c LC_ALL=C
+dir='' cp='' bad=''
+B=$(readlink -f "${B:-$(dirname "$0")/../../build}") NEEDS=
+. "$(dirname "$0")/registry.bash"
 umask 022
 pki=$dir/c/pki id=00112233445566778899aabbccddeeff
 
-is() { # is NAME CMD...: CMD succeeds
-	local name=$1 out
-	shift
-	if out=$("$@" 2>&1); then
-		echo "ok $name"
-	else
-		echo "not ok $name"
-		tail -n 5 <<<"$out" | sed 's/^/    /'
-		bad=1
-	fi
-}
-not() { ! "$@"; }
 shows() { openssl x509 -in "$1" -noout -text | grep -qF -- "$2"; }
 purpose() { openssl verify -x509_strict -purpose "$1" -CAfile "$pki/ca.pem" "$2"; }
 # The key in a file is that of the certificate in another.

@@ -103,7 +103,7 @@ is "an address has 16 connections, and no more until one has gone" same "$(limit
 is "people's program has what gRPC has" same "$(limits connections "$dir/cli" $admin_port)" "64 64 False"
 
 # --- what outlives it
-stop -KILL
+stop KILL
 serve
 is "who was registered is, after it was killed" same "$("$cp" agents --json | jq -r '.[0].container_id')" aa
 is "and welcome" same "$(register "$dir/a" dev proj)" "OK 0"

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_session.sh - terok-cp serve and a real terok-agentd: a session, its plan, its end, and what watch shows of it
 set -u
-dir='' cp='' log='' seen='' db='' server='' agent='' watcher='' session_port='' bad=''
+dir='' cp='' db='' log='' seen='' server='' agent='' watcher='' agent_port='' session_port='' bad=''
+B=$(readlink -f "${B:-$(dirname "$0")/../../build}")
 . "$(dirname "$0")/session.bash"
+[ -x "$B/terok-agentd" ] || { echo "$B/terok-agentd is not there (make)"; exit 1; }
 
 cat >"$dir/plan" <<END2
 {"steps":[
@@ -17,12 +19,13 @@ is "as JSON as well" same "$("$cp" plan lint "$dir/plan" --json | jq -c '[.steps
 sed 's/"uid"/"user"/' "$dir/plan" >"$dir/wrong"
 is "and one with a key that nobody knows is not" same "$("$cp" plan lint "$dir/wrong" 2>&1 | grep -c "$dir/wrong:2: step 1: user is no key")" 1
 
+}
 MORE="init.started init.step.started init.step.completed init.step.started init.step.completed init.step.started init.step.completed init.step.started init.step.completed init.completed"
 INIT="init.started init.step.started init.step.completed init.step.started init.step.completed init.step.started init.step.completed init.completed "
 
 "$cp" pki init >/dev/null
 "$cp" pki issue dev --container aa --project proj --out "$dir/a" >/dev/null
-serve --plan "$dir/plan"
+serve --session-port $session_port --plan "$dir/plan"
 watch
 is "the first line is the world, of which nothing is known" same "$(head -n 1 "$seen" | jq -c .snapshot)" '{"containers":[],"agents":[]}'
 
@@ -68,8 +71,8 @@ mv "$dir/plan.before" "$dir/plan"
 
 # --- the control plane is killed, and comes again
 end $watcher
-end $server -KILL
-serve --plan "$dir/plan"
+end $server KILL
+serve --session-port $session_port --plan "$dir/plan"
 watch
 until_true has init.completed || until_true grep -q '"completed"' "$seen"
 is "a control plane that was killed has its session again, of one that it knows" \
@@ -79,7 +82,7 @@ is "and the plan is run again" grep -q 'event=agent.init.completed' "$log"
 # --- the peer is killed
 end $watcher
 watch
-end $agent -KILL
+end $agent KILL
 until_true has session.broken
 is "a peer that is killed is a session that breaks" same "$(jq -r 'select(.event=="agent.session.broken") | .container_id' "$seen")" aa
 touch "$dir/fails"
@@ -93,7 +96,7 @@ is "and its command does not run" same "$(pgrep -P "$agent" -x sleep | wc -l)" 0
 rm "$dir/fails"
 
 # --- another certificate, of another authority
-end $agent -KILL
+end $agent KILL
 until_true eval '[ "$(count session.broken)" = 2 ]'
 mkdir "$dir/other" && mv "$dir/a" "$dir/good"
 TEROK_CREDENTIALS_DIR=$dir/other "$cp" pki init >/dev/null
@@ -140,5 +143,5 @@ end $server
 wait $watcher
 is "who watches hears of the end" same "$? $(grep -c 'has ended' "$dir/watch.err")" "1 1"
 watcher='' server='' agent=''
-is "a plan that is none is no control plane" same "$("$cp" serve --plan "$dir/wrong" 2>&1 | grep -c 'user is no key')" 1
+is "a plan that is none is no control plane" same "$("$cp" serve --session-port $session_port --plan "$dir/wrong" 2>&1 | grep -c 'user is no key')" 1
 exit $bad

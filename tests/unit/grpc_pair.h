@@ -8,8 +8,10 @@
 #ifndef TESTS_GRPC_PAIR_H
 #define TESTS_GRPC_PAIR_H
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <malloc.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,6 +317,28 @@ static inline void serve(void)
 {
 	assert_int_equal(
 	    grpc_server_new(now.loop, -1, now.server_tls, &use, &now.limits, &now.server), 0);
+}
+
+/* TCP, at a port that is free. */
+static inline int listener(struct sockaddr_in *addr)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(*addr);
+
+	*addr = (struct sockaddr_in){ .sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(bind(fd, (struct sockaddr *)addr, sizeof(*addr)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)addr, &size), 0);
+	return fd;
+}
+
+static inline int knock(const struct sockaddr_in *addr)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (const struct sockaddr *)addr, sizeof(*addr)), 0);
+	return fd;
 }
 
 static inline void pair(int fd[2])

@@ -9,8 +9,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <cmocka.h>
 
@@ -471,21 +469,15 @@ int __wrap_accept4(int fd, struct sockaddr *addr, socklen_t *size, int flags)
 
 static void without_descriptors_it_waits_and_does_not_spin(void **state)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET,
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(addr);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in addr;
+	int fd = listener(&addr), client;
 
 	(void)state;
-	assert_int_equal(bind(fd, (struct sockaddr *)&addr, size), 0);
-	assert_int_equal(listen(fd, 8), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &size), 0);
 	assert_int_equal(
 	    grpc_server_new(now.loop, fd, now.server_tls, &use, &now.limits, &now.server), 0);
 	away = true;
 	accepts = 0;
-	assert_int_equal(connect(client, (struct sockaddr *)&addr, size), 0);
+	client = knock(&addr);
 	turn_for(SECOND_NS / 2);
 	assert_in_range(accepts, 1, 10);
 	assert_string_equal(now.refused, "no descriptor is left for who comes");
