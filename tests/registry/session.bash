@@ -33,7 +33,7 @@ up() { # terok-agentd listens; its command outlives it if it is killed, so it sa
 		/bin/sh -c "echo \$\$ >>$dir/pids; exec sleep 1000" >/dev/null 2>"$dir/agent.log" &
 	agent=$!
 	until_true grep -q 'listens at' "$dir/agent.log" || { cat "$dir/agent.log"; exit 1; }
-
+}
 watch() {
 	: >"$seen"
 	"$cp" watch --json >"$seen" 2>"$dir/watch.err" &

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_registry_agents.c - user/registry/agents.c: rows, and the layouts that a file may come with */
-#include "registry_box.h"
+#include "registry_file.h"
 
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/wait.h>
 
 #include "base/db.h"
@@ -11,7 +10,6 @@
 #include "user/registry/agents.h"
 
 static struct agents *agents;
-static char file[160];
 
 static int setup(void **state)
 {
@@ -36,32 +34,6 @@ static void opened(void)
 	agents_free(agents);
 	agents = NULL;
 	assert_int_equal(agents_open(file, &agents, &why), 0);
-}
-
-/* By somebody else, in a file that may not be there. */
-static void sql(const char *text)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, 5000);
-	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
-
-static int number(const char *text)
-{
-	sqlite3_stmt *stmt;
-	sqlite3 *db;
-	int n;
-
-	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, text, -1, &stmt, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	n = sqlite3_column_int(stmt, 0);
-	sqlite3_finalize(stmt);
-	sqlite3_close(db);
-	return n;
 }
 
 static struct agent one(uint8_t thumbprint, const char *container, const char *project,

@@ -4,9 +4,8 @@
  *
  * Lines are played: the peer says what a case wants, and its sockets fail to close.
  */
+#include "registry_file.h"
 #include "registry_session.h"
-
-#include <sqlite3.h>
 
 #include "registry_runtime.h"
 #include "user/registry/dialer.h"
@@ -91,7 +90,8 @@ static int setup(void **state)
 	peer = (struct grpc_peer){
 		.has_cert = true, .chain = true, .thumbprint = { 1 }, .uri = uris, .n_uri = 2
 	};
-	if (box_make() || session_begin() || agents_open(in_box("cp.db"), &agents, &why))
+	if (box_make() || session_begin() ||
+	    agents_open(strcpy(file, in_box("cp.db")), &agents, &why))
 		return -1;
 	use = (struct dialer_use){ .loop = loop,
 				   .runtime = &fake,
@@ -284,15 +284,6 @@ static void the_registry_is_compared_in_each_of_its_ways(void **state)
 	assert_int_equal(dial_classify(agents, A, &leaf, &why), ROW_NOT_QUERIED);
 	leaf.present = false;
 	assert_int_equal(dial_classify(agents, A, &leaf, &why), ROW_NOT_QUERIED);
-}
-
-static void sql(const char *text)
-{
-	sqlite3 *db = NULL;
-
-	assert_int_equal(sqlite3_open(in_box("cp.db"), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
 }
 
 static void a_malformed_row_is_a_miss_and_one_that_cannot_be_read_is_none(void **state)

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_registry_reap.c - user/registry/reap.c: whose rows go when the control plane begins */
-#include "registry_box.h"
-
-#include <sqlite3.h>
+#include "registry_file.h"
 
 #include "base/event.h"
 #include "base/log.h"
@@ -11,7 +9,7 @@
 
 static struct loop *loop;
 static struct agents *agents;
-static char file[160], degraded[300];
+static char degraded[300];
 static unsigned evicted, told;
 
 static int setup(void **state)
@@ -133,15 +131,6 @@ static void a_runtime_that_cannot_be_asked_is_the_same(void **state)
 	reaped();
 	assert_int_equal(rows(), 3);
 	assert_true(*degraded);
-}
-
-static void sql(const char *text)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
 }
 
 static void rows_that_cannot_be_read_evict_nobody(void **state)

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_registry_register.c - user/registry/register.c: every answer that an agent can get, and what is on disk then */
-#include "registry_box.h"
-
-#include <sqlite3.h>
+#include "registry_file.h"
 
 #include "base/event.h"
 #include "base/log.h"
@@ -11,7 +9,6 @@
 static struct loop *loop;
 static struct agents *agents;
 static struct registrar *registrar;
-static char file[160];
 static struct leaf leaf;
 static struct resolved who;
 
@@ -40,33 +37,6 @@ static int teardown(void **state)
 	loop_free(loop);
 	return box_remove();
 }
-
-static void sql(const char *text)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, 5000);
-	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
-
-static unsigned rows(const char *text)
-{
-	sqlite3_stmt *stmt;
-	sqlite3 *db;
-	unsigned n;
-
-	assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, text, -1, &stmt, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	n = sqlite3_column_int(stmt, 0);
-	sqlite3_finalize(stmt);
-	sqlite3_close(db);
-	return n;
-}
-
-#define ALL "SELECT count(*) FROM agents"
 
 /* --- one of them ------------------------------------------------------------------------- */
 
@@ -123,7 +93,7 @@ static void what_is_no_request_is_invalid(void **state)
 	refused(REPLY_INVALID, "register: nil request");
 	registered("", "proj");
 	refused(REPLY_INVALID, "register: invalid agent name");
-	assert_int_equal(rows(ALL), 0);
+	assert_int_equal(number(ALL), 0);
 }
 
 static void nobody_registers_whom_nobody_resolved(void **state)
@@ -132,7 +102,7 @@ static void nobody_registers_whom_nobody_resolved(void **state)
 	*who.container = '\0';
 	registered("dev", "proj");
 	refused(REPLY_INTERNAL, "register: identity not resolved");
-	assert_int_equal(rows(ALL), 0);
+	assert_int_equal(number(ALL), 0);
 }
 
 static void without_a_certificate_it_is_denied(void **state)
@@ -152,7 +122,7 @@ static void what_the_request_says_must_be_what_the_labels_say(void **state)
 	refused(REPLY_DENIED, REGISTER_FAILED);
 	registered("dev", "");
 	refused(REPLY_DENIED, REGISTER_FAILED);
-	assert_int_equal(rows(ALL), 0);
+	assert_int_equal(number(ALL), 0);
 }
 
 static void the_certificate_must_be_of_the_container(void **state)
@@ -168,7 +138,7 @@ static void the_certificate_must_be_of_the_container(void **state)
 	strcpy(leaf.container, "bb");
 	registered("dev", "proj");
 	refused(REPLY_DENIED, REGISTER_FAILED);
-	assert_int_equal(rows(ALL), 0);
+	assert_int_equal(number(ALL), 0);
 }
 
 static void the_first_call_writes_a_row_and_the_second_is_welcome_too(void **state)
@@ -184,8 +154,8 @@ static void the_first_call_writes_a_row_and_the_second_is_welcome_too(void **sta
 	assert_in_range(row.registered, time(NULL) - 60, time(NULL));
 	sql("UPDATE agents SET registered_at = 7");
 	assert_int_equal(registered("dev", "proj"), REPLY_OK);
-	assert_int_equal(rows(ALL), 1);
-	assert_int_equal(rows(ALL " WHERE registered_at = 7"), 1);
+	assert_int_equal(number(ALL), 1);
+	assert_int_equal(number(ALL " WHERE registered_at = 7"), 1);
 }
 
 static void a_row_is_what_the_labels_say_and_not_the_request(void **state)
@@ -195,8 +165,8 @@ static void a_row_is_what_the_labels_say_and_not_the_request(void **state)
 	(void)state;
 	assert_int_equal(registered(agent, project), REPLY_OK);
 	assert_int_equal(
-	    rows(ALL " WHERE agent_name = 'dev' AND project = 'proj' AND container_id = 'aa'"
-		     " AND thumbprint_hex = '01' || substr(hex(zeroblob(31)), 1)"),
+	    number(ALL " WHERE agent_name = 'dev' AND project = 'proj' AND container_id = 'aa'"
+		       " AND thumbprint_hex = '01' || substr(hex(zeroblob(31)), 1)"),
 	    1);
 }
 
@@ -207,8 +177,8 @@ static void another_certificate_of_the_container_is_denied(void **state)
 	leaf.thumbprint[0] = 2;
 	registered("dev", "proj");
 	refused(REPLY_DENIED, REGISTER_FAILED);
-	assert_int_equal(rows(ALL " WHERE thumbprint_hex LIKE '01%'"), 1);
-	assert_int_equal(rows(ALL), 1);
+	assert_int_equal(number(ALL " WHERE thumbprint_hex LIKE '01%'"), 1);
+	assert_int_equal(number(ALL), 1);
 }
 
 static void a_malformed_row_is_evicted_and_written_anew(void **state)
@@ -216,8 +186,8 @@ static void a_malformed_row_is_evicted_and_written_anew(void **state)
 	(void)state;
 	sql("INSERT INTO agents VALUES ('zz', 'aa', 'x', '', 1, 1)");
 	assert_int_equal(registered("dev", "proj"), REPLY_OK);
-	assert_int_equal(rows(ALL), 1);
-	assert_int_equal(rows(ALL " WHERE thumbprint_hex LIKE '01%'"), 1);
+	assert_int_equal(number(ALL), 1);
+	assert_int_equal(number(ALL " WHERE thumbprint_hex LIKE '01%'"), 1);
 }
 
 static void what_cannot_be_evicted_read_or_written_is_an_error_of_ours(void **state)
@@ -235,7 +205,7 @@ static void what_cannot_be_evicted_read_or_written_is_an_error_of_ours(void **st
 	registered("dev", "proj");
 	refused(REPLY_INTERNAL, "register: lookup failed");
 	sql("ALTER TABLE others RENAME TO agents");
-	assert_int_equal(rows(ALL), 0);
+	assert_int_equal(number(ALL), 0);
 	assert_int_equal(registered("dev", "proj"), REPLY_OK);
 }
 
@@ -248,7 +218,7 @@ static void a_certificate_that_is_another_containers_is_not_written_twice(void *
 	strcpy(who.container, "bb");
 	registered("dev", "proj");
 	refused(REPLY_INTERNAL, "register: persist failed");
-	assert_int_equal(rows(ALL), 1);
+	assert_int_equal(number(ALL), 1);
 }
 
 static void an_assertion_is_used_with_the_row_or_not_at_all(void **state)
@@ -259,17 +229,17 @@ static void an_assertion_is_used_with_the_row_or_not_at_all(void **state)
 	(void)state;
 	ask.spent = &spent;
 	registered("other", "proj"); /* denied: it may be used still */
-	assert_int_equal(rows("SELECT count(*) FROM assertions_spent"), 0);
+	assert_int_equal(number("SELECT count(*) FROM assertions_spent"), 0);
 	assert_int_equal(registered("dev", "proj"), REPLY_OK);
 	assert_int_equal(registered("dev", "proj"), REPLY_OK); /* the first reply was lost */
-	assert_int_equal(rows("SELECT count(*) FROM assertions_spent"), 1);
+	assert_int_equal(number("SELECT count(*) FROM assertions_spent"), 1);
 	spent.thumbprint = theirs;
 	leaf.thumbprint[0] = 9;
 	strcpy(who.container, "bb");
 	strcpy(leaf.container, "bb");
 	registered("dev", "proj");
 	refused(REPLY_DENIED, REGISTER_FAILED);
-	assert_int_equal(rows(ALL), 1);
+	assert_int_equal(number(ALL), 1);
 	ask.spent = NULL;
 }
 
@@ -316,12 +286,12 @@ static void those_of_one_round_are_one_commit_and_nobody_is_told_before(void **s
 	wanted = MANY - 2;
 	begin_many();
 	assert_int_equal(told, 0);
-	assert_int_equal(rows(ALL), 0); /* for everybody else */
+	assert_int_equal(number(ALL), 0); /* for everybody else */
 	register_forget(&many[MANY - 1]);
 	turn();
 	assert_int_equal(told, MANY - 2);
 	assert_int_equal(codes[REPLY_OK], MANY - 2);
-	assert_int_equal(rows(ALL), MANY); /* whose caller has gone is registered nevertheless */
+	assert_int_equal(number(ALL), MANY); /* whose caller has gone is registered nevertheless */
 }
 
 /* A constraint that is looked at when it is committed, and not before. */
@@ -342,7 +312,7 @@ static void a_commit_that_fails_is_an_error_for_all_of_it(void **state)
 	turn();
 	assert_int_equal(codes[REPLY_INTERNAL], MANY - 1);
 	assert_int_equal(codes[REPLY_OK], 0);
-	assert_int_equal(rows(ALL), 0);
+	assert_int_equal(number(ALL), 0);
 	refused(REPLY_INTERNAL, "register: persist failed");
 }
 
@@ -419,7 +389,7 @@ static void who_was_seen_is_noted(void **state)
 	registrar_touch(registrar, "aa");
 	registrar_free(registrar); /* which commits */
 	registrar = NULL;
-	assert_int_equal(rows(ALL " WHERE last_seen > 5"), 1);
+	assert_int_equal(number(ALL " WHERE last_seen > 5"), 1);
 }
 
 static int on_fsynced(struct timer *timer)
@@ -459,7 +429,7 @@ static void many_that_are_seen_are_one_commit(void **state)
 	assert_int_equal(version, before + 1);
 	sqlite3_finalize(stmt);
 	sqlite3_close(db);
-	assert_int_equal(rows(ALL " WHERE last_seen > 5"), 1);
+	assert_int_equal(number(ALL " WHERE last_seen > 5"), 1);
 }
 
 static void who_was_seen_is_written_after_a_while(void **state)
@@ -472,7 +442,7 @@ static void who_was_seen_is_written_after_a_while(void **state)
 	registrar_touch(registrar, "aa");
 	timer_arm(loop, &timer, now_boot_ns() + REGISTRAR_SEEN_NS + SECOND_NS / 2, on_fsynced);
 	turn();
-	assert_int_equal(rows(ALL " WHERE last_seen > 5"), 1);
+	assert_int_equal(number(ALL " WHERE last_seen > 5"), 1);
 }
 
 int main(void)
