@@ -42,7 +42,7 @@ static struct {
 	struct timer pause;
 	struct grpc_limits limits, client_limits;
 	struct heard asked; /* the server's last call */
-	unsigned ups, downs, empty, admitted;
+	unsigned ups, downs, empty, admitted, refusals;
 	/* calls of each connection, as that keeps their number */
 	unsigned kept[4], conns, of_this_conn, gone, last_gone, overs_before_gone;
 	char why[256], refused[256];
@@ -219,6 +219,7 @@ static inline void on_refused(const struct grpc_peer *peer, const char *why, voi
 {
 	(void)peer;
 	(void)user;
+	now.refusals++;
 	snprintf(now.refused, sizeof(now.refused), "%s", why);
 }
 

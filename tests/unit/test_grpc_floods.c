@@ -488,6 +488,41 @@ static void without_descriptors_it_waits_and_does_not_spin(void **state)
 	close(client);
 }
 
+/* --- lines of a log ------------------------------------------------------------------- */
+
+static void knock_often(unsigned n)
+{
+	int fd[2];
+
+	while (n--) {
+		pair(fd);
+		assert_int_equal(grpc_server_add(now.server, fd[0]), -EUSERS);
+		close(fd[1]);
+	}
+}
+
+static void refusals_are_told_as_often_as_they_may_and_the_rest_is_counted(void **state)
+{
+	int fd[2];
+
+	(void)state;
+	now.limits.connections = 1;
+	serve();
+	pair(fd);
+	assert_int_equal(grpc_server_add(now.server, fd[0]), 0);
+	knock_often(20);
+	assert_int_equal(now.refusals, 20);
+	knock_often(80);
+	assert_int_equal(now.refusals, 20);
+	turn_for(SECOND_NS + SECOND_NS / 50);
+	knock_often(1);
+	assert_int_equal(now.refusals, 21);
+	grpc_server_free(TAKE_PTR(now.server)); /* as the one that was there is */
+	assert_int_equal(now.refusals, 22);
+	assert_string_equal(now.refused, "so were 81 others");
+	close(fd[1]);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -504,6 +539,7 @@ int main(void)
 		TEST(small_pieces_cost_what_large_ones_do),
 		TEST(keys_are_renewed_as_often_as_they_may),
 		TEST(who_renews_keys_waits_for_its_turn),
+		TEST(refusals_are_told_as_often_as_they_may_and_the_rest_is_counted),
 		TEST(without_descriptors_it_waits_and_does_not_spin),
 	};
 

@@ -335,7 +335,7 @@ static void the_same_again_waits_for_the_commit_of_the_first(void **state)
 	turn();
 	assert_int_equal(told, 2);
 	refused(REPLY_INTERNAL, "register: persist failed");
-	assert_int_equal(rows(ALL), 0);
+	assert_int_equal(number(ALL), 0);
 }
 
 static void who_is_known_is_told_at_once_and_nothing_is_written(void **state)
@@ -359,7 +359,7 @@ static void who_is_known_is_told_at_once_and_nothing_is_written(void **state)
 	turn();
 	assert_int_equal(told, 2);
 	assert_int_equal(got.code, REPLY_OK);
-	assert_int_equal(rows("SELECT count(*) FROM assertions_spent"), 2);
+	assert_int_equal(number("SELECT count(*) FROM assertions_spent"), 2);
 	/* nor is a row that was evicted known any more */
 	assert_int_equal(registrar_evict(registrar, "aa", &why), 0);
 	assert_int_equal(agents_lookup(agents, "aa", &row, &why), -ENOENT);
@@ -375,10 +375,10 @@ static void who_calls_is_seen_when_that_is_long_ago(void **state)
 	assert_int_equal(registered("dev", "proj"), REPLY_OK);
 	sql("UPDATE agents SET last_seen = last_seen - 5, registered_at = registered_at - 5");
 	assert_int_equal(registered("dev", "proj"), REPLY_OK);
-	assert_int_equal(rows(ALL " WHERE last_seen = registered_at"), 1);
+	assert_int_equal(number(ALL " WHERE last_seen = registered_at"), 1);
 	sql("UPDATE agents SET last_seen = last_seen - 5");
 	assert_int_equal(registered("dev", "proj"), REPLY_OK);
-	assert_int_equal(rows(ALL " WHERE last_seen > registered_at"), 1);
+	assert_int_equal(number(ALL " WHERE last_seen > registered_at"), 1);
 }
 
 static void who_was_seen_is_noted(void **state)

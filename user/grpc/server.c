@@ -12,6 +12,8 @@
 
 #define ACCEPTS  16               /* in one round of the loop */
 #define SHORT_NS (SECOND_NS / 10) /* until it is tried again, without descriptors */
+#define REFUSALS 20               /* that are told at once; each comes back after a second */
+#define TOLD_NS  (10 * SECOND_NS) /* until it is told how many others there were */
 
 struct grpc_server {
 	struct loop *loop;
@@ -25,7 +27,44 @@ struct grpc_server {
 	struct timer again; /* descriptors may be there again */
 	bool full, closing, freed;
 	bool is_short; /* and that was said */
+	struct meter refusals;
+	struct timer untold_timer;
+	unsigned long untold;
 };
+
+/* --- who is refused ------------------------------------------------------------------- */
+
+static void tell_untold(struct grpc_server *server)
+{
+	static const struct grpc_peer nobody;
+	char text[64];
+
+	snprintf(text, sizeof(text), "so were %lu others", server->untold);
+	server->untold = 0;
+	server->use->refused(&nobody, text, server->use->user);
+}
+
+static int on_untold(struct timer *timer)
+{
+	tell_untold(container_of(timer, struct grpc_server, untold_timer));
+	return 0;
+}
+
+/* Strangers are refused for nothing but a connection, and a line of a log costs more. */
+static void tell_refused(struct grpc_server *server, const struct grpc_peer *peer, const char *why)
+{
+	uint64_t now = now_boot_ns();
+
+	if (!server->use->refused)
+		return;
+	if (meter_take(&server->refusals, SECOND_NS, REFUSALS, now)) {
+		server->use->refused(peer, why, server->use->user);
+		return;
+	}
+	server->untold++;
+	if (!server->untold_timer.loop && !server->freed)
+		timer_arm(server->loop, &server->untold_timer, now + TOLD_NS, on_untold);
+}
 
 /* --- calls ---------------------------------------------------------------------------- */
 
@@ -91,8 +130,8 @@ static void on_down(struct conn *conn, const char *why)
 	if (conn->kept && use->gone)
 		use->gone(conn->kept, use->user);
 	conn->kept = NULL;
-	if (!conn->was_up && use->refused)
-		use->refused(&conn->peer, why, use->user);
+	if (!conn->was_up)
+		tell_refused(server, &conn->peer, why);
 	if (!server->n_conns && !server->freed && use->empty)
 		use->empty(use->user);
 }
@@ -121,8 +160,8 @@ int grpc_server_add(struct grpc_server *server, int fd)
 	peer_addr(fd, &peer);
 	if (server->closing || is_full(server) || is_crowd(server, &peer)) {
 		close(fd);
-		if (server->use->refused && !server->closing)
-			server->use->refused(&peer, "too many connections", server->use->user);
+		if (!server->closing)
+			tell_refused(server, &peer, "too many connections");
 		return -EUSERS;
 	}
 	r = conn_new(server->loop, fd, server->tls, true, &server->limits, &conn_use, server,
@@ -171,9 +210,8 @@ static void wait_for_some(struct grpc_server *server)
 
 	source_set(&server->source, 0);
 	timer_arm(server->loop, &server->again, now_boot_ns() + SHORT_NS, on_again);
-	if (!server->is_short && server->use->refused)
-		server->use->refused(&nobody, "no descriptor is left for who comes",
-				     server->use->user);
+	if (!server->is_short)
+		tell_refused(server, &nobody, "no descriptor is left for who comes");
 	server->is_short = true;
 }
 
@@ -249,6 +287,9 @@ void grpc_server_free(struct grpc_server *server)
 	server->full = false;
 	stop_listening(server);
 	grpc_server_cut(server, "the server ends");
+	timer_disarm(&server->untold_timer);
+	if (server->untold)
+		tell_untold(server);
 	grpc_tls_free(server->tls);
 	free(server);
 }

@@ -20,21 +20,9 @@
 #define SETTINGS_ENTRIES 32  /* of one frame */
 #define PINGS            3   /* that a client may send too soon: what stock servers let pass */
 
-bool budget_take(struct budget *budget, unsigned max, uint64_t each_ns)
+static bool per_second(struct meter *meter, unsigned max, unsigned per_s)
 {
-	uint64_t now = now_boot_ns();
-
-	if (budget->until_ns < now)
-		budget->until_ns = now;
-	if (budget->until_ns + each_ns - now > max * each_ns)
-		return false;
-	budget->until_ns += each_ns;
-	return true;
-}
-
-static bool per_second(struct budget *budget, unsigned max, unsigned per_s)
-{
-	return budget_take(budget, max, SECOND_NS / (per_s ? per_s : 1));
+	return meter_take(meter, SECOND_NS / (per_s ? per_s : 1), max, now_boot_ns());
 }
 
 static struct grpc_call *call_of(struct conn *conn, int32_t id)
@@ -146,7 +134,7 @@ static int on_ping(struct conn *conn, const nghttp2_frame *frame)
 	if (frame->hd.flags & NGHTTP2_FLAG_ACK)
 		return 0;
 	control(conn, "too_many_pings");
-	if (conn->client || budget_take(&conn->pings, PINGS, l->client_ping_ns))
+	if (conn->client || meter_take(&conn->pings, l->client_ping_ns, PINGS, now_boot_ns()))
 		return 0;
 	return calm(conn, "too_many_pings");
 }
@@ -229,7 +217,7 @@ static int on_sent(nghttp2_session *http, const nghttp2_frame *frame, void *user
 	case NGHTTP2_HEADERS:
 	case NGHTTP2_DATA:
 		/* a client may ask how far away we are whenever we say something */
-		conn->pings.until_ns = 0;
+		conn->pings.full_ns = 0;
 		if (!conn->client && frame->hd.flags & NGHTTP2_FLAG_END_STREAM &&
 		    !nghttp2_session_get_stream_remote_close(http, frame->hd.stream_id))
 			nghttp2_submit_rst_stream(http, 0, frame->hd.stream_id, NGHTTP2_NO_ERROR);

@@ -14,6 +14,7 @@
 #include <openssl/ssl.h>
 
 #include "base/event.h"
+#include "base/meter.h"
 #include "grpc/call.h"
 #include "grpc/channel.h"
 #include "grpc/frame.h"
@@ -41,11 +42,6 @@ enum conn_state {
 	CONN_LAST, /* all was said: what still comes is forgotten, so that it can be read */
 };
 
-/* So many at once, so many a second: the time at which it would be empty again. */
-struct budget {
-	uint64_t until_ns;
-};
-
 struct conn {
 	struct conn *next, **slot; /* the owner's list */
 	struct loop *loop;
@@ -68,7 +64,7 @@ struct conn {
 	size_t out_at, out_n;
 	uint64_t since_ns, heard_ns, moved_ns,
 	    pinged_ns; /* CLOCK_BOOTTIME; pinged: 0: no PING is out */
-	struct budget resets, controls, pings;
+	struct meter resets, controls, pings;
 	bool wants_write; /* TLS does, whatever we have to say */
 	bool stirred;     /* a call has something to tell */
 	bool leaving;     /* GOAWAY came or went: no new calls */
@@ -150,8 +146,6 @@ void session_leave(struct conn *conn, uint32_t error, const char *why);
 void session_key_update(struct conn *conn);
 /** session_done() - nothing is to be said or heard any more */
 bool session_done(const struct conn *conn);
-/** budget_take() - one of @max at once and @per_s; false: there is none */
-bool budget_take(struct budget *budget, unsigned max, uint64_t each_ns);
 
 /* pieces.c */
 /** pieces() - how nghttp2 has its memory */
