@@ -193,10 +193,14 @@ int account_env_of(const struct account *account, char ***ret)
 
 int account_env(const Clawker__Clawkerd__V1__PipeStage *stage, char ***ret)
 {
-	char **env = env_ours(ENV_ACCOUNT + stage->n_env);
 	struct account account;
-	int r = env ? 0 : -ENOMEM;
+	char **env;
+	int r;
 
+	if (stage->n_env > ACCOUNT_SETS)
+		return -E2BIG;
+	env = env_ours(ENV_ACCOUNT + stage->n_env);
+	r = env ? 0 : -ENOMEM;
 	if (!r && stage->uid != geteuid()) {
 		account_by_uid(stage->uid, &account);
 		r = env_account(env, &account);

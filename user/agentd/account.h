@@ -15,7 +15,8 @@
 #include "base/problem.h"
 #include "proto/clawkerd.pb-c.h"
 
-#define ACCOUNT_GROUPS 64 /* that one user is in, beside the own one; more are left out */
+#define ACCOUNT_GROUPS 64   /* that one user is in, beside the own one; more are left out */
+#define ACCOUNT_SETS   4096 /* variables of one stage: each is looked for among those before it */
 #define ACCOUNT_FILE   "/etc/passwd"
 #define ACCOUNT_GROUP  "/etc/group"
 
@@ -37,7 +38,7 @@ int account_by_name(const char *name, struct account *ret, struct problem *why);
  * account_env() - our environment, with what a stage wants over it
  *
  * Of another user's program HOME, USER and LOGNAME are that user's, unless the stage says so.
- * Return: 0, @ret NULL-terminated and the caller's to account_env_free(); -ENOMEM.
+ * Return: 0, @ret NULL-terminated and the caller's to account_env_free(); -E2BIG, -ENOMEM.
  */
 int account_env(const Clawker__Clawkerd__V1__PipeStage *stage, char ***ret);
 
