@@ -192,7 +192,8 @@ static void await_not_found(int error)
 		whose_word(ID(1));
 		said_by(ANNE);
 	} while (!word->result && now_boot_ns() < until);
-	assert_int_equal(word->result, error);
+	if (word->result != error)
+		fail_msg("%d: %s", word->result, word->why.text);
 }
 
 static uint32_t guarded(const struct box *box)
@@ -268,6 +269,81 @@ static void a_container_without_a_guard_is_no_guards(void **state)
 	/* others ask for nothing of it, root's services neither */
 	assert_whose(BERT, ID(1), "none", 0, "");
 	assert_whose(0, ID(1), "none", 0, "");
+}
+
+/* A guard of somebody's within the container's is around it no less. */
+static void of_guards_around_each_other_it_is_the_innermosts(void **state)
+{
+	struct box *anne = box_there(ANNE, ID(1)), inner = { .pid = anne->pid };
+	char parent[TEROK_PATH_LEN];
+	uint32_t guard = guarded(anne);
+
+	(void)state;
+	memcpy(parent, anne->cgroup, sizeof(parent));
+	assert_true((size_t)snprintf(inner.cgroup, sizeof(inner.cgroup), "%.200s/inner", parent) <
+		    sizeof(inner.cgroup));
+	close(cgroup_create(inner.cgroup, NULL));
+	connect_as(anne, &inner, THEIRS6, OURS6);
+	assert_whose(ANNE, ID(1), "same", guard, ID(1));
+	assert_works("attach", inner.cgroup);
+	assert_whose(ANNE, ID(1), "other", 0, "");
+	connect_as(anne, anne, THEIRS6, OURS6);
+	assert_whose(ANNE, ID(1), "same", guard, ID(1));
+}
+
+/* What people call a cgroup is no container. */
+static void a_cgroup_that_is_called_like_it_is_another(void **state)
+{
+	struct box *anne = box_there(ANNE, ID(1)), called = {};
+	struct terok_info info;
+	uint32_t guard;
+
+	(void)state;
+	guarded(anne);
+	guard = person_guard(ANNE, ID(4));
+	assert_int_equal(guard_info(world->kernel, guard, &info), 0);
+	assert_string_equal(info.container, ID(4));
+	memcpy(called.cgroup, info.path, sizeof(called.cgroup));
+	assert_int_equal(test_rule(world, guard, TEROK_ALLOW, OURS6, 0), 0);
+	connect_as(anne, &called, THEIRS6, OURS6);
+	assert_whose(ANNE, ID(4), "other", guard, ID(4));
+}
+
+static int box_netns = -1;
+
+static int network_of_box(uint32_t guard, void *user)
+{
+	(void)guard;
+	(void)user;
+	return box_netns;
+}
+
+/* A cgroup that came in the place of a guard's is in no guard, whatever its path says. */
+static void another_cgroup_at_a_guards_path_is_not_its(void **state)
+{
+	const struct whose_use use = { world->kernel, network_of_box, NULL };
+	struct box *anne = box_there(ANNE, ID(1)), *bare = box_there(ANNE, ID(2));
+	struct control_owner owner;
+
+	(void)state;
+	guarded(anne);
+	agent_end(SIGKILL); /* nobody notices */
+	connect_as(bare, anne, THEIRS6, OURS6);
+	whose_word(ID(1));
+	box_netns = netns_of_pid(bare->pid, NULL);
+	assert_int_equal(whose_socket(&use, &word->ask.word.WHOSE, ANNE, &owner, &word->why), 0);
+	assert_int_equal(owner.is, CONTROL_OWNER_SAME);
+	kill(anne->pid, SIGKILL);
+	waitpid(anne->pid, NULL, 0);
+	anne->pid = 0;
+	assert_int_equal(cgroup_remove(anne->cgroup, NULL, NULL), 0);
+	close(cgroup_create(anne->cgroup, NULL));
+	connect_as(bare, anne, THEIRS6, OURS6);
+	whose_word(ID(1));
+	assert_int_equal(whose_socket(&use, &word->ask.word.WHOSE, ANNE, &owner, &word->why), 0);
+	assert_int_equal(owner.is, CONTROL_OWNER_OTHER);
+	assert_int_equal(owner.guard, 0);
+	closep(&box_netns);
 }
 
 static void reset(int *fd)
@@ -441,6 +517,9 @@ int main(void)
 		CASE(a_container_is_who_it_says),
 		CASE(another_guard_at_its_address_is_found_out),
 		CASE(a_container_without_a_guard_is_no_guards),
+		CASE(of_guards_around_each_other_it_is_the_innermosts),
+		CASE(a_cgroup_that_is_called_like_it_is_another),
+		CASE(another_cgroup_at_a_guards_path_is_not_its),
 		CASE(a_socket_that_has_gone_is_nobodys),
 		CASE(an_empty_guard_has_no_sockets),
 		CASE(what_is_no_question_is_not_answered),

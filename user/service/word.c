@@ -70,8 +70,7 @@ static int word_answered(struct source *source, uint32_t events)
 	(void)events;
 	if (n == -EAGAIN || n == -EINTR)
 		return 0;
-	if (n > 0 && n <= (ssize_t)sizeof(reply) && control_msg_check(&reply, n) &&
-	    !control_msg_may(reply.type))
+	if (n > 0 && n <= (ssize_t)sizeof(reply) && control_msg_check(&reply, n))
 		over(word, 0, &reply, &fd);
 	else
 		over(word, -EPIPE, NULL, &fd);
