@@ -451,25 +451,38 @@ int guard_of_container(const struct kernel *kernel, const char *container, uint3
 	return r < 0 ? r : of.id ? guard_get(kernel, of.id, ret) : -ENOENT;
 }
 
-bool guard_holds(const struct kernel *kernel, pid_t pid)
+int guard_around(const struct kernel *kernel, const char *cgroup, uint32_t *ret)
 {
-	char path[TEROK_PATH_LEN], *slash = path;
+	char path[TEROK_PATH_LEN], *slash;
 
-	if (cgroup_of_pid(pid, path, NULL))
-		return true;
+	if (snprintf(path, sizeof(path), "%s", cgroup) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
 	while ((slash = strrchr(path, '/')) && path[1]) {
 		_cleanup_close_ int fd = cgroup_open(path, NULL);
 		struct terok_guard value;
 		uint64_t id;
 		int r = fd < 0 ? fd : cgroup_id(fd, &id);
 
-		if (!r)
-			r = value_get(kernel, id, &value);
-		if (r ? r != -ENOENT : value.id)
-			return true;
+		if (r) /* it has gone: what was around it is not known */
+			return r == -ENOENT ? -ESTALE : r;
+		r = value_get(kernel, id, &value);
+		if (r && r != -ENOENT)
+			return r;
+		if (!r && value.id) {
+			*ret = value.id;
+			return 0;
+		}
 		*slash = '\0';
 	}
-	return false;
+	return -ENOENT;
+}
+
+bool guard_holds(const struct kernel *kernel, pid_t pid)
+{
+	char path[TEROK_PATH_LEN];
+	uint32_t id;
+
+	return cgroup_of_pid(pid, path, NULL) || guard_around(kernel, path, &id) != -ENOENT;
 }
 
 int guard_of_cgroup(const struct kernel *kernel, uint64_t cgroup, struct guard *ret)

@@ -64,6 +64,13 @@ int guard_release(const struct kernel *kernel, const struct guard_spec *spec, st
 int guard_of_container(const struct kernel *kernel, const char *container, uint32_t uid,
 		       struct guard *ret);
 
+/**
+ * guard_around() - the innermost guard around a cgroup, by its path below the root; its number
+ *
+ * Return: 0; -ENOENT: none; another negative errno: the kernel does not say.
+ */
+int guard_around(const struct kernel *kernel, const char *cgroup, uint32_t *ret);
+
 /** guard_holds() - is process @pid in a guarded cgroup? Where the kernel does not say: yes */
 bool guard_holds(const struct kernel *kernel, pid_t pid);
 

@@ -11,6 +11,7 @@
 #include "budget.h"
 #include "cgroup.h"
 #include "diag.h"
+#include "guard.h"
 #include "netns.h"
 
 #define USERS 64 /* budgets: users whose numbers differ by that have one together */
@@ -56,6 +57,16 @@ static void place_add(struct places *places, uint32_t guard)
 	places->netns[places->n++] = netns;
 }
 
+static int claimed_note(uint32_t id, const struct terok_info *info, void *user)
+{
+	struct places *places = user;
+
+	if (info->uid == places->uid && info->kind == TEROK_KIND_CONTAINER &&
+	    !strcmp(info->container, places->asked->container))
+		places->claimed = id;
+	return !!places->claimed;
+}
+
 static int place_note(uint32_t id, const struct terok_info *info, void *user)
 {
 	struct places *places = user;
@@ -64,11 +75,6 @@ static int place_note(uint32_t id, const struct terok_info *info, void *user)
 
 	if (info->uid != places->uid)
 		return 0;
-	if (info->kind == TEROK_KIND_CONTAINER &&
-	    !strcmp(info->container, places->asked->container)) {
-		places->claimed = id;
-		return 1;
-	}
 	memcpy(key.addr, places->asked->peer, sizeof(key.addr));
 	if (!bpf_map_lookup_elem(places->use->kernel->map[MAP_SELF], &key, &one))
 		place_add(places, id);
@@ -80,13 +86,15 @@ static int place_note(uint32_t id, const struct terok_info *info, void *user)
 /* The container that it is taken for says where it must be; without it whoever has the address. */
 static int places_find(struct places *places, struct problem *why)
 {
+	int labels = places->use->kernel->map[MAP_INFO];
+	int r = kernel_each_label(labels, claimed_note, places);
 	char addr[ADDR_TEXT];
-	int r = kernel_each_label(places->use->kernel->map[MAP_INFO], place_note, places);
 
+	if (!r)
+		r = kernel_each_label(labels, place_note, places);
 	if (r < 0)
 		return problem(why, r, "look at the guards: %s", strerror(-r));
 	if (places->claimed) {
-		places->n = 0;
 		place_add(places, places->claimed);
 		if (!places->n)
 			return problem(why, -ESRCH, "nobody is in guard %u", places->claimed);
@@ -111,59 +119,29 @@ static int cgroup_of(const struct places *places, uint64_t *ret)
 	return r;
 }
 
-struct around {
-	char path[TEROK_PATH_LEN]; /* of the socket's cgroup */
-	uint32_t id;               /* the guard around it; 0: none */
+/* Of the socket in that cgroup; one that was detached meanwhile has no label. */
+static int owner_find(const struct places *places, uint64_t cgroup, struct control_owner *ret,
+		      struct problem *why)
+{
+	const struct kernel *kernel = places->use->kernel;
+	char path[TEROK_PATH_LEN];
 	struct terok_info info;
-};
-
-/* A path may be another cgroup's by now. */
-static bool is_there(const struct terok_info *info)
-{
-	_cleanup_close_ int fd = cgroup_open(info->path, NULL);
-	uint64_t id;
-
-	return fd >= 0 && !cgroup_id(fd, &id) && id == info->cgroup;
-}
-
-static int around_note(uint32_t id, const struct terok_info *info, void *user)
-{
-	struct around *around = user;
-
-	if (cgroup_is_within(around->path, info->path) &&
-	    (!around->id || strlen(info->path) > strlen(around->info.path)) && is_there(info)) {
-		around->id = id;
-		around->info = *info;
-	}
-	return 0;
-}
-
-static int around_find(const struct kernel *kernel, uint64_t cgroup, struct around *ret,
-		       struct problem *why)
-{
-	int r = cgroup_path_of_id(cgroup, ret->path);
+	uint32_t around = 0;
+	int r = cgroup_path_of_id(cgroup, path);
 
 	if (r)
 		return problem(why, -ESTALE, "the cgroup of its socket is not there: %s",
 			       strerror(-r));
-	r = kernel_each_label(kernel->map[MAP_INFO], around_note, ret);
-	return r < 0 ? problem(why, r, "look at the guards: %s", strerror(-r)) : 0;
-}
-
-/* Of the socket in that cgroup. */
-static int owner_find(const struct places *places, uint64_t cgroup, struct control_owner *ret,
-		      struct problem *why)
-{
-	struct around around = {};
-	int r = around_find(places->use->kernel, cgroup, &around, why);
-
-	if (r || (!around.id && !places->claimed))
-		return r;
-	ret->is = around.id && around.id == places->claimed ? CONTROL_OWNER_SAME
-							    : CONTROL_OWNER_OTHER;
-	if (around.id && (!places->uid || around.info.uid == places->uid)) {
-		ret->guard = around.id;
-		memcpy(ret->container, around.info.container, sizeof(ret->container));
+	r = guard_around(kernel, path, &around);
+	if (r && r != -ENOENT)
+		return problem(why, r, "look for the guard around %s: %s", path, strerror(-r));
+	if (!around && !places->claimed)
+		return 0;
+	ret->is = around && around == places->claimed ? CONTROL_OWNER_SAME : CONTROL_OWNER_OTHER;
+	if (around && !guard_info(kernel, around, &info) &&
+	    (!places->uid || info.uid == places->uid)) {
+		ret->guard = around;
+		memcpy(ret->container, info.container, sizeof(ret->container));
 	}
 	return 0;
 }
