@@ -19,7 +19,6 @@ is "as JSON as well" same "$("$cp" plan lint "$dir/plan" --json | jq -c '[.steps
 sed 's/"uid"/"user"/' "$dir/plan" >"$dir/wrong"
 is "and one with a key that nobody knows is not" same "$("$cp" plan lint "$dir/wrong" 2>&1 | grep -c "$dir/wrong:2: step 1: user is no key")" 1
 
-}
 MORE="init.started init.step.started init.step.completed init.step.started init.step.completed init.step.started init.step.completed init.step.started init.step.completed init.completed"
 INIT="init.started init.step.started init.step.completed init.step.started init.step.completed init.step.started init.step.completed init.completed "
 
