@@ -6,7 +6,6 @@
  */
 #include "registry_file.h"
 #include "registry_session.h"
-
 #include "registry_runtime.h"
 #include "user/registry/dialer.h"
 #include "user/registry/dial.h"

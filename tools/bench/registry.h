@@ -7,7 +7,7 @@
 #ifndef BENCH_REGISTRY_H
 #define BENCH_REGISTRY_H
 
-int registry_calls(void); /* Register, over connections that are kept */
+int registry_calls(void);    /* Register, over connections that are kept */
 int registry_sessions(void); /* a thousand of them, that are held, idle, and begun again */
 
 #endif
