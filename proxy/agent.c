@@ -140,7 +140,9 @@ static void door_close(struct door_owner *owner, void *user)
 
 struct door_port agent_door(struct agent *agent)
 {
-	return (struct door_port){ CONTROL_PORT_AGENT, door_open, door_close, agent };
+	return (struct door_port){
+		.port = CONTROL_PORT_AGENT, .open = door_open, .close = door_close, .user = agent
+	};
 }
 
 /* --- clients -------------------------------------------------------------------------- */

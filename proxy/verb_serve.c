@@ -226,8 +226,10 @@ static int listeners_give(struct serve *serve)
 	if (!r && passed_done(&serve->passed, &why))
 		log_warn(0, "%s", why.text);
 	if (!r && !serve->no_containers) {
-		serve->doors_of[0] =
-		    (struct door_port){ CONTROL_PORT_PROXY, door_open, door_close, serve->running };
+		serve->doors_of[0] = (struct door_port){ .port = CONTROL_PORT_PROXY,
+							 .open = door_open,
+							 .close = door_close,
+							 .user = serve->running };
 		if (serve->agent)
 			serve->doors_of[1] = agent_door(serve->agent);
 		r = doors_new(serve->loop, serve->doors_of, serve->agent ? 2 : 1, &serve->doors);

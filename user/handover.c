@@ -17,7 +17,8 @@
 
 static bool is_service(uint16_t port)
 {
-	return port == CONTROL_PORT_GATE || port == CONTROL_PORT_PROXY ||
+	return port == CONTROL_PORT_PEER || port == CONTROL_PORT_REGISTRY ||
+	       port == CONTROL_PORT_GATE || port == CONTROL_PORT_PROXY ||
 	       port == CONTROL_PORT_AGENT;
 }
 
@@ -82,28 +83,48 @@ static int is_alone(const struct kernel *kernel, const struct terok_info *info, 
 			    : 0;
 }
 
+/* @make: what it becomes there; NULL: no more than a socket */
+static int socket_in(int netns, int (*make)(int fd, uint16_t port), uint16_t port)
+{
+	_cleanup_close_ int fd = -1;
+	int back = netns_enter(netns), r;
+
+	if (back < 0)
+		return back;
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	r = fd < 0 ? -errno : make ? make(fd, port) : 0;
+	netns_leave(&back);
+	return r ?: TAKE_FD(fd);
+}
+
 /* Nobody can share the port: SO_REUSEADDR is for connections of before. Loopback may be down still. */
-static int listen_in(int netns, uint16_t port, struct problem *why)
+static int listen_at(int fd, uint16_t port)
 {
 	const struct sockaddr_in at = { .sin_family = AF_INET,
 					.sin_port = htons(port),
 					.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	_cleanup_close_ int fd = -1;
 	const int one = 1;
-	int back = netns_enter(netns), r = 0;
 
-	if (back < 0)
-		return problem(why, back, "enter its network: %s", strerror(-back));
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 	    setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one)) ||
 	    bind(fd, (const struct sockaddr *)&at, sizeof(at)) || listen(fd, BACKLOG))
-		r = -errno;
-	netns_leave(&back);
-	if (r)
-		return problem(why, r, "listen at 127.0.0.1 port %u within it: %s", port,
-			       strerror(-r));
-	return TAKE_FD(fd);
+		return -errno;
+	return 0;
+}
+
+static int open_in(int netns, uint16_t port, struct problem *why)
+{
+	int fd;
+
+	if (port == CONTROL_PORT_PEER) {
+		fd = socket_in(netns, NULL, port);
+		return fd >= 0 ? fd
+			       : problem(why, fd, "make a socket within it: %s", strerror(-fd));
+	}
+	fd = socket_in(netns, listen_at, port);
+	return fd >= 0 ? fd
+		       : problem(why, fd, "listen at 127.0.0.1 port %u within it: %s", port,
+				 strerror(-fd));
 }
 
 int handover_listen(const struct kernel *kernel, const struct control_listen *want, uint32_t uid,
@@ -116,7 +137,8 @@ int handover_listen(const struct kernel *kernel, const struct control_listen *wa
 	if (r || info.uid != uid) /* root's services are for root's containers */
 		return problem(why, -ENOENT, "there is no guard %u of yours", want->guard);
 	if (!is_service(want->port))
-		return problem(why, -EINVAL, "port %u is no service's: %d, %d, %d are", want->port,
+		return problem(why, -EINVAL, "port %u is no service's: %d, %d, %d, %d, %d are",
+			       want->port, CONTROL_PORT_PEER, CONTROL_PORT_REGISTRY,
 			       CONTROL_PORT_GATE, CONTROL_PORT_PROXY, CONTROL_PORT_AGENT);
 	netns = netns_of(&info, why);
 	r = netns < 0 ? netns : is_alone(kernel, &info, netns, why);
@@ -126,5 +148,5 @@ int handover_listen(const struct kernel *kernel, const struct control_listen *wa
 	memcpy(ret->container, info.container, sizeof(ret->container));
 	memcpy(ret->name, info.name, sizeof(ret->name));
 	dossier_read(kernel, want->guard, &ret->dossier);
-	return listen_in(netns, want->port, why);
+	return open_in(netns, want->port, why);
 }

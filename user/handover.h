@@ -16,7 +16,7 @@
 #include "terok/control_msg.h"
 
 /**
- * handover_listen() - a socket that listens at 127.0.0.1 there
+ * handover_listen() - a socket that listens at 127.0.0.1 there; at CONTROL_PORT_PEER one to connect with
  * @uid: who asks; root's services are for root's containers alone
  * @ret: what is told with it
  *

@@ -196,8 +196,8 @@ struct control_alarm {
 
 /*
  * Of a service for containers: a listener on the loopback of that guard's own network, so that
- * who comes in there is of that container and of no other. Answered by LISTENS, with its
- * descriptor. Ports of services only; its owner's question.
+ * who comes in there is of that container and of no other. At CONTROL_PORT_PEER a process of the container
+ * listens: it is a socket to connect with from within. Answered by LISTENS, with its descriptor. Ports of services only; its owner's question.
  */
 struct control_listen {
 	__u32 guard;
@@ -205,9 +205,11 @@ struct control_listen {
 	__u16 pad;
 };
 
-#define CONTROL_PORT_GATE  9418
-#define CONTROL_PORT_PROXY 18731
-#define CONTROL_PORT_AGENT 18732 /* SSH's */
+#define CONTROL_PORT_PEER     7700 /* nobody of ours listens: a socket to connect with, from there */
+#define CONTROL_PORT_REGISTRY 7444 /* where agents register */
+#define CONTROL_PORT_GATE     9418
+#define CONTROL_PORT_PROXY    18731
+#define CONTROL_PORT_AGENT    18732 /* SSH's */
 
 struct control_listens {
 	__u32 guard, uid;

@@ -95,11 +95,22 @@ static void a_listener_within_is_its_owners(void **state)
 	listen_by(ANNE, guard, CONTROL_PORT_GATE);
 	assert_int_equal(word->result, 0);
 
+	listen_by(ANNE, guard, CONTROL_PORT_REGISTRY);
+	assert_string_equal(word->text, DIGITS "1 at 7f000001:7444, 1");
+	/* somebody of theirs listens at this one: a socket to reach that with, which is bound nowhere */
+	listen_by(ANNE, guard, CONTROL_PORT_PEER);
+	assert_int_equal(word->result, 0);
+	assert_string_equal(word->text, DIGITS "1 at 0:0, 0");
+	listen_by(BERT, guard, CONTROL_PORT_PEER);
+	assert_no_listener(-ENOENT, "no guard");
+
 	/* in the host's network there is none to have */
 	roots = BOX(.of = 0, .id = ID(2), .no_userns = true);
 	assert_int_equal(attach_by(0, roots), 0);
 	guard = guard_now().id;
 	listen_by(0, guard, CONTROL_PORT_GATE);
+	assert_no_listener(-EADDRNOTAVAIL, "host's network");
+	listen_by(0, guard, CONTROL_PORT_PEER);
 	assert_no_listener(-EADDRNOTAVAIL, "host's network");
 	/* nor where nobody is any more */
 	kill(roots->pid, SIGKILL);

@@ -12,35 +12,48 @@ for p in "$B/terok-cp" "$B/terok-agentd"; do
 done
 GATEWAY=10.89.7.1
 STATE=/run/cp OUT=/run/cp/out WATCHER='' SERVER=''
-export HOME=$STATE TEROK_CREDENTIALS_DIR=$STATE/c TEROK_SANDBOX_STATE_DIR=$STATE/s TEROK_SANDBOX_RUNTIME_DIR=$STATE/r
+ENV=(TEROK_CREDENTIALS_DIR=$STATE/c TEROK_SANDBOX_STATE_DIR=$STATE/s TEROK_SANDBOX_RUNTIME_DIR=$STATE/r TEROK_RUN=$TEROK_RUN)
 mkdir -p $OUT $STATE/bin
 chmod 777 $OUT
-plane() { "$B/terok-cp" "$@"; }
+: >$STATE/log
+: >$STATE/seen
+make_image
+# own CMD...: as whose all of it is: root; or with OWNER=dev a user, whose containers have a guard each
+SERVE=(--agent-bind $GATEWAY) CREATE=(-e CLAWKER_CP_AGENT_ADDR=$GATEWAY:7444)
+own() { env "${ENV[@]}" "$@"; }
+if [ "${OWNER-}" = dev ]; then
+	make_user
+	chown -R dev: $STATE
+	own() { as_dev "${ENV[@]}" "$@"; }
+	SERVE=() CREATE=(--cgroup-parent /user-61000/task --annotation terok.guard= -e CLAWKER_CP_AGENT_ADDR=127.0.0.1:7444)
+fi
+plane() { own "$B/terok-cp" "$@"; }
+podman() { own "$podman" "$@"; }
 
 # A podman that can be away: while $STATE/away is there. With $STATE/leaves it answers who dials, and is away after that.
-podman=$(command -v podman)
+podman=$(type -P podman)
 cat >$STATE/bin/podman <<-END2
 	#!/bin/sh
 	[ ! -e $STATE/away ] || { echo "away" >&2; exit 125; }
+	case "\$*" in *--all*json*) while [ -e $STATE/hold ]; do sleep 0.05; done ;; esac # until somebody watches
 	[ "\$1" != container ] || [ ! -e $STATE/leaves ] || mv $STATE/leaves $STATE/away
 	exec $podman "\$@"
 END2
 chmod 755 $STATE/bin/podman
 
-make_image
 podman import -q /run/image.tar localhost/bb:latest >/dev/null 2>&1
-podman network create --subnet 10.89.7.0/24 clawker-net >/dev/null
-podman network create other >/dev/null
 plane pki init >/dev/null
 cat >$STATE/plan <<'END2'
 {"steps":[{"name":"first","uid":1001,"gid":1001,"command":"echo first >>/out/$CLAWKER_AGENT.steps"},
  {"name":"second","uid":0,"gid":0,"command":["/bin/sh","-c","echo second >>/out/$CLAWKER_AGENT.steps"]}]}
 END2
 chmod 600 $STATE/plan
+[ "${OWNER-}" != dev ] || chown dev: $STATE/plan
 
 # until_true CMD...: it becomes so, in 20 s
 until_true() {
-	for _ in $(seq 400); do
+	local end=$((SECONDS + 20))
+	while [ $SECONDS -lt $end ]; do
 		! "$@" || return 0
 		sleep 0.05
 	done
@@ -65,33 +78,40 @@ serve() {
 	[ -z "$WATCHER" ] || { wait $WATCHER 2>/dev/null || :; }
 	: >$STATE/log
 	: >$STATE/seen
-	PATH=$STATE/bin:$PATH "$B/terok-cp" serve --plan $STATE/plan --agent-bind $GATEWAY 2>>$STATE/log &
-	SERVER=$!
-	disown $SERVER # its death is no news
+	rm -f $STATE/pid
+	touch $STATE/hold
+	# its number is its own, whoever waits for it, and its death no news
+	# shellcheck disable=SC2016 # its shell's
+	own PATH="$STATE/bin:$PATH" sh -c 'echo $$ >"$1/pid"; shift; exec "$@"' - $STATE "$B/terok-cp" serve --plan $STATE/plan "${SERVE[@]}" 2>>$STATE/log &
+	disown $!
+	until_true test -s $STATE/pid || fail "it does not begin"
+	SERVER=$(cat $STATE/pid)
 	until_true serves || fail "it does not serve: $(cat $STATE/log)"
-	"$B/terok-cp" watch --json >$STATE/seen 2>/dev/null &
+	plane watch --json >$STATE/seen 2>/dev/null &
 	WATCHER=$!
 	until_true watches || fail "nothing is told"
+	rm $STATE/hold
 }
+# end [SIGNAL]
 end() {
-	kill $SERVER
+	kill "${1--TERM}" $SERVER
 	until_true is_dead $SERVER || fail "it does not end"
 }
 logged() { grep -q "event=$1\b" $STATE/log; }
 
 # --- containers of agents ---
-# create NAME AGENT [FLAG...]: and its bundle, which is for its id. CREATE_NET: its network
+# create NAME AGENT [FLAG...]: and its bundle, which is for its id
 declare -A id=()
 create() {
 	local name=$1 agent=$2
 	shift 2
 	rm -rf "$STATE/bundle-$name"
-	mkdir -m 700 "$STATE/bundle-$name"
-	podman create --name "$name" --ulimit host --network "${CREATE_NET-clawker-net}" --label dev.clawker.managed=true \
+	own mkdir -m 700 "$STATE/bundle-$name"
+	podman create --name "$name" --ulimit host "${CREATE[@]}" "$@" --label dev.clawker.managed=true \
 		--label dev.clawker.purpose=agent --label "dev.clawker.agent=$agent" --label dev.clawker.project=proj \
 		-v "$B/terok-agentd:/agentd:ro" -v "$STATE/bundle-$name:/run/clawker/bootstrap:ro" -v $OUT:/out \
-		-e CLAWKER_AGENT="$agent" -e CLAWKER_PROJECT=proj -e CLAWKER_CP_AGENT_ADDR=$GATEWAY:7444 -e CLAWKER_HOST_UID=1001 \
-		-e CLAWKER_HOST_GID=1001 -e NAME="$name" --entrypoint /agentd "$@" localhost/bb:latest -- /bin/sh -c \
+		-e CLAWKER_AGENT="$agent" -e CLAWKER_PROJECT=proj -e CLAWKER_HOST_UID=1001 \
+		-e CLAWKER_HOST_GID=1001 -e NAME="$name" --entrypoint /agentd localhost/bb:latest -- /bin/sh -c \
 		'trap : WINCH; echo "$(id -u)" >>/out/$NAME; while :; do sleep 1000; done' >/run/out 2>&1 || fail "create $name: $(cat /run/out)"
 	id[$name]=$(tail -n 1 /run/out)
 	plane pki issue "$agent" --container "${id[$name]}" --project proj --out "$STATE/bundle-$name" >/dev/null
@@ -117,3 +137,8 @@ row_of() { plane agents --json | jq -r --arg id "${id[$1]}" '.[] | select(.conta
 no_row() { [ -z "$(row_of "$1")" ]; }
 runs() { [ "$(cat "$OUT/$1" 2>/dev/null)" = "${2-1001}" ]; }
 INIT="init.started init.step.started init.step.completed init.step.started init.step.completed init.step.started init.step.completed init.completed "
+# borrow NAME OF: it has the other's bundle
+borrow() {
+	rm -f "$STATE/bundle-$1"/*
+	command cp -p "$STATE/bundle-$2"/* "$STATE/bundle-$1"
+}

@@ -6,10 +6,12 @@
 #   tests/registry/test_podman.sh, as root
 # shellcheck source=tests/registry/podman.bash
 . "$(dirname "$0")/podman.bash"
+podman network create --subnet 10.89.7.0/24 clawker-net >/dev/null
+podman network create other >/dev/null
 
 # --- the way of one ---
 serve # before its network has an address: the bridge comes with the first container
-create web web
+create web web --network clawker-net
 start web
 eventually "a container that starts is dialled, registers, has its plan run and starts" has web init.completed
 same "$(told web)" "session.connecting session.connected registered $INIT" "in that order"
@@ -44,19 +46,14 @@ remove web
 eventually "one that is removed has none" no_row web
 
 # --- who is who ---
-create web web
-create other web # the same name, which is another container
-create thief web
-create false api
-CREATE_NET=other create outside api
+create web web --network clawker-net
+create other web --network clawker-net # the same name, which is another container
+create thief web --network clawker-net
+create false api --network clawker-net
+create outside api --network other
 for name in web other; do start $name; done
 eventually "two containers of the same name have a session each" eval 'has web init.completed && has other init.completed'
 same "$(row_of web), $(row_of other)" "proj web $(thumbprint web), proj web $(thumbprint other)" "and a row each"
-# borrow NAME OF: it has the other's bundle
-borrow() {
-	rm -f "$STATE/bundle-$1"/*
-	cp -p "$STATE/bundle-$2"/* "$STATE/bundle-$1"
-}
 borrow thief web
 borrow false web
 start thief
@@ -80,7 +77,7 @@ remove thief false outside web other
 eventually "nobody is left" eval '[ -z "$(rows)" ]'
 
 # --- podman is away ---
-create web web
+create web web --network clawker-net
 touch $STATE/leaves
 start web
 eventually "who cannot be looked up is refused" has web "registered untrusted"
@@ -99,7 +96,7 @@ rm $STATE/away
 eventually "and has its sessions when podman is there again" has web init.completed
 follower=$(pgrep -P $SERVER -f 'podman events')
 kill -9 "$follower"
-create late api
+create late api --network clawker-net
 start late
 eventually "what happens while nobody follows is not lost" has late init.completed
 remove late

@@ -7,6 +7,7 @@
 PODMANS=${PODMANS-machine} LAB_TIMEOUT=${LAB_TIMEOUT:-280} # dozens of containers
 # shellcheck source=tests/registry/podman.bash
 . "$(dirname "$0")/podman.bash"
+podman network create --subnet 10.89.7.0/24 clawker-net >/dev/null
 command -v strace >/dev/null || skip "strace is not installed (tools/deps --install podman)"
 
 # Each of these calls is a step: a connection, a message, a commit, a program. Whoever makes the Nth of them is
@@ -32,7 +33,7 @@ whole() {
 
 serve
 for n in $(seq 100); do
-	create web web
+	create web web --network clawker-net
 	dies_at "$n" $SERVER
 	start web
 	until_true eval 'is_dead $SERVER || at_the_end' || fail "killed at call $n: $(cat $STATE/log)"
@@ -51,7 +52,7 @@ echo "ok a control plane that is killed before each of its $((n - 1)) calls lose
 remove web
 
 for n in $(seq 100); do
-	create web web
+	create web web --network clawker-net
 	kill -STOP $SERVER # until its peer can be killed
 	start web
 	agent=$(podman inspect web --format '{{.State.Pid}}')

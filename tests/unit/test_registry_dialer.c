@@ -6,59 +6,19 @@
  */
 #include "registry_file.h"
 #include "registry_session.h"
+#include "registry_lines.h"
 #include "registry_runtime.h"
 #include "user/registry/dialer.h"
 #include "user/registry/dial.h"
 
 #define A "aa"
 
-struct line {
-	const struct line_events *events;
-	void *user;
-	uint8_t addr[16];
-};
-
 static struct dialer *dialer;
 static struct agents *agents;
 static struct dialer_use use;
-static struct line *line; /* the last one; NULL: it was closed */
-static unsigned opens, closes;
-static int open_fails, close_fails;
 static struct grpc_peer peer;
 static char *uris[2];
 static uint64_t random_value, randoms;
-
-static int fake_open(struct lines *lines, const uint8_t addr[static 16],
-		     const struct line_events *of, void *user, struct line **ret)
-{
-	(void)lines;
-	opens++;
-	if (open_fails)
-		return open_fails;
-	line = calloc(1, sizeof(*line));
-	line->events = of;
-	line->user = user;
-	memcpy(line->addr, addr, 16);
-	*ret = line;
-	return 0;
-}
-
-static int fake_send(struct line *of, const void *bytes, size_t n)
-{
-	assert_ptr_equal(of, line);
-	return note_sent(bytes, n);
-}
-
-static int fake_close(struct line *of)
-{
-	if (of == line)
-		line = NULL;
-	free(of);
-	closes++;
-	return close_fails;
-}
-
-static struct lines lines = { fake_open, fake_send, fake_close, NULL, LINE_PORT };
 
 static uint64_t fake_random(void)
 {
@@ -408,6 +368,37 @@ static void a_session_that_breaks_meanwhile_has_not_registered(void **state)
 }
 
 /* --- attempts ------------------------------------------------------------------------------- */
+
+static int inside_says;
+
+static int fake_inside(void *user, const char *container)
+{
+	(void)user;
+	assert_string_equal(container, A);
+	return inside_says;
+}
+
+static void by_sockets(struct dialer_use *of)
+{
+	of->inside = fake_inside;
+}
+
+static void who_is_reached_from_within_is_at_its_own_loopback_or_nowhere(void **state)
+{
+	static const uint8_t loopback[16] = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 };
+
+	(void)state;
+	inside_says = -ENOENT; /* its guard is not there yet */
+	with(by_sockets);
+	assert_int_equal(dialer_dial(dialer, A), 0);
+	for (unsigned before = randoms; randoms < before + 3;)
+		turn_for(SECOND_NS / 1000);
+	assert_int_equal(opens, 0); /* it has an address, which is not the host's to reach */
+	inside_says = 1000;         /* no descriptor: nobody here closes it */
+	session();
+	assert_int_equal(opened_fd, 1000);
+	assert_memory_equal(line->addr, loopback, 16);
+}
 
 static void one_that_does_not_run_is_told_and_left(void **state)
 {
@@ -776,6 +767,7 @@ int main(void)
 		TEST(who_says_that_it_has_registered_needs_a_row),
 		TEST(who_does_not_say_whether_it_has_registered_loses_its_session),
 		TEST(a_session_that_breaks_meanwhile_has_not_registered),
+		TEST(who_is_reached_from_within_is_at_its_own_loopback_or_nowhere),
 		TEST(one_that_does_not_run_is_told_and_left),
 		TEST(one_that_is_not_in_the_network_is_told_and_left),
 		TEST(one_that_could_not_be_looked_at_may_run),

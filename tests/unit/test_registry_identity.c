@@ -526,6 +526,38 @@ static void an_address_is_found_whoever_else_could_not_be_looked_at(void **state
 	assert_int_equal(resolve("10.0.0.2"), PEER_ERROR);
 }
 
+static void who_comes_in_by_a_containers_listener_is_of_it(void **state)
+{
+	(void)state;
+	put_container("aa", "10.0.0.2", "proj", "dev");
+	put_container("bb", "10.0.0.2", "proj", "dev"); /* by address that would be nobody */
+	put_container("cc", "10.0.0.3", "proj", "other");
+	prepare();
+	ask.container = "bb";
+	begin();
+	assert_int_equal(got.code, REPLY_OK);
+	assert_string_equal(who.container, "bb");
+	prepare();
+	ask.container = "cc"; /* the certificate is dev's, and the address is not asked */
+	begin();
+	refused("agent_identity_san_label_mismatch");
+}
+
+static void a_listener_of_who_does_not_run_is_nobodys(void **state)
+{
+	struct resolved is;
+
+	(void)state;
+	put_container("aa", "10.0.0.2", "proj", "dev");
+	prepare();
+	ask.container = "bb";
+	begin();
+	refused("agent_identity_peer_lookup_no_match");
+	has.failed = 1; /* it may be that one */
+	assert_int_equal(peer_resolve_id(&has, "bb", &is), PEER_ERROR);
+	assert_int_equal(peer_resolve_id(&has, "aa", &is), PEER_FOUND);
+}
+
 /* --- podman's words -------------------------------------------------------------------------------- */
 
 #define INSPECTED(id, labels, networks)                                                            \
@@ -725,6 +757,8 @@ int main(void)
 		CASE(a_look_that_is_at_work_knows_nothing_of_who_moves_meanwhile),
 		CASE(who_is_told_may_forget_another),
 		CASE(an_address_is_found_whoever_else_could_not_be_looked_at),
+		CASE(who_comes_in_by_a_containers_listener_is_of_it),
+		CASE(a_listener_of_who_does_not_run_is_nobodys),
 		CASE(ids_are_lines_of_hexadecimal),
 		CASE(what_podman_inspects_is_labels_and_addresses_in_the_network),
 		CASE(labels_that_are_no_names_name_nobody),

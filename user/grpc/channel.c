@@ -81,11 +81,19 @@ int grpc_channel_new(struct loop *loop, const struct sockaddr *addr, socklen_t s
 		     void *user, struct grpc_channel **ret)
 {
 	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	bool connected;
 
-	if (fd < 0)
-		return -errno;
-	connected = !connect(fd, addr, size);
+	return fd < 0 ? -errno
+		      : grpc_channel_connect(loop, fd, addr, size, tls, authority, limits, events,
+					     user, ret);
+}
+
+int grpc_channel_connect(struct loop *loop, int fd, const struct sockaddr *addr, socklen_t size,
+			 const struct grpc_tls *tls, const char *authority,
+			 const struct grpc_limits *limits, const struct grpc_channel_events *events,
+			 void *user, struct grpc_channel **ret)
+{
+	bool connected = !connect(fd, addr, size);
+
 	/* what it failed for is told by the socket, from the loop */
 	if (!connected && errno != EINPROGRESS) {
 		int r = -errno;

@@ -50,6 +50,12 @@ int grpc_channel_new(struct loop *loop, const struct sockaddr *addr, socklen_t s
 		     const struct grpc_limits *limits, const struct grpc_channel_events *events,
 		     void *user, struct grpc_channel **ret);
 
+/** grpc_channel_connect() - the same by a socket that is not connected, as of another network; @fd is ours now */
+int grpc_channel_connect(struct loop *loop, int fd, const struct sockaddr *addr, socklen_t size,
+			 const struct grpc_tls *tls, const char *authority,
+			 const struct grpc_limits *limits, const struct grpc_channel_events *events,
+			 void *user, struct grpc_channel **ret);
+
 /** grpc_channel_adopt() - the same over a socket that is connected; @fd is ours now, in any case */
 int grpc_channel_adopt(struct loop *loop, int fd, const struct grpc_tls *tls, const char *authority,
 		       const struct grpc_limits *limits, const struct grpc_channel_events *events,

@@ -162,6 +162,7 @@ static void on_auth(struct auth_ask *ask, const struct reply *reply)
 	caller->identity.port = peer->port;
 	caller->identity.fd = grpc_call_fd(caller->call);
 	caller->identity.since_ns = caller->known->since_ns;
+	caller->identity.container = admission->use.container;
 	caller->identity.done = on_identity;
 	identity_begin(admission->use.identity, &caller->identity);
 }

@@ -49,6 +49,7 @@ struct admission_use {
 	struct loop *loop;
 	struct auth *auth;
 	struct identity *identity; /* NULL: who calls is no agent */
+	const char *container; /* of which all who come are, by the listener; NULL: by address */
 	struct agents *agents;
 	struct registrar *registrar;
 };

@@ -435,8 +435,13 @@ static void connect_to(struct dial *dial)
 {
 	const struct dial_times *times = &dial->use->times;
 	uint64_t end = dial->cycle_ns + times->total_ns, at = now_boot_ns() + times->hello_ns;
-	int r;
+	int r, fd = dial->use->inside ? dial->use->inside(dial->use->user, dial->id) : -1;
 
+	if (dial->use->inside && fd < 0) { /* its guard may be there in a moment */
+		attempt_failed(dial, "agentdial_connect_retry",
+			       "no socket in its network: is it guarded?");
+		return;
+	}
 	if (!dial->told) {
 		dial->told = true;
 		TELL(dial, .type = AGENT_EVENT_CONNECTING, .address = dial->address);
@@ -444,7 +449,8 @@ static void connect_to(struct dial *dial)
 	dial->leaf = (struct leaf){};
 	dial->state = DIAL_CONNECTS;
 	timer_arm(dial->use->loop, &dial->timer, at < end ? at : end, on_attempt_late);
-	r = dial->use->lines->open(dial->use->lines, dial->addr, &line_events, dial, &dial->line);
+	r = dial->use->lines->open(dial->use->lines, fd, dial->addr, &line_events, dial,
+				   &dial->line);
 	if (r)
 		attempt_failed(dial, "agentdial_connect_retry", strerror(-r));
 }
@@ -462,6 +468,7 @@ void dial_unknown(struct dial *dial, const char *why)
 
 void dial_seen(struct dial *dial, const struct runtime_container *container, uint64_t spread_ns)
 {
+	static const uint8_t loopback[] = { 127, 0, 0, 1 };
 	char text[ADDR_TEXT];
 
 	if (!container) {
@@ -470,13 +477,17 @@ void dial_seen(struct dial *dial, const struct runtime_container *container, uin
 	}
 	strcpy(dial->agent, container->agent);
 	strcpy(dial->project, container->project);
-	if (!container->n_addr) {
+	if (!dial->use->inside && !container->n_addr) {
 		note(dial, "agentdial_attempt_addr_extract_failed", "it is not in the network");
 		failed(dial, "clawker_net_endpoint_missing");
 		return;
 	}
-	memcpy(dial->addr, container->addr[dial->attempts++ % container->n_addr],
-	       sizeof(dial->addr));
+	if (dial->use->inside)
+		addr_of_v4(dial->addr, loopback);
+	else
+		memcpy(dial->addr, container->addr[dial->attempts % container->n_addr],
+		       sizeof(dial->addr));
+	dial->attempts++;
 	snprintf(dial->address, sizeof(dial->address), addr_is_v4(dial->addr) ? "%s:%u" : "[%s]:%u",
 		 addr_format(text, dial->addr), dial->use->lines->port);
 	if (!spread_ns) {

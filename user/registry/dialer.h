@@ -42,7 +42,7 @@ struct dial_times {
 
 struct dialer;
 
-/* All but .plan, .seen and .random must be; what it names is borrowed. */
+/* All but .plan, .seen, .inside and .random must be; what it names is borrowed. */
 struct dialer_use {
 	struct loop *loop;
 	struct runtime *runtime;
@@ -52,6 +52,11 @@ struct dialer_use {
 	struct plan *plan; /* NULL: agents start at once */
 	/* a container was there, with the certificate that it registered with; may be NULL */
 	void (*seen)(void *user, const char *container);
+	/*
+	 * a socket in that container's network, the caller's, or a negative errno: then each is dialled at
+	 * its own loopback, and none at an address, which is not to be reached from here. NULL: at addresses
+	 */
+	int (*inside)(void *user, const char *container);
 	void *user;
 	struct dial_times times;
 	uint64_t (*random)(void); /* NULL: the kernel's */

@@ -121,7 +121,9 @@ void identity_begin(struct identity *identity, struct identity_ask *ask)
 
 	ask->identity = identity;
 	ask->evidence = (struct evidence_ask){};
-	ask->peer = (struct peer_ask){ .since_ns = ask->since_ns, .done = on_peer };
+	ask->peer = (struct peer_ask){ .since_ns = ask->since_ns,
+				       .container = ask->container,
+				       .done = on_peer };
 	memcpy(ask->peer.addr, ask->addr, sizeof(ask->peer.addr));
 	if (!leaf->present)
 		refuse(ask, LOG_WARNING, "agent_identity_peer_auth_missing");

@@ -2,7 +2,8 @@
 /*
  * identity.h - who calls: three stages, each of which can say no, before any method of agents
  *
- * 1 the certificate's CN; 2 that it names an agent, then which container is at the peer's address;
+ * 1 the certificate's CN; 2 that it names an agent, then which container is at the peer's address,
+ * or has the listener that it came in by (agent_doors.h);
  * 3 that both are the same agent, and that the kernel says so too where it can be asked. The runtime's
  * labels are what is believed, then the certificate, then the request. Whoever is refused hears one
  * text; which stage it was stands in the log, as event=.
@@ -29,6 +30,8 @@ struct identity_ask {
 	uint16_t port;     /* host byte order */
 	int fd;            /* our end, borrowed until done(); -1: it has gone */
 	uint64_t since_ns; /* CLOCK_BOOTTIME: the connection was there */
+	/* whose listener it came in by: it is not looked up by addr. NULL: by addr */
+	const char *container;
 	/* once, also from within identity_begin(); @who is "" unless @reply is REPLY_OK */
 	void (*done)(struct identity_ask *ask, const struct reply *reply,
 		     const struct resolved *who);

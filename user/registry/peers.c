@@ -27,6 +27,17 @@ struct peers {
 	uint64_t all_moved_ns; /* when all of them may have */
 };
 
+/* Who it is, by its labels. */
+static enum peer_is take(const struct runtime_container *found, struct resolved *ret)
+{
+	if (!found->labelled)
+		return PEER_UNLABELLED;
+	strcpy(ret->container, found->id);
+	strcpy(ret->project, found->project);
+	strcpy(ret->agent, found->agent);
+	return PEER_FOUND;
+}
+
 enum peer_is peer_resolve(const struct runtime_seen *seen, const uint8_t addr[static 16],
 			  struct resolved *ret)
 {
@@ -43,12 +54,16 @@ enum peer_is peer_resolve(const struct runtime_seen *seen, const uint8_t addr[st
 		}
 	if (!found) /* where none could be looked at, it may have been any of them */
 		return seen->failed && !seen->n ? PEER_ERROR : PEER_NONE;
-	if (!found->labelled)
-		return PEER_UNLABELLED;
-	strcpy(ret->container, found->id);
-	strcpy(ret->project, found->project);
-	strcpy(ret->agent, found->agent);
-	return PEER_FOUND;
+	return take(found, ret);
+}
+
+enum peer_is peer_resolve_id(const struct runtime_seen *seen, const char *id, struct resolved *ret)
+{
+	*ret = (struct resolved){};
+	for (unsigned i = 0; i < seen->n; i++)
+		if (!strcmp(seen->container[i].id, id))
+			return take(&seen->container[i], ret);
+	return seen->failed ? PEER_ERROR : PEER_NONE; /* it may be one of those */
 }
 
 int peers_new(struct runtime *runtime, struct peers **ret)
@@ -123,7 +138,8 @@ static bool resolve(const struct peers *peers, const struct peer_ask *ask, uint6
 {
 	const struct runtime_seen seen = { peers->container, peers->n, peers->failed };
 
-	*is = peer_resolve(&seen, ask->addr, who);
+	*is = ask->container ? peer_resolve_id(&seen, ask->container, who)
+			     : peer_resolve(&seen, ask->addr, who);
 	who->seen_ns = begun_ns;
 	return *is != PEER_FOUND || peers_hold(peers, who);
 }

@@ -34,6 +34,9 @@ struct resolved {
 enum peer_is peer_resolve(const struct runtime_seen *seen, const uint8_t addr[static 16],
 			  struct resolved *ret);
 
+/** peer_resolve_id() - the same of one whose id is known: what its labels say, if it runs */
+enum peer_is peer_resolve_id(const struct runtime_seen *seen, const char *id, struct resolved *ret);
+
 struct peers;
 
 /* A question, in the memory of who asks. */
@@ -41,7 +44,8 @@ struct peer_ask {
 	struct peers *peers; /* NULL: it is not asked, or answered */
 	struct peer_ask *next;
 	uint8_t addr[16];
-	uint64_t since_ns; /* CLOCK_BOOTTIME: the connection was there */
+	const char *container; /* NULL: by addr; else it is known to be this one */
+	uint64_t since_ns;     /* CLOCK_BOOTTIME: the connection was there */
 	/* once, also from within peers_ask() */
 	void (*done)(struct peer_ask *ask, enum peer_is is, const struct resolved *who);
 };

@@ -91,7 +91,7 @@ static socklen_t address(const uint8_t addr[static 16], uint16_t port, struct so
 	return sizeof(*v6);
 }
 
-static int line_open(struct lines *lines, const uint8_t addr[static 16],
+static int line_open(struct lines *lines, int fd, const uint8_t addr[static 16],
 		     const struct line_events *events, void *user, struct line **ret)
 {
 	struct grpc_lines *of = container_of(lines, struct grpc_lines, lines);
@@ -101,13 +101,19 @@ static int line_open(struct lines *lines, const uint8_t addr[static 16],
 	socklen_t size = address(addr, lines->port, &to);
 	int r;
 
-	if (!line)
+	if (!line) {
+		closep(&fd);
 		return -ENOMEM;
+	}
 	*line = (struct line){ .loop = of->loop, .events = events, .user = user };
 	limits.streams = 1;
 	limits.message = limits.queue = MESSAGE;
-	r = grpc_channel_new(of->loop, (const struct sockaddr *)&to, size, of->tls, NULL, &limits,
-			     &channel_events, line, &line->channel);
+	if (fd < 0)
+		r = grpc_channel_new(of->loop, (const struct sockaddr *)&to, size, of->tls, NULL,
+				     &limits, &channel_events, line, &line->channel);
+	else
+		r = grpc_channel_connect(of->loop, fd, (const struct sockaddr *)&to, size, of->tls,
+					 NULL, &limits, &channel_events, line, &line->channel);
 	if (r)
 		free(line);
 	else

@@ -27,7 +27,8 @@ struct line_events {
 
 /* Who makes them. */
 struct lines {
-	int (*open)(struct lines *lines, const uint8_t addr[static 16],
+	/* @fd: the lines' in any case, a socket of the network that has @addr, not connected; -1: ours */
+	int (*open)(struct lines *lines, int fd, const uint8_t addr[static 16],
 		    const struct line_events *events, void *user, struct line **ret);
 	/* as grpc_send() */
 	int (*send)(struct line *line, const void *bytes, size_t n);

@@ -117,6 +117,13 @@ static int lines_begin(struct sessions *sessions, struct problem *why)
 	return r;
 }
 
+static int on_inside(void *user, const char *container)
+{
+	struct sessions *sessions = user;
+
+	return sessions->use.inside(sessions->use.user, container);
+}
+
 static int dialer_begin(struct sessions *sessions)
 {
 	const struct dialer_use use = { .loop = sessions->use.loop,
@@ -127,6 +134,7 @@ static int dialer_begin(struct sessions *sessions)
 					.plan = sessions->plan,
 					.seen = on_seen,
 					.user = sessions,
+					.inside = sessions->use.inside ? on_inside : NULL,
 					.times = DIAL_TIMES };
 
 	return dialer_new(&use, &sessions->dialer);

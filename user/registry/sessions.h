@@ -31,6 +31,8 @@ struct sessions_use {
 	unsigned port;         /* of peers */
 	int by;                /* who runs podman: as runtime_podman_new() has it */
 	enum contain_policy contain;
+	int (*inside)(void *user, const char *container); /* see dialer.h; NULL: by addresses */
+	void *user;
 };
 
 /** sessions_new() - what @use names is borrowed; nobody is dialled yet. -errno with @why */

@@ -10,8 +10,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admission.h"
+#include "agent_doors.h"
 #include "base/addr.h"
 #include "base/cli.h"
 #include "base/confine.h"
@@ -64,9 +66,11 @@ struct serve {
 	struct evidence *evidence; /* NULL: the kernel is not asked */
 	struct identity *identity;
 	struct auth *auth;
+	struct admission_use of_agents;
 	struct admission *to_agents, *to_admin;
 	struct grpc_server_use agents_use, admin_use;
 	struct grpc_server *agent_server, *admin_server;
+	struct agent_doors *doors;
 	struct reap *reap;
 	struct sessions *sessions;
 	int failed;
@@ -105,6 +109,8 @@ static void root_has_changed(struct serve *serve)
 		grpc_server_cut(serve->agent_server, "the root is another");
 	if (serve->admin_server)
 		grpc_server_cut(serve->admin_server, "the root is another");
+	if (serve->doors)
+		agent_doors_cut(serve->doors, "the root is another");
 }
 
 static int certificates_read(struct serve *serve, struct problem *why)
@@ -125,6 +131,8 @@ static int certificates_read(struct serve *serve, struct problem *why)
 		grpc_server_tls(serve->agent_server, tls);
 	if (serve->admin_server)
 		grpc_server_tls(serve->admin_server, tls);
+	if (serve->doors)
+		agent_doors_tls(serve->doors, tls);
 	grpc_tls_free(serve->tls);
 	serve->tls = tls;
 	if (other)
@@ -154,6 +162,19 @@ static int serve_at(struct serve *serve, int *fd, unsigned port, const struct gr
 	return 0;
 }
 
+/* In containers, whichever they are; without the machine's agent there are none. */
+static int doors_open(struct serve *serve, const struct grpc_limits *limits)
+{
+	const struct agent_doors_use use = { .loop = serve->loop,
+					     .admission = serve->of_agents,
+					     .server = serve->agents_use,
+					     .limits = *limits,
+					     .dial = geteuid() != 0,
+					     .tls = serve->tls };
+
+	return agent_doors_new(&use, &serve->doors);
+}
+
 static int serve_both(struct serve *serve, struct problem *why)
 {
 	const struct grpc_limits of_people = GRPC_LIMITS;
@@ -174,6 +195,7 @@ static int serve_both(struct serve *serve, struct problem *why)
 	of_agents.message = of_agents.queue = AGENT_MESSAGE;
 	r = serve_at(serve, &serve->agent_fd, serve->ports.agent, &serve->agents_use, &of_agents,
 		     &serve->agent_server, why);
+	r = r ?: doors_open(serve, &of_agents);
 	return r
 		   ?: serve_at(serve, &serve->admin_fd, serve->ports.admin, &serve->admin_use,
 			       &of_people, &serve->admin_server, why);
@@ -321,24 +343,37 @@ static int gates_open(struct serve *serve, struct problem *why)
 	use.auth = serve->auth;
 	r = r ?: admission_new(&use, &serve->to_admin);
 	use.identity = serve->identity;
+	serve->of_agents = use;
 	return r ?: admission_new(&use, &serve->to_agents);
+}
+
+static int inside(void *user, const char *container)
+{
+	struct serve *serve = user;
+
+	return serve->doors ? agent_doors_socket(serve->doors, container) : -ENOENT;
 }
 
 static int sessions_open(struct serve *serve, struct problem *why)
 {
 	bool contain = !serve->said.contain || strcmp(serve->said.contain, CP_CONTAIN_OFF);
-	struct sessions_use use = { .loop = serve->loop,
-				    .runtime = serve->runtime,
-				    .agents = serve->agents,
-				    .registrar = serve->registrar,
-				    .peers = serve->peers,
-				    .folder = serve->files.pki,
-				    .plan = serve->files.plan,
-				    .passed = &serve->passed,
-				    .socket = serve->files.socket,
-				    .port = serve->ports.session,
-				    .by = serve->runner,
-				    .contain = contain ? CONTAIN_BLOCK : CONTAIN_OFF };
+	struct sessions_use use = {
+		.loop = serve->loop,
+		.runtime = serve->runtime,
+		.agents = serve->agents,
+		.registrar = serve->registrar,
+		.peers = serve->peers,
+		.folder = serve->files.pki,
+		.plan = serve->files.plan,
+		.passed = &serve->passed,
+		.socket = serve->files.socket,
+		.port = serve->ports.session,
+		.by = serve->runner,
+		.contain = contain ? CONTAIN_BLOCK : CONTAIN_OFF,
+		/* addresses of rootless containers are not the host's to reach */
+		.inside = geteuid() ? inside : NULL,
+		.user = serve
+	};
 	struct problem left;
 	int r = sessions_new(&use, &serve->sessions, why);
 
@@ -388,6 +423,7 @@ static int begin(struct serve *serve, struct problem *why)
 
 static void serve_done(struct serve *serve)
 {
+	agent_doors_free(serve->doors);
 	grpc_server_free(serve->agent_server);
 	grpc_server_free(serve->admin_server);
 	admission_free(serve->to_agents);

@@ -26,8 +26,8 @@ struct door {
 	const struct door_port *port;
 	int64_t guard;
 	enum { DOOR_WAITS, DOOR_ASKED, DOOR_OPEN } state;
-	bool listed;
-	struct word word; /* while it is asked */
+	bool listed, told; /* that it is open is said once */
+	struct word word;  /* while it is asked */
 	struct door_owner owner;
 };
 
@@ -72,7 +72,7 @@ static void door_free(struct door *door)
 static void doors_go(struct doors *doors);
 
 /* Of whose container it is nobody but the agent speaks, and of its project its owner. */
-static int owner_read(struct door_owner *owner, const struct control_listens *said)
+static int owner_read(struct door_owner *owner, const struct control_listens *said, bool any)
 {
 	struct terok_dossier dossier;
 	const char *project, *task;
@@ -80,9 +80,11 @@ static int owner_read(struct door_owner *owner, const struct control_listens *sa
 	terok_dossier_take(&said->dossier, &dossier);
 	project = terok_dossier_get(&dossier, "project");
 	task = terok_dossier_get(&dossier, "task");
-	if (said->uid != geteuid() || !project || project_check(project, NULL))
+	if (project && project_check(project, NULL))
+		project = NULL;
+	if (said->uid != geteuid() || (!project && !any))
 		return -ENOENT;
-	snprintf(owner->project, sizeof(owner->project), "%s", project);
+	snprintf(owner->project, sizeof(owner->project), "%s", project ?: "");
 	if (task && !project_check(task, NULL))
 		snprintf(owner->task, sizeof(owner->task), "%s", task);
 	snprintf(owner->container, sizeof(owner->container), "%.*s", TEROK_NAME_LEN,
@@ -91,9 +93,20 @@ static int owner_read(struct door_owner *owner, const struct control_listens *sa
 	return 0;
 }
 
+static void say_open(const struct door *door)
+{
+	const struct door_owner *owner = &door->owner;
+
+	if (door->port->port == CONTROL_PORT_PEER)
+		log_info("container %.12s is reached at its own 127.0.0.1", owner->container);
+	else
+		log_info("container %.12s reaches %s at 127.0.0.1 port %u", owner->container,
+			 *owner->project ? owner->project : "us", door->port->port);
+}
+
 static int door_take(struct door *door, const struct control_listens *said, int *fd)
 {
-	int r = owner_read(&door->owner, said);
+	int r = owner_read(&door->owner, said, door->port->any);
 
 	if (r)
 		return r;
@@ -102,8 +115,9 @@ static int door_take(struct door *door, const struct control_listens *said, int 
 		return log_error(r, "container %s: its listener", door->owner.name);
 	ask_end(door);
 	door->state = DOOR_OPEN;
-	log_info("container %.12s reaches %s at 127.0.0.1 port %u", door->owner.container,
-		 door->owner.project, door->port->port);
+	if (!door->told)
+		say_open(door);
+	door->told = true;
 	return 0;
 }
 
@@ -190,6 +204,14 @@ static void doors_go(struct doors *doors)
 			door_free(door);
 		}
 	}
+}
+
+void doors_again(struct door_owner *owner)
+{
+	struct door *door = container_of(owner, struct door, owner);
+
+	door->state = DOOR_WAITS;
+	doors_go(door->doors);
 }
 
 /* @port: NULL: any */
