@@ -143,6 +143,16 @@ static void way_close(struct door_owner *owner, void *user)
 	closep(&fd);
 }
 
+/* Whoever is dialled before that is told to register where nobody listens. */
+static bool may_come_in(const struct agent_doors *doors, const char *container)
+{
+	const struct agent_door *door = doors->first;
+
+	while (door && strcmp(door->owner->container, container) != 0)
+		door = door->next;
+	return door != NULL;
+}
+
 int agent_doors_socket(struct agent_doors *doors, const char *container)
 {
 	struct way **at = &doors->ways;
@@ -151,7 +161,7 @@ int agent_doors_socket(struct agent_doors *doors, const char *container)
 
 	while (*at && strcmp((*at)->owner->container, container) != 0)
 		at = &(*at)->next;
-	if (!*at)
+	if (!*at || !may_come_in(doors, container))
 		return -ENOENT;
 	owner = (*at)->owner;
 	fd = way_take(at);

@@ -42,7 +42,7 @@ void agent_doors_cut(struct agent_doors *doors, const char *why);
 /**
  * agent_doors_socket() - one in that container's network, not connected, the caller's
  *
- * Return: it; -ENOENT: there is none, or not yet: no guard, no network of its own, no agent.
+ * Return: it; -ENOENT: there is none, or not yet, or no listener: no guard, no network of its own, no agent.
  */
 int agent_doors_socket(struct agent_doors *doors, const char *container);
 
