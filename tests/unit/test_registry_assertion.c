@@ -19,7 +19,7 @@ static uint8_t thumbprint[LEAF_THUMBPRINT] = { 1, 2, 3 };
 static int setup(void **state)
 {
 	(void)state;
-	keys.n = 1;
+	keys = (struct assertion_keys){ .n = 1 };
 	return cert_new_key(&key, &why) ?: cert_new_key(&other, &why) ?: (keys.key[0] = key, 0);
 }
 
@@ -126,6 +126,23 @@ static void the_signature_of_nobody_we_know_is_none(void **state)
 	assert_string_equal(got.client, "");
 	keys.key[keys.n++] = other;
 	assert_int_equal(read_at(text, NOW), 0);
+}
+
+static void a_key_that_has_an_end_is_believed_until_then(void **state)
+{
+	_cleanup_free_ char *text = made(other, NULL), *mine = made(key, NULL);
+	int64_t end = NOW + ASSERTION_LIFE_S / 2;
+
+	(void)state;
+	keys.until[keys.n] = end;
+	keys.key[keys.n++] = other;
+	assert_int_equal(read_at(text, end - 1), 0);
+	assert_int_equal(got.exp, end); /* whoever keeps what was read does not keep it longer */
+	assert_int_equal(assertion_times(&got, end, &why), -EKEYEXPIRED);
+	assert_int_equal(read_at(text, end), -EKEYREJECTED);
+	assert_int_equal(read_at(text_of(HEAD, CLAIMS(TIMES), other), end), -EKEYREJECTED);
+	assert_int_equal(read_at(mine, end), 0);
+	assert_int_equal(got.exp, NOW + ASSERTION_LIFE_S);
 }
 
 static void every_bit_of_it_is_signed(void **state)
@@ -301,6 +318,7 @@ int main(void)
 		CASE(what_we_make_we_read),
 		CASE(two_of_them_never_have_one_jti),
 		CASE(the_signature_of_nobody_we_know_is_none),
+		CASE(a_key_that_has_an_end_is_believed_until_then),
 		CASE(every_bit_of_it_is_signed),
 		CASE(no_other_algorithm_is_one),
 		CASE(a_key_that_it_brings_is_not_looked_at),

@@ -299,6 +299,8 @@ static void a_new_signer_and_the_one_before_are_both_believed_for_a_day(void **s
 	pki_done(&pki);
 	assert_int_equal(pki_open(folder(), &pki, &why), 0);
 	assert_int_equal(pki.trusted.n, 2);
+	assert_int_equal(pki.trusted.until[0], 0);
+	assert_in_range(pki.trusted.until[1] - time(NULL), ASSERTION_LIFE_S - 60, ASSERTION_LIFE_S);
 	assert_int_equal(utimensat(AT_FDCWD, in_box("pki/" PKI_FORMER_FILE), long_ago, 0), 0);
 	pki_done(&pki);
 	assert_int_equal(pki_open(folder(), &pki, &why), 0);

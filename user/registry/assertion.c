@@ -204,14 +204,18 @@ static int head_check(struct json_object *head, const struct assertion_keys *key
 	for (unsigned i = 0; i < keys->n; i++) {
 		char id[BASE64(32)];
 
-		if (key_id(keys->key[i], id) && is(head, "kid", id))
-			ret->key[ret->n++] = keys->key[i];
+		if (!key_id(keys->key[i], id) || !is(head, "kid", id))
+			continue;
+		ret->key[ret->n] = keys->key[i];
+		ret->until[ret->n++] = keys->until[i];
 	}
 	return ret->n ? 0 : problem(why, -EKEYREJECTED, "no key of ours is called as it says");
 }
 
+/* @until: the end of the key that did it */
 static int signature_check(const char *text, const struct part part[static 3],
-			   const struct assertion_keys *keys, struct problem *why)
+			   const struct assertion_keys *keys, int64_t now, int64_t *until,
+			   struct problem *why)
 {
 	uint8_t raw[SIGNATURE], der[DER_MAX];
 	ssize_t n = base64url_read(part[2].at, part[2].n, raw, sizeof(raw));
@@ -219,9 +223,11 @@ static int signature_check(const char *text, const struct part part[static 3],
 
 	if (size < 0)
 		return problem(why, size, "its signature is no text of %d bytes", SIGNATURE);
-	for (unsigned i = 0; i < keys->n; i++)
-		if (signed_by(keys->key[i], text, part[2].at - 1 - text, der, size))
+	for (unsigned i = 0; i < keys->n; i++) {
+		*until = keys->until[i] ?: TIME_MAX;
+		if (now < *until && signed_by(keys->key[i], text, part[2].at - 1 - text, der, size))
 			return 0;
+	}
 	return problem(why, -EKEYREJECTED, "nobody that we know signed it");
 }
 
@@ -331,15 +337,18 @@ int assertion_read(const char *text, size_t size, const struct assertion_keys *k
 	_cleanup_(json_putp) struct json_object *head = NULL;
 	struct assertion_keys chosen;
 	struct part part[3];
+	int64_t until = TIME_MAX;
 	int r;
 
 	*ret = (struct assertion){};
 	if (size > ASSERTION_MAX || parts_of(text, size, part) || object_of(&part[0], &head))
 		return problem(why, -EBADMSG, "it is no JWT");
 	r = head_check(head, keys, &chosen, why)
-		?: signature_check(text, part, &chosen, why)
+		?: signature_check(text, part, &chosen, now, &until, why)
 			?: body_check(&part[1], audience, now, ret, why);
 	if (r)
 		*ret = (struct assertion){};
+	else if (ret->exp > until) /* also for whoever keeps it */
+		ret->exp = until;
 	return r;
 }

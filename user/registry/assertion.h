@@ -37,6 +37,8 @@ struct assertion {
 /* Who may have signed; public halves are enough. */
 struct assertion_keys {
 	EVP_PKEY *key[ASSERTION_KEYS_MAX];
+	/* seconds since 1970: from then on nothing that it signed is taken; 0: there is no such time */
+	int64_t until[ASSERTION_KEYS_MAX];
 	unsigned n;
 	uint64_t generation; /* no others have this one; 0: it is not said, and nothing is kept */
 };
@@ -56,7 +58,7 @@ int assertion_make(EVP_PKEY *key, const struct assertion_wish *wish, char **ret,
  * assertion_read() - one that is well formed, signed by a key of ours, for us, and of now
  *
  * Return: 0; -EBADMSG: no such text, -EKEYREJECTED: its signature, -EKEYEXPIRED: its times,
- * -EACCES: it is for somebody else; with @why, which is for the log and not for the client.
+ * -EACCES: it is for somebody else; exp is not behind the end of its key; with @why, which is for the log and not for the client.
  */
 int assertion_read(const char *text, size_t size, const struct assertion_keys *keys,
 		   const char *audience, int64_t now, struct assertion *ret, struct problem *why);

@@ -113,14 +113,16 @@ int pki_read(const char *folder, enum cert_role role, struct cert *ret, struct p
 	return 0;
 }
 
-/* Can something that the key before has signed still be of use? It is as old as its file. */
-static bool lives_on(const char *folder)
+/* What the key before has signed is of no use from then on, by when its file was made; 0: not known. */
+static int64_t former_until(const char *folder)
 {
 	char path[PATH_MAX];
 	struct stat st;
 
 	return snprintf(path, sizeof(path), "%s/%s", folder, PKI_FORMER_FILE) < (int)sizeof(path) &&
-	       !lstat(path, &st) && st.st_mtime + ASSERTION_LIFE_S > time(NULL);
+		       !lstat(path, &st)
+		   ? st.st_mtime + ASSERTION_LIFE_S
+		   : 0;
 }
 
 int pki_open(const char *folder, struct pki *ret, struct problem *why)
@@ -128,6 +130,7 @@ int pki_open(const char *folder, struct pki *ret, struct problem *why)
 	static uint64_t generations;
 	_cleanup_pki_ struct pki pki = {};
 	int r = pki_read(folder, CERT_CA, &pki.ca, why);
+	int64_t former;
 
 	if (!r)
 		r = texts_read(folder, PKI_ASSERT_FILE, NULL, &pki.signer, NULL, why);
@@ -138,8 +141,11 @@ int pki_open(const char *folder, struct pki *ret, struct problem *why)
 	r = texts_read(folder, PKI_FORMER_FILE, NULL, NULL, &pki.former, why);
 	if (r && r != -ENOENT)
 		return r;
-	if (pki.former && lives_on(folder))
+	former = pki.former ? former_until(folder) : 0;
+	if (former > time(NULL)) {
+		pki.trusted.until[pki.trusted.n] = former;
 		pki.trusted.key[pki.trusted.n++] = pki.former;
+	}
 	pki.folder = strdup(folder);
 	if (!pki.folder)
 		return problem(why, -ENOMEM, "no memory for a path");
