@@ -67,10 +67,11 @@ static int look(struct runtime *runtime, runtime_fn done, void *user)
 	return 0;
 }
 
-static int line_open(struct lines *lines, const uint8_t addr[static 16],
+static int line_open(struct lines *lines, int fd, const uint8_t addr[static 16],
 		     const struct line_events *events, void *user, struct line **ret)
 {
 	(void)lines;
+	(void)fd;
 	(void)addr;
 	if (line)
 		abort(); /* one container has one */
