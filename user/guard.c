@@ -436,7 +436,7 @@ static int container_label(uint32_t id, const struct terok_info *info, void *use
 {
 	struct of_container *of = user;
 
-	if (strcmp(info->container, of->container) || (of->uid && of->uid != info->uid))
+	if (strcmp(info->container, of->container) || of->uid != info->uid)
 		return 0;
 	of->id = id;
 	return 1;

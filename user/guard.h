@@ -60,7 +60,11 @@ int guard_attach(const struct kernel *kernel, const struct guard_spec *spec, str
 int guard_release(const struct kernel *kernel, const struct guard_spec *spec, struct guard *guard,
 		  struct problem *why);
 
-/** guard_of_container() - that user's guard of a container's full id; @uid 0: anybody's. -ENOENT */
+/**
+ * guard_of_container() - that user's guard of a container's full id; -ENOENT
+ *
+ * Root's as well is its own alone: anybody can have a cgroup guarded that is called like a container of root's.
+ */
 int guard_of_container(const struct kernel *kernel, const char *container, uint32_t uid,
 		       struct guard *ret);
 

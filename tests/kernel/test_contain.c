@@ -160,13 +160,31 @@ static void nobody_contains_anothers(void **state)
 	assert_int_equal(contain_by(ANNE, "", "cert_invalid"), -ENOENT);
 	assert_int_equal(contain_by(BERT, "annes", "cert_invalid"), -ENOENT);
 	assert_int_equal(state_of(annes), TEROK_STATE_UP);
-	assert_int_equal(contain_by(0, "annes", "cert_invalid"), 0); /* root's is everybody's */
+	assert_int_equal(contain_by(0, "annes", "cert_invalid"), -ENOENT); /* nor does root's */
+	assert_works("block", "annes");
 	assert_int_equal(AS(ANNE, "up", "annes"), 1);
 	assert_out("root blocked it: only root opens it");
 	/* what root has blocked is not theirs because of what they say */
 	assert_int_equal(contain_by(ANNE, "annes", "register_failed"), 0);
 	assert_int_equal(AS(ANNE, "up", "annes"), 1);
 	assert_works("up", "annes");
+}
+
+/* Whoever knows its id can have one like that: it is not told of what happens to root's, nor blocked for it. */
+static void what_is_called_like_roots_container_is_not_it(void **state)
+{
+	uint32_t decoy = person_guard(ANNE, ID(1));
+	struct box *roots;
+
+	(void)state;
+	assert_int_equal(contain_by(0, ID(1), "cert_invalid"), -ENOENT);
+	assert_int_equal(tell_by(0, AGENT_EVENT_CONNECTED, ID(1)), -ENOENT);
+	roots = BOX(.of = 0, .id = ID(1), .no_userns = true);
+	assert_int_equal(attach_by(0, roots), 0);
+	assert_int_equal(contain_by(0, ID(1), "cert_invalid"), 0);
+	assert_int_not_equal(word->guard, decoy);
+	assert_int_equal(state_of(word->guard), TEROK_STATE_BLOCK);
+	assert_int_equal(state_of(decoy), TEROK_STATE_UP);
 }
 
 static int say_inside(const void *arg)
@@ -252,12 +270,13 @@ static int tell_until(void *arg)
 static void what_is_said_beyond_a_budget_is_not_told(void **state)
 {
 	(void)state;
-	tell(AGENT_EVENT_CONNECTED, "annes");
+	person_guard(0, "roots");
+	tell(AGENT_EVENT_CONNECTED, "roots");
 	assert_int_equal(person_as(0, tell_until, NULL), 0);
 	assert_int_equal(word->result, -EBUSY);
 	assert_in_range(word->code, PLANE_BURST, 3 * PLANE_BURST); /* some came back meanwhile */
 	assert_int_equal(tell_by(ANNE, AGENT_EVENT_CONNECTED, "annes"), 0); /* who has their own */
-	assert_int_equal(contain_by(0, "annes", "cert_invalid"), 0); /* and that needs none */
+	assert_int_equal(contain_by(0, "roots", "cert_invalid"), 0); /* and that needs none */
 }
 
 static void it_is_in_the_journal_and_in_the_audit(void **state)
@@ -356,6 +375,7 @@ int main(void)
 		T(who_is_contained_reaches_nothing_from_then_on, setup),
 		T(once_more_is_no_news_and_another_reason_is, setup),
 		T(nobody_contains_anothers, setup),
+		T(what_is_called_like_roots_container_is_not_it, setup),
 		T(from_within_a_guard_nobody_is_contained, setup),
 		T(what_no_control_plane_says_is_refused, setup),
 		T(its_owner_hears_what_happens_and_nobody_else, setup),
