@@ -25,6 +25,7 @@ struct places {
 	int netns[WHOSE_PLACES]; /* borrowed */
 	uint64_t inode[WHOSE_PLACES];
 	unsigned n;
+	bool any; /* somebody's guard has the address */
 	bool many;
 };
 
@@ -76,10 +77,10 @@ static int place_note(uint32_t id, const struct terok_info *info, void *user)
 	if (info->uid != places->uid)
 		return 0;
 	memcpy(key.addr, places->asked->peer, sizeof(key.addr));
-	if (!bpf_map_lookup_elem(places->use->kernel->map[MAP_SELF], &key, &one))
-		place_add(places, id);
-	else if (errno != ENOENT)
-		return -errno;
+	if (bpf_map_lookup_elem(places->use->kernel->map[MAP_SELF], &key, &one))
+		return errno == ENOENT ? 0 : -errno;
+	places->any = true;
+	place_add(places, id);
 	return 0;
 }
 
@@ -117,6 +118,19 @@ static int cgroup_of(const struct places *places, uint64_t *ret)
 	for (unsigned i = 0; r == -ENOENT && i < places->n; i++)
 		r = diag_find(places->netns[i], &ends, ret);
 	return r;
+}
+
+/* Where a guard has the address it may be its socket, hidden: bound to a device, or gone by now. */
+static int nobody_has_it(const struct places *places, struct problem *why)
+{
+	char addr[ADDR_TEXT];
+
+	if (places->claimed)
+		return problem(why, -ENOTCONN, "guard %u has no such connection", places->claimed);
+	if (!places->any)
+		return 0;
+	return problem(why, -ENOTCONN, "no such connection where guards have the address %s",
+		       addr_format(addr, places->asked->peer));
 }
 
 /* Of the socket in that cgroup; one that was detached meanwhile has no label. */
@@ -163,10 +177,8 @@ int whose_socket(const struct whose_use *use, const struct control_whose *asked,
 	if (r)
 		return r;
 	r = cgroup_of(&places, &cgroup);
-	if (r == -ENOENT && !places.claimed)
-		return 0;
 	if (r == -ENOENT)
-		return problem(why, -ENOTCONN, "guard %u has no such connection", places.claimed);
+		return nobody_has_it(&places, why);
 	if (r)
 		return problem(why, r, "ask the kernel about a socket (sock_diag): %s",
 			       strerror(-r));

@@ -10,7 +10,8 @@
  * exchanged, and neither can be found from the other end.
  *
  * A socket that was handed on is still its maker's, who has vouched for whoever has it now. One
- * that is bound to a device is not found, nor one that has ended: who asks is told so.
+ * that is bound to a device is not found, nor one that has ended: who asks is told so, also of a
+ * container without a guard, if a guard has its address and could have hidden its own socket so.
  *
  * Of several guards around a socket it is the innermost's. Guards of other users are not told, and
  * do not count as none. It costs a walk over the guards' labels and a question to the kernel, so
@@ -44,7 +45,7 @@ int whose_check(const struct control_whose *asked, struct problem *why);
  * @uid: who asks, and whose guards are looked at
  *
  * Return: 0 with @ret; -EAGAIN: over the budget, -EBADMSG: that is no question, -ENOTCONN: there is
- * no such connection in the container, -ESRCH: nobody is in it, -ESTALE: its cgroup
+ * no such connection in the container, or where guards have its address, -ESRCH: nobody is in it, -ESTALE: its cgroup
  * has gone, -E2BIG: WHOSE_PLACES, or what the
  * kernel says; with @why.
  */

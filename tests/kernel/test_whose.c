@@ -258,8 +258,6 @@ static void a_container_without_a_guard_is_no_guards(void **state)
 	uint32_t guard = guarded(anne);
 
 	(void)state;
-	connect_as(bare, bare, "::ffff:" THEIRS, "::ffff:" OURS);
-	assert_whose(ANNE, ID(2), "none", 0, "");
 	connect_as(anne, bare, "::ffff:" THEIRS,
 		   "::ffff:" OURS); /* in a guard's network: a pod's */
 	assert_whose(ANNE, ID(2), "none", 0, "");
@@ -269,6 +267,28 @@ static void a_container_without_a_guard_is_no_guards(void **state)
 	/* others ask for nothing of it, root's services neither */
 	assert_whose(BERT, ID(1), "none", 0, "");
 	assert_whose(0, ID(1), "none", 0, "");
+	/* at an address that no guard has */
+	connect_as(bare, bare, "::1", "::1");
+	whose_word(ID(2));
+	word->ask.word.WHOSE.peer[14] = 1;
+	assert_int_equal(said_by(ANNE), 0);
+	assert_string_equal(word->text, "none 0 ");
+}
+
+/* A socket that the kernel does not find is not nobody's where a guard can have hidden it. */
+static void a_guard_that_hides_its_socket_is_not_nobody(void **state)
+{
+	struct box *anne = box_there(ANNE, ID(1)), *bare = box_there(ANNE, ID(2));
+	uint32_t guard = guarded(anne);
+
+	(void)state;
+	connect_as(anne, anne, "::ffff:" THEIRS, "::ffff:" OURS);
+	assert_whose(ANNE, ID(2), "other", guard, ID(1)); /* the control */
+	assert_int_equal(setsockopt(client, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2), 0);
+	assert_not_found(ANNE, ID(2), -ENOTCONN, "where guards have the address 10.77.0.2");
+	/* nor is another network believed that has it too */
+	connect_as(bare, bare, THEIRS6, OURS6);
+	assert_not_found(ANNE, ID(2), -ENOTCONN, "where guards have the address fd77::2");
 }
 
 /* A guard of somebody's within the container's is around it no less. */
@@ -501,11 +521,11 @@ static void an_address_is_looked_for_in_a_few_networks(void **state)
 		networks[i] = network_new();
 		assert_true(networks[i] >= 0);
 		assert_int_equal(whose_socket(&use, &asked, BERT + 1, &owner, NULL),
-				 i < WHOSE_PLACES ? 0 : -E2BIG);
+				 i < WHOSE_PLACES ? -ENOTCONN : -E2BIG);
 	}
 	closep(&networks[WHOSE_PLACES]);
 	networks[WHOSE_PLACES] = dup(networks[0]);
-	assert_int_equal(whose_socket(&use, &asked, BERT + 1, &owner, NULL), 0);
+	assert_int_equal(whose_socket(&use, &asked, BERT + 1, &owner, NULL), -ENOTCONN);
 	for (unsigned i = 0; i <= WHOSE_PLACES; i++)
 		closep(&networks[i]);
 }
@@ -517,6 +537,7 @@ int main(void)
 		CASE(a_container_is_who_it_says),
 		CASE(another_guard_at_its_address_is_found_out),
 		CASE(a_container_without_a_guard_is_no_guards),
+		CASE(a_guard_that_hides_its_socket_is_not_nobody),
 		CASE(of_guards_around_each_other_it_is_the_innermosts),
 		CASE(a_cgroup_that_is_called_like_it_is_another),
 		CASE(another_cgroup_at_a_guards_path_is_not_its),
