@@ -13,6 +13,8 @@
 
 #include "base/event.h"
 
+#define BUDGET_USERS 64 /* users share them by their numbers, and none with root */
+
 struct budget {
 	uint64_t whole_ns; /* CLOCK_BOOTTIME: all that was taken of it is earned again by then */
 	uint64_t left_out; /* what it had no room for; the owner's to tell and take back */
@@ -31,6 +33,13 @@ static inline bool budget_spend(struct budget *budget, unsigned at_once, unsigne
 	}
 	budget->whole_ns += price;
 	return true;
+}
+
+/** budget_of_user() - root's is nobody else's: users must not use up what root's programs live by */
+static inline struct budget *budget_of_user(struct budget budgets[static BUDGET_USERS],
+					    uint32_t uid)
+{
+	return &budgets[uid ? 1 + uid % (BUDGET_USERS - 1) : 0];
 }
 
 #endif

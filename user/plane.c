@@ -12,9 +12,7 @@
 #include "journal.h"
 #include "terok/names.h"
 
-#define BUDGETS 64 /* users share them by their numbers */
-
-static struct budget budgets[BUDGETS];
+static struct budget budgets[BUDGET_USERS];
 
 static bool told_is_one(const struct agent_told *told)
 {
@@ -47,7 +45,7 @@ int plane_tells(const struct kernel *kernel, const struct control_caller *caller
 
 	if (!told_is_one(told))
 		return strange(why);
-	if (!budget_spend(&budgets[caller->uid % BUDGETS], PLANE_BURST, PLANE_RATE))
+	if (!budget_spend(budget_of_user(budgets, caller->uid), PLANE_BURST, PLANE_RATE))
 		return problem(why, -EBUSY, "too much is said of agents");
 	r = guard_of(kernel, told->container, caller->uid, &guard, why);
 	if (!r)

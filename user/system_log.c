@@ -17,7 +17,6 @@
 
 #define NAME    "terok-bpfd"
 #define BUCKETS 256
-#define USERS   64 /* budgets: users whose numbers differ by that have one together */
 
 struct logged { /* a guard */
 	struct logged *next;
@@ -30,7 +29,7 @@ static struct {
 	struct journald journald;
 	struct journald_entry entry;
 	struct logged *guard[BUCKETS];
-	struct budget user[USERS];
+	struct budget user[BUDGET_USERS];
 	uint64_t lost; /* of journald.lost, what has been told */
 } sink = { .journald = { .fd = -1 } };
 
@@ -77,7 +76,7 @@ void system_log_close(void)
 
 static struct budget *budget_of(const struct logged *guard)
 {
-	return &sink.user[guard->info.uid % USERS];
+	return budget_of_user(sink.user, guard->info.uid);
 }
 
 static bool user_affords(const struct logged *guard)
@@ -129,7 +128,7 @@ uint64_t system_log_unlogged(void)
 {
 	uint64_t n = sink.journald.lost - sink.lost;
 
-	for (unsigned i = 0; i < USERS; i++)
+	for (unsigned i = 0; i < BUDGET_USERS; i++)
 		n += sink.user[i].left_out;
 	for (unsigned i = 0; i < BUCKETS; i++)
 		for (const struct logged *guard = sink.guard[i]; guard; guard = guard->next)

@@ -14,8 +14,6 @@
 #include "guard.h"
 #include "netns.h"
 
-#define USERS 64 /* budgets: users whose numbers differ by that have one together */
-
 /* Where the other end may be. */
 struct places {
 	const struct whose_use *use;
@@ -29,7 +27,7 @@ struct places {
 	bool many;
 };
 
-static struct budget budgets[USERS];
+static struct budget budgets[BUDGET_USERS];
 
 int whose_check(const struct control_whose *asked, struct problem *why)
 {
@@ -169,7 +167,7 @@ int whose_socket(const struct whose_use *use, const struct control_whose *asked,
 
 	if (r)
 		return r;
-	if (!budget_spend(&budgets[uid % USERS], WHOSE_AT_ONCE, WHOSE_A_SECOND))
+	if (!budget_spend(budget_of_user(budgets, uid), WHOSE_AT_ONCE, WHOSE_A_SECOND))
 		return problem(why, -EAGAIN, "user %u asks more often than %u times a second", uid,
 			       WHOSE_A_SECOND);
 	*ret = (struct control_owner){ .is = CONTROL_OWNER_NONE };

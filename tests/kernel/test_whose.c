@@ -23,6 +23,7 @@
 #include "base/cleanup.h"
 #include "base/event.h"
 #include "base/sock.h"
+#include "budget.h"
 #include "cgroup.h"
 #include "netns.h"
 #include "support.h"
@@ -471,6 +472,11 @@ static void nobody_asks_all_the_time(void **state)
 	assert_true(n >= WHOSE_AT_ONCE);
 	assert_true(n <= WHOSE_AT_ONCE + 1 + (now_boot_ns() - began) * WHOSE_A_SECOND / SECOND_NS);
 	assert_int_equal(whose_socket(&use, &asked, BERT, &owner, NULL), 0);
+	/* who has whichever number cannot have root's */
+	for (uint32_t uid = 1; uid <= BUDGET_USERS; uid++)
+		while (!whose_socket(&use, &asked, uid, &owner, NULL))
+			;
+	assert_int_equal(whose_socket(&use, &asked, 0, &owner, NULL), 0);
 }
 
 static int networks[WHOSE_PLACES + 1];
