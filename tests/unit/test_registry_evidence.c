@@ -33,7 +33,7 @@ static uint16_t peer_port;
 
 /* --- an agent ------------------------------------------------------------------------------- */
 
-enum says { SAYS_OWNER, SAYS_DONE, SAYS_NOTHING, SAYS_END, SAYS_NONSENSE };
+enum says { SAYS_OWNER, SAYS_DONE, SAYS_BUSY, SAYS_NOTHING, SAYS_END, SAYS_NONSENSE };
 
 static struct {
 	struct source source;
@@ -52,7 +52,7 @@ static void agent_answer(int sock)
 					.version = CONTROL_VERSION,
 					.OWNER = agent.owner };
 
-	if (agent.says == SAYS_DONE) {
+	if (agent.says == SAYS_DONE || agent.says == SAYS_BUSY) {
 		reply.type = CONTROL_DONE;
 		reply.DONE = agent.done;
 	}
@@ -67,10 +67,16 @@ static void agent_answer(int sock)
 static int agent_accept(struct source *source, uint32_t events)
 {
 	int sock = accept4(agent.listener, NULL, NULL, SOCK_CLOEXEC);
-	ssize_t n = recv(sock, &agent.word, sizeof(agent.word), 0);
+	ssize_t n;
 
 	(void)source;
 	(void)events;
+	if (agent.says == SAYS_BUSY) { /* and does not hear */
+		agent_answer(sock);
+		close(sock);
+		return 0;
+	}
+	n = recv(sock, &agent.word, sizeof(agent.word), 0);
 	assert_int_equal(n, control_msg_size(CONTROL_WHOSE));
 	assert_true(control_msg_check(&agent.word, n));
 	assert_int_equal(agent.word.type, CONTROL_WHOSE);
@@ -305,6 +311,35 @@ static void one_that_has_no_time_is_asked_again(void **state)
 	assert_int_equal(agent.asked, 2);
 }
 
+static int heard_error;
+static struct control_done heard;
+
+static void on_done(struct word *word, int error, const struct control_packet *reply, int *fd)
+{
+	(void)word;
+	(void)fd;
+	heard_error = error;
+	if (!error && reply->type == CONTROL_DONE)
+		heard = reply->DONE;
+	timer_arm(loop, &end, now_boot_ns(), on_end);
+}
+
+/* Whoever is told that nobody is there says it no more: a door is given up. */
+static void who_is_refused_unheard_is_told_so(void **state)
+{
+	struct control_packet packet = { .type = CONTROL_WHOSE };
+	struct word word = { .heard = on_done };
+
+	(void)state;
+	done_is(-EAGAIN, "too many speak at once");
+	agent_begin(SAYS_BUSY, SAYS_BUSY);
+	assert_int_equal(word_say(loop, &word, in_box(CONTROL_SOCKET), &packet, SECOND_NS), 0);
+	assert_int_equal(loop_run(loop), -ECANCELED);
+	timer_disarm(&end);
+	assert_int_equal(heard_error, 0);
+	assert_int_equal(heard.result, -EAGAIN);
+}
+
 static void a_connection_that_ended_meanwhile_is_nobodys(void **state)
 {
 	const struct linger now = { .l_onoff = 1 };
@@ -505,6 +540,7 @@ int main(void)
 		CASE(each_reply_means_one_thing),
 		CASE(an_agent_that_cannot_say_lets_nobody_in),
 		CASE(one_that_has_no_time_is_asked_again),
+		CASE(who_is_refused_unheard_is_told_so),
 		CASE(a_connection_that_ended_meanwhile_is_nobodys),
 		CASE(what_agreed_is_kept_for_the_connection_and_no_other),
 		CASE(where_no_agent_ever_was_nothing_is_known),

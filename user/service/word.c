@@ -68,7 +68,8 @@ static int word_answered(struct source *source, uint32_t events)
 	ssize_t n = sock_receive(word->sock, &reply, sizeof(reply), &fd, 1);
 
 	(void)events;
-	if (n == -EAGAIN || n == -EINTR)
+	/* closed with our word unread: the kernel says so, once, before it gives the reply */
+	if (n == -EAGAIN || n == -EINTR || n == -ECONNRESET)
 		return 0;
 	if (n > 0 && n <= (ssize_t)sizeof(reply) && control_msg_check(&reply, n))
 		over(word, 0, &reply, &fd);
@@ -88,7 +89,8 @@ int word_say(struct loop *loop, struct word *word, const char *path, struct cont
 		return sock;
 	packet->version = CONTROL_VERSION;
 	r = packet_send(sock, packet, control_msg_size(packet->type), until);
-	if (!r)
+	/* who is refused before it has spoken is told so all the same */
+	if (!r || r == -EPIPE || r == -ECONNRESET)
 		r = source_add(loop, &word->source, sock, EPOLLIN, word_answered);
 	if (r)
 		return r;
