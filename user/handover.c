@@ -8,12 +8,15 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "budget.h"
 #include "cgroup.h"
 #include "dossier.h"
 #include "guard.h"
 #include "netns.h"
 
 #define BACKLOG 128
+
+static struct budget budgets[BUDGET_USERS];
 
 static bool is_service(uint16_t port)
 {
@@ -140,6 +143,9 @@ int handover_listen(const struct kernel *kernel, const struct control_listen *wa
 		return problem(why, -EINVAL, "port %u is no service's: %d, %d, %d, %d, %d are",
 			       want->port, CONTROL_PORT_PEER, CONTROL_PORT_REGISTRY,
 			       CONTROL_PORT_GATE, CONTROL_PORT_PROXY, CONTROL_PORT_AGENT);
+	if (!budget_spend(budget_of_user(budgets, uid), HANDOVER_AT_ONCE, HANDOVER_A_SECOND))
+		return problem(why, -EAGAIN, "user %u asks more often than %u times a second", uid,
+			       HANDOVER_A_SECOND);
 	netns = netns_of(&info, why);
 	r = netns < 0 ? netns : is_alone(kernel, &info, netns, why);
 	if (r)

@@ -16,6 +16,7 @@
 #include "base/event.h"
 #include "base/packet.h"
 #include "base/sock.h"
+#include "handover.h"
 #include "programs.h"
 #include "support.h"
 
@@ -120,9 +121,34 @@ static void a_listener_within_is_its_owners(void **state)
 	assert_true(word->result == -ESRCH || word->result == -ENOENT);
 }
 
+static void nobody_asks_for_sockets_all_the_time(void **state)
+{
+	struct box *box = BOX(.of = ANNE, .id = ID(1));
+	struct control_listen want = { .port = CONTROL_PORT_PEER };
+	uint64_t began = now_boot_ns();
+	struct control_listens told;
+	unsigned n = 0;
+	int fd;
+
+	(void)state;
+	assert_int_equal(attach_by(ANNE, box), 0);
+	want.guard = guard_now().id;
+	while ((fd = handover_listen(world->kernel, &want, ANNE, &told, NULL)) >= 0 &&
+	       n <= 2 * HANDOVER_AT_ONCE) {
+		closep(&fd);
+		n++;
+	}
+	assert_int_equal(fd, -EAGAIN);
+	assert_true(n >= HANDOVER_AT_ONCE);
+	assert_true(n <=
+		    HANDOVER_AT_ONCE + 1 + (now_boot_ns() - began) * HANDOVER_A_SECOND / SECOND_NS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(nobody_asks_for_sockets_all_the_time, boxes_setup,
+						boxes_teardown),
 		cmocka_unit_test_setup_teardown(a_listener_within_is_its_owners, boxes_setup,
 						boxes_teardown),
 	};
