@@ -338,6 +338,59 @@ static void the_same_again_waits_for_the_commit_of_the_first(void **state)
 	assert_int_equal(number(ALL), 0);
 }
 
+static void begin_one(struct register_ask *one, struct resolved *them, struct leaf *theirs,
+		      const char *container)
+{
+	*theirs = leaf;
+	*them = who;
+	theirs->thumbprint[0] = (uint8_t)*container;
+	strcpy(theirs->container, container);
+	strcpy(them->container, container);
+	*one = (struct register_ask){
+		.agent = "dev", .project = "proj", .who = them, .leaf = theirs, .done = on_one
+	};
+	register_begin(registrar, one);
+}
+
+/* Somebody else commits what the first has begun, which fails; what the second began does not. */
+static void a_commit_that_failed_is_not_mended_by_the_next_of_its_round(void **state)
+{
+	(void)state;
+	memset(codes, 0, sizeof(codes));
+	told = 0;
+	wanted = 2;
+	commits_fail();
+	begin_one(&many[2], &whos[2], &leaves[2], "b");
+	assert_true(registrar_commit(registrar, &why) < 0);
+	sql("DROP TRIGGER deferred");
+	begin_one(&many[3], &whos[3], &leaves[3], "c");
+	turn();
+	assert_int_equal(number(ALL " WHERE container_id = 'b'"), 0);
+	assert_int_equal(many[2].reply.code, REPLY_INTERNAL);
+	assert_int_equal(codes[REPLY_OK], 0); /* who shares its round is told so, and comes again */
+}
+
+/* As a disk that fails within a statement: sqlite takes back all that was begun, and not that alone. */
+static void what_was_taken_back_is_nobodys_success(void **state)
+{
+	(void)state;
+	memset(codes, 0, sizeof(codes));
+	told = 0;
+	wanted = 3;
+	sql("CREATE TRIGGER bad BEFORE INSERT ON agents WHEN NEW.container_id = 'c'"
+	    " BEGIN SELECT raise(ROLLBACK, 'no'); END");
+	begin_one(&many[2], &whos[2], &leaves[2], "b");
+	begin_one(&many[3], &whos[3], &leaves[3], "c");
+	assert_int_equal(told, 1);
+	refused(REPLY_INTERNAL, "register: persist failed");
+	begin_one(&many[4], &whos[4], &leaves[4], "d");
+	turn();
+	assert_int_equal(number(ALL " WHERE container_id = 'b'"), 0);
+	assert_int_equal(many[2].reply.code, REPLY_INTERNAL);
+	assert_int_equal(codes[REPLY_OK], 0); /* the last of them is told so too, and comes again */
+	assert_int_equal(codes[REPLY_INTERNAL], 3);
+}
+
 static void who_is_known_is_told_at_once_and_nothing_is_written(void **state)
 {
 	struct spent spent = { "clawker-agent", "j", leaf.thumbprint, time(NULL) + 100 };
@@ -464,6 +517,8 @@ int main(void)
 		CASE(those_of_one_round_are_one_commit_and_nobody_is_told_before),
 		CASE(a_commit_that_fails_is_an_error_for_all_of_it),
 		CASE(the_same_again_waits_for_the_commit_of_the_first),
+		CASE(a_commit_that_failed_is_not_mended_by_the_next_of_its_round),
+		CASE(what_was_taken_back_is_nobodys_success),
 		CASE(who_is_known_is_told_at_once_and_nothing_is_written),
 		CASE(who_calls_is_seen_when_that_is_long_ago),
 		CASE(who_was_seen_is_noted),

@@ -136,9 +136,14 @@ void agents_free(struct agents *agents)
 	free(agents);
 }
 
+bool agents_is_begun(const struct agents *agents)
+{
+	return !sqlite3_get_autocommit(agents->db);
+}
+
 int agents_begin(struct agents *agents, struct problem *why)
 {
-	return sqlite3_get_autocommit(agents->db) ? db_exec(agents->db, "BEGIN IMMEDIATE", why) : 0;
+	return agents_is_begun(agents) ? 0 : db_exec(agents->db, "BEGIN IMMEDIATE", why);
 }
 
 int agents_commit(struct agents *agents, struct problem *why)
@@ -146,7 +151,7 @@ int agents_commit(struct agents *agents, struct problem *why)
 	int r;
 
 	/* a disk that was full took the whole of it back already */
-	if (sqlite3_get_autocommit(agents->db))
+	if (!agents_is_begun(agents))
 		return problem(why, -EIO, "the registry could not be written to");
 	r = db_exec(agents->db, "COMMIT", why);
 	if (r) {

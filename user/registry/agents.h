@@ -55,6 +55,9 @@ DEFINE_CLEANUP(struct agents, agents_free)
 /** agents_begin() - what follows is one commit; nothing if that was said already */
 int agents_begin(struct agents *agents, struct problem *why);
 
+/** agents_is_begun() - false as well after a failure that took back all that was begun */
+bool agents_is_begun(const struct agents *agents);
+
 /** agents_commit() - and durable; otherwise nothing of it happened, with @why */
 int agents_commit(struct agents *agents, struct problem *why);
 

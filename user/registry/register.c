@@ -193,10 +193,11 @@ static int on_commit(struct timer *timer)
 	struct registrar *registrar = container_of(timer, struct registrar, commit);
 	struct problem why = {};
 	struct register_ask *ask;
-	int r = registrar->failed;
+	int r;
 
 	if (registrar->open)
-		r = registrar_commit(registrar, &why);
+		(void)registrar_commit(registrar, &why);
+	r = registrar->failed; /* also of one before it, in this round */
 	registrar->failed = 0;
 	/* who is told may ask again, which is for the next commit, or forget others */
 	registrar->told = registrar->first;
@@ -216,8 +217,12 @@ static int on_commit(struct timer *timer)
 
 static int open_commit(struct registrar *registrar, struct problem *why)
 {
-	int r = agents_begin(registrar->agents, why);
+	int r;
 
+	/* what others have begun was taken back: they hear so, whatever becomes of what follows */
+	if (registrar->open && !agents_is_begun(registrar->agents))
+		(void)registrar_commit(registrar, NULL);
+	r = agents_begin(registrar->agents, why);
 	if (r)
 		return r;
 	registrar->open = true;
