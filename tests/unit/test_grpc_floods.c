@@ -82,14 +82,20 @@ static void down_raw(struct conn *conn, const char *why)
 
 static const struct conn_use raw_use = { .asked = asked_nothing, .down = down_raw };
 
+/* Nobody hears what it says. */
+static void begin_deaf(bool client)
+{
+	memset(&raw, 0, sizeof(raw));
+	assert_int_equal(conn_bare(now.loop, client, &now.limits, &raw_use, NULL, &raw.conn), 0);
+	conn_enter(raw.conn);
+	assert_int_equal(session_new(raw.conn), 0);
+}
+
 static void begin_raw(void)
 {
 	nghttp2_session_callbacks *cb;
 
-	memset(&raw, 0, sizeof(raw));
-	assert_int_equal(conn_bare(now.loop, false, &now.limits, &raw_use, NULL, &raw.conn), 0);
-	conn_enter(raw.conn);
-	assert_int_equal(session_new(raw.conn), 0);
+	begin_deaf(false);
 	nghttp2_session_callbacks_new(&cb);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_raw_frame);
 	nghttp2_session_callbacks_set_on_header_callback(cb, on_raw_header);
@@ -214,7 +220,9 @@ static void settings_come_as_often_as_they_may(void **state)
 
 static void frame(uint8_t type, uint8_t flags, int32_t id, const void *bytes, uint8_t n)
 {
-	uint8_t head[9 + 255] = { 0, 0, n, type, flags, 0, 0, (uint8_t)(id >> 8), (uint8_t)id };
+	uint8_t head[9 + 255] = {
+		0, 0, n, type, flags, 0, (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id
+	};
 
 	memcpy(head + 9, bytes, n);
 	assert_int_equal(session_feed(raw.conn, head, 9U + n), 0);
@@ -254,6 +262,49 @@ static void a_mistake_counts_as_often_as_a_reset(void **state)
 		pump();
 	}
 	is_calmed("too_many_errors");
+	end_raw();
+}
+
+/* Who never says that it has heard our SETTINGS may ask for more than it may, and need not read what it hears. */
+static void streams_are_refused_as_often_as_they_may(void **state)
+{
+	static const uint8_t hello[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" /* and SETTINGS */
+				       "\0\0\0\4\0\0\0\0";
+	unsigned n;
+
+	(void)state;
+	now.limits.streams = 4;
+	now.limits.resets = 20;
+	now.limits.resets_per_s = 1;
+	begin_deaf(false);
+	assert_int_equal(session_feed(raw.conn, hello, sizeof(hello)), 0);
+	for (n = 0; n < 10000 && raw.conn->state == CONN_UP; n++)
+		frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1 + 2 * (int)n, "\x83\x87\x84", 3);
+	assert_int_equal(n, 4 + 20 + 1);
+	end_raw();
+}
+
+/* Nor does a server that never says that it has heard that we want none. */
+static void promises_come_as_often_as_they_may(void **state)
+{
+	uint8_t bytes[PULL], promise[] = { 0, 0, 0, 0, 0x82 };
+	unsigned n;
+
+	(void)state;
+	now.limits.controls = 20;
+	now.limits.controls_per_s = 1;
+	begin_deaf(true);
+	raw.http = raw.conn->http; /* which asks */
+	assert_true(ask_raw(&never_ends) > 0);
+	assert_true(session_pull(raw.conn, bytes, sizeof(bytes)) > 0);
+	raw.http = NULL;
+	frame(NGHTTP2_SETTINGS, 0, 0, "", 0);
+	for (n = 0; n < 10000 && raw.conn->state == CONN_UP; n++) {
+		promise[2] = (uint8_t)((2 + 2 * n) >> 8);
+		promise[3] = (uint8_t)(2 + 2 * n);
+		frame(NGHTTP2_PUSH_PROMISE, NGHTTP2_FLAG_END_HEADERS, 1, promise, sizeof(promise));
+	}
+	assert_int_equal(n, 20); /* SETTINGS was one */
 	end_raw();
 }
 
@@ -533,6 +584,8 @@ int main(void)
 		TEST(settings_come_as_often_as_they_may),
 		TEST(empty_data_comes_as_often_as_it_may),
 		TEST(a_mistake_counts_as_often_as_a_reset),
+		TEST(streams_are_refused_as_often_as_they_may),
+		TEST(promises_come_as_often_as_they_may),
 		TEST(a_deadline_that_the_client_only_says_is_kept),
 		TEST(a_list_of_headers_has_few_pieces),
 		TEST(priorities_come_as_often_as_they_may),

@@ -4,8 +4,8 @@
  *
  * nghttp2 answers SETTINGS and PING, keeps windows and refuses what breaks the protocol; here is
  * what else a peer can do for little that costs us much: to reset streams (its own, or by mistakes
- * that make us do it), to send SETTINGS, PINGs, priorities and empty DATA, to renew keys of TLS.
- * Each has a budget.
+ * that make us do it), to ask for more of them than it may have, to promise some, to send SETTINGS,
+ * PINGs, priorities and empty DATA, to renew keys of TLS. Each has a budget.
  *
  * The window of the connection is given back at once and only that of a stream when its message
  * was told: one call that is held stops no other.
@@ -180,6 +180,36 @@ static int on_frame(nghttp2_session *http, const nghttp2_frame *frame, void *use
 	return 0;
 }
 
+/* A server has nothing to promise us. Each costs an answer, which waits until it reads. */
+static int on_begin_frame(nghttp2_session *http, const nghttp2_frame_hd *head, void *user)
+{
+	struct conn *conn = user;
+
+	(void)http;
+	if (conn->dead)
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	return head->type == NGHTTP2_PUSH_PROMISE ? control(conn, "too_many_promises") : 0;
+}
+
+/*
+ * More calls than it may have at once, by a client that has not heard how many those are, or does not
+ * say so. What it is told waits until it reads: it is counted when it asks, and not when that goes.
+ */
+static int on_invalid(nghttp2_session *http, const nghttp2_frame *frame, int error, void *user)
+{
+	struct conn *conn = user;
+	const struct grpc_limits *l = &conn->limits;
+
+	(void)http;
+	(void)frame;
+	if (conn->dead)
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	if (error == NGHTTP2_ERR_REFUSED_STREAM &&
+	    !per_second(&conn->resets, l->resets, l->resets_per_s))
+		return calm(conn, "too_many_calls");
+	return 0;
+}
+
 static int on_data(nghttp2_session *http, uint8_t flags, int32_t id, const uint8_t *bytes, size_t n,
 		   void *user)
 {
@@ -224,7 +254,8 @@ static int on_sent(nghttp2_session *http, const nghttp2_frame *frame, void *user
 		break;
 	case NGHTTP2_RST_STREAM:
 		error = frame->rst_stream.error_code;
-		if (conn->client || error == NGHTTP2_NO_ERROR || error == NGHTTP2_CANCEL)
+		if (conn->client || error == NGHTTP2_NO_ERROR || error == NGHTTP2_CANCEL ||
+		    error == NGHTTP2_REFUSED_STREAM) /* on_invalid() has counted it */
 			break;
 		if (!per_second(&conn->resets, l->resets, l->resets_per_s))
 			return calm(conn, "too_many_errors");
@@ -251,9 +282,11 @@ static int settings(struct conn *conn)
 
 static void set_callbacks(nghttp2_session_callbacks *cb)
 {
+	nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
+	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
 	nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_sent);
