@@ -233,6 +233,7 @@ $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_proxy*.c)) $(call tests_in,prox
 $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_grpc*.c tests/unit/test_registry*.c tests/unit/test_agentd*.c)) $(call tests_in,registry): private LIBS += $(REGISTRY_LIBS)
 $(B)/tests/kernel/test_clock: private LIBS += -Wl,--wrap=time
 $(B)/tests/unit/test_registry_auth: private LIBS += -Wl,--wrap=time
+$(B)/tests/unit/test_registry_doors: private LIBS += -Wl,--wrap=doors_new,--wrap=doors_free
 $(B)/tests/unit/test_http: private LIBS += -Wl,--wrap=malloc_trim
 $(B)/tests/unit/test_grpc_floods: private LIBS += -Wl,--wrap=malloc,--wrap=realloc,--wrap=accept4
 $(B)/tests/unit/test_lately: private LIBS += -Wl,--wrap=names_reverse

@@ -46,8 +46,12 @@ static void door_free(struct agent_door *door)
 static int door_serve(struct agent_doors *doors, struct agent_door *door, int fd)
 {
 	struct admission_use use = doors->use.admission;
+	struct grpc_limits limits = doors->use.limits;
 	int r;
 
+	/* whoever comes is that container, and a loopback has 16 million addresses */
+	if (limits.per_address && limits.per_address < limits.connections)
+		limits.connections = limits.per_address;
 	use.container = door->owner->container;
 	r = admission_new(&use, &door->admission);
 	if (r) {
@@ -56,7 +60,7 @@ static int door_serve(struct agent_doors *doors, struct agent_door *door, int fd
 	}
 	door->use = doors->use.server;
 	door->use.user = door->admission;
-	return grpc_server_new(doors->use.loop, fd, doors->use.tls, &door->use, &doors->use.limits,
+	return grpc_server_new(doors->use.loop, fd, doors->use.tls, &door->use, &limits,
 			       &door->server);
 }
 
