@@ -8,7 +8,8 @@
  *
  * The order is the specification:
  *   1. no guard, or one without a state: deny
- *   2. loopback, the guard's own addresses: allow
+ *   2. loopback, the guard's own addresses: allow; not in state block where somebody listens who
+ *      sends on what is said there (TEROK_PORT_*)
  *   3. state block: deny
  *   4. infrastructure rules: allow
  *   5. link-local and metadata addresses that no exact rule names: deny
@@ -142,6 +143,14 @@ static __always_inline _Bool flow_is_loopback(const struct flow *flow)
 		return !flow->addr[3] || decide_host32(flow->addr[3]) >> 24 == 127;
 	return !flow->addr[0] && !flow->addr[1] && !flow->addr[2] &&
 	       decide_host32(flow->addr[3]) <= 1; /* :: and ::1 */
+}
+
+/* The gate, the proxy and the SSH agent: by them a guard that may send nothing would all the same. */
+static __always_inline _Bool flow_leads_out(const struct flow *flow)
+{
+	return flow->proto == IPPROTO_TCP &&
+	       (flow->port == TEROK_PORT_GATE || flow->port == TEROK_PORT_PROXY ||
+		flow->port == TEROK_PORT_AGENT);
 }
 
 /*
@@ -531,7 +540,7 @@ static __always_inline struct decision decide_steps(const struct terok_guard *gu
 
 	if (!guard->id || guard->state == TEROK_STATE_NONE || guard->state >= TEROK_STATE_MAX_)
 		return DECISION(TEROK_DENY, TEROK_REASON_NO_GUARD, 0);
-	if (flow_is_loopback(flow))
+	if (flow_is_loopback(flow) && (guard->state != TEROK_STATE_BLOCK || !flow_leads_out(flow)))
 		return DECISION(TEROK_ALLOW, TEROK_REASON_LOOPBACK, 0);
 
 	state = guard_state(guard);
@@ -566,7 +575,7 @@ decide_self(const struct terok_guard *guard, const struct flow *flow, struct dec
 	struct terok_self_key self = {};
 
 	if (decision.action == TEROK_ALLOW || decision.reason == TEROK_REASON_NO_GUARD || !guard ||
-	    flow->way == FLOW_WIRE)
+	    flow->way == FLOW_WIRE || flow_is_loopback(flow))
 		return decision;
 	self.guard = guard->id;
 	__builtin_memcpy(self.addr, flow->addr, sizeof(self.addr));

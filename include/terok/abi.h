@@ -39,6 +39,9 @@
 #define TEROK_DOMAIN_LEN    256   /* a domain, "*." before it, NUL included */
 #define TEROK_WHY_V4        0xa9fe544b /* 169.254.84.75: where a guard is told why it was refused */
 #define TEROK_WHY_PORT      80
+#define TEROK_PORT_GATE     9418 /* services on a guard's loopback that reach further than it */
+#define TEROK_PORT_PROXY    18731
+#define TEROK_PORT_AGENT    18732      /* SSH's */
 #define TEROK_RING_BYTES    (2U << 20) /* 8 ms of records at 1.5 million a second */
 
 /* What a guard lets out; the zero value must be the safest (fresh storage is zero). */
@@ -47,7 +50,7 @@ enum terok_state {
 	TEROK_STATE_UP,       /* default deny, rules allow */
 	TEROK_STATE_DOWN,     /* open; denies and private ranges hold */
 	TEROK_STATE_DOWN_ALL, /* open; denies hold */
-	TEROK_STATE_BLOCK,    /* nothing leaves but loopback */
+	TEROK_STATE_BLOCK,    /* nothing leaves; loopback is its own, but for TEROK_PORT_* */
 	TEROK_STATE_MAX_,
 };
 

@@ -207,9 +207,9 @@ struct control_listen {
 
 #define CONTROL_PORT_PEER     7700 /* nobody of ours listens: a socket to connect with, from there */
 #define CONTROL_PORT_REGISTRY 7444 /* where agents register */
-#define CONTROL_PORT_GATE     9418
-#define CONTROL_PORT_PROXY    18731
-#define CONTROL_PORT_AGENT    18732 /* SSH's */
+#define CONTROL_PORT_GATE     TEROK_PORT_GATE
+#define CONTROL_PORT_PROXY    TEROK_PORT_PROXY
+#define CONTROL_PORT_AGENT    TEROK_PORT_AGENT
 
 struct control_listens {
 	__u32 guard, uid;

@@ -8,10 +8,12 @@
 #include "boxes.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -137,6 +139,40 @@ static void who_is_contained_reaches_nothing_from_then_on(void **state)
 	assert_int_equal(person_inside(annes, test_connect, &far_side), 0);
 	assert_done(ANNE, "status", "annes");
 	assert_not_out("CONTAINED");
+}
+
+/* As the agent opens it for a service (user/handover.c): whoever answers there is outside of the guard. */
+static int listen_at(uint16_t port)
+{
+	const struct sockaddr_in at = { .sin_family = AF_INET,
+					.sin_port = htons(port),
+					.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+static void who_is_contained_reaches_no_service_that_leads_out(void **state)
+{
+	static const uint16_t ports[] = { CONTROL_PORT_GATE, CONTROL_PORT_PROXY, CONTROL_PORT_AGENT,
+					  CONTROL_PORT_REGISTRY };
+	struct test_dest service = { .addr = "127.0.0.1" };
+
+	(void)state;
+	for (int contained = 0; contained < 2; contained++) {
+		if (contained)
+			assert_int_equal(contain_by(ANNE, "annes", "cert_invalid"), 0);
+		for (unsigned i = 0; i < 4; i++) {
+			_cleanup_close_ int fd = listen_at(service.port = ports[i]);
+
+			assert_int_equal(person_inside(annes, test_connect, &service),
+					 contained && i < 3 ? EHOSTUNREACH : 0);
+			assert_int_equal(test_outside(test_connect, &service), 0);
+		}
+	}
 }
 
 static void once_more_is_no_news_and_another_reason_is(void **state)
@@ -372,6 +408,7 @@ int main(void)
 {
 #define T(name, begin) cmocka_unit_test_setup_teardown(name, begin, boxes_teardown)
 	const struct CMUnitTest tests[] = {
+		T(who_is_contained_reaches_no_service_that_leads_out, setup),
 		T(who_is_contained_reaches_nothing_from_then_on, setup),
 		T(once_more_is_no_news_and_another_reason_is, setup),
 		T(nobody_contains_anothers, setup),

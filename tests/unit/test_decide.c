@@ -216,6 +216,30 @@ static void loopback_and_own_addresses_come_before_block(void **state)
 	assert_decides("0.0.0.1", TEROK_DENY, TEROK_REASON_BLOCKED);
 }
 
+static void in_block_no_loopback_leads_to_a_service_that_leads_out(void **state)
+{
+	static const char *const out[] = { "127.0.0.1:9418/tcp", "127.0.0.1:18731/tcp",
+					   "127.0.0.1:18732/tcp", "0.0.0.0:18731/tcp" };
+	struct flow flow;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++) {
+		the_guard.state = TEROK_STATE_UP;
+		assert_decides(out[i], TEROK_ALLOW, TEROK_REASON_LOOPBACK); /* the control */
+		the_guard.state = TEROK_STATE_BLOCK;
+		assert_decides(out[i], TEROK_DENY, TEROK_REASON_BLOCKED);
+		flow = flow_to(out[i]); /* what was connected before */
+		flow.way = FLOW_LOOPBACK;
+		assert_int_equal(decide(&the_guard, &flow).action, TEROK_DENY);
+	}
+	flow = flow_to(out[0]);
+	table.self.guard = ME;
+	memcpy(table.self.addr, flow.addr, 16);
+	assert_decides(out[0], TEROK_DENY, TEROK_REASON_BLOCKED);
+	assert_decides("127.0.0.1:7444/tcp", TEROK_ALLOW, TEROK_REASON_LOOPBACK);
+	assert_decides("127.0.0.1:18731/udp", TEROK_ALLOW, TEROK_REASON_LOOPBACK);
+}
+
 static void block_stands_before_infrastructure_and_rules(void **state)
 {
 	(void)state;
@@ -711,6 +735,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup(name, setup)
 		T(without_a_guard_nothing_leaves),
 		T(loopback_and_own_addresses_come_before_block),
+		T(in_block_no_loopback_leads_to_a_service_that_leads_out),
 		T(block_stands_before_infrastructure_and_rules),
 		T(infrastructure_stands_before_hard_and_operator_denies),
 		T(a_hard_deny_falls_to_an_exact_name_only),
