@@ -73,6 +73,25 @@ static void contain_note(const struct guard *guard, uint32_t uid, const struct j
 		   &(struct audit_deed){ .action = "shield_block", .detail = detail, .uid = uid });
 }
 
+/*
+ * Nothing leaves it already: what is new is only the reason, which each costs the disk and all who
+ * listen. Of root's there is no end: what a user's said may have to become root's.
+ */
+static bool is_said_too_often(const struct guard *guard, uint32_t uid,
+			      const struct journal_cause *cause)
+{
+	static struct budget of[BUDGET_USERS];
+	struct journal_cause was;
+
+	if (!uid || guard->value.state != TEROK_STATE_BLOCK)
+		return false;
+	/* of one that is not kept on disk no reason is known */
+	if (guard->info.kind != TEROK_KIND_EXEC &&
+	    (guard_cause(guard, &was) != 1 || !strcmp(was.reason, cause->reason)))
+		return false;
+	return !budget_spend(budget_of_user(of, uid), PLANE_REASONS, PLANE_REASONS_RATE);
+}
+
 int plane_contains(const struct kernel *kernel, const struct control_caller *caller,
 		   const struct control_contain *contain, struct msg_agent *ret,
 		   struct problem *why)
@@ -86,8 +105,11 @@ int plane_contains(const struct kernel *kernel, const struct control_caller *cal
 		return strange(why);
 	memcpy(cause.reason, contain->reason, sizeof(cause.reason));
 	memcpy(cause.detail, contain->detail, sizeof(cause.detail));
-	r = guard_of(kernel, contain->container, caller->uid, &guard, why)
-		?: guard_contain(kernel, guard.id, caller->uid, &cause, why);
+	r = guard_of(kernel, contain->container, caller->uid, &guard, why);
+	if (!r && is_said_too_often(&guard, caller->uid, &cause))
+		r = -EALREADY;
+	if (!r)
+		r = guard_contain(kernel, guard.id, caller->uid, &cause, why);
 	if (r)
 		return r;
 	flows_end_said(kernel, guard.id, FLOWS_REFUSED);

@@ -5,7 +5,8 @@
  * A control plane (terok-cp) is a program of a user's, or of root's: what it says is of guards of its
  * own user and of no others, whom it is the kernel that names. Its texts are bytes that a peer may
  * have chosen; nobody here looks into them. It has a budget, since what it says every subscriber
- * of that user's hears, and root's. To contain needs none: what is contained already costs nothing.
+ * of that user's hears, and root's. To contain needs none; that it is for another reason has a small
+ * one: beyond that it is contained already, and its reason stays.
  *
  * Containing is one map write, and then what there is to keep and to say: nothing but a person opens
  * the guard again, not a start of its container either.
@@ -19,8 +20,11 @@
 #include "guard.h"
 #include "terok/core_msg.h"
 
-#define PLANE_BURST 1024 /* of one user at once: some eighty agents begin */
-#define PLANE_RATE  50   /* ... and so many a second */
+#define PLANE_BURST        1024 /* of one user at once: some eighty agents begin */
+#define PLANE_RATE         50   /* ... and so many a second */
+
+#define PLANE_REASONS      64 /* another reason of what is contained, of one user at once ... */
+#define PLANE_REASONS_RATE 1  /* ... and a second */
 
 /**
  * plane_tells() - @caller says that this happened to an agent

@@ -250,7 +250,8 @@ struct control_owner {
 
 /*
  * Of a control plane: the guard of that container is to let nothing out, until a person says otherwise.
- * Done: nothing leaves; -EALREADY: nothing left before, for the same reason; -ENOENT: as above.
+ * Done: nothing leaves; -EALREADY: nothing left before, for the same reason, or for one of too many;
+ * -ENOENT: as above.
  */
 struct control_contain {
 	char container[TEROK_NAME_LEN]; /* its whole id */

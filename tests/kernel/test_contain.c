@@ -258,6 +258,35 @@ static void what_no_control_plane_says_is_refused(void **state)
 	assert_int_equal(tell_by(ANNE, AGENT_EVENT_CONNECTED, "annes"), 0); /* the control */
 }
 
+/* A reason after the other, until one is no news; how many were is in word->code. */
+static int contain_until(void *arg)
+{
+	struct control_contain *contain = &word->ask.word.CONTAIN;
+	unsigned n = 0;
+
+	do {
+		snprintf(contain->reason, sizeof(contain->reason), "reason %u", ++n);
+		say(arg);
+	} while (!word->result && n < 4 * PLANE_REASONS);
+	word->code = n - 1;
+	return 0;
+}
+
+static void reasons_without_end_are_no_news_without_end(void **state)
+{
+	(void)state;
+	assert_int_equal(contain_by(ANNE, "annes", "cert_invalid"), 0);
+	assert_int_equal(person_as(ANNE, contain_until, NULL), 0);
+	assert_int_equal(word->result, -EALREADY);
+	assert_in_range(word->code, PLANE_REASONS, 3 * PLANE_REASONS);
+	assert_int_equal(state_of(annes), TEROK_STATE_BLOCK);
+	assert_int_equal(contain_by(BERT, "berts", "cert_invalid"), 0);
+	assert_int_equal(contain_by(BERT, "berts", "register_failed"), 0); /* who has their own */
+	assert_done(ANNE, "up", "annes");
+	assert_int_equal(contain_by(ANNE, "annes", "cert_invalid"), 0); /* what is open is closed */
+	assert_int_equal(state_of(annes), TEROK_STATE_BLOCK);
+}
+
 /* --- who hears of it ------------------------------------------------------------------------ */
 
 static void its_owner_hears_what_happens_and_nobody_else(void **state)
@@ -421,6 +450,7 @@ int main(void)
 		T(an_agent_that_is_killed_leaves_it_contained_and_the_next_one_says_so, setup),
 		T(a_hub_that_is_killed_says_it_again_until_it_is_over, setup),
 		T(a_start_of_its_container_opens_nothing, setup_other),
+		T(reasons_without_end_are_no_news_without_end, setup),
 	};
 
 	test_require("kernel/contain");
