@@ -53,15 +53,15 @@ static void agent_goes(void)
 	control = NULL;
 }
 
-static void on_apply(void *user, const struct agent_event *event)
+static void on_wished(void *user, const struct agent_event *wish)
 {
 	(void)user;
-	teller_heard(teller, event);
+	teller_heard(teller, wish);
 }
 
 static int begin(enum contain_policy policy)
 {
-	static const struct bus_first first = { .apply = on_apply };
+	static const struct bus_first first = { .wished = on_wished };
 
 	teller = NULL;
 	control = NULL;
@@ -188,6 +188,25 @@ static void who_is_not_trusted_is_contained_before_it_is_told(void **state)
 	assert_string_equal(event->reason, "cert_thumbprint_mismatch");
 	settle();
 	assert_int_equal(n_words, 2); /* that it is contained the agent says to people itself */
+}
+
+static void what_the_bus_has_no_room_for_is_contained_all_the_same(void **state)
+{
+	const struct agent_event untrusted = { .type = AGENT_EVENT_UNTRUSTED,
+					       .container = ID,
+					       .reason = "cert_invalid" };
+
+	(void)state;
+	bus_leave(&listener); /* of none of these */
+	for (unsigned i = 0; i < BUS_QUEUE_MAX; i++)
+		assert_true(bus_publish(whole, &(struct agent_event){ .type = AGENT_EVENT_CONTAINER,
+								      .container = ID2,
+								      .action = "start" }));
+	assert_false(bus_publish(whole, &untrusted));
+	await_words(1);
+	assert_int_equal(words[0].type, CONTROL_CONTAIN);
+	assert_string_equal(words[0].CONTAIN.container, ID);
+	assert_string_equal(words[0].CONTAIN.reason, "cert_invalid");
 }
 
 static void who_is_contained_already_is_no_news(void **state)
@@ -408,6 +427,7 @@ int main(void)
 #define T(name, begin) cmocka_unit_test_setup_teardown(name, begin, teardown)
 	const struct CMUnitTest tests[] = {
 		T(who_is_not_trusted_is_contained_before_it_is_told, setup),
+		T(what_the_bus_has_no_room_for_is_contained_all_the_same, setup),
 		T(who_is_contained_already_is_no_news, setup),
 		T(a_container_without_a_guard_is_said_once, setup),
 		T(what_cannot_be_done_is_tried_again_and_holds_up_nobody, setup),

@@ -105,6 +105,8 @@ bool bus_publish(struct bus *bus, const struct agent_event *wish)
 
 	if (bus->closed)
 		return false;
+	if (bus->first.wished)
+		bus->first.wished(bus->first.user, wish);
 	event = bus->n < BUS_QUEUE_MAX ? agent_event_new(wish) : NULL;
 	if (!event) {
 		bus->dropped++;

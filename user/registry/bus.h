@@ -22,6 +22,8 @@ struct bus;
 
 /* Who is told before everybody else: what an event changes, and what is logged of it. */
 struct bus_first {
+	/* of each wish, at once: also of what there is no room or no memory for. May publish nothing */
+	void (*wished)(void *user, const struct agent_event *wish);
 	void (*apply)(void *user, const struct agent_event *event);
 	void (*log)(void *user, const struct agent_event *event);
 	void *user;

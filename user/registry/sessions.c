@@ -31,7 +31,14 @@ static void on_apply(void *user, const struct agent_event *event)
 	struct sessions *sessions = user;
 
 	world_apply(sessions->world, event);
-	teller_heard(sessions->teller, event);
+}
+
+/* Whom to contain is not to depend on how much else happens in the same round. */
+static void on_wished(void *user, const struct agent_event *wish)
+{
+	struct sessions *sessions = user;
+
+	teller_heard(sessions->teller, wish);
 }
 
 /* What containers and peers chose stands in the events themselves, for those who watch. */
@@ -157,7 +164,7 @@ int sessions_new(const struct sessions_use *use, struct sessions **ret, struct p
 	int r = sessions ? world_new(&sessions->world) : -ENOMEM;
 
 	if (!r) {
-		const struct bus_first first = { on_apply, on_log, sessions };
+		const struct bus_first first = { on_wished, on_apply, on_log, sessions };
 
 		sessions->use = *use;
 		r = bus_new(use->loop, &first, &sessions->bus);

@@ -281,6 +281,8 @@ void teller_heard(struct teller *teller, const struct agent_event *event)
 			event->reason ?: "untrusted", event->detail ?: "");
 	if (r)
 		log_error(r, "event=contain_failed container=%.12s", event->container);
+	else if (!teller->pause_ns && !word_is_said(&teller->word))
+		look_at(teller, 0); /* the bus may have no room for it, and tell nobody */
 }
 
 /* --- begin and end -------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ struct teller;
 /** teller_new() - @bus is borrowed; -ENOMEM, -ENAMETOOLONG (TEROK_RUN) */
 int teller_new(struct loop *loop, struct bus *bus, enum contain_policy policy, struct teller **ret);
 
-/** teller_heard() - before anybody else: nothing that happens is lost to it */
+/** teller_heard() - of each wish, as bus_first has it: nothing that happens is lost to it */
 void teller_heard(struct teller *teller, const struct agent_event *event);
 
 /** teller_free() - while the bus is there. NULL: nothing */
