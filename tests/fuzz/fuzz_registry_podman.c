@@ -54,6 +54,12 @@ static void on_id(void *user, const char *container)
 		abort();
 }
 
+static void on_moved(void *user, const char *container)
+{
+	if (container) /* NULL: all may have */
+		on_id(user, container);
+}
+
 static int on_evict(void *user, const char *container, struct problem *why)
 {
 	(void)why;
@@ -64,7 +70,9 @@ static int on_evict(void *user, const char *container, struct problem *why)
 static void fed(const char *text, size_t size, bool list)
 {
 	static struct loop *loop;
-	struct feeder_use use = { .dial = on_id, .cancel = on_id, .evict = on_evict };
+	struct feeder_use use = {
+		.dial = on_id, .cancel = on_id, .evict = on_evict, .moved = on_moved
+	};
 	struct feeder *feeder;
 
 	if ((!loop && loop_new(&loop)) || bus_new(loop, NULL, &use.bus))

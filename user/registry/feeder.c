@@ -133,10 +133,10 @@ static void happened(struct feeder *feeder, const struct action *action, const c
 	}
 	(void)bus_publish(feeder->use.bus, &event); /* the bus counts what it could not take */
 	/* also of one that has lost its label: what we do of it is by its id */
-	if (action->stops)
+	if (action->stops) {
 		feeder->use.moved(feeder->use.user, id);
-	if (action->stops)
 		feeder->use.cancel(feeder->use.user, id);
+	}
 	if (action->goes)
 		evict(feeder, id);
 	if (action->starts && agent)
