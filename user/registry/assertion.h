@@ -5,7 +5,7 @@
  *
  * It is worth something once, to one client, for one day at most. Ours say for which certificate
  * ("cnf", RFC 8705), so that one that was copied is worth nothing without that key. Whether it was
- * used before is spent.h's. Called by: pki, auth. Threads: no state, any.
+ * used before is agents.h's. Called by: pki, auth. Threads: no state, any.
  */
 #ifndef REGISTRY_ASSERTION_H
 #define REGISTRY_ASSERTION_H
