@@ -161,6 +161,11 @@ unsigned lookup_asked(const char *text)
 	return n;
 }
 
+void lookup_await_asked(unsigned n)
+{
+	log_await(&servers[0], "query ", n);
+}
+
 /* --- questions --------------------------------------------------------------------------------- */
 
 #define EDE_OPTION 15

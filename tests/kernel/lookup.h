@@ -65,6 +65,8 @@ void lookup_end(void);
 
 /** lookup_asked() - how many questions with that text were asked of any server */
 unsigned lookup_asked(const char *text);
+/** lookup_await_asked() - until the first server was asked so many in all: the other family's comes by itself */
+void lookup_await_asked(unsigned n);
 
 /** lookup() - ask from inside the guard, by a datagram; the result is overwritten by the next */
 const struct lookup *lookup(const char *name, uint16_t type);
