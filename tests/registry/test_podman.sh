@@ -94,7 +94,8 @@ logged agent.reap.degraded || fail "it does not say so: $(cat $STATE/log)"
 same "$(row_of web)" "proj web $(thumbprint web)" "a control plane that begins without podman forgets nobody"
 rm $STATE/away
 eventually "and has its sessions when podman is there again" has web init.completed
-follower=$(pgrep -P $SERVER -f 'podman events')
+runner=$(pgrep -P $SERVER) # who runs podman for it
+follower=$(pgrep -P "$runner" -f 'podman events') || fail "nobody follows: $(ps -ef --forest)"
 kill -9 "$follower"
 create late api --network clawker-net
 start late

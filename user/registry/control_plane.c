@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agents.h"
 #include "base/cleanup.h"
@@ -42,6 +43,11 @@ const struct service cp_service = {
 	.bind_option = "--agent-bind",
 };
 
+bool cp_dials_inside(const struct cp_said *said)
+{
+	return said->dial ? !strcmp(said->dial, CP_DIAL_INSIDE) : geteuid() != 0;
+}
+
 int cp_ports_read(const struct cp_said *said, const char *verb, struct cp_ports *ret)
 {
 	struct cp_ports ports = { CP_AGENT_PORT, CP_ADMIN_PORT, LINE_PORT };
@@ -59,6 +65,9 @@ int cp_ports_read(const struct cp_said *said, const char *verb, struct cp_ports 
 	    strcmp(said->contain, CP_CONTAIN_OFF))
 		return log_error(-EINVAL, "%s: --contain is block or off, not '%s'", verb,
 				 said->contain);
+	if (said->dial && strcmp(said->dial, CP_DIAL_ADDRESS) && strcmp(said->dial, CP_DIAL_INSIDE))
+		return log_error(-EINVAL, "%s: --dial is address or inside, not '%s'", verb,
+				 said->dial);
 	if (said->guard && strcmp(said->guard, CP_GUARD_AUTO) &&
 	    strcmp(said->guard, CP_GUARD_REQUIRE) && strcmp(said->guard, CP_GUARD_OFF))
 		return log_error(-EINVAL, "%s: --guard is auto, require or off, not '%s'", verb,
@@ -156,6 +165,7 @@ void cp_words_make(const struct cp_said *said, const struct cp_files *files,
 	add(ret, "--network=", said->network);
 	add(ret, "--guard=", said->guard);
 	add(ret, "--contain=", said->contain);
+	add(ret, "--dial=", said->dial);
 	add(ret, "--audience=", said->audience);
 	add(ret, "--introspect=", said->introspect);
 	add(ret, "--introspect-ca=", files->introspect_ca);

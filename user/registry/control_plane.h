@@ -21,8 +21,11 @@
 #define CP_GUARD_REQUIRE "require"
 #define CP_GUARD_OFF     "off"
 
-#define CP_CONTAIN_BLOCK "block" /* who is not trusted reaches nothing */
-#define CP_CONTAIN_OFF   "off"
+#define CP_CONTAIN_BLOCK "block"   /* who is not trusted reaches nothing */
+#define CP_DIAL_ADDRESS  "address" /* in podman's network */
+#define CP_DIAL_INSIDE                                                                             \
+	"inside" /* at its loopback, by a socket that the machine's agent made in it */
+#define CP_CONTAIN_OFF "off"
 
 extern const struct service cp_service;
 
@@ -30,7 +33,7 @@ extern const struct service cp_service;
 struct cp_said {
 	const char *agent_bind, *agent_port, *admin_bind, *admin_port, *session_port;
 	const char *plan, *socket, *pki, *db, *network, *audience, *introspect, *introspect_ca;
-	const char *guard, *contain, *pid_file;
+	const char *guard, *contain, *dial, *pid_file;
 };
 
 /* Those of serve; each is one of start and of install as well. */
@@ -53,6 +56,8 @@ struct cp_said {
 	      &(said).guard },                                                                     \
 	    { "contain", "HOW", "agents that are not trusted: block (the default), off",           \
 	      CLI_STRING, &(said).contain },                                                       \
+	    { "dial", "HOW", "an agent: at its address (root's default), inside its network",      \
+	      CLI_STRING, &(said).dial },                                                          \
 	    { "audience", "URL", "whom assertions are for", CLI_STRING, &(said).audience },        \
 	    { "introspect", "URL", "a server that knows tokens (RFC 7662)", CLI_STRING,            \
 	      &(said).introspect },                                                                \
@@ -64,6 +69,9 @@ struct cp_said {
 struct cp_ports {
 	unsigned agent, admin, session;
 };
+
+/** cp_dials_inside() - as --dial says; a rootless container's address is not the host's to reach */
+bool cp_dials_inside(const struct cp_said *said);
 
 /** cp_ports_read() - of @said, and whether its options go together; -EINVAL, logged, for @verb */
 int cp_ports_read(const struct cp_said *said, const char *verb, struct cp_ports *ret);
@@ -89,7 +97,7 @@ int cp_place(const struct cp_files *files, struct life_place *ret, struct proble
  */
 int cp_prepare(const void *files, struct problem *why);
 
-#define CP_WORDS 16
+#define CP_WORDS 18
 
 /* serve's command line, an option each: "--db=" and what is behind it. */
 struct cp_words {

@@ -162,14 +162,17 @@ static int serve_at(struct serve *serve, int *fd, unsigned port, const struct gr
 	return 0;
 }
 
-/* In containers, whichever they are; without the machine's agent there are none. */
+/*
+ * In a user's containers, whichever they are; without the machine's agent there are none. Root's come
+ * from addresses of their own.
+ */
 static int doors_open(struct serve *serve, const struct grpc_limits *limits)
 {
 	const struct agent_doors_use use = { .loop = serve->loop,
 					     .admission = serve->of_agents,
 					     .server = serve->agents_use,
 					     .limits = *limits,
-					     .dial = geteuid() != 0,
+					     .dial = cp_dials_inside(&serve->said),
 					     .tls = serve->tls };
 
 	return agent_doors_new(&use, &serve->doors);
@@ -195,7 +198,8 @@ static int serve_both(struct serve *serve, struct problem *why)
 	of_agents.message = of_agents.queue = AGENT_MESSAGE;
 	r = serve_at(serve, &serve->agent_fd, serve->ports.agent, &serve->agents_use, &of_agents,
 		     &serve->agent_server, why);
-	r = r ?: doors_open(serve, &of_agents);
+	if (!r && (geteuid() != 0 || cp_dials_inside(&serve->said)))
+		r = doors_open(serve, &of_agents);
 	return r
 		   ?: serve_at(serve, &serve->admin_fd, serve->ports.admin, &serve->admin_use,
 			       &of_people, &serve->admin_server, why);
@@ -371,7 +375,7 @@ static int sessions_open(struct serve *serve, struct problem *why)
 		.by = serve->runner,
 		.contain = contain ? CONTAIN_BLOCK : CONTAIN_OFF,
 		/* addresses of rootless containers are not the host's to reach */
-		.inside = geteuid() ? inside : NULL,
+		.inside = cp_dials_inside(&serve->said) ? inside : NULL,
 		.user = serve
 	};
 	struct problem left;
