@@ -56,8 +56,8 @@ struct cp_said {
 	      &(said).guard },                                                                     \
 	    { "contain", "HOW", "agents that are not trusted: block (the default), off",           \
 	      CLI_STRING, &(said).contain },                                                       \
-	    { "dial", "HOW", "an agent: at its address (root's default), inside its network",      \
-	      CLI_STRING, &(said).dial },                                                          \
+	    { "dial", "HOW", "agents: at their address, or inside their network", CLI_STRING,      \
+	      &(said).dial },                                                                      \
 	    { "audience", "URL", "whom assertions are for", CLI_STRING, &(said).audience },        \
 	    { "introspect", "URL", "a server that knows tokens (RFC 7662)", CLI_STRING,            \
 	      &(said).introspect },                                                                \

@@ -28,7 +28,8 @@ struct teller {
 	struct agent_event *event; /* that is said, or is next; NULL: none */
 	char of[AGENT_ID_LEN];     /* whom the word is to contain; "": it is .event */
 	struct timer again;
-	uint64_t pause_ns; /* 0: the agent answers */
+	uint64_t pause_ns; /* 0: the agent answers, or nobody waits for it */
+	bool met;          /* it has answered once */
 	bool away;         /* and that was said */
 };
 
@@ -47,6 +48,15 @@ static void look_at(struct teller *teller, uint64_t when_ns)
 
 /* --- an agent that is away ------------------------------------------------------------------ */
 
+static bool somebody_waits(const struct teller *teller)
+{
+	const struct containing *one = teller->contain.first;
+
+	while (one && !one->waits)
+		one = one->next;
+	return one != NULL;
+}
+
 static void agent_away(struct teller *teller, const char *why)
 {
 	teller->pause_ns = teller->pause_ns ? 2 * teller->pause_ns : AGAIN_NS;
@@ -58,7 +68,11 @@ static void agent_away(struct teller *teller, const char *why)
 			 "until terok-bpfd answers at %s",
 			 why, teller->path);
 	teller->away = true;
-	look_at(teller, now_boot_ns() + teller->pause_ns);
+	/* where none has ever run, what happened waits for the next that happens, and wakes nobody */
+	if (!teller->met && !somebody_waits(teller) && !word_agent_is_known(teller->path))
+		teller->pause_ns = 0;
+	else
+		look_at(teller, now_boot_ns() + teller->pause_ns);
 }
 
 static void agent_here(struct teller *teller)
@@ -66,6 +80,7 @@ static void agent_here(struct teller *teller)
 	uint64_t lost = bus_lost(&teller->subscriber);
 
 	teller->pause_ns = 0;
+	teller->met = true;
 	if (teller->away)
 		log_info("event=guards_back");
 	if (lost)
@@ -272,6 +287,8 @@ void teller_heard(struct teller *teller, const struct agent_event *event)
 
 	if (!teller || !event->container)
 		return;
+	if (teller->away && !teller->pause_ns) /* nothing else looks for an agent now */
+		look_at(teller, 0);
 	if (event->type == AGENT_EVENT_CONTAINER && event->action &&
 	    !strcmp(event->action, "destroy"))
 		contain_drop(&teller->contain, event->container);
