@@ -180,8 +180,9 @@ is "under systemd it has given up the same" eval 'confined "$(shows "$service" M
 is "and podman has what it needs" powers
 idle() { ctl stop "$service" && row3 && jq -e '.pid == null and .healthy' "$dir/json" && [ "$(shows "$service" ActiveState)" = inactive ]; }
 is "looking begins no service" idle
+is_active() { [ "$(shows "$service" ActiveState)" = active ]; }
 begins() { # COMMAND...: what begins it
-	[ "$(shows "$service" ActiveState)" = inactive ] && "$@" && until_true test "$(shows "$service" ActiveState)" = active && row3 && ctl stop "$service"
+	[ "$(shows "$service" ActiveState)" = inactive ] && "$@" && until_true is_active && row3 && ctl stop "$service"
 }
 is "an agent that calls begins it" begins serves 7444
 is "and so do people's programs" begins serves 7443

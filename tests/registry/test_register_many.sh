@@ -40,7 +40,7 @@ is "no call was lost: what was written, and what was refused, is said" same \
 	"$(grep -c 'event=agent_registered' "$log") $(grep -c 'event=agent_register_idempotent' "$log") $(grep -c 'event=agent_register_request_label_mismatch' "$log") $(grep -c 'event=auth_assertion_refused' "$log")" \
 	"500 85500 7000 7000"
 is "they leave" same "$(say leave)" left
-stop -KILL
+stop KILL
 is "killed, it has lost none" rows_are
 serve
 is "they come again" same "$(say "connect $agent_port")" "connected $agents"
