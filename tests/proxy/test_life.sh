@@ -236,8 +236,9 @@ idle() { ctl stop "$service" && row3 && jq -e '.pid == null' "$dir/json" && [ "$
 is "looking begins no service" idle
 looks() { doctor "Credential proxy" ok "it runs (systemd) at port 18731" && [ "$(shows "$service" ActiveState)" = inactive ]; }
 is "nor does the doctor" looks
+is_active() { [ "$(shows "$service" ActiveState)" = active ]; }
 begins() { # COMMAND...: what begins it
-	[ "$(shows "$service" ActiveState)" = inactive ] && "$@" && until_true test "$(shows "$service" ActiveState)" = active && row3 && ctl stop "$service"
+	[ "$(shows "$service" ActiveState)" = inactive ] && "$@" && until_true is_active && row3 && ctl stop "$service"
 }
 is "a request begins it" begins health
 is "and so does one by the unix socket" begins by_path
