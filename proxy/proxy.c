@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,22 +76,9 @@ int proxy_place(const struct proxy_files *files, struct life_place *ret, struct 
 
 /* --- made ------------------------------------------------------------------------------ */
 
-static int folder_make(const char *file, struct problem *why)
-{
-	_cleanup_free_ char *copy = strdup(file);
-	_cleanup_close_ int fd = -1;
-	const char *folder = copy ? dirname(copy) : NULL;
-
-	if (!folder)
-		return problem(why, -ENOMEM, "no memory for the path %s", file);
-	dir_make(folder);
-	fd = dir_open(AT_FDCWD, folder, why);
-	return fd < 0 ? fd : 0;
-}
-
 static int empty_make(const char *path, struct problem *why)
 {
-	int r = folder_make(path, why);
+	int r = dir_make_for(path, why);
 	_cleanup_close_ int fd = -1;
 
 	if (r)
@@ -109,7 +95,7 @@ int proxy_prepare(const void *user, struct problem *why)
 {
 	const struct proxy_files *files = user;
 
-	return folder_make(files->db, why)
-		       ?: folder_make(files->socket, why)
+	return dir_make_for(files->db, why)
+		       ?: dir_make_for(files->socket, why)
 		       ?: empty_make(files->routes, why) ?: empty_make(files->keys, why);
 }

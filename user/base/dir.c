@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -49,6 +50,19 @@ int dir_open(int at, const char *path, struct problem *why)
 			       "may write; try: chown %u %s; chmod 0700 %s",
 			       path, st.st_uid, st.st_mode & 07777, geteuid(), path, path);
 	return TAKE_FD(fd);
+}
+
+int dir_make_for(const char *file, struct problem *why)
+{
+	_cleanup_free_ char *copy = strdup(file);
+	_cleanup_close_ int fd = -1;
+	const char *folder = copy ? dirname(copy) : NULL;
+
+	if (!folder)
+		return problem(why, -ENOMEM, "no memory for the path %s", file);
+	dir_make(folder);
+	fd = dir_open(AT_FDCWD, folder, why);
+	return fd < 0 ? fd : 0;
 }
 
 static bool file_has(int dir, const char *name, const char *text, size_t size)

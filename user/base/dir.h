@@ -18,6 +18,9 @@ const char *state_dir(void);
 /** dir_make() - a folder and those above it, 0700 each that is new; dir_open() says what failed */
 void dir_make(const char *path);
 
+/** dir_make_for() - the folder of @file, safe as dir_open() has it; its error with @why */
+int dir_make_for(const char *file, struct problem *why);
+
 /**
  * dir_open() - open a folder below @at (AT_FDCWD: anywhere), making it, 0700, if it is missing
  *

@@ -2,8 +2,6 @@
 #include "control_plane.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,19 +112,6 @@ int cp_place(const struct cp_files *files, struct life_place *ret, struct proble
 
 /* --- made ------------------------------------------------------------------------------ */
 
-static int folder_make(const char *file, struct problem *why)
-{
-	_cleanup_free_ char *copy = strdup(file);
-	_cleanup_close_ int fd = -1;
-	const char *folder = copy ? dirname(copy) : NULL;
-
-	if (!folder)
-		return problem(why, -ENOMEM, "no memory for the path %s", file);
-	dir_make(folder);
-	fd = dir_open(AT_FDCWD, folder, why);
-	return fd < 0 ? fd : 0;
-}
-
 int cp_prepare(const void *user, struct problem *why)
 {
 	_cleanup_(plan_freep) struct plan *plan = NULL;
@@ -136,7 +121,7 @@ int cp_prepare(const void *user, struct problem *why)
 
 	if (!r && files->plan)
 		r = plan_read(files->plan, &plan, why);
-	return r ?: folder_make(files->db, why) ?: folder_make(files->socket, why);
+	return r ?: dir_make_for(files->db, why) ?: dir_make_for(files->socket, why);
 }
 
 /* --- its command line -------------------------------------------------------------------- */
